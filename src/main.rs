@@ -1,0 +1,2 @@
+//! The `postie` program.
+fn main() {}

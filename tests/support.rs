@@ -1,0 +1,3 @@
+//! What the tests share: a way to run the program, servers to run it against.
+
+pub mod postie;
