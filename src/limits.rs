@@ -1,0 +1,62 @@
+//! Every bound in one place, with the standard's own figure beside it. A peer can reach none of
+//! them by accident; reaching one on purpose is an error, never a growing process.
+
+/// Octets in one reply line, line end included: RFC 2449 §4 asks for 512 (POP3), RFC 5321
+/// §4.5.3.1.5 for 512 and RFC 4954 §4 for 12,288 when it carries a SASL challenge (SMTP).
+pub const REPLY_LINE: usize = 12_288;
+
+/// Lines in one SMTP reply; the standard has no figure, the longest EHLO replies have about 30.
+pub const REPLY_LINES: usize = 256;
+
+/// Lines in a capability list (RFC 2449 §5 has no figure).
+pub const CAPABILITIES: usize = 256;
+
+/// Messages in one mailbox listing.
+pub const LISTING: usize = 4_000_000;
+
+/// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
+pub const UID: usize = 255;
+
+/// Octets in an address: RFC 5321 §4.5.3.1.3 gives a path 256, its angle brackets included.
+pub const ADDRESS: usize = 254;
+
+/// Octets in a host name (RFC 1035 §2.3.4).
+pub const DOMAIN: usize = 253;
+
+/// Octets in a command line sent, line end included: RFC 5321 §4.5.3.1.4 allows 512 and
+/// extensions add to it; RFC 2449 §4 allows a POP3 client 255.
+pub const POP3_COMMAND: usize = 255;
+
+/// Characters of a server's words that reach a terminal or a log.
+pub const SHOWN: usize = 300;
+
+/// Octets in the header section of a message to be sent.
+pub const HEADER: usize = 1 << 20;
+
+/// Octets of a message to be sent that stay in memory; the rest waits in an unlinked file.
+pub const IN_MEMORY: usize = 1 << 20;
+
+/// Octets read at a time, and the size of a flight written at a time.
+pub const BUFFER: usize = 64 << 10;
+
+/// Commands in flight when the server offers PIPELINING (RFC 2449 §6.6, RFC 2920). Their replies
+/// must fit into the two sockets' buffers while the next are written.
+pub const WINDOW: usize = 128;
+
+/// Messages made durable together.
+pub const BATCH: usize = 128;
+
+/// Octets made durable together, unless one message is larger.
+pub const BATCH_OCTETS: u64 = 16 << 20;
+
+/// Octets of a password file or of what a password command prints.
+pub const SECRET: u64 = 64 << 10;
+
+/// Octets of a configuration file.
+pub const CONFIG: u64 = 1 << 20;
+
+/// Octets of a journal: a hundred for each of several million messages.
+pub const JOURNAL: u64 = 1 << 30;
+
+/// Octets of a file of certificates.
+pub const PEM: u64 = 4 << 20;

@@ -1,0 +1,465 @@
+//! Text that was parsed once and cannot be wrong afterwards: addresses (RFC 5321 §4.1.2), host
+//! names, unique-ids (RFC 1939 §7), secrets; and what may be shown of text that others wrote.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::limits;
+
+/// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.
+///
+/// Holds no control character, so that it cannot end a command line. Non-ASCII text is accepted
+/// (RFC 6531); whether a server takes it is the session's business.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mailbox {
+    text: String,
+    at: usize,
+}
+
+impl Mailbox {
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What stands before the `@`.
+    pub fn local_part(&self) -> &str {
+        self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// What stands behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.text.get(self.at + 1..).unwrap_or_default()
+    }
+
+    /// Whether the address needs SMTPUTF8 (RFC 6531 §3.3) to be spoken of.
+    pub fn is_international(&self) -> bool {
+        !self.text.is_ascii()
+    }
+}
+
+impl FromStr for Mailbox {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let wrong = |reason| AddressError { address: shown(text), reason };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(wrong("it is empty"));
+        }
+        if text.len() > limits::ADDRESS {
+            return Err(wrong("it is longer than 254 octets"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(wrong("it holds a control character"));
+        }
+        let at = text.rfind('@').ok_or_else(|| wrong("it has no `@`"))?;
+        let address = Self { text: text.to_owned(), at };
+        if !is_local_part(address.local_part()) {
+            return Err(wrong("what stands before the `@` is not a local part"));
+        }
+        let domain = address.domain();
+        if !is_domain(domain) && !is_address_literal(domain) {
+            return Err(wrong("what stands behind the `@` is not a domain"));
+        }
+        Ok(address)
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The text is not an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{address}` is not an address: {reason}")]
+pub struct AddressError {
+    address: String,
+    reason: &'static str,
+}
+
+/// Reads an address list as it stands in To, Cc or Bcc (RFC 5322 §3.4): display names, comments,
+/// quoted strings, groups and routes are understood and dropped; unfolding is done here too.
+pub fn address_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
+    let mut list = AddressList::default();
+    let mut chars = text.chars().filter(|c| !matches!(c, '\r' | '\n'));
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if list.is_literal_text() => {
+                list.push(c);
+                chars.next().into_iter().for_each(|next| list.push(next));
+            }
+            c => list.take(c),
+        }
+    }
+    list.finish();
+    list.found.iter().map(|entry| entry.parse()).collect()
+}
+
+/// The bare addresses of a list, as its characters come by.
+#[derive(Default)]
+struct AddressList {
+    found: Vec<String>,
+    entry: String,
+    /// Between `<` and `>`.
+    angle: bool,
+    /// After `>`: what follows up to the comma is nobody's address.
+    closed: bool,
+    quoted: bool,
+    /// Between `[` and `]`.
+    literal: bool,
+    comment: usize,
+}
+
+impl AddressList {
+    fn is_literal_text(&self) -> bool {
+        self.quoted || self.comment > 0
+    }
+
+    fn push(&mut self, c: char) {
+        if self.comment == 0 && !self.closed {
+            self.entry.push(c);
+        }
+    }
+
+    fn take(&mut self, c: char) {
+        match c {
+            ')' if self.comment > 0 => self.comment -= 1,
+            '(' if !self.quoted => self.comment += 1,
+            _ if self.comment > 0 => {}
+            '"' => {
+                self.quoted = !self.quoted;
+                self.push(c);
+            }
+            _ if self.quoted => self.push(c),
+            '[' | ']' => {
+                self.literal = c == '[';
+                self.push(c);
+            }
+            _ if self.literal => self.push(c),
+            '<' => {
+                self.entry.clear();
+                self.angle = true;
+            }
+            '>' => {
+                self.finish();
+                self.closed = true;
+            }
+            // A source route `@a,@b:user@c` is obsolete and ignored (RFC 5321 §4.1.1.3).
+            ':' => self.entry.clear(),
+            ',' | ';' if !self.angle => self.finish(),
+            c => self.push(c),
+        }
+    }
+
+    fn finish(&mut self) {
+        let entry = std::mem::take(&mut self.entry);
+        if !entry.trim().is_empty() {
+            self.found.push(entry.trim().to_owned());
+        }
+        (self.angle, self.closed) = (false, false);
+    }
+}
+
+/// A host to connect to: a name, or an address as text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Domain(String);
+
+impl Domain {
+    /// The name as it was written, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Domain {
+    type Err = DomainError;
+
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        if bare.parse::<IpAddr>().is_ok() || (is_domain(text) && text.is_ascii()) {
+            Ok(Self(bare.to_ascii_lowercase()))
+        } else {
+            Err(DomainError { name: shown(text) })
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not a host name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a host name")]
+pub struct DomainError {
+    name: String,
+}
+
+/// What a client calls itself in EHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EhloName(String);
+
+impl EhloName {
+    /// An address literal (RFC 5321 §4.1.3).
+    pub fn literal(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self(format!("[{v4}]")),
+            IpAddr::V6(v6) => Self(format!("[IPv6:{v6}]")),
+        }
+    }
+}
+
+impl FromStr for EhloName {
+    type Err = DomainError;
+
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        if is_domain(text) && text.is_ascii() || is_address_literal(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DomainError { name: shown(text) })
+        }
+    }
+}
+
+impl fmt::Display for EhloName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A unique-id (RFC 1939 §7): what a server calls one message for ever. A key in the journal,
+/// never a file name.
+///
+/// The standard allows 1 to 70 octets from `!` to `~`; blanks, 8-bit octets and more length are
+/// tolerated, since all that is asked of it is to be the same again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(Box<[u8]>);
+
+impl Uid {
+    /// The octets as the server sent them; `None` if empty, too long, or with a control character.
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        let fits = (1..=limits::UID).contains(&octets.len());
+        let clean = !octets.iter().any(u8::is_ascii_control);
+        (fits && clean).then(|| Self(octets.into()))
+    }
+
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&String::from_utf8_lossy(&self.0)))
+    }
+}
+
+/// A password or token. Its `Debug` says nothing; [`Secret::expose`] is the one way out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text into custody.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one command that carries it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Somebody else's words made safe for a terminal or a log: one line, bounded, with control,
+/// escape and direction-changing characters made visible.
+pub fn shown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len().min(limits::SHOWN));
+    for (count, c) in text.trim_end_matches(['\r', '\n']).chars().enumerate() {
+        if count == limits::SHOWN {
+            safe.push('…');
+            break;
+        }
+        match c {
+            '\t' => safe.push(' '),
+            c if c.is_control() || is_deceptive(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Writes octets as text without blanks or slashes, as in a URL: for names and journal fields.
+pub fn percent_encoded(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    for &octet in octets {
+        if octet.is_ascii_alphanumeric() || b"@._-+=,!~$".contains(&octet) {
+            text.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{octet:02X}");
+        }
+    }
+    text
+}
+
+/// Undoes [`percent_encoded`]; `None` if the text was not written by it.
+pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first == b'%' {
+            let (digits, tail) = rest.split_at_checked(2)?;
+            octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            octets.push(first);
+        }
+    }
+    Some(octets)
+}
+
+/// Bidirectional controls and invisible characters can make a line read as another one.
+fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// RFC 5321 §4.1.2 `Dot-string` or `Quoted-string`; non-ASCII by RFC 6531 §3.3. Dots in unusual
+/// places are let through: some providers gave out such addresses, and the server has the say.
+fn is_local_part(text: &str) -> bool {
+    if let Some(inner) = text.strip_prefix('"') {
+        let Some(inner) = inner.strip_suffix('"') else { return false };
+        let mut chars = inner.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '"' => return false,
+                '\\' if chars.next().is_none() => return false,
+                _ => {}
+            }
+        }
+        return true;
+    }
+    let atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    !text.is_empty() && text.chars().all(|c| !c.is_ascii() || atext(c))
+}
+
+/// RFC 5321 §4.1.2 `Domain`; underscores occur in the wild, U-labels by RFC 6531 §3.3.
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    text.len() <= limits::DOMAIN && text.split('.').all(label)
+}
+
+/// RFC 5321 §4.1.3 `address-literal`.
+fn is_address_literal(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+        return false;
+    };
+    match inner.strip_prefix("IPv6:") {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => inner.parse::<std::net::Ipv4Addr>().is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_parsed_once_and_holds_no_line_end() {
+        for good in [
+            "ann@example.com",
+            "a+b@x",
+            "\"a b\"@x.example",
+            "a@[127.0.0.1]",
+            "jörg@bücher.example",
+        ] {
+            assert_eq!(good.parse::<Mailbox>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "ann",
+            "@x",
+            "a@",
+            "a b@x",
+            "a@b c",
+            "a@x\r\nRSET",
+            "a@-x",
+            "<a@x>",
+            "a@x..y",
+            "\"a@x",
+            "a@[999.0.0.1]",
+            "a\0@x",
+        ] {
+            assert!(bad.parse::<Mailbox>().is_err(), "{bad:?}");
+        }
+        assert!(format!("{}@x", "a".repeat(300)).parse::<Mailbox>().is_err());
+    }
+
+    #[test]
+    fn an_address_list_gives_up_its_addresses() {
+        let read = |text: &str| -> Vec<String> {
+            address_list(text).unwrap().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(read("a@x, B <b@y>"), ["a@x", "b@y"]);
+        assert_eq!(read("\"Doe, Jane\" <j@x>, (a comment, with comma) c@y (d@z)"), ["j@x", "c@y"]);
+        assert_eq!(read("Friends: a@x, Bob <b@y>;, c@z"), ["a@x", "b@y", "c@z"]);
+        assert_eq!(read("undisclosed-recipients:;"), Vec::<String>::new());
+        assert_eq!(read("<@relay.example,@other:a@x>"), ["a@x"]);
+        assert_eq!(read("A\r\n <a@x>,\r\n b@y"), ["a@x", "b@y"]);
+        assert_eq!(read("\"a,b\"@x"), ["\"a,b\"@x"]);
+        assert_eq!(read(""), Vec::<String>::new());
+        assert!(address_list("a@x, nonsense").is_err());
+    }
+
+    #[test]
+    fn strangers_words_cannot_drive_a_terminal() {
+        assert_eq!(shown("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb");
+        assert_eq!(shown("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(shown(&"z".repeat(5000)).chars().count(), limits::SHOWN + 1);
+    }
+
+    #[test]
+    fn percent_encoding_comes_back_as_it_was() {
+        for octets in [&b"plain"[..], b"a b/c%", &[0, 255, b'\n']] {
+            let text = percent_encoded(octets);
+            assert!(!text.contains([' ', '/', '\n']));
+            assert_eq!(percent_decoded(&text).unwrap(), octets);
+        }
+        assert_eq!(percent_decoded("%4"), None);
+        assert_eq!(percent_decoded("%zz"), None);
+    }
+
+    #[test]
+    fn a_secret_does_not_show_in_debug_output() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "****");
+    }
+}
