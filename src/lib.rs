@@ -2,4 +2,8 @@
 #![forbid(unsafe_code)]
 pub mod dot;
 pub mod limits;
+pub mod net;
+pub mod sasl;
 pub mod text;
+pub mod tls;
+pub mod wire;

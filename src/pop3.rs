@@ -1,0 +1,45 @@
+//! POP3 (RFC 1939) with capabilities (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034).
+//!
+//! ```text
+//!   open ──> Session<Authorization> ──login──> Session<Transaction> ──quit──> deletions happen
+//!                  │      ▲                       uidl list retr
+//!                  └─stls─┘  everything learnt before is forgotten
+//! ```
+//!
+//! The client never sees a socket, a file or a clock. APOP is left out: its MD5 can be broken by a
+//! server in the middle (CVE-2007-1558).
+
+mod reply;
+mod session;
+
+pub use reply::{Capabilities, Code, Pop3, Refusal};
+pub use session::{
+    Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session, Transaction,
+};
+
+use crate::wire;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The conversation itself broke.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+    /// The server does not want to talk at all.
+    #[error("the server turned the connection away: {0}")]
+    TurnedAway(Refusal),
+    /// Neither user and password nor the mechanism were accepted.
+    #[error("login refused: {0}")]
+    Login(Refusal),
+    /// A command that should work was refused.
+    #[error("{command} refused: {refusal}")]
+    Refused {
+        /// The command.
+        command: &'static str,
+        /// The server's words.
+        refusal: Refusal,
+    },
+    /// What is needed was not offered.
+    #[error("the server does not offer {0}")]
+    Missing(&'static str),
+}

@@ -1,0 +1,193 @@
+//! What a server says: status lines (RFC 1939 §3), response codes (RFC 2449 §8, RFC 3206), and
+//! the capability list.
+
+use std::fmt;
+
+use crate::limits;
+use crate::text::shown;
+use crate::wire::{Grammar, Malformed};
+
+/// The language of POP3 replies.
+#[derive(Debug)]
+pub enum Pop3 {}
+
+/// One status line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// `+OK` and its text.
+    Ok(String),
+    /// `-ERR` and its text.
+    Err(Refusal),
+    /// `+ ` and a challenge (RFC 5034 §4).
+    Continue,
+}
+
+impl Reply {
+    /// Splits into the text of a good answer and the refusal of a bad one. A challenge is neither,
+    /// and whoever did not ask for one must not see it.
+    pub fn accepted(self) -> Result<String, Refusal> {
+        match self {
+            Self::Ok(text) => Ok(text),
+            Self::Err(refusal) => Err(refusal),
+            Self::Continue => Err(Refusal { code: None, text: "+ (a challenge)".to_owned() }),
+        }
+    }
+}
+
+/// A server's reason for saying no. Made safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The machine-readable part.
+    pub code: Option<Code>,
+    text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.text.is_empty() { "-ERR, without a reason" } else { &self.text })
+    }
+}
+
+/// A response code, as far as it decides what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `[AUTH]`: the credentials are at fault (RFC 3206 §5).
+    Auth,
+    /// `[IN-USE]`: another session holds the mailbox (RFC 2449 §8.1.2).
+    InUse,
+    /// `[LOGIN-DELAY]`: too soon after the last login (RFC 2449 §8.1.1).
+    LoginDelay,
+    /// `[SYS/PERM]`: not before somebody acts (RFC 3206 §4).
+    SysPerm,
+    /// `[SYS/TEMP]`: later (RFC 3206 §4).
+    SysTemp,
+}
+
+impl Code {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("AUTH", Self::Auth),
+        ("IN-USE", Self::InUse),
+        ("LOGIN-DELAY", Self::LoginDelay),
+        ("SYS/PERM", Self::SysPerm),
+        ("SYS/TEMP", Self::SysTemp),
+    ];
+
+    fn parse(text: &str) -> Option<Self> {
+        let (name, _) = text.strip_prefix('[')?.split_once(']')?;
+        let known = |(known, _): &&(&str, Self)| name.eq_ignore_ascii_case(known);
+        Self::NAMES.iter().find(known).map(|&(_, code)| code)
+    }
+}
+
+impl Grammar for Pop3 {
+    type Reply = Reply;
+
+    fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
+        let Some(end) = memchr::memchr(b'\n', input.get(..limits::REPLY_LINE).unwrap_or(input))
+        else {
+            if input.len() >= limits::REPLY_LINE {
+                return Err(Malformed("a line without end".to_owned()));
+            }
+            return Ok(None);
+        };
+        let line = input.get(..end).unwrap_or_default();
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let (status, text) = line.split_once(' ').unwrap_or((&line, ""));
+        let reply = match status {
+            "+" => Reply::Continue,
+            _ if status.eq_ignore_ascii_case("+OK") => Reply::Ok(text.to_owned()),
+            _ if status.eq_ignore_ascii_case("-ERR") => {
+                Reply::Err(Refusal { code: Code::parse(text), text: shown(text.trim()) })
+            }
+            _ => {
+                let found = shown(&line);
+                return Err(Malformed(format!("expected `+OK` or `-ERR`, found `{found}`")));
+            }
+        };
+        Ok(Some((reply, end + 1)))
+    }
+}
+
+/// What a server offers (RFC 2449 §6), as far as this client makes use of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether commands may be sent ahead of their answers.
+    pub pipelining: bool,
+    /// Whether TLS may be started.
+    pub stls: bool,
+    /// Whether messages have unique-ids.
+    pub uidl: bool,
+    /// The names of the SASL mechanisms.
+    pub sasl: Vec<String>,
+}
+
+impl Capabilities {
+    /// Takes in one line of the list; an unknown capability is no business of ours.
+    pub fn add(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_ascii_whitespace();
+        match words.next().map(str::to_ascii_uppercase).as_deref() {
+            Some("PIPELINING") => self.pipelining = true,
+            Some("STLS") => self.stls = true,
+            Some("UIDL") => self.uidl = true,
+            Some("SASL") => self.sasl = words.map(str::to_owned).collect(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(input: &str) -> Result<Option<(Reply, usize)>, Malformed> {
+        Pop3::parse(input.as_bytes())
+    }
+
+    #[test]
+    fn status_lines_are_understood() {
+        assert_eq!(parse("+OK\r\n").unwrap(), Some((Reply::Ok(String::new()), 5)));
+        assert_eq!(parse("+ok 2 msgs\r\nx").unwrap(), Some((Reply::Ok("2 msgs".into()), 12)));
+        assert_eq!(parse("+ \r\n").unwrap(), Some((Reply::Continue, 4)));
+        assert_eq!(parse("+OK 2 ms").unwrap(), None);
+        for wrong in ["+Do you even care?\r\n", "* OK\r\n", "220 x\r\n", "\r\n", "OK\r\n"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn response_codes_are_understood_in_any_case() {
+        let code = |line: &str| match parse(line).unwrap() {
+            Some((Reply::Err(refusal), _)) => refusal.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code("-ERR [IN-USE] wait\r\n"), Some(Code::InUse));
+        assert_eq!(code("-err [sys/temp] x\r\n"), Some(Code::SysTemp));
+        assert_eq!(code("-ERR [LOGIN-DELAY]\r\n"), Some(Code::LoginDelay));
+        assert_eq!(code("-ERR [ALIEN] x\r\n"), None);
+        assert_eq!(code("-ERR no [AUTH]\r\n"), None);
+    }
+
+    #[test]
+    fn no_prefix_and_no_corruption_of_a_reply_panics() {
+        let reply = b"-ERR [AUTH] bad \xff\x1b[2J\r\n";
+        for cut in 0..reply.len() {
+            assert!(Pop3::parse(&reply[..cut]).unwrap().is_none());
+            for octet in 0..=255 {
+                let mut broken = reply.to_vec();
+                broken[cut] = octet;
+                drop(Pop3::parse(&broken));
+            }
+        }
+    }
+
+    #[test]
+    fn capabilities_are_gathered() {
+        let mut offered = Capabilities::default();
+        for line in ["TOP", "uidl", "SASL PLAIN LOGIN", "PIPELINING", "STLS", ""] {
+            offered.add(line.as_bytes());
+        }
+        assert!(offered.pipelining && offered.stls && offered.uidl);
+        assert_eq!(offered.sasl, ["PLAIN", "LOGIN"]);
+    }
+}

@@ -1,0 +1,485 @@
+//! The session as a typestate: what a state does not allow does not compile.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+
+use super::reply::{Capabilities, Pop3, Refusal, Reply};
+use super::Error;
+use crate::limits;
+use crate::sasl::{Credentials, Login, Mechanism};
+use crate::store::Saved;
+use crate::text::Uid;
+use crate::wire::{Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
+
+/// A conversation in the state `State` over the stream `S`.
+///
+/// Logging in takes a private stream. This compiles:
+///
+/// ```
+/// use postie::{pop3, sasl::Credentials, tls::TlsStream as Stream};
+/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: &Credentials) {
+///     let _ = session.login(ann);
+/// }
+/// ```
+///
+/// and on a bare TCP stream it does not:
+///
+/// ```compile_fail
+/// use postie::{pop3, sasl::Credentials, net::Tcp as Stream};
+/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: &Credentials) {
+///     let _ = session.login(ann);
+/// }
+/// ```
+pub struct Session<State, S> {
+    wire: Wire<Pop3, S>,
+    offered: Capabilities,
+    state: std::marker::PhantomData<State>,
+}
+
+/// Greeted, not logged in (RFC 1939 §4).
+#[derive(Debug)]
+pub enum Authorization {}
+
+/// Logged in; the mailbox is locked and its messages are numbered (RFC 1939 §5).
+#[derive(Debug)]
+pub enum Transaction {}
+
+/// A message's number, good for one session (RFC 1939 §5).
+pub type Number = u32;
+
+impl<S: Read + Write> Session<Authorization, S> {
+    /// Waits for the greeting and asks what the server offers.
+    pub fn open(stream: S, trace: Option<Trace>) -> Result<Self, Error> {
+        let mut wire = Wire::new(stream, trace);
+        wire.greeting()?.accepted().map_err(Error::TurnedAway)?;
+        Self::ask_capabilities(wire)
+    }
+
+    /// Starts TLS (RFC 2595 §4): `upgrade` makes the handshake. What was offered before is
+    /// forgotten, since anybody could have said it.
+    pub fn stls<T: Read + Write, E: From<Error>>(
+        mut self,
+        upgrade: impl FnOnce(S) -> Result<T, E>,
+    ) -> Result<Session<Authorization, T>, E> {
+        if !self.offered.stls {
+            return Err(Error::Missing("STLS, and without it nothing here would be private").into());
+        }
+        self.wire
+            .ask(Simple(Command::new("STLS")))?
+            .map_err(|refusal| Error::Refused { command: "STLS", refusal })?;
+        let (stream, trace) = self.wire.into_stream("STLS").map_err(Error::from)?;
+        Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, trace))?)
+    }
+
+    fn ask_capabilities(mut wire: Wire<Pop3, S>) -> Result<Self, Error> {
+        let offered = wire.ask(Capa)?;
+        Ok(Self { wire, offered, state: std::marker::PhantomData })
+    }
+}
+
+impl<S: Private> Session<Authorization, S> {
+    /// Logs in with the strongest mechanism that both sides know, or else with USER and PASS
+    /// (RFC 1939 §7), which a server need not announce.
+    pub fn login(mut self, credentials: &Credentials) -> Result<Session<Transaction, S>, Error> {
+        let offered = self.offered.sasl.iter().map(String::as_str);
+        match Mechanism::choose(offered) {
+            Some(mechanism) => self.authenticate(mechanism, credentials)?,
+            None => self.user_and_pass(credentials)?,
+        }
+        Ok(Session {
+            wire: self.wire,
+            offered: self.offered,
+            state: std::marker::PhantomData,
+        })
+    }
+
+    fn authenticate(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let mut login = mechanism.start(credentials);
+        let mut command = Auth::begin(mechanism, &mut login);
+        loop {
+            match self.wire.ask(command)? {
+                Reply::Ok(_) => return Ok(()),
+                Reply::Err(refusal) => return Err(Error::Login(refusal)),
+                // A server that asks for more than the mechanism has to say gets the `*` that
+                // ends the exchange (RFC 5034 §4), and its refusal is the answer.
+                Reply::Continue => {
+                    command = Auth(match login.respond() {
+                        Some(response) => Command::response("AUTH", response.expose()),
+                        None => Command::new("*"),
+                    });
+                }
+            }
+        }
+    }
+
+    fn user_and_pass(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        let user = Command::new("USER").arg(&credentials.user);
+        let pass = Command::new("PASS").secret(credentials.password.expose());
+        let mut outcome = Ok(());
+        self.wire.ask_each(self.window(), [user, pass].map(Simple), |answer| {
+            // USER's refusal comes first and says more than the PASS that it spoils.
+            if outcome.is_ok() {
+                outcome = answer.map(drop).map_err(Error::Login);
+            }
+            Ok::<_, Error>(())
+        })?;
+        outcome
+    }
+}
+
+impl<State, S: Read + Write> Session<State, S> {
+    /// How many commands may be in flight.
+    fn window(&self) -> usize {
+        if self.offered.pipelining { limits::WINDOW } else { 1 }
+    }
+}
+
+impl<S: Private> Session<Transaction, S> {
+    /// All messages of the mailbox, in the server's order, with unique-id and size where the
+    /// server gives them (UIDL and LIST in one flight, if it can take two).
+    pub fn list(&mut self) -> Result<Vec<Listed>, Error> {
+        let window = self.window();
+        let (mut uids, mut sizes) = (None, None);
+        self.wire.ask_each(window, [Listing::Uidl, Listing::List], |column| {
+            match column {
+                Column::Uids(column) => uids = column,
+                Column::Sizes(column) => sizes = Some(column),
+            }
+            Ok::<_, Error>(())
+        })?;
+        let sizes: Vec<(Number, u64)> = sizes.unwrap_or_default();
+        let Some(uids) = uids else {
+            let listed = |(number, size)| Listed { number, uid: None, size: Some(size) };
+            return Ok(sizes.into_iter().map(listed).collect());
+        };
+        let sizes: HashMap<Number, u64> = sizes.into_iter().collect();
+        Ok(uids
+            .into_iter()
+            .map(|(number, uid)| Listed { number, uid: Some(uid), size: sizes.get(&number).copied() })
+            .collect())
+    }
+
+    /// Retrieves messages, as many in flight as the server allows. `draft` makes the place each
+    /// one goes to, when its text comes; `each` is told how it went, in order.
+    pub fn retr_each<D: Write, E: From<Error>>(
+        &mut self,
+        wanted: impl IntoIterator<Item = Listed>,
+        draft: impl Fn(&Listed) -> D,
+        mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let window = self.window();
+        let draft = &draft;
+        let exchanges = wanted.into_iter().map(|listed| Retr { listed, draft });
+        self.wire.ask_each(window, exchanges, |answer| each(answer))
+    }
+
+    /// Asks for these messages' deletion and ends the session, in one flight; the server deletes
+    /// when it accepts QUIT and not before (RFC 1939 §6). With nothing to delete, the answer to
+    /// QUIT is not waited for.
+    pub fn quit(mut self, doomed: impl IntoIterator<Item = Doomed>) -> Result<Vec<Parting>, Error> {
+        let window = self.window();
+        let mut doomed = doomed.into_iter().peekable();
+        let mut partings = Vec::new();
+        if doomed.peek().is_none() {
+            // Nothing depends on whether this arrives.
+            drop(self.wire.tell(&Command::new("QUIT")));
+            return Ok(partings);
+        }
+        let exchanges = doomed.map(|message| Last::Dele(message)).chain([Last::Quit]);
+        self.wire.ask_each(window, exchanges, |answer| {
+            match answer {
+                Farewell::Dele(parting) => partings.push(parting),
+                Farewell::Quit(Ok(_)) => {}
+                Farewell::Quit(Err(refusal)) => {
+                    return Err(Error::Refused { command: "QUIT", refusal });
+                }
+            }
+            Ok(())
+        })?;
+        Ok(partings)
+    }
+}
+
+/// A message as the server lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in this session.
+    pub number: Number,
+    /// Its unique-id, if the server has such.
+    pub uid: Option<Uid>,
+    /// Its size in octets as the server counts, if it told.
+    pub size: Option<u64>,
+}
+
+/// A message of which the terminating line was seen, with the draft that it was written to: the
+/// two travel together, so that one cannot be mistaken for another's.
+#[derive(Debug)]
+pub struct Retrieved<D> {
+    listed: Listed,
+    draft: D,
+    octets: u64,
+}
+
+impl<D> Retrieved<D> {
+    /// What the server said of it.
+    pub fn listed(&self) -> &Listed {
+        &self.listed
+    }
+
+    /// Octets written, with LF at line ends.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+}
+
+impl<D> AsMut<D> for Retrieved<D> {
+    fn as_mut(&mut self) -> &mut D {
+        &mut self.draft
+    }
+}
+
+/// A message that the server would not give.
+#[derive(Debug)]
+pub struct Declined {
+    /// Which.
+    pub listed: Listed,
+    /// Why not.
+    pub refusal: Refusal,
+}
+
+/// A message that may be deleted, because it is safe on this side. This compiles:
+///
+/// ```
+/// # use postie::{pop3::{Doomed, Retrieved}, store::Saved};
+/// fn dele<D>(message: Saved<Retrieved<D>>) -> Doomed { message.into() }
+/// ```
+///
+/// and for a message that is not saved it does not:
+///
+/// ```compile_fail
+/// # use postie::{pop3::{Doomed, Retrieved}, store::Saved};
+/// fn dele<D>(message: Retrieved<D>) -> Doomed { message.into() }
+/// ```
+#[derive(Debug)]
+pub struct Doomed(Listed);
+
+impl<D> From<Saved<Retrieved<D>>> for Doomed {
+    fn from(saved: Saved<Retrieved<D>>) -> Self {
+        Self(saved.into_inner().listed)
+    }
+}
+
+impl From<Saved<Listed>> for Doomed {
+    fn from(saved: Saved<Listed>) -> Self {
+        Self(saved.into_inner())
+    }
+}
+
+/// How the request to delete one message went.
+#[derive(Debug)]
+pub struct Parting {
+    /// Which.
+    pub listed: Listed,
+    /// Why it stays, if it does.
+    pub refusal: Option<Refusal>,
+}
+
+/// A command of which only yes or no matters.
+struct Simple(Command);
+
+impl Exchange for Simple {
+    type Grammar = Pop3;
+    type Answer = Result<String, Refusal>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        self.0.clone()
+    }
+
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Self::Answer, Error> {
+        Ok(reply.accepted())
+    }
+}
+
+/// CAPA (RFC 2449 §5). A server that does not know it offers nothing, which is an answer too.
+struct Capa;
+
+impl Exchange for Capa {
+    type Grammar = Pop3;
+    type Answer = Capabilities;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new("CAPA")
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Capabilities, Error> {
+        let mut offered = Capabilities::default();
+        if let Reply::Ok(_) = reply {
+            body.lines(limits::CAPABILITIES, |line| {
+                offered.add(line);
+                Ok::<_, Error>(())
+            })?;
+        }
+        Ok(offered)
+    }
+}
+
+/// AUTH (RFC 5034) or a response within it.
+struct Auth(Command);
+
+impl Auth {
+    /// With the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
+    fn begin(mechanism: Mechanism, login: &mut Login) -> Self {
+        let bare = Command::new("AUTH").arg(mechanism.name());
+        let Some(response) = login.initial_response() else { return Self(bare) };
+        if bare.len() + 1 + response.expose().len() <= limits::POP3_COMMAND {
+            Self(bare.secret(response.expose()))
+        } else {
+            login.put_back(response);
+            Self(bare)
+        }
+    }
+}
+
+impl Exchange for Auth {
+    type Grammar = Pop3;
+    type Answer = Reply;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        self.0.clone()
+    }
+
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Reply, Error> {
+        Ok(reply)
+    }
+}
+
+/// The two listings (RFC 1939 §5 and §7).
+enum Listing {
+    Uidl,
+    List,
+}
+
+/// What a listing says.
+enum Column {
+    /// `None`: the server has no unique-ids.
+    Uids(Option<Vec<(Number, Uid)>>),
+    Sizes(Vec<(Number, u64)>),
+}
+
+impl Exchange for Listing {
+    type Grammar = Pop3;
+    type Answer = Column;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new(match self {
+            Self::Uidl => "UIDL",
+            Self::List => "LIST",
+        })
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Column, Error> {
+        match (self, reply.accepted()) {
+            (Self::Uidl, Err(refusal)) if refusal.code.is_none() => Ok(Column::Uids(None)),
+            (Self::Uidl, Err(refusal)) => Err(Error::Refused { command: "UIDL", refusal }),
+            (Self::List, Err(refusal)) => Err(Error::Refused { command: "LIST", refusal }),
+            (Self::Uidl, Ok(_)) => column(body, "UIDL", Uid::new).map(|uids| Column::Uids(Some(uids))),
+            (Self::List, Ok(_)) => column(body, "LIST", size).map(Column::Sizes),
+        }
+    }
+}
+
+/// Lines of a message number, a blank and a value.
+fn column<T>(
+    body: Body<'_>,
+    command: &'static str,
+    value: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Vec<(Number, T)>, Error> {
+    let mut entries = Vec::new();
+    body.lines(limits::LISTING, |line| {
+        let entry = line.iter().position(|&octet| octet == b' ').and_then(|blank| {
+            let (number, rest) = line.split_at_checked(blank)?;
+            let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+            Some((number, value(rest.trim_ascii())?))
+        });
+        entries.push(entry.ok_or_else(|| {
+            let found = crate::text::shown(&String::from_utf8_lossy(line));
+            let what = Malformed(format!("expected a message number and a value, found `{found}`"));
+            crate::wire::Error::Malformed { phase: Phase::Text(command), what }
+        })?);
+        Ok::<_, Error>(())
+    })?;
+    Ok(entries)
+}
+
+/// Some servers add remarks behind the size, which the standard allows (RFC 1939 §5).
+fn size(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.split(' ').next()?.parse().ok()
+}
+
+/// RETR (RFC 1939 §5), and where the text goes.
+struct Retr<'a, F> {
+    listed: Listed,
+    draft: &'a F,
+}
+
+impl<D: Write, F: Fn(&Listed) -> D> Exchange for Retr<'_, F> {
+    type Grammar = Pop3;
+    type Answer = Result<Retrieved<D>, Declined>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new("RETR").arg(self.listed.number)
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        let Self { listed, draft } = self;
+        if let Err(refusal) = reply.accepted() {
+            return Ok(Err(Declined { listed, refusal }));
+        }
+        let mut draft = draft(&listed);
+        let octets = body.copy(&mut draft)?;
+        Ok(Ok(Retrieved { listed, draft, octets }))
+    }
+}
+
+/// The last flight: DELE for each message, then QUIT.
+enum Last {
+    Dele(Doomed),
+    Quit,
+}
+
+enum Farewell {
+    Dele(Parting),
+    Quit(Result<String, Refusal>),
+}
+
+impl Exchange for Last {
+    type Grammar = Pop3;
+    type Answer = Farewell;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Dele(Doomed(listed)) => Command::new("DELE").arg(listed.number),
+            Self::Quit => Command::new("QUIT"),
+        }
+    }
+
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Farewell, Error> {
+        let answer = reply.accepted();
+        Ok(match self {
+            Self::Dele(Doomed(listed)) => {
+                Farewell::Dele(Parting { listed, refusal: answer.err() })
+            }
+            Self::Quit => Farewell::Quit(answer),
+        })
+    }
+}

@@ -1,0 +1,611 @@
+//! One side of a line-oriented conversation: the only buffer, and the only place that reads and
+//! writes the stream. A [`Grammar`] says what a reply looks like, an [`Exchange`] is a command and
+//! the meaning of its answer; neither knows of streams or clocks.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use crate::dot;
+use crate::limits;
+
+/// A stream on which credentials may be spoken: the peer's certificate was verified, or the peer
+/// is on the loopback interface and the user said that this is enough. Sealed: `TlsStream` and
+/// `Loopback` are the only ones.
+///
+/// A bare TCP stream is not private, so this does not compile:
+///
+/// ```compile_fail
+/// fn is_private<S: postie::wire::Private>() {}
+/// is_private::<postie::net::Tcp>();
+/// ```
+///
+/// while its twin does:
+///
+/// ```
+/// fn is_private<S: postie::wire::Private>() {}
+/// is_private::<postie::tls::TlsStream>();
+/// ```
+pub trait Private: Read + Write + sealed::Sealed {}
+
+pub(crate) mod sealed {
+    /// Keeps [`super::Private`] to this crate's two streams.
+    pub trait Sealed {}
+}
+
+/// What a protocol's replies look like.
+pub trait Grammar {
+    /// A whole reply.
+    type Reply;
+
+    /// Finds the reply at the start of `input`: itself and its length in octets, or `None` when
+    /// more must be read first.
+    fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
+}
+
+/// The octets are not a reply; the words say what was expected instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub String);
+
+/// A command and the meaning of its answer, in one value.
+pub trait Exchange {
+    /// The language both are in.
+    type Grammar: Grammar;
+    /// What the answer comes to, a refusal included.
+    type Answer;
+    /// What ends the conversation.
+    type Error: From<Error>;
+
+    /// The command line.
+    fn command(&self) -> Command;
+
+    /// Reads the answer. `body` is the multi-line part that follows in POP3.
+    fn answer(
+        self,
+        reply: <Self::Grammar as Grammar>::Reply,
+        body: Body<'_>,
+    ) -> Result<Self::Answer, Self::Error>;
+}
+
+/// One command line. Holds no line end inside, and its `Debug` masks what is secret, so that
+/// neither a newline in an argument nor a trace can do harm.
+#[derive(Clone)]
+pub struct Command {
+    verb: &'static str,
+    line: String,
+    /// How much of the line may be shown.
+    open: usize,
+}
+
+impl Command {
+    /// A command without arguments yet. The verb is also its name in error messages.
+    pub fn new(verb: &'static str) -> Self {
+        Self { verb, line: verb.to_owned(), open: verb.len() }
+    }
+
+    /// A line that is not a command but an answer to a challenge, all of it secret.
+    pub fn response(verb: &'static str, secret: &str) -> Self {
+        let mut command = Self { verb, line: String::new(), open: 0 };
+        command.push(secret);
+        command
+    }
+
+    /// Adds a blank and an argument.
+    #[must_use]
+    pub fn arg(mut self, text: impl fmt::Display) -> Self {
+        self.push(&format!(" {text}"));
+        self.open = self.line.len();
+        self
+    }
+
+    /// Adds a blank and an argument that is masked wherever the command is shown.
+    #[must_use]
+    pub fn secret(mut self, text: &str) -> Self {
+        self.push(" ");
+        self.push(text);
+        self
+    }
+
+    /// Octets of the line, its end included.
+    pub fn len(&self) -> usize {
+        self.line.len() + 2
+    }
+
+    // The values that come here have no control characters by their types; should one slip
+    // through, it must not become a second command.
+    fn push(&mut self, text: &str) {
+        self.line.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (open, secret) = self.line.split_at(self.open);
+        let blank = if secret.starts_with(' ') { " " } else { "" };
+        write!(f, "{open}{blank}{}", if secret.is_empty() { "" } else { "****" })
+    }
+}
+
+/// What was said, for whoever listens in.
+#[derive(Clone, Copy)]
+pub enum Said<'a> {
+    /// A command was sent; shown by its `Debug`, which masks secrets.
+    Client(&'a Command),
+    /// A reply or a line of one came, without its line end. Not made safe to show.
+    Server(&'a [u8]),
+    /// So many octets of message text passed.
+    Octets(u64),
+}
+
+/// Somebody who listens in on the conversation.
+pub type Trace = Box<dyn FnMut(Said<'_>) + Send>;
+
+/// Why a conversation ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The stream failed: timed out, reset, or broken TLS.
+    #[error("{source} {phase}")]
+    Stream {
+        /// What was waited for.
+        phase: Phase,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// The peer ended the stream where more was due.
+    #[error("the server closed the connection {0}")]
+    Closed(Phase),
+    /// The peer does not speak the protocol.
+    #[error("the server broke the protocol {phase}: {what}")]
+    Malformed {
+        /// What was waited for.
+        phase: Phase,
+        /// What is wrong with what came.
+        what: Malformed,
+    },
+    /// The peer spoke before it was asked. After STARTTLS or STLS this is an attack: the octets
+    /// would be taken for the first encrypted ones (CVE-2011-0411 and its kin).
+    #[error("the server sent data before it was asked, {0}; a connection is not safe after that")]
+    Leftover(Phase),
+    /// Where the message is written failed; the peer is not to blame.
+    #[error("{0}")]
+    Sink(io::Error),
+    /// Where the message is read from failed; the peer is not to blame.
+    #[error("{0}")]
+    Source(io::Error),
+}
+
+/// What the client was doing, as words that follow an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the first reply.
+    Greeting,
+    /// The answer to this command.
+    Answer(&'static str),
+    /// The text that follows the answer to this command.
+    Text(&'static str),
+    /// Sending this command.
+    Sending(&'static str),
+    /// Sending the message itself.
+    Message,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Greeting => f.write_str("waiting for the greeting"),
+            Self::Answer(verb) => write!(f, "waiting for the answer to {verb}"),
+            Self::Text(verb) => write!(f, "in the middle of the answer to {verb}"),
+            Self::Sending(verb) => write!(f, "sending {verb}"),
+            Self::Message => f.write_str("sending the message"),
+        }
+    }
+}
+
+/// A stream with its buffers, speaking the language `G`.
+pub struct Wire<G, S> {
+    stream: S,
+    input: Input,
+    output: Vec<u8>,
+    trace: Option<Trace>,
+    grammar: std::marker::PhantomData<G>,
+}
+
+impl<G: Grammar, S: Read + Write> Wire<G, S> {
+    /// Nothing is read or written yet.
+    pub fn new(stream: S, trace: Option<Trace>) -> Self {
+        Self {
+            stream,
+            input: Input::default(),
+            output: Vec::new(),
+            trace,
+            grammar: std::marker::PhantomData,
+        }
+    }
+
+    /// The reply that comes without a command.
+    pub fn greeting(&mut self) -> Result<G::Reply, Error> {
+        self.reply(Phase::Greeting)
+    }
+
+    /// One command and its answer.
+    pub fn ask<X: Exchange<Grammar = G>>(&mut self, exchange: X) -> Result<X::Answer, X::Error> {
+        let mut answers = Vec::with_capacity(1);
+        self.ask_each(1, [exchange], |answer| {
+            answers.push(answer);
+            Ok::<_, X::Error>(())
+        })?;
+        // One exchange was put in and the loop ended well: its answer is there.
+        answers.pop().ok_or_else(|| Error::Closed(Phase::Greeting).into())
+    }
+
+    /// The same for many commands, with up to `window` of them in flight (RFC 2449 §6.6, RFC
+    /// 2920); a window of one waits for each answer before the next command. `each` is handed the
+    /// answers in order. All commands that can leave together leave in one write.
+    pub fn ask_each<X, E>(
+        &mut self,
+        window: usize,
+        exchanges: impl IntoIterator<Item = X>,
+        mut each: impl FnMut(X::Answer) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        X: Exchange<Grammar = G>,
+        E: From<X::Error>,
+    {
+        let mut exchanges = exchanges.into_iter().fuse();
+        let mut in_flight = VecDeque::new();
+        loop {
+            if in_flight.len() <= window / 2 {
+                let before = in_flight.len();
+                in_flight.extend(exchanges.by_ref().take(window - before).map(|exchange| {
+                    let command = exchange.command();
+                    self.push(&command);
+                    (exchange, command.verb)
+                }));
+                if let Some((_, verb)) = in_flight.get(before) {
+                    let phase = Phase::Sending(verb);
+                    if before == 0 {
+                        self.expect_silence(phase).map_err(X::Error::from)?;
+                    }
+                    self.send(phase).map_err(X::Error::from)?;
+                }
+            }
+            let Some((exchange, verb)) = in_flight.pop_front() else { return Ok(()) };
+            let reply = self.reply(Phase::Answer(verb)).map_err(X::Error::from)?;
+            let body = Body {
+                stream: &mut self.stream,
+                input: &mut self.input,
+                trace: self.trace.as_mut(),
+                phase: Phase::Text(verb),
+            };
+            each(exchange.answer(reply, body)?)?;
+        }
+    }
+
+    /// Sends a command whose answer nobody waits for, the last of a conversation.
+    pub fn tell(&mut self, command: &Command) -> Result<(), Error> {
+        self.push(command);
+        self.send(Phase::Sending(command.verb))
+    }
+
+    /// Sends a message, dot-stuffed, up to but without its last octets: the terminating line is
+    /// among those that [`Wire::send_rest`] sends, so that the moment from which the message may
+    /// count as sent is one call. `message` must be in canonical form.
+    pub fn send_message(&mut self, message: &mut dyn Read) -> Result<(), Error> {
+        let mut encoder = dot::Encoder::new();
+        let mut chunk = vec![0; limits::BUFFER];
+        let mut total = 0;
+        loop {
+            let read = match message.read(&mut chunk) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::Source(error)),
+            };
+            let Some(text) = chunk.get(..read).filter(|text| !text.is_empty()) else { break };
+            if !self.output.is_empty() {
+                self.send(Phase::Message)?;
+            }
+            total += u64::try_from(read).unwrap_or_default();
+            encoder.encode(text, &mut self.output);
+        }
+        encoder.finish(&mut self.output);
+        self.overhear(Said::Octets(total));
+        Ok(())
+    }
+
+    /// Sends what [`Wire::send_message`] left over, and with it the end of the message.
+    pub fn send_rest(&mut self) -> Result<(), Error> {
+        self.send(Phase::Message)
+    }
+
+    /// The reply to something that was not an exchange.
+    pub fn reply_to(&mut self, verb: &'static str) -> Result<G::Reply, Error> {
+        self.reply(Phase::Answer(verb))
+    }
+
+    /// The stream and its listener, to put TLS around the one and keep the other. An error if the
+    /// peer has already said more than it was asked ([`Error::Leftover`]).
+    pub fn into_stream(self, verb: &'static str) -> Result<(S, Option<Trace>), Error> {
+        self.expect_silence(Phase::Answer(verb))?;
+        Ok((self.stream, self.trace))
+    }
+
+    fn push(&mut self, command: &Command) {
+        self.output.extend_from_slice(command.line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+        self.overhear(Said::Client(command));
+    }
+
+    /// Nothing is in flight, so nothing may have come.
+    fn expect_silence(&self, phase: Phase) -> Result<(), Error> {
+        if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(phase)) }
+    }
+
+    /// Writes everything that is due in one write.
+    fn send(&mut self, phase: Phase) -> Result<(), Error> {
+        let sent = self.stream.write_all(&self.output).and_then(|()| self.stream.flush());
+        // Passwords pass through here.
+        self.output.fill(0);
+        self.output.clear();
+        sent.map_err(|source| Error::Stream { phase, source })
+    }
+
+    fn reply(&mut self, phase: Phase) -> Result<G::Reply, Error> {
+        loop {
+            match G::parse(self.input.waiting()) {
+                Ok(Some((reply, length))) => {
+                    let said = self.input.waiting().get(..length).unwrap_or_default();
+                    if let Some(trace) = &mut self.trace {
+                        for line in said.split_inclusive(|&octet| octet == b'\n') {
+                            trace(Said::Server(line));
+                        }
+                    }
+                    self.input.consume(length);
+                    return Ok(reply);
+                }
+                Ok(None) => {
+                    if !self.input.fill(&mut self.stream, phase)? {
+                        return Err(Error::Closed(phase));
+                    }
+                }
+                Err(what) => return Err(Error::Malformed { phase, what }),
+            }
+        }
+    }
+
+    fn overhear(&mut self, said: Said<'_>) {
+        if let Some(trace) = &mut self.trace {
+            trace(said);
+        }
+    }
+}
+
+/// The dot-terminated text that follows a reply (RFC 1939 §3). If it is due and not read, the
+/// next reply will not make sense, so an answer either refuses or reads it whole.
+pub struct Body<'a> {
+    stream: &'a mut dyn Read,
+    input: &'a mut Input,
+    trace: Option<&'a mut Trace>,
+    phase: Phase,
+}
+
+impl Body<'_> {
+    /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines.
+    pub fn lines<E: From<Error>>(
+        mut self,
+        limit: usize,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for _ in 0..=limit {
+            let length = self.line()?;
+            let line = self.input.waiting().get(..length).unwrap_or_default();
+            if let Some(trace) = &mut self.trace {
+                trace(Said::Server(line));
+            }
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            let end = text == b".";
+            if !end {
+                each(text.strip_prefix(b".").unwrap_or(text))?;
+            }
+            self.input.consume(length);
+            if end {
+                return Ok(());
+            }
+        }
+        let what = Malformed(format!("more than {limit} lines"));
+        Err(Error::Malformed { phase: self.phase, what }.into())
+    }
+
+    /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets.
+    pub fn copy(mut self, sink: &mut dyn Write) -> Result<u64, Error> {
+        let (mut decoder, mut text, mut total) = (dot::Decoder::default(), Vec::new(), 0);
+        while !decoder.is_done() {
+            if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
+                return Err(Error::Closed(self.phase));
+            }
+            let used = decoder.decode(self.input.waiting(), &mut text);
+            self.input.consume(used);
+            sink.write_all(&text).map_err(Error::Sink)?;
+            total += u64::try_from(text.len()).unwrap_or_default();
+            text.clear();
+        }
+        if let Some(trace) = &mut self.trace {
+            trace(Said::Octets(total));
+        }
+        Ok(total)
+    }
+
+    /// The length of the line at hand, its end included.
+    fn line(&mut self) -> Result<usize, Error> {
+        let mut searched = 0;
+        loop {
+            let waiting = self.input.waiting();
+            let unsearched = waiting.get(searched..).unwrap_or_default();
+            if let Some(end) = memchr::memchr(b'\n', unsearched) {
+                return Ok(searched + end + 1);
+            }
+            searched = waiting.len();
+            if searched > limits::REPLY_LINE {
+                let what = Malformed("a line without end".to_owned());
+                return Err(Error::Malformed { phase: self.phase, what });
+            }
+            if !self.input.fill(self.stream, self.phase)? {
+                return Err(Error::Closed(self.phase));
+            }
+        }
+    }
+}
+
+/// Octets that came and were not yet understood.
+#[derive(Default)]
+struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start = (self.start + length).min(self.end);
+    }
+
+    /// Reads once; false at the end of the stream.
+    fn fill(&mut self, stream: &mut (impl Read + ?Sized), phase: Phase) -> Result<bool, Error> {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize((self.buffer.len() * 2).max(limits::BUFFER), 0);
+        }
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        loop {
+            match stream.read(room) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(Error::Stream { phase, source }),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer that has said everything already and hears nothing.
+    struct Script(io::Cursor<Vec<u8>>, Vec<u8>);
+
+    impl Read for Script {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let one = buffer.len().min(1);
+            self.0.read(&mut buffer[..one])
+        }
+    }
+
+    impl Write for Script {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.1.extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Lines;
+
+    impl Grammar for Lines {
+        type Reply = String;
+
+        fn parse(input: &[u8]) -> Result<Option<(String, usize)>, Malformed> {
+            Ok(memchr::memchr(b'\n', input).map(|end| {
+                (String::from_utf8_lossy(&input[..end]).trim_end().to_owned(), end + 1)
+            }))
+        }
+    }
+
+    struct Noop(u32);
+
+    impl Exchange for Noop {
+        type Grammar = Lines;
+        type Answer = String;
+        type Error = Error;
+
+        fn command(&self) -> Command {
+            Command::new("NOOP").arg(self.0)
+        }
+
+        fn answer(self, reply: String, _: Body<'_>) -> Result<String, Error> {
+            Ok(format!("{} {reply}", self.0))
+        }
+    }
+
+    fn wire(says: &str) -> Wire<Lines, Script> {
+        Wire::new(Script(io::Cursor::new(says.into()), Vec::new()), None)
+    }
+
+    #[test]
+    fn commands_in_flight_are_answered_in_order() {
+        let says: String = (0..9).map(|n| format!("+OK {n}\r\n")).collect();
+        let mut wire = wire(&says);
+        let mut heard = Vec::new();
+        wire.ask_each(4, (0..9).map(Noop), |answer| {
+            heard.push(answer);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        let expected: Vec<_> = (0..9).map(|n| format!("{n} +OK {n}")).collect();
+        assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn an_early_reply_is_refused_before_the_next_command() {
+        let mut wire = wire("one\r\n");
+        assert_eq!(wire.ask(Noop(1)).unwrap(), "1 one");
+        wire.input.buffer = b"two\r\n".to_vec();
+        (wire.input.start, wire.input.end) = (0, 5);
+        assert!(matches!(wire.ask(Noop(2)), Err(Error::Leftover(_))));
+        assert!(matches!(wire.into_stream("STLS"), Err(Error::Leftover(_))));
+    }
+
+    #[test]
+    fn an_argument_cannot_become_a_second_command() {
+        let mut wire = wire("ok\r\n");
+        wire.tell(&Command::new("MAIL").arg("FROM:<a@x>\r\nRSET")).unwrap();
+        assert_eq!(wire.stream.1, b"MAIL FROM:<a@x>??RSET\r\n");
+    }
+
+    #[test]
+    fn a_command_masks_what_is_secret() {
+        assert_eq!(format!("{:?}", Command::new("PASS").secret("hunter2")), "PASS ****");
+        assert_eq!(format!("{:?}", Command::response("AUTH", "aHVudGVyMg==")), "****");
+        assert_eq!(format!("{:?}", Command::new("RETR").arg(7)), "RETR 7");
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error_and_not_a_growing_buffer() {
+        let mut stream = Script(io::Cursor::new(vec![b'x'; 1 << 20]), Vec::new());
+        let mut input = Input::default();
+        let body =
+            Body { stream: &mut stream, input: &mut input, trace: None, phase: Phase::Text("UIDL") };
+        let ended = body.lines(10, |_| Ok::<_, Error>(()));
+        assert!(matches!(ended, Err(Error::Malformed { .. })), "{ended:?}");
+        assert!(input.buffer.len() <= 4 * limits::BUFFER);
+    }
+}
