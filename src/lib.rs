@@ -3,7 +3,9 @@
 pub mod dot;
 pub mod limits;
 pub mod net;
+pub mod pop3;
 pub mod sasl;
+pub mod store;
 pub mod text;
 pub mod tls;
 pub mod wire;

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::text::Domain;
+use crate::text::{Domain, plain};
 use crate::wire::{self, Private};
 
 /// How long to wait: for each single step of the network, never for nothing.
@@ -128,20 +128,6 @@ impl Write for Loopback {
 
 impl wire::sealed::Sealed for Loopback {}
 impl Private for Loopback {}
-
-/// An operating system's error without the number that Rust appends.
-pub fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = words.chars();
-    match (chars.next(), chars.next()) {
-        // "Connection refused" reads as a fragment; "I/O error" stays as it is.
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(words.chars().skip(1)).collect()
-        }
-        _ => words.to_owned(),
-    }
-}
 
 /// The resolver has no deadline of its own, so it is waited for from outside.
 fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
@@ -267,11 +253,5 @@ mod tests {
         let (six, four) = (read("[::1]:1"), read("127.0.0.1:1"));
         assert_eq!(alternating(vec![six, six, four]), [six, four, six]);
         assert_eq!(alternating(vec![four, six, six]), [four, six, six]);
-    }
-
-    #[test]
-    fn an_error_is_a_fragment_without_numbers() {
-        let refused = io::Error::from_raw_os_error(111);
-        assert_eq!(plain(&refused), "connection refused");
     }
 }

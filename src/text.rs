@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -262,6 +263,12 @@ impl fmt::Display for Uid {
     }
 }
 
+/// A message that a server has given a unique-id, or might have.
+pub trait Identified {
+    /// The unique-id, if it has one.
+    fn uid(&self) -> Option<&Uid>;
+}
+
 /// A password or token. Its `Debug` says nothing; [`Secret::expose`] is the one way out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -309,6 +316,20 @@ pub fn shown(text: &str) -> String {
         }
     }
     safe
+}
+
+/// An operating system's error without the number that Rust appends.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = words.chars();
+    match (chars.next(), chars.next()) {
+        // "Connection refused" reads as a fragment; "I/O error" stays as it is.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(words.chars().skip(1)).collect()
+        }
+        _ => words.to_owned(),
+    }
 }
 
 /// Writes octets as text without blanks or slashes, as in a URL: for names and journal fields.
@@ -461,5 +482,11 @@ mod tests {
     #[test]
     fn a_secret_does_not_show_in_debug_output() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "****");
+    }
+
+    #[test]
+    fn an_error_is_a_fragment_without_numbers() {
+        let refused = io::Error::from_raw_os_error(111);
+        assert_eq!(plain(&refused), "connection refused");
     }
 }

@@ -9,8 +9,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 
 use crate::limits;
-use crate::net::{Tcp, plain};
-use crate::text::Domain;
+use crate::net::Tcp;
+use crate::text::{Domain, plain, shown};
 use crate::wire::{self, Private};
 
 /// Which authorities may vouch for a server.
@@ -166,7 +166,7 @@ fn certificate_words(reason: &CertificateError) -> String {
         CertificateError::NotValidForName => "it is for another name".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.join(", ");
-            format!("it is for another name ({})", crate::text::shown(&names))
+            format!("it is for another name ({})", shown(&names))
         }
         other => other.to_string(),
     }
@@ -178,9 +178,7 @@ fn cut_off(error: io::Error) -> io::Error {
         io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "connection cut off without a TLS close")
         }
-        io::ErrorKind::InvalidData => {
-            io::Error::new(error.kind(), format!("broken TLS ({error})"))
-        }
+        io::ErrorKind::InvalidData => io::Error::new(error.kind(), format!("broken TLS ({error})")),
         _ => error,
     }
 }

@@ -534,9 +534,8 @@ mod tests {
         type Reply = String;
 
         fn parse(input: &[u8]) -> Result<Option<(String, usize)>, Malformed> {
-            Ok(memchr::memchr(b'\n', input).map(|end| {
-                (String::from_utf8_lossy(&input[..end]).trim_end().to_owned(), end + 1)
-            }))
+            Ok(memchr::memchr(b'\n', input)
+                .map(|end| (String::from_utf8_lossy(&input[..end]).trim_end().to_owned(), end + 1)))
         }
     }
 
@@ -602,8 +601,12 @@ mod tests {
     fn a_line_without_end_is_an_error_and_not_a_growing_buffer() {
         let mut stream = Script(io::Cursor::new(vec![b'x'; 1 << 20]), Vec::new());
         let mut input = Input::default();
-        let body =
-            Body { stream: &mut stream, input: &mut input, trace: None, phase: Phase::Text("UIDL") };
+        let body = Body {
+            stream: &mut stream,
+            input: &mut input,
+            trace: None,
+            phase: Phase::Text("UIDL"),
+        };
         let ended = body.lines(10, |_| Ok::<_, Error>(()));
         assert!(matches!(ended, Err(Error::Malformed { .. })), "{ended:?}");
         assert!(input.buffer.len() <= 4 * limits::BUFFER);

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 
-use super::reply::{Capabilities, Pop3, Refusal, Reply};
 use super::Error;
+use super::reply::{Capabilities, Pop3, Refusal, Reply};
 use crate::limits;
 use crate::sasl::{Credentials, Login, Mechanism};
 use crate::store::Saved;
-use crate::text::Uid;
+use crate::text::{Identified, Uid, shown};
 use crate::wire::{Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -50,7 +50,7 @@ pub type Number = u32;
 impl<S: Read + Write> Session<Authorization, S> {
     /// Waits for the greeting and asks what the server offers.
     pub fn open(stream: S, trace: Option<Trace>) -> Result<Self, Error> {
-        let mut wire = Wire::new(stream, trace);
+        let mut wire = Wire::<Pop3, S>::new(stream, trace);
         wire.greeting()?.accepted().map_err(Error::TurnedAway)?;
         Self::ask_capabilities(wire)
     }
@@ -86,11 +86,7 @@ impl<S: Private> Session<Authorization, S> {
             Some(mechanism) => self.authenticate(mechanism, credentials)?,
             None => self.user_and_pass(credentials)?,
         }
-        Ok(Session {
-            wire: self.wire,
-            offered: self.offered,
-            state: std::marker::PhantomData,
-        })
+        Ok(Session { wire: self.wire, offered: self.offered, state: std::marker::PhantomData })
     }
 
     fn authenticate(
@@ -159,7 +155,11 @@ impl<S: Private> Session<Transaction, S> {
         let sizes: HashMap<Number, u64> = sizes.into_iter().collect();
         Ok(uids
             .into_iter()
-            .map(|(number, uid)| Listed { number, uid: Some(uid), size: sizes.get(&number).copied() })
+            .map(|(number, uid)| Listed {
+                number,
+                uid: Some(uid),
+                size: sizes.get(&number).copied(),
+            })
             .collect())
     }
 
@@ -213,6 +213,12 @@ pub struct Listed {
     pub uid: Option<Uid>,
     /// Its size in octets as the server counts, if it told.
     pub size: Option<u64>,
+}
+
+impl Identified for Listed {
+    fn uid(&self) -> Option<&Uid> {
+        self.uid.as_ref()
+    }
 }
 
 /// A message of which the terminating line was seen, with the draft that it was written to: the
@@ -390,7 +396,9 @@ impl Exchange for Listing {
             (Self::Uidl, Err(refusal)) if refusal.code.is_none() => Ok(Column::Uids(None)),
             (Self::Uidl, Err(refusal)) => Err(Error::Refused { command: "UIDL", refusal }),
             (Self::List, Err(refusal)) => Err(Error::Refused { command: "LIST", refusal }),
-            (Self::Uidl, Ok(_)) => column(body, "UIDL", Uid::new).map(|uids| Column::Uids(Some(uids))),
+            (Self::Uidl, Ok(_)) => {
+                column(body, "UIDL", Uid::new).map(|uids| Column::Uids(Some(uids)))
+            }
             (Self::List, Ok(_)) => column(body, "LIST", size).map(Column::Sizes),
         }
     }
@@ -410,7 +418,7 @@ fn column<T>(
             Some((number, value(rest.trim_ascii())?))
         });
         entries.push(entry.ok_or_else(|| {
-            let found = crate::text::shown(&String::from_utf8_lossy(line));
+            let found = shown(&String::from_utf8_lossy(line));
             let what = Malformed(format!("expected a message number and a value, found `{found}`"));
             crate::wire::Error::Malformed { phase: Phase::Text(command), what }
         })?);
@@ -476,9 +484,7 @@ impl Exchange for Last {
     fn answer(self, reply: Reply, _: Body<'_>) -> Result<Farewell, Error> {
         let answer = reply.accepted();
         Ok(match self {
-            Self::Dele(Doomed(listed)) => {
-                Farewell::Dele(Parting { listed, refusal: answer.err() })
-            }
+            Self::Dele(Doomed(listed)) => Farewell::Dele(Parting { listed, refusal: answer.err() }),
             Self::Quit => Farewell::Quit(answer),
         })
     }

@@ -1,0 +1,294 @@
+//! Exactly once from a server's mailbox into a Maildir, whatever is cut off and when.
+//!
+//! ```text
+//!        what happens                            cut off here, the next run
+//!   1    message streams into tmp/NAME           removes tmp/NAME, fetches again
+//!   2    fsync each file, fsync tmp/             the same
+//!   3    journal: intent UID NAME, fdatasync     finds the intent and tmp/NAME: does step 4
+//!   4    rename to new/NAME, fsync new/          finds the intent and no tmp/NAME: delivered
+//!   5    journal: done NAME                      nothing to find
+//! ```
+//!
+//! A reader may move a file out of new/ at once, so its absence there proves nothing; but nobody
+//! touches a file in tmp/ that is younger than 36 hours. So a missing tmp/NAME means that step 4
+//! happened, unless the intent is older than that and the file is nowhere: then the message is
+//! fetched again, since a message twice is better than none.
+//!
+//! All of this happens under a lock that is held for the whole run.
+
+pub mod disk;
+mod journal;
+mod maildir;
+
+use std::collections::HashSet;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::journal::Seen;
+pub use self::maildir::{Draft, Maildir, Stamp};
+
+use self::disk::Disk;
+use self::journal::{Intent, Journal, Outcome};
+use crate::text::{Identified, Uid, plain};
+
+/// Maildir readers remove what has been in tmp/ for longer than this many seconds.
+const TMP_IS_SAFE: u64 = 36 * 60 * 60;
+
+/// What went wrong on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another run holds the lock.
+    #[error("another run is at work on this mailbox")]
+    Locked,
+    /// A Maildir is made, its parents are not.
+    #[error("cannot create {}: {} does not exist", path.display(), parent.display())]
+    NoParent {
+        /// The Maildir.
+        path: PathBuf,
+        /// What is missing.
+        parent: PathBuf,
+    },
+    /// A file or directory could not be made.
+    #[error("cannot create {}: {}", path.display(), plain(source))]
+    Create {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Anything else the disk refused.
+    #[error("cannot {doing} {}: {}", path.display(), plain(source))]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Something else wrote to the journal.
+    #[error("{}:{line}: not a line of a journal", path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+    },
+    /// A delivery was under way to a Maildir that is not there now.
+    #[error("a message was on its way into {}, which is not there now", .0.display())]
+    Unreachable(PathBuf),
+}
+
+impl Error {
+    fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { doing, path: path.to_owned(), source }
+    }
+
+    fn create(path: &Path, source: io::Error) -> Self {
+        Self::Create { path: path.to_owned(), source }
+    }
+}
+
+/// Something that is durable on this side. Only the store makes one: of a message that it has
+/// published ([`Store::commit`]), or that the journal knows ([`Store::recall`]).
+#[derive(Debug)]
+pub struct Saved<T>(T);
+
+impl<T> Saved<T> {
+    /// What was saved.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was saved, no longer with the proof that it was.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// One remote mailbox and the Maildir that it is fetched to, locked for this run.
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    journal: Journal,
+    maildir: Maildir,
+    now: u64,
+    /// Unlocked when dropped, or when the process ends in any way.
+    _lock: File,
+}
+
+impl Store {
+    /// Takes the lock, reads the journal, and finishes what an earlier run left unfinished.
+    ///
+    /// `state` is the directory for this mailbox, `mailbox` its name, which must be the same in
+    /// every run.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        state: &Path,
+        mailbox: &str,
+        root: &Path,
+        stamp: Stamp,
+    ) -> Result<Self, Error> {
+        let lock = lock(state)?;
+        let now = stamp.seconds;
+        let maildir = Maildir::open(Arc::clone(&disk), root, stamp, mailbox)?;
+        let journal = Journal::open(Arc::clone(&disk), state, now)?;
+        let mut store = Self { disk, journal, maildir, now, _lock: lock };
+        store.recover()?;
+        store.sweep()?;
+        Ok(store)
+    }
+
+    /// The message with the proof that it was delivered before, and when; or the message alone.
+    pub fn recall<T: Identified>(&self, message: T) -> Result<(Saved<T>, Seen), T> {
+        match message.uid().and_then(|uid| self.journal.recall(uid)).copied() {
+            Some(seen) => Ok((Saved(message), seen)),
+            None => Err(message),
+        }
+    }
+
+    /// Whether a message was delivered into another Maildir than this run's.
+    pub fn is_elsewhere(&self, seen: &Seen) -> bool {
+        self.journal.maildir(seen).is_some_and(|maildir| maildir != self.maildir.root())
+    }
+
+    /// The Maildir of this run.
+    pub fn maildir(&self) -> &Maildir {
+        &self.maildir
+    }
+
+    /// Delivers messages: durable, in new/, and in the journal, all or none of them as far as
+    /// the next run can tell. Each message carries its draft.
+    pub fn commit<T: AsMut<Draft>>(&mut self, mut batch: Vec<T>) -> Result<Vec<Saved<T>>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (tmp, new) = (self.maildir.root().join("tmp"), self.maildir.root().join("new"));
+        let mut drafts: Vec<&mut Draft> = batch.iter_mut().map(AsMut::as_mut).collect();
+        for draft in &mut drafts {
+            draft.sync().map_err(|error| Error::io("write", &draft.path(), error))?;
+        }
+        self.sync_dir(&tmp)?;
+        // From here on the journal may know the files, even if what follows fails half-way: they
+        // stay where they are, and recovery has the last word.
+        drafts.iter_mut().for_each(|draft| draft.leave());
+        let intents = drafts.iter().map(|draft| Intent {
+            time: self.now,
+            uid: draft.uid.clone(),
+            name: draft.name.clone(),
+            maildir: self.maildir.root().to_owned(),
+        });
+        self.journal.intend(intents.collect())?;
+        for draft in &drafts {
+            self.publish(&draft.path(), &new.join(&draft.name))?;
+        }
+        self.sync_dir(&new)?;
+        self.journal.done()?;
+        Ok(batch.into_iter().map(Saved).collect())
+    }
+
+    /// Notes which messages the server no longer lists, so that they can be forgotten in time.
+    pub fn compare(&mut self, listed: &HashSet<&Uid>) -> Result<(), Error> {
+        self.journal.compare(|uid| listed.contains(uid), self.now)?;
+        self.journal.compact()
+    }
+
+    fn publish(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.disk.rename(from, to).map_err(|error| Error::io("deliver", to, error))
+    }
+
+    fn sync_dir(&self, path: &Path) -> Result<(), Error> {
+        self.disk.sync_dir(path).map_err(|error| Error::io("write", path, error))
+    }
+
+    /// Finishes or gives up every delivery that was announced and not confirmed.
+    fn recover(&mut self) -> Result<(), Error> {
+        let intents = self.journal.intents();
+        if intents.is_empty() {
+            return Ok(());
+        }
+        let maildirs: HashSet<_> = intents.iter().map(|intent| intent.maildir.clone()).collect();
+        let mut lost = HashSet::new();
+        for root in maildirs {
+            let here = || intents.iter().filter(|intent| intent.maildir == root);
+            let is_old = |intent: &Intent| self.now.saturating_sub(intent.time) > TMP_IS_SAFE;
+            let (tmp, new, cur) = (root.join("tmp"), root.join("new"), root.join("cur"));
+            let exists = |path: &Path| {
+                self.disk.exists(path).map_err(|error| Error::io("look at", path, error))
+            };
+            if !exists(&tmp)? || !exists(&new)? {
+                // A disk that is not mounted looks like this, so nothing is decided in a hurry.
+                if here().all(is_old) {
+                    lost.extend(here().map(|intent| intent.name.clone()));
+                    continue;
+                }
+                return Err(Error::Unreachable(root));
+            }
+            let mut read = None;
+            for intent in here() {
+                let from = tmp.join(&intent.name);
+                if exists(&from)? {
+                    self.publish(&from, &new.join(&intent.name))?;
+                } else if is_old(intent) {
+                    let read = match &mut read {
+                        Some(read) => read,
+                        none => none.insert(self.names(&[&new, &cur])?),
+                    };
+                    if !read.contains(&intent.name) {
+                        lost.insert(intent.name.clone());
+                    }
+                }
+            }
+            self.sync_dir(&new)?;
+        }
+        self.journal.settle(
+            |intent| {
+                if lost.contains(&intent.name) { Outcome::Void } else { Outcome::Done }
+            },
+        )
+    }
+
+    /// The unique part of every file name in these directories: readers append `:2,` and flags.
+    fn names(&self, dirs: &[&Path]) -> Result<HashSet<String>, Error> {
+        let mut names = HashSet::new();
+        for dir in dirs {
+            let list = self.disk.list(dir).map_err(|error| Error::io("read", dir, error))?;
+            names.extend(list.iter().filter_map(|name| {
+                let name = name.to_str()?;
+                Some(name.split(':').next().unwrap_or(name).to_owned())
+            }));
+        }
+        Ok(names)
+    }
+
+    /// Removes what runs that were cut off left in tmp/. None of it is announced any more.
+    fn sweep(&self) -> Result<(), Error> {
+        let tmp = self.maildir.root().join("tmp");
+        let names = self.disk.list(&tmp).map_err(|error| Error::io("read", &tmp, error))?;
+        for name in names.iter().filter(|name| self.maildir.is_ours(name)) {
+            let path = tmp.join(name);
+            self.disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the directory of a mailbox's state and locks it.
+fn lock(state: &Path) -> Result<File, Error> {
+    let mut dirs = DirBuilder::new();
+    dirs.recursive(true).mode(0o700).create(state).map_err(|error| Error::create(state, error))?;
+    let path = state.join("lock");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| Error::create(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The few things the store asks of a disk. A trait, so that tests can make any of them fail.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File as OsFile, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::limits;
+
+/// What the store does with a disk; every step that can fail is one method.
+pub trait Disk: Send + Sync {
+    /// A new file, mode 0600; fails if the name is taken, be it by a symbolic link.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>>;
+
+    /// A file to write behind its present end, made with mode 0600 if it is not there.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn File>>;
+
+    /// A whole file; `None` if it is not there.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
+    /// Cuts a file off behind `length` octets.
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, replacing what had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether there is something of that name.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// The names in a directory.
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// A new directory, mode 0700; one that is there already will do.
+    fn make_dir(&self, path: &Path) -> io::Result<()>;
+}
+
+/// An open file of a [`Disk`].
+pub trait File: Write + Send {
+    /// Waits until contents and size are durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// The operating system's file system.
+#[derive(Debug)]
+pub struct Os;
+
+impl Disk for Os {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        Ok(Box::new(file))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the file's own size is bounded")]
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let file = match OsFile::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut octets = Vec::new();
+        file.take(limits::JOURNAL).read_to_end(&mut octets)?;
+        Ok(Some(octets))
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        OpenOptions::new().write(true).open(path)?.set_len(length)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        OsFile::open(path)?.sync_all()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is its one home")]
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        match fs::symlink_metadata(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            made => made,
+        }
+    }
+}
+
+impl File for OsFile {
+    fn sync(&mut self) -> io::Result<()> {
+        // Data and size are all that recovery needs; times may wait.
+        self.sync_data()
+    }
+}

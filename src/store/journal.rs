@@ -1,0 +1,488 @@
+//! Which messages were fetched: an append-only text file that a person can read.
+//!
+//! ```text
+//! postie journal 1
+//! intent TIME UID NAME MAILDIR    the message is whole and durable in MAILDIR/tmp/NAME
+//! done NAME                       and now it is in new/
+//! void NAME                       or it was lost there: fetch it again
+//! maildir MAILDIR                 the `seen` lines that follow were delivered there
+//! seen TIME UID                   an intent and its done, after the journal was rewritten
+//! missing TIME UID                the server has not listed it since
+//! listed UID                      and now it has again
+//! ```
+//!
+//! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
+//! server gave none.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Error;
+use super::disk::{Disk, File};
+use crate::text::{Uid, percent_decoded, percent_encoded};
+
+const HEADER: &str = "postie journal 1";
+const FILE: &str = "journal";
+
+/// A message that vanished from the listing is remembered this long, in seconds: a server that
+/// shows an empty mailbox once must not cause everything to be fetched again.
+const MEMORY: u64 = 30 * 24 * 60 * 60;
+
+/// Lines that say nothing any more are tolerated up to this many beyond those that do.
+const DEAD_LINES: usize = 1_000;
+
+/// What is known of a fetched message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When it was fetched.
+    pub fetched: u64,
+    /// Since when the server does not list it.
+    pub missing: Option<u64>,
+    maildir: usize,
+}
+
+/// A delivery that was announced and not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Intent {
+    pub(super) time: u64,
+    pub(super) uid: Option<Uid>,
+    pub(super) name: String,
+    pub(super) maildir: PathBuf,
+}
+
+/// The journal of one mailbox. Whoever holds it holds the mailbox's lock.
+pub(super) struct Journal {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    file: Box<dyn File>,
+    lines: usize,
+    contents: Contents,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Contents {
+    seen: HashMap<Uid, Seen>,
+    maildirs: Vec<PathBuf>,
+    intents: Vec<Intent>,
+}
+
+impl Journal {
+    /// Reads the journal in `dir`, or begins one. `now` is in seconds since 1970.
+    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, now: u64) -> Result<Self, Error> {
+        let path = dir.join(FILE);
+        let failed = |doing| move |error| Error::io(doing, &dir.join(FILE), error);
+        let text = disk.read(&path).map_err(failed("read"))?;
+        let replay = Replay::of(text.as_deref().unwrap_or_default(), &path)?;
+        if text.as_ref().is_some_and(|text| text.len() > replay.length) {
+            // What follows is half a line, from a run that was cut off. The next line must not be
+            // glued to it.
+            let length = u64::try_from(replay.length).unwrap_or(u64::MAX);
+            disk.truncate(&path, length).map_err(failed("mend"))?;
+        }
+        let mut file = disk.append(&path).map_err(|error| Error::create(&path, error))?;
+        if replay.length == 0 {
+            writeln!(file, "{HEADER}").map_err(failed("write"))?;
+            file.sync().map_err(failed("write"))?;
+            disk.sync_dir(dir).map_err(failed("write"))?;
+        }
+        let mut contents = replay.contents;
+        contents.seen.retain(|_, seen| seen.missing.is_none_or(|since| now < since + MEMORY));
+        Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents })
+    }
+
+    /// What is known of a message.
+    pub(super) fn recall(&self, uid: &Uid) -> Option<&Seen> {
+        self.contents.seen.get(uid)
+    }
+
+    /// Where a message was delivered.
+    pub(super) fn maildir(&self, seen: &Seen) -> Option<&Path> {
+        self.contents.maildirs.get(seen.maildir).map(PathBuf::as_path)
+    }
+
+    /// Deliveries that may or may not have happened.
+    pub(super) fn intents(&self) -> Vec<Intent> {
+        self.contents.intents.clone()
+    }
+
+    /// Announces deliveries, durably.
+    pub(super) fn intend(&mut self, intents: Vec<Intent>) -> Result<(), Error> {
+        let text: String = intents.iter().map(intent_line).collect();
+        self.append(&text)?;
+        self.file.sync().map_err(|error| Error::io("write", &self.path(), error))?;
+        self.contents.intents.extend(intents);
+        Ok(())
+    }
+
+    /// Confirms everything announced so far. Not durable, since recovery finds it out by itself.
+    pub(super) fn done(&mut self) -> Result<(), Error> {
+        self.settle(|_| Outcome::Done)
+    }
+
+    /// Records what became of every announced delivery.
+    pub(super) fn settle(&mut self, outcome: impl Fn(&Intent) -> Outcome) -> Result<(), Error> {
+        let mut text = String::new();
+        for intent in std::mem::take(&mut self.contents.intents) {
+            let outcome = outcome(&intent);
+            text.push_str(&format!("{} {}\n", outcome.word(), intent.name));
+            self.contents.settle(intent, outcome);
+        }
+        self.append(&text)
+    }
+
+    /// Compares what is known with what the server lists; `present` says whether it lists a
+    /// message. Writes only what changed.
+    pub(super) fn compare(
+        &mut self,
+        present: impl Fn(&Uid) -> bool,
+        now: u64,
+    ) -> Result<(), Error> {
+        let mut text = String::new();
+        for (uid, seen) in &mut self.contents.seen {
+            let uid_text = percent_encoded(uid.as_bytes());
+            match (present(uid), seen.missing) {
+                (false, None) => {
+                    seen.missing = Some(now);
+                    text.push_str(&format!("missing {now} {uid_text}\n"));
+                }
+                (true, Some(_)) => {
+                    seen.missing = None;
+                    text.push_str(&format!("listed {uid_text}\n"));
+                }
+                (false, Some(_)) | (true, None) => {}
+            }
+        }
+        self.append(&text)
+    }
+
+    /// Rewrites the journal without what no longer matters, if that is most of it.
+    pub(super) fn compact(&mut self) -> Result<(), Error> {
+        let live = self.contents.seen.len();
+        if !self.contents.intents.is_empty() || self.lines <= 2 * live + DEAD_LINES {
+            return Ok(());
+        }
+        let (path, fresh) = (self.path(), self.dir.join("journal.new"));
+        let failed = |doing| move |error| Error::io(doing, &path, error);
+        if self.disk.exists(&fresh).map_err(failed("rewrite"))? {
+            self.disk.remove(&fresh).map_err(|error| Error::io("remove", &fresh, error))?;
+        }
+        let path = self.path();
+        let failed = |error| Error::io("rewrite", &path, error);
+        let text = self.contents.text();
+        let mut file = self.disk.create(&fresh).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.sync().map_err(failed)?;
+        drop(file);
+        self.disk.rename(&fresh, &path).map_err(failed)?;
+        self.disk.sync_dir(&self.dir).map_err(failed)?;
+        self.file = self.disk.append(&path).map_err(failed)?;
+        self.lines = text.lines().count();
+        Ok(())
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), Error> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.lines += text.lines().count();
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| Error::io("write", &self.path(), error))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(FILE)
+    }
+}
+
+/// What became of an announced delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It happened.
+    Done,
+    /// It did not, and the file is gone.
+    Void,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Void => "void",
+        }
+    }
+}
+
+impl Contents {
+    fn settle(&mut self, intent: Intent, outcome: Outcome) {
+        if let (Outcome::Done, Some(uid)) = (outcome, intent.uid) {
+            let maildir = self.number(intent.maildir);
+            self.seen.insert(uid, Seen { fetched: intent.time, missing: None, maildir });
+        }
+    }
+
+    fn number(&mut self, maildir: PathBuf) -> usize {
+        let known = self.maildirs.iter().rposition(|known| *known == maildir);
+        known.unwrap_or_else(|| {
+            self.maildirs.push(maildir);
+            self.maildirs.len() - 1
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut lines: Vec<_> = self.seen.iter().collect();
+        lines.sort_by_key(|(uid, seen)| (seen.maildir, seen.fetched, *uid));
+        let mut text = format!("{HEADER}\n");
+        let mut current = None;
+        for (uid, seen) in lines {
+            if current != Some(seen.maildir) {
+                current = Some(seen.maildir);
+                if let Some(maildir) = self.maildirs.get(seen.maildir) {
+                    text.push_str(&format!("maildir {}\n", encoded_path(maildir)));
+                }
+            }
+            let uid = percent_encoded(uid.as_bytes());
+            text.push_str(&format!("seen {} {uid}\n", seen.fetched));
+            if let Some(since) = seen.missing {
+                text.push_str(&format!("missing {since} {uid}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// The journal's lines, understood one after the other.
+struct Replay {
+    contents: Contents,
+    /// Octets of whole lines that were understood.
+    length: usize,
+    lines: usize,
+}
+
+impl Replay {
+    fn of(text: &[u8], path: &Path) -> Result<Self, Error> {
+        let mut replay = Self { contents: Contents::default(), length: 0, lines: 0 };
+        let mut maildir = 0;
+        let mut pending: HashMap<String, Intent> = HashMap::new();
+        let mut order = Vec::new();
+        let mut torn = None;
+        for (index, line) in text.split_inclusive(|&octet| octet == b'\n').enumerate() {
+            let understood = line.strip_suffix(b"\n").and_then(|line| {
+                let line = std::str::from_utf8(line).ok()?;
+                if index == 0 {
+                    return (line == HEADER).then_some(());
+                }
+                replay.contents.line(line, &mut maildir, &mut pending, &mut order)
+            });
+            match (understood, torn) {
+                (Some(()), None) => {
+                    replay.length += line.len();
+                    replay.lines += 1;
+                }
+                // A torn write leaves its mark at the end. With sense behind it, it was no torn
+                // write, and guessing could lose or double mail.
+                (Some(()), Some(line)) => {
+                    return Err(Error::Journal { path: path.to_owned(), line });
+                }
+                (None, None) => torn = Some(index + 1),
+                (None, Some(_)) => {}
+            }
+        }
+        if torn == Some(1) && text.contains(&b'\n') {
+            return Err(Error::Journal { path: path.to_owned(), line: 1 });
+        }
+        let unsettled = order.into_iter().filter_map(|name| pending.remove(&name));
+        replay.contents.intents = unsettled.collect();
+        Ok(replay)
+    }
+}
+
+impl Contents {
+    fn line(
+        &mut self,
+        line: &str,
+        maildir: &mut usize,
+        pending: &mut HashMap<String, Intent>,
+        order: &mut Vec<String>,
+    ) -> Option<()> {
+        let mut fields = line.split(' ');
+        let word = fields.next()?;
+        let mut field = || fields.next();
+        match word {
+            "intent" => {
+                let time = field()?.parse().ok()?;
+                let uid = match field()? {
+                    "?" => None,
+                    text => Some(decoded_uid(text)?),
+                };
+                let name = field()?.to_owned();
+                let maildir = decoded_path(field()?)?;
+                order.push(name.clone());
+                pending.insert(name.clone(), Intent { time, uid, name, maildir });
+            }
+            "done" => self.settle(pending.remove(field()?)?, Outcome::Done),
+            "void" => self.settle(pending.remove(field()?)?, Outcome::Void),
+            "maildir" => *maildir = self.number(decoded_path(field()?)?),
+            "seen" => {
+                let fetched = field()?.parse().ok()?;
+                let seen = Seen { fetched, missing: None, maildir: *maildir };
+                self.seen.insert(decoded_uid(field()?)?, seen);
+            }
+            "missing" => {
+                let since = field()?.parse().ok()?;
+                self.seen.get_mut(&decoded_uid(field()?)?)?.missing = Some(since);
+            }
+            "listed" => self.seen.get_mut(&decoded_uid(field()?)?)?.missing = None,
+            _ => return None,
+        }
+        fields.next().is_none().then_some(())
+    }
+}
+
+fn intent_line(intent: &Intent) -> String {
+    let uid = match &intent.uid {
+        Some(uid) => percent_encoded(uid.as_bytes()),
+        None => "?".to_owned(),
+    };
+    let maildir = encoded_path(&intent.maildir);
+    format!("intent {} {uid} {} {maildir}\n", intent.time, intent.name)
+}
+
+fn encoded_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    percent_encoded(path.as_os_str().as_bytes()).replace("%2F", "/")
+}
+
+fn decoded_path(text: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    Some(std::ffi::OsString::from_vec(percent_decoded(text)?).into())
+}
+
+fn decoded_uid(text: &str) -> Option<Uid> {
+    Uid::new(&percent_decoded(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::Os;
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    fn uid(text: &str) -> Uid {
+        Uid::new(text.as_bytes()).unwrap()
+    }
+
+    fn intent(uid_text: &str, name: &str) -> Intent {
+        let maildir = "/home/ann/Mail dir".into();
+        Intent { time: 1000, uid: Some(uid(uid_text)), name: name.to_owned(), maildir }
+    }
+
+    fn open(dir: &Path, now: u64) -> Journal {
+        Journal::open(Arc::new(Os), dir, now).unwrap()
+    }
+
+    #[test]
+    fn what_was_announced_and_confirmed_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 1000);
+        journal.intend(vec![intent("a/b c", "1.x"), intent("b", "2.x")]).unwrap();
+        assert_eq!(open(dir.path(), 1000).intents().len(), 2);
+        journal.done().unwrap();
+        let journal = open(dir.path(), 2000);
+        assert!(journal.intents().is_empty());
+        let seen = journal.recall(&uid("a/b c")).unwrap();
+        assert_eq!(seen.fetched, 1000);
+        assert_eq!(journal.maildir(seen).unwrap(), Path::new("/home/ann/Mail dir"));
+        assert!(journal.recall(&uid("c")).is_none());
+    }
+
+    #[test]
+    fn a_torn_end_is_ignored_and_never_glued_to_the_next_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 1000);
+        journal.intend(vec![intent("a", "1.x")]).unwrap();
+        journal.done().unwrap();
+        let path = dir.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        for tail in ["inte", "intent 5 x 2.x", "\0\0\0\0", "\0\0\n\0\n"] {
+            let mut torn = whole.clone();
+            torn.extend_from_slice(tail.as_bytes());
+            #[expect(clippy::disallowed_methods, reason = "a test may be blunt")]
+            std::fs::write(&path, torn).unwrap();
+            let mut journal = open(dir.path(), 1000);
+            assert!(journal.intents().is_empty());
+            journal.intend(vec![intent("b", "2.x")]).unwrap();
+            let journal = open(dir.path(), 1000);
+            assert!(journal.recall(&uid("a")).is_some());
+            assert_eq!(journal.intents(), [intent("b", "2.x")]);
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test may be blunt")]
+    fn nonsense_with_sense_behind_it_is_not_guessed_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        for (text, line) in [
+            ("postie journal 1\nseen 5 a\nrubbish\nseen 5 b\n", 3),
+            ("postie journal 2\nseen 5 a\n", 1),
+            ("something else\n", 1),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            match Journal::open(Arc::new(Os), dir.path(), 10) {
+                Err(Error::Journal { line: found, .. }) => assert_eq!(found, line),
+                Err(other) => panic!("{other}"),
+                Ok(_) => panic!("accepted {text:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_vanished_message_is_remembered_for_thirty_days() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 0);
+        journal.intend(vec![intent("a", "1.x"), intent("b", "2.x")]).unwrap();
+        journal.done().unwrap();
+        journal.compare(|_| false, DAY).unwrap();
+        let mut journal = open(dir.path(), 2 * DAY);
+        assert!(journal.recall(&uid("a")).is_some());
+        journal.compare(|listed| *listed == uid("b"), 3 * DAY).unwrap();
+        let journal = open(dir.path(), 40 * DAY);
+        assert!(journal.recall(&uid("a")).is_none());
+        assert!(journal.recall(&uid("b")).is_some());
+    }
+
+    #[test]
+    fn comparing_writes_nothing_when_nothing_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 0);
+        journal.intend(vec![intent("a", "1.x")]).unwrap();
+        journal.done().unwrap();
+        let before = std::fs::read(dir.path().join(FILE)).unwrap();
+        journal.compare(|_| true, 9).unwrap();
+        journal.compact().unwrap();
+        assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_rewritten_journal_says_the_same_in_fewer_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 0);
+        for round in 0..600 {
+            journal
+                .intend(vec![intent(&format!("u{}", round % 3), &format!("{round}.x"))])
+                .unwrap();
+            journal.done().unwrap();
+        }
+        journal.compare(|listed| *listed != uid("u1"), 7).unwrap();
+        journal.compact().unwrap();
+        assert_eq!(journal.lines, 6);
+        let reopened = open(dir.path(), 8);
+        assert_eq!(reopened.contents.seen, journal.contents.seen);
+        assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, Some(7));
+        journal.intend(vec![intent("later", "x.x")]).unwrap();
+        assert_eq!(open(dir.path(), 8).intents().len(), 1);
+    }
+}

@@ -1,0 +1,185 @@
+//! A Maildir: a message is written under a name of its own in tmp/, and moved to new/ when it is
+//! whole and durable. What is in tmp/ does not exist yet for readers.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Error;
+use super::disk::{Disk, File};
+use crate::text::Uid;
+
+/// What makes a file name unlike any other, here and on other machines that share the Maildir.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// When the run began, in seconds since 1970.
+    pub seconds: u64,
+    /// The process.
+    pub pid: u32,
+    /// The machine; anything that cannot stand in a file name is replaced.
+    pub host: String,
+    /// Drawn once per run.
+    pub random: u64,
+}
+
+/// A directory with tmp/, new/ and cur/.
+#[derive(Clone)]
+pub struct Maildir {
+    disk: Arc<dyn Disk>,
+    root: PathBuf,
+    stamp: Stamp,
+    mark: u64,
+    sequence: Arc<AtomicU64>,
+}
+
+impl Maildir {
+    /// Opens the Maildir at `root`, made if it is not there and its parent is. `mailbox` is the
+    /// remote mailbox: its mark goes into every name, to tell its leftovers from others'.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        stamp: Stamp,
+        mailbox: &str,
+    ) -> Result<Self, Error> {
+        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent
+            && !disk.exists(parent).map_err(|error| Error::io("look at", parent, error))?
+        {
+            return Err(Error::NoParent { path: root.to_owned(), parent: parent.to_owned() });
+        }
+        for dir in [root.to_owned(), root.join("tmp"), root.join("new"), root.join("cur")] {
+            disk.make_dir(&dir).map_err(|error| Error::create(&dir, error))?;
+        }
+        let sequence = Arc::new(AtomicU64::new(0));
+        Ok(Self { disk, root: root.to_owned(), stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A place for one message. No file is made before something is written.
+    pub fn draft(&self, uid: Option<Uid>) -> Draft {
+        Draft {
+            disk: Arc::clone(&self.disk),
+            tmp: self.root.join("tmp"),
+            name: self.name(),
+            uid,
+            file: None,
+            fate: Fate::Removed,
+        }
+    }
+
+    /// Whether a name in tmp/ was given by a run that fetched the same mailbox.
+    pub fn is_ours(&self, name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| name.contains(&format!("X{:016x}.", self.mark)))
+    }
+
+    /// `time.delivery-identifier.host`, where the identifier is the process, a number that counts
+    /// up in it, a number drawn at random, and the mailbox's mark.
+    fn name(&self) -> String {
+        let Stamp { seconds, pid, host, random } = &self.stamp;
+        let count = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let mark = self.mark;
+        let mut name = format!("{seconds}.P{pid}Q{count}R{random:016x}X{mark:016x}.");
+        for c in host.chars() {
+            match c {
+                // Colons begin a reader's flags; the replacements are the customary ones.
+                '/' | ':' => {
+                    // Writing to a String cannot fail.
+                    let _ = write!(name, "\\{:03o}", u32::from(c));
+                }
+                c if c.is_ascii_graphic() => name.push(c),
+                _ => {}
+            }
+        }
+        name
+    }
+}
+
+/// A message in tmp/, not delivered yet. Dropped, it takes its file with it.
+pub struct Draft {
+    disk: Arc<dyn Disk>,
+    tmp: PathBuf,
+    pub(super) name: String,
+    pub(super) uid: Option<Uid>,
+    file: Option<Box<dyn File>>,
+    fate: Fate,
+}
+
+/// What becomes of the file in tmp/ when the draft goes away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nobody will ever want it.
+    Removed,
+    /// The journal may speak of it, so recovery decides.
+    Left,
+}
+
+impl Draft {
+    /// Makes the contents durable and closes the file.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.open()?.sync()?;
+        // Closed: a large batch must not hold as many descriptors through its later steps.
+        self.file = None;
+        self.fate = Fate::Removed;
+        Ok(())
+    }
+
+    /// From here on the journal may name the file.
+    pub(super) fn leave(&mut self) {
+        self.fate = Fate::Left;
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.tmp.join(&self.name)
+    }
+
+    fn open(&mut self) -> io::Result<&mut Box<dyn File>> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => {
+                let file = self.disk.create(&self.tmp.join(&self.name))?;
+                Ok(none.insert(file))
+            }
+        }
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if octets.is_empty() { Ok(0) } else { self.open()?.write(octets) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Draft").field(&self.name).finish()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.fate == Fate::Removed {
+            self.file = None;
+            // It may never have been made; and if it cannot go now, the next run removes it.
+            drop(self.disk.remove(&self.path()));
+        }
+    }
+}
+
+/// FNV-1a: the same in every version of this program, unlike the standard library's hasher.
+fn fnv1a(octets: &[u8]) -> u64 {
+    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

@@ -1,0 +1,356 @@
+//! Every step of a delivery, cut off or failing.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::TempDir;
+
+use super::disk::Os;
+use super::*;
+
+/// The real disk until a given step, and from then on no disk at all, as if the process had been
+/// killed there: the step itself fails, and so does every later one.
+struct Mortal {
+    steps: Arc<AtomicUsize>,
+    last: usize,
+}
+
+impl Mortal {
+    fn step(&self) -> io::Result<()> {
+        step(&self.steps, self.last)
+    }
+}
+
+fn step(steps: &AtomicUsize, last: usize) -> io::Result<()> {
+    if steps.fetch_add(1, Ordering::Relaxed) < last {
+        Ok(())
+    } else {
+        Err(io::Error::other("killed here"))
+    }
+}
+
+struct MortalFile {
+    file: Box<dyn disk::File>,
+    steps: Arc<AtomicUsize>,
+    last: usize,
+}
+
+impl Write for MortalFile {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match step(&self.steps, self.last) {
+            Ok(()) => self.file.write_all(octets).map(|()| octets.len()),
+            Err(error) => {
+                // A write that is cut off leaves a part behind, but only the first to fail.
+                if self.steps.load(Ordering::Relaxed) == self.last + 1 {
+                    self.file.write_all(&octets[..octets.len() / 2])?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl disk::File for MortalFile {
+    fn sync(&mut self) -> io::Result<()> {
+        step(&self.steps, self.last)?;
+        self.file.sync()
+    }
+}
+
+impl Disk for Mortal {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
+        self.step()?;
+        let file = Os.create(path)?;
+        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), last: self.last }))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
+        self.step()?;
+        let file = Os.append(path)?;
+        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), last: self.last }))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        self.step()?;
+        Os.read(path)
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        self.step()?;
+        Os.truncate(path, length)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.sync_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.remove(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.step()?;
+        Os.exists(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        self.step()?;
+        Os.list(path)
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.make_dir(path)
+    }
+}
+
+/// A message as a session would hand it in.
+struct Message {
+    uid: Uid,
+    draft: Option<Draft>,
+}
+
+impl Identified for Message {
+    fn uid(&self) -> Option<&Uid> {
+        Some(&self.uid)
+    }
+}
+
+impl AsMut<Draft> for Message {
+    fn as_mut(&mut self) -> &mut Draft {
+        self.draft.as_mut().unwrap()
+    }
+}
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn maildir(&self) -> PathBuf {
+        self.0.path().join("Mail")
+    }
+
+    fn open(&self, disk: impl Disk + 'static, now: u64, random: u64) -> Result<Store, Error> {
+        let stamp = Stamp { seconds: now, pid: 7, host: "here:/x".to_owned(), random };
+        let state = self.0.path().join("state");
+        Store::open(Arc::new(disk), &state, "ann@pop.example", &self.maildir(), stamp)
+    }
+
+    /// One run: fetches what is new of `uids`, in batches of three. Returns how many.
+    fn fetch(&self, disk: impl Disk + 'static, now: u64, uids: &[Uid]) -> Result<usize, Error> {
+        let mut store = self.open(disk, now, now)?;
+        let wanted: Vec<Uid> = uids
+            .iter()
+            .filter(|uid| store.recall(Message { uid: (*uid).clone(), draft: None }).is_err())
+            .cloned()
+            .collect();
+        for batch in wanted.chunks(3) {
+            let mut messages = Vec::new();
+            for uid in batch {
+                let mut draft = store.maildir().draft(Some(uid.clone()));
+                writeln!(draft, "Subject: {uid}\n")
+                    .map_err(|e| Error::io("write", "".as_ref(), e))?;
+                messages.push(Message { uid: uid.clone(), draft: Some(draft) });
+            }
+            store.commit(messages)?;
+        }
+        store.compare(&uids.iter().collect())?;
+        Ok(wanted.len())
+    }
+
+    fn names(&self, part: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.maildir().join(part)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// The contents of new/ and cur/, sorted.
+    fn delivered(&self) -> Vec<String> {
+        let read = |part: &str, name: &String| {
+            String::from_utf8(std::fs::read(self.maildir().join(part).join(name)).unwrap()).unwrap()
+        };
+        let part = |part: &'static str| self.names(part).into_iter().map(move |n| read(part, &n));
+        let mut all: Vec<_> = part("new").chain(part("cur")).collect();
+        all.sort();
+        all
+    }
+}
+
+fn uids(count: usize) -> Vec<Uid> {
+    (0..count).map(|n| Uid::new(format!("uid{n:02}").as_bytes()).unwrap()).collect()
+}
+
+fn subjects(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("Subject: uid{n:02}\n\n")).collect()
+}
+
+/// The real disk, counting.
+fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
+    let steps = Arc::new(AtomicUsize::new(0));
+    (Mortal { steps: Arc::clone(&steps), last }, steps)
+}
+
+#[test]
+fn a_run_cut_off_at_any_disk_step_loses_and_doubles_nothing() {
+    let all = uids(8);
+    let (disk, steps) = mortal(usize::MAX);
+    assert_eq!(Place::new().fetch(disk, 1000, &all).unwrap(), 8);
+    let total = steps.load(Ordering::Relaxed);
+    assert!(total > 30, "{total}");
+    for last in 0..total {
+        let place = Place::new();
+        place.fetch(mortal(last).0, 1000, &all).unwrap_err();
+        place.fetch(Os, 1001, &all).unwrap();
+        assert_eq!(place.delivered(), subjects(8), "cut off at step {last}");
+        assert_eq!(place.names("tmp"), Vec::<String>::new(), "cut off at step {last}");
+        assert_eq!(place.fetch(Os, 1002, &all).unwrap(), 0);
+    }
+}
+
+#[test]
+fn recovery_cut_off_at_any_disk_step_can_be_recovered_from() {
+    let all = uids(4);
+    for first in [20, 24, 27, 30] {
+        for last in 0.. {
+            let place = Place::new();
+            place.fetch(mortal(first).0, 1000, &all).unwrap_err();
+            let (disk, _) = mortal(last);
+            let ended = place.fetch(disk, 1001, &all).is_ok();
+            place.fetch(Os, 1002, &all).unwrap();
+            assert_eq!(place.delivered(), subjects(4), "cut off at {first}, then at {last}");
+            assert_eq!(place.names("tmp"), Vec::<String>::new());
+            if ended {
+                break;
+            }
+        }
+    }
+}
+
+/// A place in which one message was announced, with its file still in tmp/.
+fn announced() -> (Place, String) {
+    let place = Place::new();
+    for last in 0.. {
+        let (disk, _) = mortal(last);
+        drop(place.fetch(disk, 1000, &uids(1)));
+        let journal = std::fs::read(place.0.path().join("state/journal")).unwrap_or_default();
+        let journal = String::from_utf8(journal).unwrap();
+        if journal.contains("intent ") && journal.ends_with('\n') {
+            break;
+        }
+    }
+    let name = place.names("tmp").pop().unwrap();
+    (place, name)
+}
+
+#[test]
+fn a_message_that_a_reader_took_at_once_is_not_fetched_again() {
+    let (place, name) = announced();
+    std::fs::remove_file(place.maildir().join("tmp").join(name)).unwrap();
+    assert_eq!(place.fetch(Os, 1000 + 60, &uids(1)).unwrap(), 0);
+    assert_eq!(place.fetch(Os, 1000 + 3 * TMP_IS_SAFE, &uids(1)).unwrap(), 0);
+}
+
+#[test]
+fn a_message_that_was_purged_from_tmp_is_fetched_again() {
+    let (place, name) = announced();
+    std::fs::remove_file(place.maildir().join("tmp").join(name)).unwrap();
+    assert_eq!(place.fetch(Os, 1001 + TMP_IS_SAFE, &uids(1)).unwrap(), 1);
+    assert_eq!(place.delivered(), subjects(1));
+    assert_eq!(place.fetch(Os, 1002 + TMP_IS_SAFE, &uids(1)).unwrap(), 0);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a mail reader moves files as it likes")]
+fn an_old_announcement_is_settled_by_what_stands_in_cur() {
+    let (place, name) = announced();
+    let from = place.maildir().join("tmp").join(&name);
+    std::fs::rename(from, place.maildir().join("cur").join(format!("{name}:2,S"))).unwrap();
+    assert_eq!(place.fetch(Os, 1001 + TMP_IS_SAFE, &uids(1)).unwrap(), 0);
+    assert_eq!(place.delivered(), subjects(1));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "somebody else moves the Maildir")]
+fn a_delivery_into_a_maildir_that_went_away_is_not_forgotten() {
+    let (place, _) = announced();
+    let away = place.0.path().join("away");
+    std::fs::rename(place.maildir(), &away).unwrap();
+    std::fs::create_dir(place.maildir()).unwrap();
+    // The run's own Maildir is made anew, but nothing of the announcement is in it.
+    let other = Place(place.0);
+    let stamp = Stamp { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
+    std::fs::remove_dir(other.maildir()).unwrap();
+    let state = other.0.path().join("state");
+    let elsewhere = other.0.path().join("Other");
+    let opened = Store::open(Arc::new(Os), &state, "ann@pop.example", &elsewhere, stamp.clone());
+    assert!(matches!(opened, Err(Error::Unreachable(_))));
+    std::fs::rename(&away, other.maildir()).unwrap();
+    Store::open(Arc::new(Os), &state, "ann@pop.example", &elsewhere, stamp).unwrap();
+    assert_eq!(other.delivered(), subjects(1));
+}
+
+#[test]
+fn a_second_run_is_turned_away_while_the_first_is_at_work() {
+    let place = Place::new();
+    let first = place.open(Os, 1000, 1).unwrap();
+    assert!(matches!(place.open(Os, 1000, 2), Err(Error::Locked)));
+    drop(first);
+    place.open(Os, 1000, 3).unwrap();
+}
+
+#[test]
+fn strangers_files_in_tmp_are_left_alone() {
+    let place = Place::new();
+    drop(place.open(Os, 1000, 1).unwrap());
+    let other = Maildir::open(
+        Arc::new(Os),
+        &place.maildir(),
+        Stamp { seconds: 1, pid: 1, host: "h".to_owned(), random: 1 },
+        "bob@pop.example",
+    )
+    .unwrap();
+    let mut draft = other.draft(None);
+    draft.write_all(b"bob's").unwrap();
+    drop(place.open(Os, 1001, 1).unwrap());
+    assert_eq!(place.names("tmp").len(), 1);
+    drop(draft);
+    assert_eq!(place.names("tmp").len(), 0);
+}
+
+#[test]
+fn a_maildir_is_made_but_not_its_parents() {
+    let place = Place::new();
+    let root = place.0.path().join("no/such/Mail");
+    let stamp = Stamp { seconds: 1, pid: 1, host: "h".to_owned(), random: 1 };
+    let error = Maildir::open(Arc::new(Os), &root, stamp, "a@b").map(drop).unwrap_err();
+    assert!(error.to_string().ends_with("no/such does not exist"), "{error}");
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    place.fetch(Os, 1000, &uids(1)).unwrap();
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(place.0.path().join("state")), 0o700);
+    assert_eq!(mode(place.0.path().join("state/journal")), 0o600);
+    assert_eq!(mode(place.0.path().join("state/lock")), 0o600);
+    assert_eq!(mode(place.maildir()), 0o700);
+    let name = place.names("new").pop().unwrap();
+    assert!(name.ends_with(".here\\072\\057x"), "{name}");
+    assert_eq!(mode(place.maildir().join("new").join(name)), 0o600);
+}
