@@ -32,7 +32,7 @@ impl Decoder {
         while let Some((&octet, tail)) = rest.split_first() {
             match (self.state, octet) {
                 (State::Done, _) => break,
-                (State::Text, b'\r') | (State::LineStart, b'\r') => self.state = State::Cr,
+                (State::Text | State::LineStart, b'\r') => self.state = State::Cr,
                 (State::Text, _) => {
                     let plain = memchr(b'\r', rest).unwrap_or(rest.len());
                     let (text, tail) = rest.split_at(plain);

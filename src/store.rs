@@ -173,7 +173,9 @@ impl Store {
         self.sync_dir(&tmp)?;
         // From here on the journal may know the files, even if what follows fails half-way: they
         // stay where they are, and recovery has the last word.
-        drafts.iter_mut().for_each(|draft| draft.leave());
+        for draft in &mut drafts {
+            draft.leave();
+        }
         let intents = drafts.iter().map(|draft| Intent {
             time: self.now,
             uid: draft.uid.clone(),

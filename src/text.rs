@@ -106,23 +106,31 @@ pub fn address_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
 struct AddressList {
     found: Vec<String>,
     entry: String,
-    /// Between `<` and `>`.
-    angle: bool,
-    /// After `>`: what follows up to the comma is nobody's address.
-    closed: bool,
-    quoted: bool,
-    /// Between `[` and `]`.
-    literal: bool,
+    place: Place,
+    /// What ends the quoted string or the domain literal that is being read.
+    until: Option<char>,
+    /// Depth of nested comments.
     comment: usize,
+}
+
+/// Where in an entry of an address list.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Words,
+    /// Between `<` and `>`.
+    Angle,
+    /// After `>`: what follows up to the comma is nobody's address.
+    Closed,
 }
 
 impl AddressList {
     fn is_literal_text(&self) -> bool {
-        self.quoted || self.comment > 0
+        self.until == Some('"') || self.comment > 0
     }
 
     fn push(&mut self, c: char) {
-        if self.comment == 0 && !self.closed {
+        if self.comment == 0 && self.place != Place::Closed {
             self.entry.push(c);
         }
     }
@@ -130,29 +138,27 @@ impl AddressList {
     fn take(&mut self, c: char) {
         match c {
             ')' if self.comment > 0 => self.comment -= 1,
-            '(' if !self.quoted => self.comment += 1,
+            '(' if self.until.is_none() || self.comment > 0 => self.comment += 1,
             _ if self.comment > 0 => {}
-            '"' => {
-                self.quoted = !self.quoted;
+            c if self.until.is_some() => {
                 self.push(c);
+                self.until = self.until.filter(|&end| end != c);
             }
-            _ if self.quoted => self.push(c),
-            '[' | ']' => {
-                self.literal = c == '[';
+            '"' | '[' => {
                 self.push(c);
+                self.until = Some(if c == '[' { ']' } else { c });
             }
-            _ if self.literal => self.push(c),
             '<' => {
                 self.entry.clear();
-                self.angle = true;
+                self.place = Place::Angle;
             }
             '>' => {
                 self.finish();
-                self.closed = true;
+                self.place = Place::Closed;
             }
             // A source route `@a,@b:user@c` is obsolete and ignored (RFC 5321 §4.1.1.3).
             ':' => self.entry.clear(),
-            ',' | ';' if !self.angle => self.finish(),
+            ',' | ';' if self.place != Place::Angle => self.finish(),
             c => self.push(c),
         }
     }
@@ -162,7 +168,7 @@ impl AddressList {
         if !entry.trim().is_empty() {
             self.found.push(entry.trim().to_owned());
         }
-        (self.angle, self.closed) = (false, false);
+        self.place = Place::Words;
     }
 }
 

@@ -108,7 +108,7 @@ impl Command {
     }
 
     /// Octets of the line, its end included.
-    pub fn len(&self) -> usize {
+    pub fn octets(&self) -> usize {
         self.line.len() + 2
     }
 
@@ -561,8 +561,8 @@ mod tests {
 
     #[test]
     fn commands_in_flight_are_answered_in_order() {
-        let says: String = (0..9).map(|n| format!("+OK {n}\r\n")).collect();
-        let mut wire = wire(&says);
+        let lines: Vec<_> = (0..9).map(|n| format!("+OK {n}\r\n")).collect();
+        let mut wire = wire(&lines.concat());
         let mut heard = Vec::new();
         wire.ask_each(4, (0..9).map(Noop), |answer| {
             heard.push(answer);

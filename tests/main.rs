@@ -1,9 +1,6 @@
 //! One test crate: everything the library's own unit tests cannot show.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test that meets the unexpected should stop there and say so"
 )]

@@ -1,3 +1,4 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
+pub mod pki;
 pub mod postie;

@@ -81,8 +81,7 @@ impl<S: Private> Session<Authorization, S> {
     /// Logs in with the strongest mechanism that both sides know, or else with USER and PASS
     /// (RFC 1939 §7), which a server need not announce.
     pub fn login(mut self, credentials: &Credentials) -> Result<Session<Transaction, S>, Error> {
-        let offered = self.offered.sasl.iter().map(String::as_str);
-        match Mechanism::choose(offered) {
+        match Mechanism::choose(&self.offered.sasl) {
             Some(mechanism) => self.authenticate(mechanism, credentials)?,
             None => self.user_and_pass(credentials)?,
         }
@@ -169,12 +168,12 @@ impl<S: Private> Session<Transaction, S> {
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
         draft: impl Fn(&Listed) -> D,
-        mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
+        each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
     ) -> Result<(), E> {
         let window = self.window();
         let draft = &draft;
         let exchanges = wanted.into_iter().map(|listed| Retr { listed, draft });
-        self.wire.ask_each(window, exchanges, |answer| each(answer))
+        self.wire.ask_each(window, exchanges, each)
     }
 
     /// Asks for these messages' deletion and ends the session, in one flight; the server deletes
@@ -189,7 +188,7 @@ impl<S: Private> Session<Transaction, S> {
             drop(self.wire.tell(&Command::new("QUIT")));
             return Ok(partings);
         }
-        let exchanges = doomed.map(|message| Last::Dele(message)).chain([Last::Quit]);
+        let exchanges = doomed.map(Last::Dele).chain([Last::Quit]);
         self.wire.ask_each(window, exchanges, |answer| {
             match answer {
                 Farewell::Dele(parting) => partings.push(parting),
@@ -343,7 +342,7 @@ impl Auth {
     fn begin(mechanism: Mechanism, login: &mut Login) -> Self {
         let bare = Command::new("AUTH").arg(mechanism.name());
         let Some(response) = login.initial_response() else { return Self(bare) };
-        if bare.len() + 1 + response.expose().len() <= limits::POP3_COMMAND {
+        if bare.octets() + 1 + response.expose().len() <= limits::POP3_COMMAND {
             Self(bare.secret(response.expose()))
         } else {
             login.put_back(response);
