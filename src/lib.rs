@@ -5,6 +5,7 @@ pub mod limits;
 pub mod net;
 pub mod pop3;
 pub mod sasl;
+pub mod smtp;
 pub mod store;
 pub mod text;
 pub mod tls;

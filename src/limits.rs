@@ -5,6 +5,9 @@
 /// §4.5.3.1.5 for 512 and RFC 4954 §4 for 12,288 when it carries a SASL challenge (SMTP).
 pub const REPLY_LINE: usize = 12_288;
 
+/// Octets in one SMTP reply, all lines together; the standard has no figure.
+pub const REPLY: usize = 64 << 10;
+
 /// Lines in one SMTP reply; the standard has no figure, the longest EHLO replies have about 30.
 pub const REPLY_LINES: usize = 256;
 
@@ -23,9 +26,12 @@ pub const ADDRESS: usize = 254;
 /// Octets in a host name (RFC 1035 §2.3.4).
 pub const DOMAIN: usize = 253;
 
-/// Octets in a command line sent, line end included: RFC 5321 §4.5.3.1.4 allows 512 and
-/// extensions add to it; RFC 2449 §4 allows a POP3 client 255.
+/// Octets in a POP3 command line, line end included (RFC 2449 §4).
 pub const POP3_COMMAND: usize = 255;
+
+/// Octets in an SMTP command line, line end included (RFC 5321 §4.5.3.1.4). What extensions add
+/// to MAIL and RCPT is allowed on top of it; an AUTH that is longer must wait for its challenge.
+pub const SMTP_COMMAND: usize = 512;
 
 /// Characters of a server's words that reach a terminal or a log.
 pub const SHOWN: usize = 300;

@@ -66,15 +66,10 @@ pub struct Login {
 }
 
 impl Login {
-    /// What may stand on the command line itself (RFC 4954 §4, RFC 5034 §4).
-    pub fn initial_response(&mut self) -> Option<Secret> {
-        self.initial.take()
-    }
-
-    /// Takes back an initial response that did not fit on the command line: it answers the first
-    /// challenge instead.
-    pub fn put_back(&mut self, response: Secret) {
-        self.initial = Some(response);
+    /// What may stand on the command line itself if it has `room` octets left (RFC 4954 §4, RFC
+    /// 5034 §4); what does not fit there answers the first challenge.
+    pub fn initial_response(&mut self, room: usize) -> Option<Secret> {
+        self.initial.take_if(|initial| initial.expose().len() <= room)
     }
 
     /// The answer to a challenge; `None` when there is nothing left to say.
@@ -110,15 +105,22 @@ mod tests {
     fn plain_says_everything_at_once() {
         // RFC 4616 §4, the first example.
         let mut login = Mechanism::Plain.start(&credentials());
-        let response = login.initial_response().unwrap();
+        let response = login.initial_response(99).unwrap();
         assert_eq!(response.expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
         assert!(login.respond().is_none());
     }
 
     #[test]
+    fn what_does_not_fit_on_the_command_line_answers_the_first_challenge() {
+        let mut login = Mechanism::Plain.start(&credentials());
+        assert!(login.initial_response(27).is_none());
+        assert_eq!(login.respond().unwrap().expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
+    }
+
+    #[test]
     fn login_answers_twice() {
         let mut login = Mechanism::Login.start(&credentials());
-        assert!(login.initial_response().is_none());
+        assert!(login.initial_response(99).is_none());
         assert_eq!(login.respond().unwrap().expose(), "dGlt");
         assert_eq!(login.respond().unwrap().expose(), "dGFuc3RhYWZ0YW5zdGFhZg==");
         assert!(login.respond().is_none());

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::sasl::{Credentials, Login, Mechanism};
 use crate::store::Saved;
 use crate::text::{Identified, Uid, shown};
-use crate::wire::{Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
+use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -95,14 +95,23 @@ impl<S: Private> Session<Authorization, S> {
     ) -> Result<(), Error> {
         let mut login = mechanism.start(credentials);
         let mut command = Auth::begin(mechanism, &mut login);
+        let mut cancelled = false;
         loop {
             match self.wire.ask(command)? {
                 Reply::Ok(_) => return Ok(()),
                 Reply::Err(refusal) => return Err(Error::Login(refusal)),
+                Reply::Continue if cancelled => {
+                    let what = Malformed("one challenge after another".to_owned());
+                    return Err(
+                        wire::Error::Malformed { phase: Phase::Answer("AUTH"), what }.into()
+                    );
+                }
                 // A server that asks for more than the mechanism has to say gets the `*` that
                 // ends the exchange (RFC 5034 §4), and its refusal is the answer.
                 Reply::Continue => {
-                    command = Auth(match login.respond() {
+                    let response = login.respond();
+                    cancelled = response.is_none();
+                    command = Auth(match response {
                         Some(response) => Command::response("AUTH", response.expose()),
                         None => Command::new("*"),
                     });
@@ -341,12 +350,10 @@ impl Auth {
     /// With the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
     fn begin(mechanism: Mechanism, login: &mut Login) -> Self {
         let bare = Command::new("AUTH").arg(mechanism.name());
-        let Some(response) = login.initial_response() else { return Self(bare) };
-        if bare.octets() + 1 + response.expose().len() <= limits::POP3_COMMAND {
-            Self(bare.secret(response.expose()))
-        } else {
-            login.put_back(response);
-            Self(bare)
+        let room = limits::POP3_COMMAND.saturating_sub(bare.octets() + 1);
+        match login.initial_response(room) {
+            Some(response) => Self(bare.secret(response.expose())),
+            None => Self(bare),
         }
     }
 }
@@ -419,7 +426,7 @@ fn column<T>(
         entries.push(entry.ok_or_else(|| {
             let found = shown(&String::from_utf8_lossy(line));
             let what = Malformed(format!("expected a message number and a value, found `{found}`"));
-            crate::wire::Error::Malformed { phase: Phase::Text(command), what }
+            wire::Error::Malformed { phase: Phase::Text(command), what }
         })?);
         Ok::<_, Error>(())
     })?;

@@ -1,0 +1,57 @@
+//! SMTP submission (RFC 6409, RFC 5321) with STARTTLS (RFC 3207), AUTH (RFC 4954), PIPELINING
+//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531).
+//!
+//! ```text
+//!   open ──> Session<Unauthenticated> ──auth──> Session<Authenticated> ──submit──> a verdict
+//!                │        ▲                                                   └──> or in doubt
+//!                └starttls┘  everything learnt before is forgotten
+//! ```
+//!
+//! There is no HELO and no way to send mail without logging in. The client never sees a socket, a
+//! file or a clock.
+
+mod ehlo;
+mod reply;
+mod session;
+
+pub use ehlo::Offers;
+pub use reply::{Refusal, Smtp};
+pub use session::{Authenticated, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
+
+use crate::wire;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The conversation itself broke, and no message was sent.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+    /// The server does not want to talk at all.
+    #[error("the server turned the connection away: {0}")]
+    TurnedAway(Refusal),
+    /// The credentials were not accepted.
+    #[error("login refused: {0}")]
+    Login(Refusal),
+    /// A command, or the message itself, was refused.
+    #[error("{what} refused: {refusal}")]
+    Refused {
+        /// What was refused.
+        what: &'static str,
+        /// The server's words.
+        refusal: Refusal,
+    },
+    /// What is needed was not offered.
+    #[error("the server does not offer {0}")]
+    Missing(&'static str),
+    /// The server announced a smaller limit (RFC 1870 §6.1), so it was not asked.
+    #[error("the message has {octets} octets, and the server takes at most {limit}")]
+    TooLarge {
+        /// Octets of the message in canonical form.
+        octets: u64,
+        /// Octets that the server takes.
+        limit: u64,
+    },
+    /// The end of the message may have reached the server, and its verdict was lost.
+    #[error("{0}: the message may have been delivered, so look before sending it again")]
+    InDoubt(wire::Error),
+}

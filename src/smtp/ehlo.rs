@@ -1,0 +1,78 @@
+//! What a server offers in its answer to EHLO (RFC 5321 §4.1.1.1), as far as this client makes
+//! use of it.
+
+use super::reply::Reply;
+
+/// The extensions offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// Names of the SASL mechanisms (RFC 4954 §3); empty when logging in is not offered.
+    pub auth: Vec<String>,
+    /// Whether octets above 127 may stand in a message (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// Whether commands may be sent ahead of their answers (RFC 2920).
+    pub pipelining: bool,
+    /// Whether sizes are declared, and the largest in octets that is taken; 0 if there is no
+    /// limit, or none that the server would name (RFC 1870 §4).
+    pub size: Option<u64>,
+    /// Whether addresses may be international (RFC 6531).
+    pub smtp_utf8: bool,
+    /// Whether TLS may be started (RFC 3207).
+    pub starttls: bool,
+}
+
+impl From<&Reply> for Offers {
+    /// The first line is the server's name and a greeting; an extension that is not known is no
+    /// business of ours.
+    fn from(reply: &Reply) -> Self {
+        let mut offers = Self::default();
+        for line in reply.lines.iter().skip(1) {
+            let mut words = line.split_ascii_whitespace();
+            let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+            match keyword.as_str() {
+                "8BITMIME" => offers.eight_bit_mime = true,
+                "AUTH" => offers.auth.extend(words.map(str::to_owned)),
+                "PIPELINING" => offers.pipelining = true,
+                "SIZE" => {
+                    let limit = words.next().and_then(|limit| limit.parse().ok());
+                    offers.size = Some(limit.unwrap_or_default());
+                }
+                "SMTPUTF8" => offers.smtp_utf8 = true,
+                "STARTTLS" => offers.starttls = true,
+                // `AUTH=LOGIN PLAIN` was written before the standard settled, and lives on.
+                _ => {
+                    if let Some(first) = keyword.strip_prefix("AUTH=") {
+                        offers.auth.push(first.to_owned());
+                        offers.auth.extend(words.map(str::to_owned));
+                    }
+                }
+            }
+        }
+        offers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(lines: &[&str]) -> Offers {
+        let lines = lines.iter().map(|&line| line.to_owned()).collect();
+        Offers::from(&Reply { code: 250, lines })
+    }
+
+    #[test]
+    fn offers_are_gathered_in_any_case() {
+        let offers = offers(&["mail AUTH", "size 1000", "Auth PLAIN LOGIN", "PIPELINING", "X-Y"]);
+        assert_eq!(offers.auth, ["PLAIN", "LOGIN"]);
+        assert_eq!(offers.size, Some(1000));
+        assert!(offers.pipelining && !offers.starttls);
+    }
+
+    #[test]
+    fn a_size_without_a_number_is_no_limit() {
+        assert_eq!(offers(&["x", "SIZE"]).size, Some(0));
+        assert_eq!(offers(&["x", "SIZE 99999999999999999999"]).size, Some(0));
+        assert_eq!(offers(&["x", "AUTH=LOGIN PLAIN"]).auth, ["LOGIN", "PLAIN"]);
+    }
+}

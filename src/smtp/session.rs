@@ -1,0 +1,366 @@
+//! The session as a typestate: what a state does not allow does not compile.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+
+use super::Error;
+use super::ehlo::Offers;
+use super::reply::{Refusal, Reply, Smtp};
+use crate::limits;
+use crate::sasl::{Credentials, Mechanism};
+use crate::text::{EhloName, Mailbox};
+use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
+
+/// A conversation in the state `State` over the stream `S`.
+///
+/// A message can be submitted after logging in. This compiles:
+///
+/// ```
+/// use postie::{smtp::{self, Authenticated as State, Content, Demand, Envelope}, tls::TlsStream};
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: Content<'_>) {
+///     let _ = session.submit(to, message, Demand::Any);
+/// }
+/// ```
+///
+/// and before it, it does not:
+///
+/// ```compile_fail
+/// use postie::{smtp::{self, Unauthenticated as State, Content, Demand, Envelope}, tls::TlsStream};
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: Content<'_>) {
+///     let _ = session.submit(to, message, Demand::Any);
+/// }
+/// ```
+///
+/// Nor can anybody log in on a stream that is not private ([`wire::Private`]).
+pub struct Session<State, S> {
+    wire: Wire<Smtp, S>,
+    name: EhloName,
+    offered: Offers,
+    state: std::marker::PhantomData<State>,
+}
+
+/// Greeted, not logged in.
+#[derive(Debug)]
+pub enum Unauthenticated {}
+
+/// AUTH was accepted (RFC 4954 §6).
+#[derive(Debug)]
+pub enum Authenticated {}
+
+/// Who sends, and to whom: at least one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    reverse_path: Mailbox,
+    recipients: Vec<Mailbox>,
+}
+
+impl Envelope {
+    /// `None` without recipients. One that is named twice gets the message once.
+    pub fn new(reverse_path: Mailbox, recipients: Vec<Mailbox>) -> Option<Self> {
+        let mut known = std::collections::HashSet::new();
+        let recipients: Vec<_> =
+            recipients.into_iter().filter(|mailbox| known.insert(mailbox.clone())).collect();
+        (!recipients.is_empty()).then_some(Self { reverse_path, recipients })
+    }
+
+    /// Where failures are reported to (RFC 5321 §3.3).
+    pub fn reverse_path(&self) -> &Mailbox {
+        &self.reverse_path
+    }
+
+    /// Who gets the message.
+    pub fn recipients(&self) -> &[Mailbox] {
+        &self.recipients
+    }
+
+    fn is_international(&self) -> bool {
+        self.reverse_path.is_international()
+            || self.recipients.iter().any(Mailbox::is_international)
+    }
+}
+
+/// A message in canonical form, and what must be said of it beforehand.
+pub struct Content<'a> {
+    /// The text; every line ends in CRLF.
+    pub text: &'a mut dyn Read,
+    /// Its octets, dots not stuffed (RFC 1870 §3).
+    pub octets: u64,
+    /// Whether any octet is above 127.
+    pub is_8bit: bool,
+}
+
+/// What to do when some recipients are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// The others get the message.
+    Any,
+    /// Nobody gets it.
+    All,
+}
+
+/// How a submission ended that the server did not refuse as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// What became of each recipient, in the order of the envelope.
+    pub recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    /// The server's words when it took the message; `None` if too few recipients were accepted
+    /// and nothing was sent.
+    pub accepted: Option<String>,
+}
+
+impl<S: Read + Write> Session<Unauthenticated, S> {
+    /// Waits for the greeting and asks what the server offers.
+    pub fn open(stream: S, name: EhloName, trace: Option<Trace>) -> Result<Self, Error> {
+        let mut wire = Wire::<Smtp, S>::new(stream, trace);
+        let greeting = wire.greeting()?.accepted(2, "the connection")?;
+        greeting.map_err(Error::TurnedAway)?;
+        Self::ehlo(wire, name)
+    }
+
+    /// Starts TLS (RFC 3207 §4): `upgrade` makes the handshake. What was offered before is
+    /// forgotten, since anybody could have said it.
+    pub fn starttls<T: Read + Write, E: From<Error>>(
+        mut self,
+        upgrade: impl FnOnce(S) -> Result<T, E>,
+    ) -> Result<Session<Unauthenticated, T>, E> {
+        const STARTTLS: &str = "STARTTLS";
+        if !self.offered.starttls {
+            let what = "STARTTLS, and without it nothing here would be private";
+            return Err(Error::Missing(what).into());
+        }
+        let answer = self.wire.ask(Raw(Command::new(STARTTLS)))?.accepted(2, STARTTLS);
+        answer
+            .map_err(Error::from)?
+            .map_err(|refusal| Error::Refused { what: STARTTLS, refusal })?;
+        let (stream, trace) = self.wire.into_stream(STARTTLS).map_err(Error::from)?;
+        Ok(Session::ehlo(Wire::new(upgrade(stream)?, trace), self.name)?)
+    }
+
+    fn ehlo(mut wire: Wire<Smtp, S>, name: EhloName) -> Result<Self, Error> {
+        const EHLO: &str = "EHLO";
+        let reply = wire.ask(Raw(Command::new(EHLO).arg(&name)))?;
+        let offered = Offers::from(&reply);
+        reply.accepted(2, EHLO)?.map_err(|refusal| Error::Refused { what: EHLO, refusal })?;
+        Ok(Self { wire, name, offered, state: std::marker::PhantomData })
+    }
+}
+
+impl<S: Private> Session<Unauthenticated, S> {
+    /// Logs in with the strongest mechanism that both sides know.
+    pub fn auth(mut self, credentials: &Credentials) -> Result<Session<Authenticated, S>, Error> {
+        const AUTH: &str = "AUTH";
+        if self.offered.auth.is_empty() {
+            return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
+        }
+        let mechanism = Mechanism::choose(&self.offered.auth)
+            .ok_or(Error::Missing("a way to log in that this client knows (PLAIN or LOGIN)"))?;
+        let mut login = mechanism.start(credentials);
+        let mut command = Command::new(AUTH).arg(mechanism.name());
+        let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
+        if let Some(response) = login.initial_response(room) {
+            command = command.secret(response.expose());
+        }
+        let mut cancelled = false;
+        loop {
+            let reply = self.wire.ask(Raw(command))?;
+            match reply.code {
+                334 if cancelled => return Err(reply.nonsense(2, AUTH).into()),
+                // A server that asks for more than the mechanism has to say gets the `*` that
+                // ends the exchange (RFC 4954 §4), and its refusal is the answer.
+                334 => {
+                    let response = login.respond();
+                    cancelled = response.is_none();
+                    command = match response {
+                        Some(response) => Command::response(AUTH, response.expose()),
+                        None => Command::new("*"),
+                    };
+                }
+                _ => {
+                    reply.accepted(2, AUTH)?.map_err(Error::Login)?;
+                    let Self { wire, name, offered, .. } = self;
+                    return Ok(Session { wire, name, offered, state: std::marker::PhantomData });
+                }
+            }
+        }
+    }
+}
+
+impl<S: Private> Session<Authenticated, S> {
+    /// Submits one message. The envelope leaves in one flight if the server allows; the message
+    /// follows when its recipients are known.
+    pub fn submit(
+        &mut self,
+        envelope: &Envelope,
+        message: Content<'_>,
+        demand: Demand,
+    ) -> Result<Submitted, Error> {
+        let mail = self.mail(envelope, &message)?;
+        let together = self.offered.pipelining && demand == Demand::Any;
+        let Transaction { recipients, data } = self.transaction(mail, envelope, together)?;
+        let accepted = recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let needed = if demand == Demand::All { recipients.len() } else { 1 };
+        if accepted < needed {
+            if let Some(Ok(_)) = data {
+                // DATA was in the flight and nobody is there to get the message: it ends before
+                // it begins (RFC 2920 §3.1), and what the server thinks of that is no matter.
+                self.wire.send_message(&mut io::empty())?;
+                self.wire.send_rest()?;
+                self.wire.reply_to("the empty message")?;
+            }
+            return Ok(Submitted { recipients, accepted: None });
+        }
+        let data = match data {
+            Some(data) => data,
+            None => self.wire.ask(Step::Data)?.1,
+        };
+        data.map_err(|refusal| Error::Refused { what: "DATA", refusal })?;
+        let accepted = self.message(message.text)?;
+        Ok(Submitted { recipients, accepted: Some(accepted) })
+    }
+
+    /// Takes leave. Nothing depends on whether this arrives.
+    pub fn quit(mut self) {
+        drop(self.wire.tell(&Command::new("QUIT")));
+    }
+
+    /// MAIL with its parameters, or why there is no use in asking.
+    fn mail(&self, envelope: &Envelope, message: &Content<'_>) -> Result<Command, Error> {
+        let Content { octets, is_8bit, .. } = *message;
+        let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", envelope.reverse_path));
+        if let Some(limit) = self.offered.size {
+            if limit > 0 && octets > limit {
+                return Err(Error::TooLarge { octets, limit });
+            }
+            mail = mail.arg(format_args!("SIZE={octets}"));
+        }
+        if is_8bit && self.offered.eight_bit_mime {
+            mail = mail.arg("BODY=8BITMIME");
+        }
+        if envelope.is_international() {
+            if !self.offered.smtp_utf8 {
+                return Err(Error::Missing("SMTPUTF8, and an address here is not ASCII"));
+            }
+            mail = mail.arg("SMTPUTF8");
+        }
+        Ok(mail)
+    }
+
+    /// MAIL, RCPT for each recipient, and DATA if it can go along.
+    fn transaction(
+        &mut self,
+        mail: Command,
+        envelope: &Envelope,
+        together: bool,
+    ) -> Result<Transaction, Error> {
+        let window = if self.offered.pipelining { limits::WINDOW } else { 1 };
+        let refused = Cell::new(None);
+        let mut transaction =
+            Transaction { recipients: Vec::with_capacity(envelope.recipients.len()), data: None };
+        let steps = [Step::Mail(mail)]
+            .into_iter()
+            .chain(envelope.recipients.iter().map(Step::Rcpt))
+            .chain(together.then_some(Step::Data))
+            // Without a reverse-path there is nothing more to ask; what is in flight is heard out.
+            .take_while(|_| {
+                let refusal = refused.take();
+                let go_on = refusal.is_none();
+                refused.set(refusal);
+                go_on
+            });
+        self.wire.ask_each(window, steps, |(step, answer)| {
+            match step {
+                Step::Mail(_) => refused.set(answer.err()),
+                Step::Rcpt(mailbox) => transaction.recipients.push((mailbox.clone(), answer)),
+                Step::Data => transaction.data = Some(answer),
+            }
+            Ok::<_, Error>(())
+        })?;
+        match refused.take() {
+            Some(refusal) => Err(Error::Refused { what: "the sender's address", refusal }),
+            None => Ok(transaction),
+        }
+    }
+
+    /// The message and its verdict, after 354.
+    fn message(&mut self, text: &mut dyn Read) -> Result<String, Error> {
+        const MESSAGE: &str = "the message";
+        if let Err(error) = self.wire.send_message(text) {
+            return Err(self.last_words(&error).unwrap_or(error.into()));
+        }
+        // From here on the server may have all of it.
+        let sent = self.wire.send_rest();
+        let verdict = match (self.wire.reply_to(MESSAGE), sent) {
+            (Ok(reply), _) => reply.accepted(2, MESSAGE),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+        };
+        verdict
+            .map_err(Error::InDoubt)?
+            .map_err(|refusal| Error::Refused { what: MESSAGE, refusal })
+    }
+
+    /// A server that hangs up in the middle of a message may have said why.
+    fn last_words(&mut self, error: &wire::Error) -> Option<Error> {
+        let wire::Error::Stream { source, .. } = error else { return None };
+        if source.kind() == io::ErrorKind::TimedOut {
+            return None;
+        }
+        let reply = self.wire.reply_to("the message").ok()?;
+        let refusal = reply.accepted(2, "the message").ok()?.err()?;
+        Some(Error::Refused { what: "the message", refusal })
+    }
+}
+
+/// What a mail transaction has come to before the message.
+struct Transaction {
+    recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    /// The answer to DATA, if it was asked.
+    data: Option<Result<String, Refusal>>,
+}
+
+/// A command whose asker looks at the reply.
+struct Raw(Command);
+
+impl Exchange for Raw {
+    type Grammar = Smtp;
+    type Answer = Reply;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        self.0.clone()
+    }
+
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Reply, Error> {
+        Ok(reply)
+    }
+}
+
+/// The commands of a mail transaction (RFC 5321 §3.3).
+enum Step<'a> {
+    Mail(Command),
+    Rcpt(&'a Mailbox),
+    Data,
+}
+
+impl Exchange for Step<'_> {
+    type Grammar = Smtp;
+    type Answer = (Self, Result<String, Refusal>);
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Mail(command) => command.clone(),
+            Self::Rcpt(mailbox) => Command::new("RCPT").arg(format_args!("TO:<{mailbox}>")),
+            Self::Data => Command::new("DATA"),
+        }
+    }
+
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Self::Answer, Error> {
+        let (class, verb) = match self {
+            Self::Mail(_) => (2, "MAIL"),
+            Self::Rcpt(_) => (2, "RCPT"),
+            Self::Data => (3, "DATA"),
+        };
+        let answer = reply.accepted(class, verb)?;
+        Ok((self, answer))
+    }
+}
