@@ -1,7 +1,9 @@
 //! `postie` brings your mail and takes it away. This library exists for its doctests and generators.
 #![forbid(unsafe_code)]
+pub mod compose;
 pub mod dot;
 pub mod limits;
+pub mod message;
 pub mod net;
 pub mod pop3;
 pub mod sasl;

@@ -83,28 +83,71 @@ pub struct AddressError {
     reason: &'static str,
 }
 
-/// Reads an address list as it stands in To, Cc or Bcc (RFC 5322 §3.4): display names, comments,
-/// quoted strings, groups and routes are understood and dropped; unfolding is done here too.
-pub fn address_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
-    let mut list = AddressList::default();
-    let mut chars = text.chars().filter(|c| !matches!(c, '\r' | '\n'));
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if list.is_literal_text() => {
-                list.push(c);
-                chars.next().into_iter().for_each(|next| list.push(next));
-            }
-            c => list.take(c),
-        }
-    }
-    list.finish();
-    list.found.iter().map(|entry| entry.parse()).collect()
+/// An address and the name that stands before it, if any (RFC 5322 §3.4 `mailbox`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// The display name, no longer quoted.
+    pub name: Option<String>,
+    /// The address.
+    pub mailbox: Mailbox,
 }
 
-/// The bare addresses of a list, as its characters come by.
+/// An address list as it stands in To, Cc or Bcc (RFC 5322 §3.4), or on a command line: display
+/// names and quoted strings are understood, comments, groups and routes dropped, folds undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressees(pub Vec<Addressee>);
+
+impl FromStr for Addressees {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let mut list = AddressList::default();
+        let mut chars = text.chars().filter(|c| !matches!(c, '\r' | '\n'));
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if list.is_literal_text() => {
+                    list.push(c);
+                    chars.next().into_iter().for_each(|next| list.push(next));
+                }
+                c => list.take(c),
+            }
+        }
+        list.finish();
+        let addressee = |(name, address): &(String, String)| {
+            let name = unquoted(name);
+            let mailbox = address.parse()?;
+            Ok(Addressee { name: (!name.is_empty()).then_some(name), mailbox })
+        };
+        list.found.iter().map(addressee).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The bare addresses of an address list.
+pub fn address_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
+    let Addressees(list) = text.parse()?;
+    Ok(list.into_iter().map(|addressee| addressee.mailbox).collect())
+}
+
+/// A display name without its quotes and the backslashes within.
+fn unquoted(phrase: &str) -> String {
+    let mut name = String::with_capacity(phrase.len());
+    let mut chars = phrase.trim().chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {}
+            '\\' => name.extend(chars.next()),
+            c => name.push(c),
+        }
+    }
+    name
+}
+
+/// The entries of a list, as its characters come by.
 #[derive(Default)]
 struct AddressList {
-    found: Vec<String>,
+    /// Display names and addresses.
+    found: Vec<(String, String)>,
+    name: String,
     entry: String,
     place: Place,
     /// What ends the quoted string or the domain literal that is being read.
@@ -149,7 +192,7 @@ impl AddressList {
                 self.until = Some(if c == '[' { ']' } else { c });
             }
             '<' => {
-                self.entry.clear();
+                self.name = std::mem::take(&mut self.entry);
                 self.place = Place::Angle;
             }
             '>' => {
@@ -164,9 +207,9 @@ impl AddressList {
     }
 
     fn finish(&mut self) {
-        let entry = std::mem::take(&mut self.entry);
+        let (name, entry) = (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
         if !entry.trim().is_empty() {
-            self.found.push(entry.trim().to_owned());
+            self.found.push((name, entry.trim().to_owned()));
         }
         self.place = Place::Words;
     }
@@ -465,6 +508,15 @@ mod tests {
         assert_eq!(read("\"a,b\"@x"), ["\"a,b\"@x"]);
         assert_eq!(read(""), Vec::<String>::new());
         assert!(address_list("a@x, nonsense").is_err());
+    }
+
+    #[test]
+    fn a_display_name_is_unquoted() {
+        let name = |text: &str| text.parse::<Addressees>().unwrap().0.remove(0).name;
+        assert_eq!(name("\"Doe, \\\"J\\\" Jane\" <j@x>").unwrap(), "Doe, \"J\" Jane");
+        assert_eq!(name("Jürgen (him) Groß <j@x>").unwrap(), "Jürgen  Groß");
+        assert_eq!(name("<j@x>"), None);
+        assert_eq!(name("j@x"), None);
     }
 
     #[test]

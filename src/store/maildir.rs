@@ -153,7 +153,18 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        if octets.is_empty() { Ok(0) } else { self.open()?.write(octets) }
+        if octets.is_empty() {
+            return Ok(0);
+        }
+        // The text streams in through a protocol that only knows of I/O errors: which file it was
+        // travels inside.
+        let path = self.path();
+        let wrapped = |error: io::Error, wrap: fn(&Path, io::Error) -> Error| {
+            io::Error::new(error.kind(), wrap(&path, error))
+        };
+        let file = self.open().map_err(|error| wrapped(error, Error::create))?;
+        file.write(octets)
+            .map_err(|error| wrapped(error, |path, error| Error::io("write", path, error)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
