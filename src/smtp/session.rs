@@ -17,7 +17,7 @@ use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
 ///
 /// ```
 /// use postie::{smtp::{self, Authenticated as State, Content, Demand, Envelope}, tls::TlsStream};
-/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: Content<'_>) {
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut Content<'_>) {
 ///     let _ = session.submit(to, message, Demand::Any);
 /// }
 /// ```
@@ -26,7 +26,7 @@ use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
 ///
 /// ```compile_fail
 /// use postie::{smtp::{self, Unauthenticated as State, Content, Demand, Envelope}, tls::TlsStream};
-/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: Content<'_>) {
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut Content<'_>) {
 ///     let _ = session.submit(to, message, Demand::Any);
 /// }
 /// ```
@@ -191,10 +191,10 @@ impl<S: Private> Session<Authenticated, S> {
     pub fn submit(
         &mut self,
         envelope: &Envelope,
-        message: Content<'_>,
+        message: &mut Content<'_>,
         demand: Demand,
     ) -> Result<Submitted, Error> {
-        let mail = self.mail(envelope, &message)?;
+        let mail = self.mail(envelope, message)?;
         let together = self.offered.pipelining && demand == Demand::Any;
         let Transaction { recipients, data } = self.transaction(mail, envelope, together)?;
         let accepted = recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
