@@ -1,6 +1,8 @@
 //! `postie` brings your mail and takes it away. This library exists for its doctests and generators.
 #![forbid(unsafe_code)]
+pub mod cli;
 pub mod compose;
+pub mod config;
 pub mod dot;
 pub mod limits;
 pub mod message;

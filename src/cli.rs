@@ -1,0 +1,203 @@
+//! The command line as it is typed. Nothing here depends on the machine, so that the manual pages
+//! and completions made from it are the same everywhere.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+
+use crate::config::{Keep, Server, Tls};
+use crate::text::{Addressees, Mailbox};
+
+/// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
+#[derive(Debug, Parser)]
+#[command(name = "postie", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What holds for every command.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// Read this configuration file instead of the usual one.
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Show the conversation with the server, passwords masked.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Wait so long for each step of the network.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: Option<u32>,
+    /// Print results as one JSON object a line.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch new messages from POP3 servers into a Maildir.
+    ///
+    /// A message is delivered exactly once, whatever interrupts a run. It is deleted from the
+    /// server only when `--keep` says so, and only when it is safe on this side.
+    Fetch(Fetch),
+    /// Submit a message to an SMTP server, logged in.
+    ///
+    /// The message is read from standard input, header and all; missing Date, Message-ID and From
+    /// fields are added and Bcc is removed. With `--to`, `--cc`, `--bcc`, `--subject` or
+    /// `--attach`, a message is composed instead, and standard input is its text.
+    Send(Send),
+}
+
+/// `postie fetch`.
+#[derive(Debug, clap::Args)]
+pub struct Fetch {
+    /// Fetch from these accounts; from all of them if none is named.
+    #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
+    pub accounts: Vec<String>,
+    /// Deliver into this Maildir.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub maildir: Option<PathBuf>,
+    /// What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`.
+    #[arg(long, value_name = "HOW LONG")]
+    pub keep: Option<Keep>,
+    /// The one-off account.
+    #[command(flatten)]
+    pub one_off: OneOff,
+}
+
+/// `postie send`.
+#[derive(Debug, clap::Args)]
+pub struct Send {
+    /// Who gets the message.
+    #[arg(value_name = "RECIPIENT")]
+    pub recipients: Vec<Addressees>,
+    /// Send with this account.
+    #[arg(short, long, value_name = "NAME", conflicts_with = "server")]
+    pub account: Option<String>,
+    /// The sender's address, to which failures are reported.
+    #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub from: Option<Mailbox>,
+    /// Send also to the addresses in To, Cc and Bcc.
+    #[arg(short = 't', long)]
+    pub read_recipients: bool,
+    /// Send to nobody unless the server accepts every recipient.
+    #[arg(long)]
+    pub all_or_nothing: bool,
+    /// Print the envelope and the message, and connect to nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What a message is composed of.
+    #[command(flatten)]
+    pub compose: Compose,
+    /// The one-off account.
+    #[command(flatten)]
+    pub one_off: OneOff,
+}
+
+/// What a message is composed of.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Composing")]
+pub struct Compose {
+    /// Compose a message to these addresses.
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub to: Vec<Addressees>,
+    /// Send copies to these addresses.
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub cc: Vec<Addressees>,
+    /// Send copies to these addresses, and do not tell the others.
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub bcc: Vec<Addressees>,
+    /// The subject.
+    #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
+    pub subject: Option<String>,
+    /// Attach a file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub attach: Vec<PathBuf>,
+}
+
+impl Compose {
+    /// Whether a message is to be composed at all.
+    pub fn is_wanted(&self) -> bool {
+        let Self { to, cc, bcc, subject, attach } = self;
+        !(to.is_empty()
+            && cc.is_empty()
+            && bcc.is_empty()
+            && subject.is_none()
+            && attach.is_empty())
+    }
+}
+
+/// An account of which no configuration file knows, or what is to be different this time.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "One-off account")]
+pub struct OneOff {
+    /// Use this server, and no configuration file.
+    #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
+    pub server: Option<Server>,
+    /// Log in with this name.
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub user: Option<String>,
+    /// How the conversation becomes private; `none` is for this machine's loopback address only.
+    #[arg(long, value_name = "HOW", value_parser = tls())]
+    pub tls: Option<Tls>,
+    /// Read the password from the first line of a file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// Read the password from what a command prints on its first line.
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, conflicts_with = "password_file")]
+    pub password_command: Option<String>,
+    /// Trust these certification authorities instead of the usual ones (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+}
+
+fn tls() -> impl TypedValueParser<Value = Tls> {
+    PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn one_argument_may_name_two_recipients() {
+        let args = Args::try_parse_from(["postie", "send", "a@x,Bob <b@y>", "c@z"]).unwrap();
+        let Command::Send(send) = args.command else { panic!("{args:?}") };
+        assert_eq!(send.recipients.len(), 2);
+        assert_eq!(send.recipients[0].0.len(), 2);
+        assert!(!send.compose.is_wanted());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_usage_error() {
+        for wrong in [
+            &["postie"][..],
+            &["postie", "fetch", "--keep", "30"],
+            &["postie", "fetch", "home", "--server", "x"],
+            &["postie", "fetch", "--server", "x:y"],
+            &["postie", "fetch", "--timeout", "0"],
+            &["postie", "fetch", "--tls", "maybe"],
+            &["postie", "send", "nobody"],
+            &["postie", "send", "a@x\r\nRSET"],
+            &["postie", "send", "--password-file", "x", "--password-command", "y"],
+        ] {
+            assert!(Args::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
