@@ -149,9 +149,9 @@ impl Store {
         }
     }
 
-    /// Whether a message was delivered into another Maildir than this run's.
-    pub fn is_elsewhere(&self, seen: &Seen) -> bool {
-        self.journal.maildir(seen).is_some_and(|maildir| maildir != self.maildir.root())
+    /// Where a message was delivered, if not into this run's Maildir.
+    pub fn elsewhere(&self, seen: &Seen) -> Option<&Path> {
+        self.journal.maildir(seen).filter(|maildir| *maildir != self.maildir.root())
     }
 
     /// The Maildir of this run.

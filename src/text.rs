@@ -35,6 +35,12 @@ impl Mailbox {
         self.text.get(self.at + 1..).unwrap_or_default()
     }
 
+    /// Whether both mean the same mailbox: domains have no case, local parts may (RFC 5321 §2.4).
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.local_part() == other.local_part()
+            && self.domain().eq_ignore_ascii_case(other.domain())
+    }
+
     /// Whether the address needs SMTPUTF8 (RFC 6531 §3.3) to be spoken of.
     pub fn is_international(&self) -> bool {
         !self.text.is_ascii()

@@ -244,6 +244,11 @@ impl<D> Retrieved<D> {
         &self.listed
     }
 
+    /// Where it was written.
+    pub fn draft(&self) -> &D {
+        &self.draft
+    }
+
     /// Octets written, with LF at line ends.
     pub fn octets(&self) -> u64 {
         self.octets

@@ -74,6 +74,11 @@ impl Maildir {
         }
     }
 
+    /// Where a draft is once it is delivered, until a reader moves it.
+    pub fn delivered(&self, draft: &Draft) -> PathBuf {
+        self.root.join("new").join(&draft.name)
+    }
+
     /// Whether a name in tmp/ was given by a run that fetched the same mailbox.
     pub fn is_ours(&self, name: &OsStr) -> bool {
         name.to_str().is_some_and(|name| name.contains(&format!("X{:016x}.", self.mark)))

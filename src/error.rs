@@ -1,0 +1,378 @@
+//! Every way a run can fail, the exit status of each, and the line that says so.
+
+use std::fmt;
+use std::io;
+
+use crate::text::plain;
+use crate::{compose, message, net, password, pop3, settings, smtp, store, tls, wire};
+
+/// Any failure of a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no job.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// There is no password.
+    #[error(transparent)]
+    Password(#[from] password::Error),
+    /// There is no connection.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// The connection is not private.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// The conversation with a POP3 server failed.
+    #[error(transparent)]
+    Pop3(#[from] pop3::Error),
+    /// The conversation with an SMTP server failed.
+    #[error(transparent)]
+    Smtp(#[from] smtp::Error),
+    /// The Maildir or the journal failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// There is no message.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+    /// There are no parts to compose a message from.
+    #[error(transparent)]
+    Compose(#[from] compose::Error),
+    /// Nobody to send to.
+    #[error("no recipients: name them, or use --read-recipients (-t)")]
+    NoRecipients,
+    /// Standard output or input failed.
+    #[error("{doing}: {}", plain(source))]
+    Stdio {
+        /// What could not be done.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Self {
+        Self::Pop3(error.into())
+    }
+}
+
+/// How a run ends (sysexits.h, and two of our own).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// 0
+    Done,
+    /// 64
+    Usage,
+    /// 65
+    Message,
+    /// 66
+    NoInput,
+    /// 67
+    NoRecipient,
+    /// 68
+    NoHost,
+    /// 69
+    Missing,
+    /// 70
+    Bug,
+    /// 73
+    CannotCreate,
+    /// 74
+    Disk,
+    /// 75
+    Later,
+    /// 76
+    Protocol,
+    /// 77
+    Denied,
+    /// 78
+    Config,
+    /// 80
+    InDoubt,
+    /// 81
+    Partial,
+}
+
+impl Exit {
+    /// Every way, its status, a word for programs, and what it means: the manual's table.
+    pub const TABLE: [(Self, u8, &'static str, &'static str); 16] = [
+        (Self::Done, 0, "done", "Done; also when there was nothing new."),
+        (Self::Usage, 64, "usage", "The command line is wrong."),
+        (Self::Message, 65, "message", "The message itself is bad, or was refused for good."),
+        (Self::NoInput, 66, "no-input", "A file to be attached cannot be read."),
+        (Self::NoRecipient, 67, "no-recipient", "Every recipient was refused for good."),
+        (Self::NoHost, 68, "no-host", "The server's name does not exist."),
+        (Self::Missing, 69, "missing", "The server lacks what is needed."),
+        (Self::Bug, 70, "bug", "A bug in this program."),
+        (Self::CannotCreate, 73, "cannot-create", "A file or directory cannot be created."),
+        (Self::Disk, 74, "disk", "Reading or writing failed on this side."),
+        (
+            Self::Later,
+            75,
+            "later",
+            "Try again later: no connection, timed out, refused for now, or another run is at work.",
+        ),
+        (Self::Protocol, 76, "protocol", "The server broke the protocol."),
+        (Self::Denied, 77, "denied", "The login or the server's certificate was refused."),
+        (Self::Config, 78, "config", "The configuration is wrong or incomplete."),
+        (
+            Self::InDoubt,
+            80,
+            "in-doubt",
+            "The message may have been delivered: the server's verdict was lost.",
+        ),
+        (
+            Self::Partial,
+            81,
+            "partial",
+            "Sent to some of the recipients, or some of the messages were fetched.",
+        ),
+    ];
+
+    /// The status for the shell.
+    pub fn status(self) -> u8 {
+        self.row().1
+    }
+
+    /// A word for programs.
+    pub fn word(self) -> &'static str {
+        self.row().2
+    }
+
+    /// The one of two that matters more: what lasts before what may pass.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let weight = |exit| match exit {
+            Self::Done => 0,
+            Self::Later => 1,
+            Self::Partial => 2,
+            _ => 3,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
+    fn row(self) -> &'static (Self, u8, &'static str, &'static str) {
+        // Every variant has a row, which a test makes sure of; a missing one would be a bug.
+        const BUG: &(Exit, u8, &str, &str) = &(Exit::Bug, 70, "bug", "");
+        Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(BUG)
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Settings(error) => error.into(),
+            Error::Password(_) => Self::Config,
+            Error::Net(error) => match error {
+                net::Error::NotFound(_) => Self::NoHost,
+                net::Error::Lookup(_) | net::Error::Connect(_) => Self::Later,
+                net::Error::NotLoopback(_) => Self::Config,
+            },
+            Error::Tls(error) => match error {
+                tls::Error::Certificate(_) => Self::Denied,
+                tls::Error::NotTls | tls::Error::Handshake(_) => Self::Protocol,
+                tls::Error::Stream(_) => Self::Later,
+                tls::Error::Name(_) | tls::Error::CaFile { .. } => Self::Config,
+            },
+            Error::Pop3(error) => error.into(),
+            Error::Smtp(error) => error.into(),
+            Error::Store(error) => error.into(),
+            Error::Message(error) => error.into(),
+            Error::Compose(error) => match error {
+                compose::Error::Attachment { .. } => Self::NoInput,
+                compose::Error::NotText(_) => Self::Message,
+                compose::Error::Message(error) => error.into(),
+            },
+            Error::NoRecipients => Self::Usage,
+            Error::Stdio { .. } => Self::Disk,
+        }
+    }
+}
+
+impl From<&settings::Error> for Exit {
+    fn from(error: &settings::Error) -> Self {
+        match error {
+            settings::Error::Config(_)
+            | settings::Error::NoAccount { .. }
+            | settings::Error::Ambiguous
+            | settings::Error::Incomplete { .. }
+            | settings::Error::NoSender
+            | settings::Error::NoHome => Self::Config,
+            settings::Error::UnknownAccount { .. }
+            | settings::Error::NoUser
+            | settings::Error::User(_) => Self::Usage,
+            settings::Error::Random => Self::Disk,
+        }
+    }
+}
+
+impl From<&pop3::Error> for Exit {
+    fn from(error: &pop3::Error) -> Self {
+        use pop3::Code;
+        let coded = |refusal: &pop3::Refusal, otherwise| match refusal.code {
+            Some(Code::InUse | Code::LoginDelay | Code::SysTemp) => Self::Later,
+            Some(Code::Auth | Code::SysPerm) => Self::Denied,
+            None => otherwise,
+        };
+        match error {
+            pop3::Error::Wire(error) => error.into(),
+            pop3::Error::Login(refusal) => coded(refusal, Self::Denied),
+            pop3::Error::TurnedAway(refusal) | pop3::Error::Refused { refusal, .. } => {
+                coded(refusal, Self::Later)
+            }
+            pop3::Error::Missing(_) => Self::Missing,
+        }
+    }
+}
+
+impl From<&smtp::Error> for Exit {
+    fn from(error: &smtp::Error) -> Self {
+        let lasting = |refusal: &smtp::Refusal, lasting| match refusal.code {
+            400..500 => Self::Later,
+            _ => lasting,
+        };
+        match error {
+            smtp::Error::Wire(error) => error.into(),
+            smtp::Error::Login(refusal) => lasting(refusal, Self::Denied),
+            // A command that is not known or not implemented (RFC 5321 §4.2.2).
+            smtp::Error::Refused { refusal, .. } if matches!(refusal.code, 500 | 502 | 504) => {
+                Self::Missing
+            }
+            smtp::Error::TurnedAway(refusal) | smtp::Error::Refused { refusal, .. } => {
+                lasting(refusal, Self::Message)
+            }
+            smtp::Error::Missing(_) => Self::Missing,
+            smtp::Error::TooLarge { .. } => Self::Message,
+            smtp::Error::InDoubt(_) => Self::InDoubt,
+        }
+    }
+}
+
+impl From<&wire::Error> for Exit {
+    fn from(error: &wire::Error) -> Self {
+        match error {
+            // What is wrong inside TLS comes as invalid data.
+            wire::Error::Stream { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+                Self::Protocol
+            }
+            wire::Error::Stream { .. } | wire::Error::Closed(_) => Self::Later,
+            wire::Error::Malformed { .. } | wire::Error::Leftover(_) => Self::Protocol,
+            wire::Error::Sink(source) | wire::Error::Source(source) => {
+                disk(source).map_or(Self::Disk, Self::from)
+            }
+        }
+    }
+}
+
+impl From<&store::Error> for Exit {
+    fn from(error: &store::Error) -> Self {
+        match error {
+            store::Error::Locked => Self::Later,
+            store::Error::NoParent { .. } | store::Error::Create { .. } => Self::CannotCreate,
+            store::Error::Io { .. }
+            | store::Error::Journal { .. }
+            | store::Error::Unreachable(_) => Self::Disk,
+        }
+    }
+}
+
+impl From<&message::Error> for Exit {
+    fn from(error: &message::Error) -> Self {
+        match error {
+            message::Error::Empty | message::Error::Header | message::Error::Address { .. } => {
+                Self::Message
+            }
+            message::Error::Io { .. } => Self::Disk,
+        }
+    }
+}
+
+/// The store's own error, which travels through a protocol as an I/O error.
+fn disk(error: &io::Error) -> Option<&store::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+impl Error {
+    /// Whether the server, or the way to it, is what failed: then it is named.
+    fn is_remote(&self) -> bool {
+        match self {
+            Self::Net(_) => true,
+            Self::Tls(error) => !matches!(error, tls::Error::CaFile { .. }),
+            Self::Pop3(pop3::Error::Wire(error)) | Self::Smtp(smtp::Error::Wire(error)) => {
+                !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
+            }
+            Self::Pop3(_) | Self::Smtp(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What to try, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Tls(tls::Error::NotTls) => {
+                Some("ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)")
+            }
+            Self::Tls(tls::Error::Certificate(_)) => {
+                Some("if the server is your own, name its authority with `ca-file` (--ca-file)")
+            }
+            Self::Pop3(pop3::Error::Login(refusal))
+                if matches!(refusal.code, None | Some(pop3::Code::Auth)) =>
+            {
+                Some(LOGIN)
+            }
+            Self::Smtp(smtp::Error::Login(refusal)) if !refusal.is_temporary() => Some(LOGIN),
+            _ => None,
+        }
+    }
+}
+
+const LOGIN: &str =
+    "check user and password; many providers want an app password, not the account's own";
+
+/// A failure and where it happened, in one line.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// What was done.
+    pub command: &'static str,
+    /// For which account, if it has a name.
+    pub account: Option<&'a str>,
+    /// With which server, if it had come to that.
+    pub peer: Option<String>,
+    /// What went wrong.
+    pub error: &'a Error,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.command)?;
+        if let Some(account) = self.account {
+            write!(f, " {account}")?;
+        }
+        if let Some(peer) = self.peer.as_ref().filter(|_| self.error.is_remote()) {
+            write!(f, ": {peer}")?;
+        }
+        write!(f, ": {}", self.error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_has_one_row_and_statuses_rise() {
+        for window in Exit::TABLE.windows(2) {
+            assert!(window[0].1 < window[1].1);
+        }
+        for (exit, status, word, _) in Exit::TABLE {
+            assert_eq!((exit.status(), exit.word()), (status, word));
+        }
+    }
+
+    #[test]
+    fn what_lasts_outweighs_what_may_pass() {
+        assert_eq!(Exit::Done.worse(Exit::Later), Exit::Later);
+        assert_eq!(Exit::Later.worse(Exit::Denied), Exit::Denied);
+        assert_eq!(Exit::Denied.worse(Exit::Later), Exit::Denied);
+        assert_eq!(Exit::Denied.worse(Exit::Config), Exit::Denied);
+    }
+}

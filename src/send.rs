@@ -1,0 +1,263 @@
+//! The story of a submission: have the whole message, then connect, log in, submit.
+
+use std::io::{self, Read, Write};
+
+use serde_json::json;
+
+use crate::cli;
+use crate::compose::Parts;
+use crate::config::Tls;
+use crate::error::{Error, Exit, Failure};
+use crate::message::Message;
+use crate::net::{self, Deadline};
+use crate::report::{Report, count, error_object, size};
+use crate::sasl::Credentials;
+use crate::settings::{SendJob, Settings};
+use crate::smtp::{self, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
+use crate::text::{Addressees, Mailbox};
+use crate::tls::{self, Trust};
+use crate::wire::Private;
+
+/// Sends one message and reports how it went.
+pub fn send(settings: &Settings, args: &cli::Send, report: &Report) -> Exit {
+    let mut letter = match letter(settings, args, report) {
+        Ok(letter) => letter,
+        Err(error) => return fail(report, None, &error),
+    };
+    if args.dry_run {
+        return match letter.show() {
+            Ok(()) => Exit::Done,
+            Err(error) => fail(report, Some(&letter), &error),
+        };
+    }
+    let outcome = conversation(&mut letter, report);
+    let exit = match &outcome {
+        Ok(submitted) => exit(submitted, letter.demand),
+        Err(error) => error.into(),
+    };
+    let object = letter.object(&outcome);
+    let sentence = outcome.as_ref().ok().and_then(|submitted| letter.sentence(submitted));
+    let result = report.result(sentence.as_deref(), &object);
+    match &outcome {
+        Ok(submitted) => letter.complain(submitted, report),
+        Err(error) => drop(fail(report, Some(&letter), error)),
+    }
+    match result {
+        Ok(()) => exit,
+        Err(error) => exit.worse(fail(report, Some(&letter), &error)),
+    }
+}
+
+fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
+    let job = letter.map(|letter| &letter.job);
+    report.failure(&Failure {
+        command: "send",
+        account: job.and_then(|job| job.account.as_deref()),
+        peer: job.map(|job| job.peer.to_string()),
+        error,
+    });
+    error.into()
+}
+
+/// Whether enough recipients were accepted, and if not, whether it is worth asking again.
+fn exit(submitted: &Submitted, demand: Demand) -> Exit {
+    let mut refusals = submitted.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
+    if submitted.accepted.is_some() {
+        return if refusals.next().is_none() { Exit::Done } else { Exit::Partial };
+    }
+    let is_hopeless = match demand {
+        Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
+        Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
+    };
+    if is_hopeless { Exit::NoRecipient } else { Exit::Later }
+}
+
+/// A message in its envelope, and where to take it.
+struct Letter {
+    job: SendJob,
+    envelope: Envelope,
+    message: Message,
+    demand: Demand,
+}
+
+/// Everything that is needed before a connection is worth making.
+fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Letter, Error> {
+    let compose = &args.compose;
+    let list = |addressees: &[Addressees]| -> Vec<_> {
+        addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
+    };
+    let mailboxes = |addressees: &[Addressees]| -> Vec<Mailbox> {
+        list(addressees).into_iter().map(|addressee| addressee.mailbox).collect()
+    };
+    let mut recipients = mailboxes(&args.recipients);
+    let (job, mut message);
+    if compose.is_wanted() {
+        for addressees in [&compose.to, &compose.cc, &compose.bcc] {
+            recipients.extend(mailboxes(addressees));
+        }
+        if recipients.is_empty() {
+            return Err(Error::NoRecipients);
+        }
+        job = settings.send_job(args, None)?;
+        report.prompt("write the text; Ctrl-D on a line of its own ends it");
+        message = Parts {
+            from: job.from.clone(),
+            to: list(&compose.to),
+            cc: list(&compose.cc),
+            subject: compose.subject.clone(),
+            text: text()?,
+            attachments: compose.attach.clone(),
+            date: job.moment.date.clone(),
+            message_id: message_id(&job),
+        }
+        .compose()?;
+    } else {
+        if recipients.is_empty() && !args.read_recipients {
+            return Err(Error::NoRecipients);
+        }
+        report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
+        message = Message::read(&mut io::stdin().lock())?;
+        job = settings.send_job(args, message.author().as_ref())?;
+        if args.read_recipients {
+            recipients.extend(message.addressees()?);
+        }
+        message.remove_bcc();
+        message.add_missing("Date", &job.moment.date);
+        message.add_missing("Message-ID", &message_id(&job));
+        message.add_missing("From", job.from.as_str());
+    }
+    let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NoRecipients)?;
+    let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
+    Ok(Letter { job, envelope, message, demand })
+}
+
+/// Unlike any other (RFC 5322 §3.6.4), and without a word about this machine.
+fn message_id(job: &SendJob) -> String {
+    let SendJob { from, moment, .. } = job;
+    format!("<{:x}.{:x}.{:016x}@{}>", moment.seconds, moment.pid, moment.random, from.domain())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the user chose the text and its size")]
+fn text() -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut text);
+    read.map_err(|source| Error::Stdio { doing: "cannot read the text", source })?;
+    Ok(text)
+}
+
+impl Letter {
+    /// The envelope as it would be said, and the message as it would be sent.
+    fn show(&mut self) -> Result<(), Error> {
+        let mut output = io::stdout().lock();
+        let failed = |source| Error::Stdio { doing: "cannot write the message", source };
+        let reverse_path = self.envelope.reverse_path();
+        writeln!(output, "MAIL FROM:<{reverse_path}>").map_err(failed)?;
+        for recipient in self.envelope.recipients() {
+            writeln!(output, "RCPT TO:<{recipient}>").map_err(failed)?;
+        }
+        writeln!(output).map_err(failed)?;
+        io::copy(&mut self.message.text()?, &mut output).map_err(failed)?;
+        Ok(())
+    }
+
+    fn sentence(&self, submitted: &Submitted) -> Option<String> {
+        let reply = submitted.accepted.as_ref()?;
+        let sent = submitted.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let (recipients, size) = (count(sent, "recipient"), size(self.message.octets()));
+        Some(format!("sent to {recipients} ({size}): {reply}"))
+    }
+
+    /// A line for each recipient who does not get the message.
+    fn complain(&self, submitted: &Submitted, report: &Report) {
+        let peer = &self.job.peer;
+        let label = self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        for (recipient, answer) in &submitted.recipients {
+            if let Err(refusal) = answer {
+                let line = format_args!("send{label}: {peer}: {recipient} refused: {refusal}");
+                report.complaint(line);
+            }
+        }
+        let refused = submitted.recipients.iter().any(|(_, answer)| answer.is_err());
+        let accepted = submitted.recipients.iter().any(|(_, answer)| answer.is_ok());
+        if refused && accepted && submitted.accepted.is_none() {
+            report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
+        }
+    }
+
+    fn object(&self, outcome: &Result<Submitted, Error>) -> serde_json::Value {
+        let recipient = |(mailbox, answer): &(Mailbox, Result<String, smtp::Refusal>)| {
+            let (status, reply) = match answer {
+                Ok(reply) => ("accepted", reply.clone()),
+                Err(refusal) => ("refused", refusal.to_string()),
+            };
+            json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
+        };
+        let recipients = match outcome {
+            Ok(submitted) => submitted.recipients.iter().map(recipient).collect::<Vec<_>>(),
+            Err(_) => Vec::new(),
+        };
+        let error = match outcome {
+            Ok(submitted) => match exit(submitted, self.demand) {
+                Exit::Done => None,
+                other => Some(error_object(other, "recipients were refused")),
+            },
+            Err(error) => Some(error_object(error.into(), error)),
+        };
+        json!({
+            "account": self.job.account,
+            "host": self.job.peer.host.as_str(),
+            "from": self.envelope.reverse_path().as_str(),
+            "recipients": recipients,
+            "size": self.message.octets(),
+            "message_id": self.message.field("Message-ID"),
+            "reply": outcome.as_ref().ok().and_then(|submitted| submitted.accepted.clone()),
+            "error": error,
+        })
+    }
+}
+
+/// From the password to the verdict.
+fn conversation(letter: &mut Letter, report: &Report) -> Result<Submitted, Error> {
+    let peer = letter.job.peer.clone();
+    let password = peer.password.obtain(&format!("{} at {}", peer.user, peer.host))?;
+    let credentials = Credentials { user: peer.user.clone(), password };
+    let trust = peer.ca_file.clone().map_or(Trust::Webpki, Trust::CaFile);
+    let client = || tls::Client::new(&trust);
+    let connect = || net::connect(&peer.host, peer.port, Deadline::per_wait(peer.timeout));
+    let (hello, trace) = (letter.job.hello.clone(), report.trace());
+    match peer.tls {
+        Tls::Implicit => {
+            let client = client()?;
+            let stream = client.handshake(connect()?, &peer.host)?;
+            letter.submit(Session::open(stream, hello, trace)?, &credentials)
+        }
+        Tls::Starttls => {
+            let client = client()?;
+            let session = Session::open(connect()?, hello, trace)?;
+            let upgrade = |tcp| client.handshake(tcp, &peer.host).map_err(Error::from);
+            letter.submit(session.starttls(upgrade)?, &credentials)
+        }
+        Tls::None => {
+            let stream = connect()?.loopback()?;
+            letter.submit(Session::open(stream, hello, trace)?, &credentials)
+        }
+    }
+}
+
+impl Letter {
+    fn submit<S: Private>(
+        &mut self,
+        session: Session<Unauthenticated, S>,
+        credentials: &Credentials,
+    ) -> Result<Submitted, Error> {
+        let mut session = session.auth(credentials)?;
+        let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
+        let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
+        let submitted = session.submit(&self.envelope, &mut content, self.demand);
+        // A line that is broken is not said goodbye to.
+        if !matches!(submitted, Err(smtp::Error::Wire(_) | smtp::Error::InDoubt(_))) {
+            session.quit();
+        }
+        Ok(submitted?)
+    }
+}

@@ -1,0 +1,391 @@
+//! Command line, configuration file and environment become jobs, in which nothing is optional
+//! that is required. Precedence: command line, side table, account, defaults. The clock, the
+//! name of this machine and its source of randomness are read here, once per run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli;
+use crate::config::{self, File, Keep, PasswordCommand, Server, Table, Tls};
+use crate::password::Source;
+use crate::text::{Domain, EhloName, Mailbox, percent_encoded, shown};
+
+/// Why there is no job.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration file is at fault.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// There is no file, or it has no account that would do.
+    #[error("no account to {purpose} with: write {}, or use --server and --user", path.display())]
+    NoAccount {
+        /// `fetch` or `send`.
+        purpose: &'static str,
+        /// Where the configuration file is looked for.
+        path: PathBuf,
+    },
+    /// The account that was named does not exist.
+    #[error("no account `{name}`{}", meant(.nearest.as_ref()))]
+    UnknownAccount {
+        /// What was asked for.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// Nothing says which of several accounts is to send.
+    #[error("several accounts could send: name one with --account, or set `default`")]
+    Ambiguous,
+    /// One of the three facts is missing.
+    #[error("account `{account}` has no `{key}`")]
+    Incomplete {
+        /// Which account.
+        account: String,
+        /// Which fact.
+        key: &'static str,
+    },
+    /// A one-off account without a name to log in with.
+    #[error("--server needs --user")]
+    NoUser,
+    /// Nobody to send the message as.
+    #[error("no sender's address: use --from, or set `from`")]
+    NoSender,
+    /// The name to log in with would end a command.
+    #[error("`{0}` cannot be a user name: it holds a control character")]
+    User(String),
+    /// Neither the environment nor the system says where this user's files are.
+    #[error("no home directory: set HOME")]
+    NoHome,
+    /// The system gives no random numbers.
+    #[error("the system has no random numbers")]
+    Random,
+}
+
+fn meant(nearest: Option<&String>) -> String {
+    nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// What is the same for every job of a run.
+#[derive(Debug)]
+pub struct Settings {
+    file: Option<File>,
+    /// Where the file is, or would be.
+    path: PathBuf,
+    home: PathBuf,
+    state: PathBuf,
+    timeout: Option<u32>,
+    moment: Moment,
+}
+
+/// When, where and as whom this run happens, read once.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Seconds since 1970.
+    pub seconds: u64,
+    /// The same for people, in this machine's time zone (RFC 5322 §3.3).
+    pub date: String,
+    /// This process.
+    pub pid: u32,
+    /// This machine.
+    pub host: String,
+    /// Drawn once.
+    pub random: u64,
+}
+
+impl Moment {
+    fn now() -> Result<Self, Error> {
+        let now = jiff::ZonedDateTime::now();
+        let date = jiff::fmt::rfc2822::to_string(&now).unwrap_or_default();
+        let seconds = u64::try_from(now.timestamp().as_second()).unwrap_or_default();
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let random = getrandom::u64().map_err(|_| Error::Random)?;
+        Ok(Self { seconds, date, pid: std::process::id(), host, random })
+    }
+}
+
+/// The other end of a conversation.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its name, which its certificate must be for.
+    pub host: Domain,
+    /// Where it listens.
+    pub port: u16,
+    /// How the conversation becomes private.
+    pub tls: Tls,
+    /// The authorities to trust instead of the usual ones.
+    pub ca_file: Option<PathBuf>,
+    /// How long to wait for each step.
+    pub timeout: Duration,
+    /// Who logs in.
+    pub user: String,
+    /// And with what.
+    pub password: Source,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port, .. } = self;
+        if host.as_str().contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
+    }
+}
+
+/// A mailbox to be fetched.
+#[derive(Clone, Debug)]
+pub struct FetchJob {
+    /// The account, unless it is a one-off one.
+    pub account: Option<String>,
+    /// Where the mail is.
+    pub peer: Peer,
+    /// Where it goes.
+    pub maildir: PathBuf,
+    /// What becomes of it on the server.
+    pub keep: Keep,
+    /// What this mailbox is called wherever it is remembered: user and server.
+    pub mailbox: String,
+    /// Where it is remembered.
+    pub state: PathBuf,
+    /// When this run happens.
+    pub moment: Moment,
+}
+
+/// A message to be sent, apart from the message.
+#[derive(Clone, Debug)]
+pub struct SendJob {
+    /// The account, unless it is a one-off one.
+    pub account: Option<String>,
+    /// Where the message goes.
+    pub peer: Peer,
+    /// The sender's address.
+    pub from: Mailbox,
+    /// What this machine calls itself.
+    pub hello: EhloName,
+    /// When this run happens.
+    pub moment: Moment,
+}
+
+impl Settings {
+    /// Reads the environment, and the configuration file if there is one. `--config` must name
+    /// one; `one_off` says that none is needed.
+    pub fn load(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
+        let home = dirs::home_dir().ok_or(Error::NoHome)?;
+        let own = dirs::config_dir().ok_or(Error::NoHome)?.join("postie/config.toml");
+        let state = dirs::state_dir().or_else(dirs::data_local_dir).ok_or(Error::NoHome)?;
+        let (path, is_needed) = match &global.config {
+            Some(path) => (path.clone(), true),
+            None if own.exists() => (own, true),
+            None => {
+                let system = Path::new("/etc/postie/config.toml").to_owned();
+                if system.exists() { (system, true) } else { (own, false) }
+            }
+        };
+        let file =
+            (is_needed && one_off.server.is_none()).then(|| File::read(&path)).transpose()?;
+        let state = state.join("postie");
+        Ok(Self { file, path, home, state, timeout: global.timeout, moment: Moment::now()? })
+    }
+
+    /// The mailboxes to fetch: those that were named, or all.
+    pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
+        let top =
+            Table { maildir: args.maildir.clone(), keep: args.keep, ..self.top(&args.one_off) };
+        if top.server.is_some() {
+            return Ok(vec![self.fetch_job(None, top)?]);
+        }
+        let accounts: Vec<_> = if args.accounts.is_empty() {
+            let all = self.file.iter().flat_map(|file| file.account.keys());
+            let has_server = |name: &&String| {
+                self.account(name, Side::Fetch).is_ok_and(|table| table.server.is_some())
+            };
+            all.filter(has_server).cloned().collect()
+        } else {
+            args.accounts.clone()
+        };
+        if accounts.is_empty() {
+            return Err(self.no_account("fetch"));
+        }
+        let job = |name: String| {
+            let table = self.account(&name, Side::Fetch)?;
+            self.fetch_job(Some(name), top.clone().over(table))
+        };
+        accounts.into_iter().map(job).collect()
+    }
+
+    fn fetch_job(&self, account: Option<String>, table: Table) -> Result<FetchJob, Error> {
+        let maildir = match &table.maildir {
+            // What is typed is meant from where it is typed, what is configured from home.
+            Some(path) if account.is_none() => path.clone(),
+            Some(path) => self.path(path),
+            None => self.home.join("Maildir"),
+        };
+        // The journal outlives this run's working directory.
+        let maildir = std::path::absolute(&maildir).unwrap_or(maildir);
+        let keep = table.keep.unwrap_or_default();
+        let peer = self.peer(account.as_deref(), table, Usual { implicit: 995, starttls: 110 })?;
+        let mut mailbox = format!(
+            "{}@{}",
+            percent_encoded(peer.user.as_bytes()),
+            percent_encoded(peer.host.as_str().as_bytes())
+        );
+        // Two tunnels to two servers are two mailboxes, whose unique-ids may be alike.
+        if ![995, 110].contains(&peer.port) {
+            mailbox = format!("{mailbox}:{}", peer.port);
+        }
+        let state = self.state.join("fetch").join(&mailbox);
+        let moment = self.moment.clone();
+        Ok(FetchJob { account, peer, maildir, keep, mailbox, state, moment })
+    }
+
+    /// The account that a message is sent with: the one that was named, else the one that has the
+    /// sender's address, else the default, else the only one. `author` is who wrote the message,
+    /// if it says so.
+    pub fn send_job(&self, args: &cli::Send, author: Option<&Mailbox>) -> Result<SendJob, Error> {
+        let top = Table { from: args.from.clone(), ..self.top(&args.one_off) };
+        let (account, table) = if top.server.is_some() {
+            (None, top)
+        } else {
+            let sender = args.from.as_ref().or(author);
+            let name = match &args.account {
+                Some(name) => name.clone(),
+                None => self.sending_account(sender)?,
+            };
+            let table = top.over(self.account(&name, Side::Send)?);
+            (Some(name), table)
+        };
+        let from = match (sender(&table), author) {
+            (Some(from), _) => from,
+            (None, Some(author)) if account.is_none() => author.clone(),
+            _ => return Err(Error::NoSender),
+        };
+        // The machine's own name is nobody's business (RFC 5321 §4.1.4 allows a literal).
+        let hello = match &table.hello {
+            Some(hello) => hello.clone(),
+            None => from
+                .domain()
+                .parse()
+                .unwrap_or_else(|_| EhloName::literal(std::net::Ipv4Addr::LOCALHOST.into())),
+        };
+        let peer = self.peer(account.as_deref(), table, Usual { implicit: 465, starttls: 587 })?;
+        Ok(SendJob { account, peer, from, hello, moment: self.moment.clone() })
+    }
+
+    fn sending_account(&self, wanted: Option<&Mailbox>) -> Result<String, Error> {
+        let file = self.file.as_ref().ok_or_else(|| self.no_account("send"))?;
+        let mut able = file.account.keys().filter_map(|name| {
+            let table = self.account(name, Side::Send).ok()?;
+            table.server.is_some().then(|| (name, sender(&table)))
+        });
+        let able: Vec<_> = able.by_ref().collect();
+        let has_address = |address: &Mailbox| {
+            let mut with = able
+                .iter()
+                .filter(|(_, from)| from.as_ref().is_some_and(|from| from.is_same(address)));
+            with.next().map(|(name, _)| (*name).clone())
+        };
+        if let Some(name) = wanted.and_then(has_address).or_else(|| file.default.clone()) {
+            return Ok(name);
+        }
+        match able.as_slice() {
+            [] => Err(self.no_account("send")),
+            [(only, _)] => Ok((*only).clone()),
+            _ => Err(Error::Ambiguous),
+        }
+    }
+
+    /// What an account says for one side.
+    fn account(&self, name: &str, side: Side) -> Result<Table, Error> {
+        let file = self.file.as_ref();
+        let Some((file, account)) =
+            file.and_then(|file| Some((file, file.account.get(name)?.clone())))
+        else {
+            let known = file.iter().flat_map(|file| file.account.keys()).map(String::as_str);
+            let nearest = config::nearest(name, known).map(shown);
+            return Err(Error::UnknownAccount { name: shown(name), nearest });
+        };
+        let side = |table: &Table| {
+            let side = match side {
+                Side::Fetch => &table.fetch,
+                Side::Send => &table.send,
+            };
+            side.as_deref().cloned().unwrap_or_default()
+        };
+        let (special, usual) = (side(&account), side(&file.defaults));
+        Ok(special.over(account).over(usual).over(file.defaults.clone()))
+    }
+
+    /// What the command line says of an account.
+    fn top(&self, one_off: &cli::OneOff) -> Table {
+        let cli::OneOff { server, user, tls, password_file, password_command, ca_file } = one_off;
+        let typed = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        Table {
+            server: server.clone(),
+            user: user.clone(),
+            tls: *tls,
+            password_file: password_file.as_ref().map(typed),
+            password_command: password_command.clone().map(PasswordCommand::Shell),
+            ca_file: ca_file.as_ref().map(typed),
+            timeout: self.timeout,
+            ..Table::default()
+        }
+    }
+
+    fn peer(&self, account: Option<&str>, table: Table, usual: Usual) -> Result<Peer, Error> {
+        let missing = |key| match account {
+            Some(account) => Error::Incomplete { account: shown(account), key },
+            None => Error::NoUser,
+        };
+        let Server { host, port } = table.server.ok_or_else(|| missing("server"))?;
+        let user = table.user.ok_or_else(|| missing("user"))?;
+        if user.chars().any(char::is_control) {
+            return Err(Error::User(shown(&user)));
+        }
+        let tls = table.tls.unwrap_or_default();
+        let password = match (table.password_command, table.password_file, table.password) {
+            (Some(command), _, _) => Source::Command(command),
+            (_, Some(path), _) => Source::File(self.path(&path)),
+            (_, _, Some(secret)) => Source::Text(secret),
+            (None, None, None) => Source::Terminal,
+        };
+        Ok(Peer {
+            host,
+            port: table.port.or(port).unwrap_or(match tls {
+                Tls::Implicit => usual.implicit,
+                Tls::Starttls | Tls::None => usual.starttls,
+            }),
+            tls,
+            ca_file: table.ca_file.map(|path| self.path(&path)),
+            timeout: Duration::from_secs(table.timeout.unwrap_or(60).into()),
+            user,
+            password,
+        })
+    }
+
+    /// A path from the configuration: `~/` and relative paths begin at home.
+    fn path(&self, path: &Path) -> PathBuf {
+        self.home.join(path.strip_prefix("~").unwrap_or(path))
+    }
+
+    fn no_account(&self, purpose: &'static str) -> Error {
+        Error::NoAccount { purpose, path: self.path.clone() }
+    }
+}
+
+/// The half of an account.
+#[derive(Clone, Copy)]
+enum Side {
+    Fetch,
+    Send,
+}
+
+/// The ports that follow from how a conversation becomes private.
+struct Usual {
+    implicit: u16,
+    starttls: u16,
+}
+
+/// Whom an account sends as.
+fn sender(table: &Table) -> Option<Mailbox> {
+    table.from.clone().or_else(|| table.user.as_deref()?.parse().ok())
+}
