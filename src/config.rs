@@ -276,14 +276,12 @@ impl Check {
                 ("defaults", DeValue::Table(table)) => self.table(table, Place::Account)?,
                 ("account", DeValue::Table(accounts)) => {
                     for (name, account) in accounts {
-                        match account.get_ref() {
-                            DeValue::Table(table) => self.table(table, Place::Account)?,
-                            _ => {
-                                let name = shown(name.get_ref());
-                                let what = format!("expected an account, as in [account.{name}]");
-                                return Err((account.span().start, what));
-                            }
-                        }
+                        let DeValue::Table(table) = account.get_ref() else {
+                            let name = shown(name.get_ref());
+                            let what = format!("expected an account, as in [account.{name}]");
+                            return Err((account.span().start, what));
+                        };
+                        self.table(table, Place::Account)?;
                     }
                 }
                 (name @ ("defaults" | "account"), _) => {

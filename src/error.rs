@@ -295,12 +295,11 @@ impl Error {
     /// Whether the server, or the way to it, is what failed: then it is named.
     fn is_remote(&self) -> bool {
         match self {
-            Self::Net(_) => true,
             Self::Tls(error) => !matches!(error, tls::Error::CaFile { .. }),
             Self::Pop3(pop3::Error::Wire(error)) | Self::Smtp(smtp::Error::Wire(error)) => {
                 !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
             }
-            Self::Pop3(_) | Self::Smtp(_) => true,
+            Self::Net(_) | Self::Pop3(_) | Self::Smtp(_) => true,
             _ => false,
         }
     }

@@ -12,7 +12,7 @@ use crate::text::shown;
 use crate::wire::{Said, Trace};
 
 /// How this run talks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Report {
     quiet: bool,
     verbose: bool,

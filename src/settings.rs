@@ -204,7 +204,7 @@ impl Settings {
             args.accounts.clone()
         };
         if accounts.is_empty() {
-            return Err(self.no_account("fetch"));
+            return Err(self.no_account(Side::Fetch));
         }
         let job = |name: String| {
             let table = self.account(&name, Side::Fetch)?;
@@ -272,7 +272,7 @@ impl Settings {
     }
 
     fn sending_account(&self, wanted: Option<&Mailbox>) -> Result<String, Error> {
-        let file = self.file.as_ref().ok_or_else(|| self.no_account("send"))?;
+        let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
         let mut able = file.account.keys().filter_map(|name| {
             let table = self.account(name, Side::Send).ok()?;
             table.server.is_some().then(|| (name, sender(&table)))
@@ -288,7 +288,7 @@ impl Settings {
             return Ok(name);
         }
         match able.as_slice() {
-            [] => Err(self.no_account("send")),
+            [] => Err(self.no_account(Side::Send)),
             [(only, _)] => Ok((*only).clone()),
             _ => Err(Error::Ambiguous),
         }
@@ -296,13 +296,10 @@ impl Settings {
 
     /// What an account says for one side.
     fn account(&self, name: &str, side: Side) -> Result<Table, Error> {
-        let file = self.file.as_ref();
-        let Some((file, account)) =
-            file.and_then(|file| Some((file, file.account.get(name)?.clone())))
-        else {
-            let known = file.iter().flat_map(|file| file.account.keys()).map(String::as_str);
-            let nearest = config::nearest(name, known).map(shown);
-            return Err(Error::UnknownAccount { name: shown(name), nearest });
+        let file = self.file.as_ref().ok_or_else(|| self.no_account(side))?;
+        let Some(account) = file.account.get(name).cloned() else {
+            let nearest = config::nearest(name, file.account.keys().map(String::as_str));
+            return Err(Error::UnknownAccount { name: shown(name), nearest: nearest.map(shown) });
         };
         let side = |table: &Table| {
             let side = match side {
@@ -367,8 +364,8 @@ impl Settings {
         self.home.join(path.strip_prefix("~").unwrap_or(path))
     }
 
-    fn no_account(&self, purpose: &'static str) -> Error {
-        Error::NoAccount { purpose, path: self.path.clone() }
+    fn no_account(&self, side: Side) -> Error {
+        Error::NoAccount { purpose: side.purpose(), path: self.path.clone() }
     }
 }
 
@@ -379,7 +376,17 @@ enum Side {
     Send,
 }
 
+impl Side {
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Send => "send",
+        }
+    }
+}
+
 /// The ports that follow from how a conversation becomes private.
+#[derive(Clone, Copy)]
 struct Usual {
     implicit: u16,
     starttls: u16,
