@@ -11,7 +11,7 @@ use crate::text::{Addressees, Mailbox};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
-#[command(name = "postie", version, disable_help_subcommand = true)]
+#[command(name = "postie", version, disable_help_subcommand = true, after_long_help = EXAMPLES)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -23,6 +23,7 @@ pub struct Args {
 
 /// What holds for every command.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options for every command")]
 pub struct Global {
     /// Read this configuration file instead of the usual one.
     #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -48,12 +49,14 @@ pub enum Command {
     ///
     /// A message is delivered exactly once, whatever interrupts a run. It is deleted from the
     /// server only when `--keep` says so, and only when it is safe on this side.
+    #[command(after_long_help = FETCH_EXAMPLES)]
     Fetch(Fetch),
     /// Submit a message to an SMTP server, logged in.
     ///
     /// The message is read from standard input, header and all; missing Date, Message-ID and From
     /// fields are added and Bcc is removed. With `--to`, `--cc`, `--bcc`, `--subject` or
     /// `--attach`, a message is composed instead, and standard input is its text.
+    #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
 }
 
@@ -146,8 +149,9 @@ pub struct OneOff {
     /// Log in with this name.
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub user: Option<String>,
-    /// How the conversation becomes private; `none` is for this machine's loopback address only.
-    #[arg(long, value_name = "HOW", value_parser = tls())]
+    /// TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or
+    /// `none`, which is for a server on this machine's loopback address only.
+    #[arg(long, value_name = "HOW", value_parser = tls(), hide_possible_values = true)]
     pub tls: Option<Tls>,
     /// Read the password from the first line of a file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -159,6 +163,26 @@ pub struct OneOff {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
 }
+
+/// How `postie` is called; what stands behind a `#` is a remark.
+pub const EXAMPLES: &str = "\
+Examples:
+  postie fetch                                 # new messages of every account
+  postie send bob@example.net < message.eml    # a message, header and all";
+
+/// How `postie fetch` is called.
+pub const FETCH_EXAMPLES: &str = "\
+Examples:
+  postie fetch                        # every account in the configuration file
+  postie fetch home --keep 30d        # one; delete what was fetched 30 days ago
+  postie fetch --server pop.example.com --user ann@example.com --maildir ~/Mail";
+
+/// How `postie send` is called.
+pub const SEND_EXAMPLES: &str = "\
+Examples:
+  postie send bob@example.net < message.eml    # a message, header and all
+  postie send -t < message.eml                 # recipients from its To, Cc and Bcc
+  date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

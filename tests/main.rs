@@ -5,5 +5,6 @@
     reason = "a test that meets the unexpected should stop there and say so"
 )]
 
+mod assets;
 #[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
 mod support;

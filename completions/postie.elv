@@ -1,0 +1,89 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[postie] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'postie'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'postie'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand fetch 'Fetch new messages from POP3 servers into a Maildir'
+            cand send 'Submit a message to an SMTP server, logged in'
+        }
+        &'postie;fetch'= {
+            cand --maildir 'Deliver into this Maildir'
+            cand --keep 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`'
+            cand --server 'Use this server, and no configuration file'
+            cand --user 'Log in with this name'
+            cand --tls 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only'
+            cand --password-file 'Read the password from the first line of a file'
+            cand --password-command 'Read the password from what a command prints on its first line'
+            cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;send'= {
+            cand -a 'Send with this account'
+            cand --account 'Send with this account'
+            cand -f 'The sender''s address, to which failures are reported'
+            cand --from 'The sender''s address, to which failures are reported'
+            cand --to 'Compose a message to these addresses'
+            cand --cc 'Send copies to these addresses'
+            cand --bcc 'Send copies to these addresses, and do not tell the others'
+            cand --subject 'The subject'
+            cand --attach 'Attach a file'
+            cand --server 'Use this server, and no configuration file'
+            cand --user 'Log in with this name'
+            cand --tls 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only'
+            cand --password-file 'Read the password from the first line of a file'
+            cand --password-command 'Read the password from what a command prints on its first line'
+            cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -t 'Send also to the addresses in To, Cc and Bcc'
+            cand --read-recipients 'Send also to the addresses in To, Cc and Bcc'
+            cand --all-or-nothing 'Send to nobody unless the server accepts every recipient'
+            cand --dry-run 'Print the envelope and the message, and connect to nothing'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,75 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_postie_global_optspecs
+    string join \n c/config= q/quiet v/verbose timeout= json h/help V/version
+end
+
+function __fish_postie_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_postie_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_postie_using_subcommand
+    set -l cmd (__fish_postie_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c postie -n "__fish_postie_needs_command" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_needs_command" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_needs_command" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_needs_command" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_needs_command" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_needs_command" -s V -l version -d 'Print version'
+complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
+complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, logged in'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir' -r -f -a "(__fish_complete_directories)"
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l user -d 'Log in with this name' -r -f
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''
+starttls\t''
+none\t''"
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l password-command -d 'Read the password from what a command prints on its first line' -r -f -a "(__fish_complete_command)"
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l ca-file -d 'Trust these certification authorities instead of the usual ones (PEM)' -r -F
+complete -c postie -n "__fish_postie_using_subcommand fetch" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand send" -s a -l account -d 'Send with this account' -r
+complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l to -d 'Compose a message to these addresses' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l cc -d 'Send copies to these addresses' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l bcc -d 'Send copies to these addresses, and do not tell the others' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l subject -d 'The subject' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l attach -d 'Attach a file' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
+complete -c postie -n "__fish_postie_using_subcommand send" -l user -d 'Log in with this name' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''
+starttls\t''
+none\t''"
+complete -c postie -n "__fish_postie_using_subcommand send" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l password-command -d 'Read the password from what a command prints on its first line' -r -f -a "(__fish_complete_command)"
+complete -c postie -n "__fish_postie_using_subcommand send" -l ca-file -d 'Trust these certification authorities instead of the usual ones (PEM)' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand send" -s t -l read-recipients -d 'Send also to the addresses in To, Cc and Bcc'
+complete -c postie -n "__fish_postie_using_subcommand send" -l all-or-nothing -d 'Send to nobody unless the server accepts every recipient'
+complete -c postie -n "__fish_postie_using_subcommand send" -l dry-run -d 'Print the envelope and the message, and connect to nothing'
+complete -c postie -n "__fish_postie_using_subcommand send" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand send" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand send" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,366 @@
+//! The manual pages and completions are made here from the command line's own definition, and
+//! the committed files must be what comes out. `BLESS=1 cargo test assets` rewrites them.
+
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, italic, roman};
+use postie::cli::{Args, EXAMPLES, FETCH_EXAMPLES, SEND_EXAMPLES};
+use postie::config::{KEYS, Place};
+use postie::error::Exit;
+use postie::limits;
+
+/// Set by hand with every release: a page must not change because the day does.
+const DATE: &str = "2026-11-24";
+
+#[test]
+fn the_manual_pages_are_fresh() {
+    fresh("man/postie.1", &postie_1());
+    fresh(
+        "man/postie-fetch.1",
+        &command("postie-fetch", FETCH_USAGE, FETCH_EXAMPLES, &[("EXACTLY ONCE", EXACTLY_ONCE)]),
+    );
+    fresh(
+        "man/postie-send.1",
+        &command("postie-send", SEND_USAGE, SEND_EXAMPLES, &[("THE MESSAGE", THE_MESSAGE)]),
+    );
+    fresh("man/postie-config.5", &postie_config_5());
+}
+
+#[test]
+fn the_completions_are_fresh() {
+    for (shell, name) in [
+        (Shell::Bash, "postie.bash"),
+        (Shell::Zsh, "_postie"),
+        (Shell::Fish, "postie.fish"),
+        (Shell::Elvish, "postie.elv"),
+        (Shell::PowerShell, "_postie.ps1"),
+    ] {
+        let mut text = Vec::new();
+        generate(shell, &mut Args::command(), "postie", &mut text);
+        fresh(&format!("completions/{name}"), &text);
+    }
+}
+
+/// Compares a committed file with what it should be, or makes it so.
+fn fresh(name: &str, text: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let found = fs::read(&path).unwrap_or_default();
+    assert!(found == text, "{name} is stale: run `BLESS=1 cargo test assets` and commit it");
+}
+
+fn postie_1() -> Vec<u8> {
+    let command = Args::command();
+    let mut page = page(command.clone(), "postie", "1");
+    let man = Man::new(command);
+    let mut text = Vec::new();
+    man.render_description_section(&mut text).unwrap();
+    page.extend(synopsis(&["postie [OPTION]... COMMAND [ARGUMENT]..."]));
+    page.extend(text);
+
+    let mut roff = Roff::new();
+    roff.control("SH", ["COMMANDS"]);
+    for (name, about) in [
+        ("postie-fetch(1)", "fetch new messages from POP3 servers into a Maildir"),
+        ("postie-send(1)", "submit a message to an SMTP server, logged in"),
+    ] {
+        roff.control("TP", []).text([bold(name)]).text([roman(about)]);
+    }
+    paragraphs(&mut roff, "CONFIGURATION", CONFIGURATION);
+    page.extend(roff.to_roff().into_bytes());
+    man.render_options_section(&mut page).unwrap();
+
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for (_, status, word, meaning) in Exit::TABLE {
+        let word = roman(format!(" ({word})"));
+        roff.control("TP", []).text([bold(status.to_string()), word]).text([roman(meaning)]);
+    }
+    roff.control("PP", []).text([roman(
+        "The words in parentheses are what --json calls them. A refusal for now (4xx, or a POP3 \
+         response code that says so) is 75 and never 65, 67 or 77; a refusal for good is never 75. \
+         Of several accounts, the status of the most lasting failure counts.",
+    )]);
+    paragraphs(&mut roff, "OUTPUT", OUTPUT);
+    roff.control("SH", ["FILES"]);
+    for (file, meaning) in FILES {
+        roff.control("TP", []).text([italic(file)]).text([roman(meaning)]);
+    }
+    roff.control("SH", ["ENVIRONMENT"]);
+    for (name, meaning) in ENVIRONMENT {
+        roff.control("TP", []).text([bold(name)]).text([roman(meaning)]);
+    }
+    paragraphs(&mut roff, "SECURITY", SECURITY);
+    examples(&mut roff, EXAMPLES);
+    see_also(&mut roff, &["postie-fetch(1)", "postie-send(1)", "postie-config(5)"]);
+    page.extend(roff.to_roff().into_bytes());
+    page
+}
+
+fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, &str)]) -> Vec<u8> {
+    let mut args = Args::command();
+    args.build();
+    let command = args.find_subcommand(name.trim_start_matches("postie-")).unwrap().clone();
+    let mut page = page(command.clone(), name, "1");
+    let man = Man::new(command);
+    page.extend(synopsis(usage));
+    man.render_description_section(&mut page).unwrap();
+    man.render_options_section(&mut page).unwrap();
+    let mut roff = Roff::new();
+    for (title, text) in sections {
+        paragraphs(&mut roff, title, text);
+    }
+    roff.control("SH", ["EXIT STATUS"]).text([roman("See "), bold("postie"), roman("(1).")]);
+    examples(&mut roff, text);
+    see_also(&mut roff, &["postie(1)", "postie-config(5)"]);
+    page.extend(roff.to_roff().into_bytes());
+    page
+}
+
+fn postie_config_5() -> Vec<u8> {
+    let mut roff = Roff::new();
+    let manual = format!("postie {}", env!("CARGO_PKG_VERSION"));
+    roff.control("TH", ["POSTIE-CONFIG", "5", DATE, manual.as_str(), "File Formats"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("postie-config - the configuration file of postie(1)")]);
+    paragraphs(&mut roff, "DESCRIPTION", CONFIG);
+    for (place, title) in [
+        (Place::Account, "KEYS OF AN ACCOUNT"),
+        (Place::Fetch, "KEYS FOR FETCHING"),
+        (Place::Send, "KEYS FOR SENDING"),
+    ] {
+        roff.control("SH", [title]);
+        for key in KEYS.iter().filter(|key| key.place == place) {
+            let head = [bold(key.name), roman(format!(" = {}", key.value))];
+            roff.control("TP", []).text(head).text([roman(key.text)]);
+        }
+    }
+    roff.control("SH", ["LIMITS"]);
+    for (what, limit) in [
+        ("The configuration file", limits::CONFIG),
+        ("A password file, or what a password command prints", limits::SECRET),
+        ("A file of certification authorities", limits::PEM),
+    ] {
+        roff.control("TP", []).text([roman(what)]).text([roman(format!("{limit} octets"))]);
+    }
+    examples(&mut roff, CONFIG_EXAMPLE);
+    see_also(&mut roff, &["postie(1)", "postie-fetch(1)", "postie-send(1)"]);
+    roff.to_roff().into_bytes()
+}
+
+/// The head of a page: title line and name.
+fn page(command: clap::Command, name: &'static str, section: &str) -> Vec<u8> {
+    let man = Man::new(command.name(name))
+        .title(name.to_uppercase())
+        .section(section)
+        .date(DATE)
+        .source(format!("postie {}", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    page
+}
+
+/// Words in capitals are to be replaced, all others typed as they stand.
+fn synopsis(usage: &[&str]) -> Vec<u8> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for (index, line) in usage.iter().enumerate() {
+        if index > 0 {
+            roff.control("br", []);
+        }
+        let mut inlines = Vec::new();
+        for word in line.split_inclusive([' ', '[', ']']) {
+            let is_free = word.chars().any(char::is_uppercase);
+            let is_typed = word.chars().any(char::is_lowercase);
+            inlines.push(if is_free {
+                italic(word)
+            } else if is_typed {
+                bold(word)
+            } else {
+                roman(word)
+            });
+        }
+        roff.text(inlines);
+    }
+    roff.to_roff().into_bytes()
+}
+
+/// Text with an empty line between paragraphs.
+fn paragraphs(roff: &mut Roff, title: &str, text: &str) {
+    roff.control("SH", [title]);
+    for (index, paragraph) in text.trim().split("\n\n").enumerate() {
+        if index > 0 {
+            roff.control("PP", []);
+        }
+        if paragraph.starts_with("  ") {
+            verbatim(roff, paragraph);
+        } else {
+            roff.text([roman(paragraph.replace('\n', " "))]);
+        }
+    }
+}
+
+fn examples(roff: &mut Roff, text: &str) {
+    roff.control("SH", ["EXAMPLES"]);
+    verbatim(roff, text.strip_prefix("Examples:\n").unwrap_or(text));
+}
+
+fn verbatim(roff: &mut Roff, text: &str) {
+    roff.control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+    }
+    roff.control("fi", []);
+}
+
+fn see_also(roff: &mut Roff, pages: &[&str]) {
+    roff.control("SH", ["SEE ALSO"]);
+    let mut line = Vec::new();
+    for (index, page) in pages.iter().enumerate() {
+        let (name, section) = page.split_once('(').unwrap();
+        line.push(bold(name));
+        let end = if index + 1 < pages.len() { ", " } else { "" };
+        line.push(roman(format!("({section}{end}")));
+    }
+    roff.text(line);
+}
+
+const FETCH_USAGE: &[&str] = &[
+    "postie fetch [OPTION]... [ACCOUNT]...",
+    "postie fetch --server HOST --user NAME [OPTION]...",
+];
+
+const SEND_USAGE: &[&str] = &[
+    "postie send [OPTION]... RECIPIENT...",
+    "postie send -t [OPTION]... [RECIPIENT]...",
+    "postie send --to ADDRESS [OPTION]... [RECIPIENT]...",
+];
+
+const CONFIGURATION: &str = "\
+Three facts make an account: the name of the server, the name of the user, the password. They \
+stand in a file that postie-config(5) describes:
+
+  [account.home]
+  server = \"mail.example.com\"
+  user = \"ann@example.com\"
+  password-command = \"pass show mail/home\"
+
+Or they are given as --server and --user, and no file is read at all; the password is then asked \
+for at the terminal unless --password-file or --password-command says where it is.";
+
+const OUTPUT: &str = "\
+Away from a terminal nothing is printed unless something went wrong. An error is one line on \
+standard error: what was done, for which account, with which server, and what happened, in the \
+server's words where it had any. A line that starts with \"hint:\" may follow. At a terminal, or \
+with --verbose, one line on standard output sums up the run; --json prints an object instead, \
+always.
+
+The object of a fetch has account, new, bytes, files (each with uid, size and path), left, deleted \
+and error; that of a sent message has account, host, from, recipients (each with address, status \
+and reply), size, message_id, reply and error. An error has kind, status and message, and is null \
+if there is none.";
+
+const FILES: [(&str, &str); 4] = [
+    ("$XDG_CONFIG_HOME/postie/config.toml", "The configuration, usually in ~/.config."),
+    ("/etc/postie/config.toml", "The configuration for those who have none of their own."),
+    ("~/Maildir", "Where fetched messages go unless `maildir` says otherwise."),
+    (
+        "$XDG_STATE_HOME/postie/fetch/USER@SERVER",
+        "What was fetched from a mailbox, usually in ~/.local/state: a journal that a person can \
+         read, and a lock file.",
+    ),
+];
+
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("HOME", "Where files are looked for."),
+    ("TZ", "The time zone of a Date field that is added."),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where configuration and state are, if elsewhere."),
+];
+
+const SECURITY: &str = "\
+Credentials and mail travel over TLS 1.3 or 1.2 only, to a server whose certificate was verified; \
+the one exception is a server on this machine's loopback address, asked for with --tls none. There \
+is no switch that turns verification off. Nothing is sent before the server accepted a login, so \
+this program cannot be used as a relay.
+
+A password never appears on the command line, in an error or in the conversation that --verbose \
+shows. Files are made with mode 0600, directories with 0700.";
+
+const EXACTLY_ONCE: &str = "\
+A message is written to tmp/ in the Maildir, made durable, entered in the journal, moved to new/, \
+and only then may it be deleted from the server. A run that is interrupted anywhere neither loses \
+nor repeats a message; the next one finishes what was begun. A second run on the same mailbox ends \
+at once with status 75.
+
+Which messages were fetched is remembered by the unique-ids that the server gives them (UIDL). A \
+server that has none can only be fetched from with --keep none, and if such a session is cut off \
+after messages were delivered and before they were deleted, they are fetched again.
+
+A message that the server no longer lists is remembered for 30 days. To fetch everything again, \
+remove the journal (see FILES in postie(1)).
+
+One message that the server will not give is reported and left there; the others are fetched, and \
+the status is 81. Line ends become LF; nothing else in a message is changed and nothing is added.";
+
+const THE_MESSAGE: &str = "\
+All of standard input is read before a connection is made. Line ends of any kind become CRLF. A \
+first line that begins with \"From \" is taken for an mbox separator and dropped. Input without a \
+header is all body. Date, Message-ID and From are added at the end of the header if they are \
+missing; Bcc and Resent-Bcc are removed. Nothing else is changed.
+
+Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
+argument may hold several addresses, with commas between them. Each gets the message once.
+
+The account is the one named with --account, else the one whose address is the sender's (--from, \
+or the From field), else the `default`, else the only one.
+
+If some recipients are refused, the others get the message, the refused ones are listed, and the \
+status is 81; with --all-or-nothing, nobody gets it. If the connection is lost after the end of \
+the message was sent and before the server's verdict came, the status is 80: the message may have \
+been delivered, so look before sending it again.";
+
+const CONFIG: &str = "\
+The file is TOML. It is looked for at $XDG_CONFIG_HOME/postie/config.toml (usually \
+~/.config/postie/config.toml), then at /etc/postie/config.toml; --config names another.
+
+Each account is a table [account.NAME]. What holds for fetching only may stand in \
+[account.NAME.fetch], what holds for sending only in [account.NAME.send]; any key of an account may \
+be repeated there. [defaults], with [defaults.fetch] and [defaults.send], holds for all accounts. \
+The command line wins over a side's table, that over the account's, that over the defaults.
+
+default = \"NAME\" at the top of the file names the account to send with when nothing else decides.
+
+A key that is not known is an error. Of password, password-command and password-file a table may \
+have one. Paths may begin with ~/; other relative ones begin at home too.";
+
+const CONFIG_EXAMPLE: &str = "\
+default = \"home\"
+
+[account.home]
+server = \"mail.example.com\"
+user = \"ann@example.com\"
+password-command = \"pass show mail/home\"
+
+[account.home.fetch]
+maildir = \"~/Mail\"
+keep = \"30d\"
+
+[account.work]
+user = \"ann\"
+password-file = \"~/.config/postie/work.password\"
+
+[account.work.fetch]
+server = \"pop.example.org\"
+
+[account.work.send]
+server = \"smtp.example.org\"
+tls = \"starttls\"
+from = \"ann@example.org\"";
