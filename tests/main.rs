@@ -8,3 +8,4 @@
 mod assets;
 #[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
 mod support;
+mod transcripts;

@@ -1,4 +1,6 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
 pub mod pki;
+pub mod player;
 pub mod postie;
+pub mod transcript;

@@ -1,0 +1,76 @@
+//! Plays every transcript in all three ways. A transcript is a file of `C:` and `S:` lines; its
+//! format is described at `Transcript`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::support::player::play;
+use crate::support::transcript::{Playing, Transcript};
+
+#[test]
+fn mail_is_fetched_as_the_transcripts_say() {
+    play_all("pop3");
+}
+
+#[test]
+fn mail_is_submitted_as_the_transcripts_say() {
+    play_all("smtp");
+}
+
+#[test]
+fn a_hostile_server_achieves_nothing() {
+    play_all("hostile");
+}
+
+/// Plays the transcripts of one directory, several at a time: they wait more than they work.
+fn play_all(directory: &str) {
+    const AT_A_TIME: usize = 8;
+    let paths = transcripts(directory);
+    assert!(!paths.is_empty(), "no transcripts in {directory}");
+    let mut failures = Vec::new();
+    let mut plays = Vec::new();
+    for path in paths {
+        match Transcript::read(&path) {
+            Ok(transcript) => plays.extend(ways(transcript)),
+            Err(error) => failures.push(error),
+        }
+    }
+    let (plays, failures) = (Mutex::new(plays.into_iter()), Mutex::new(failures));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let next = plays.lock().unwrap().next();
+                    let Some((transcript, playing)) = next else { return };
+                    if let Err(failure) = play(&transcript, playing) {
+                        failures.lock().unwrap().push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// The transcript with each way that it may be played: those it names, or all.
+fn ways(transcript: Transcript) -> impl Iterator<Item = (Arc<Transcript>, Playing)> {
+    let transcript = Arc::new(transcript);
+    Playing::NAMES.into_iter().filter_map(move |(_, playing)| {
+        let mut runs = transcript.runs.iter();
+        let is_fit = runs.all(|run| run.playings.is_empty() || run.playings.contains(&playing));
+        is_fit.then(|| (Arc::clone(&transcript), playing))
+    })
+}
+
+fn transcripts(directory: &str) -> Vec<PathBuf> {
+    // Relative to the package's root, where tests are run, so that failures are easy to open.
+    let entries = fs::read_dir(Path::new("tests/transcripts").join(directory)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    paths
+}
