@@ -78,7 +78,8 @@ fn arguments(run: &Run, server: &str) -> Vec<String> {
         "--server {server} --user ann --password-file password --tls {} --ca-file ca.pem",
         run.tls.name()
     );
-    run.args.replace("{account}", &account).split_ascii_whitespace().map(str::to_owned).collect()
+    let args = run.args.replace("{account}", &account).replace("{server}", server);
+    args.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// What is wrong, if anything.

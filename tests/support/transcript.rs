@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 /// ```text
 /// # What it shows. Lines that begin with `#` are for the reader.
 /// args: fetch {account} --maildir Mail    how the program is run; {account} is all it must be told
-///                                         of the server and the user, `ann` with `not-a-secret`
+///                                         of the server and the user, `ann` with `not-a-secret`,
+///                                         {server} the server's address and port alone
 /// tls: implicit                           or starttls, or none; implicit if it is not said
 /// certificate: good                       or expired, other-name, other-authority
 /// playing: whole, coalesced               if not every way of playing makes sense
@@ -40,7 +41,7 @@ use base64::engine::general_purpose::STANDARD;
 /// turns: 6                                how often the client waited for an answer
 /// silent:                                 nothing on standard output and standard error
 /// stdout: text                            something that is on standard output
-/// stderr: text                            the same; {server} is the server's address and port
+/// stderr: text                            the same on standard error; {server} works here, too
 /// files: Mail/new 1                       how many files a directory below home holds
 /// file: Mail/new                          a block follows: one of them, octet for octet
 /// | Subject: hello
