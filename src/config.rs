@@ -60,6 +60,7 @@ pub struct Table {
     #[serde(deserialize_with = "parsed")]
     pub server: Option<Server>,
     /// If not the one that follows from `tls`.
+    #[serde(deserialize_with = "number::<_, _, 65_535>")]
     pub port: Option<u16>,
     /// How the conversation becomes private.
     #[serde(deserialize_with = "parsed")]
@@ -74,6 +75,7 @@ pub struct Table {
     /// A file that holds it.
     pub password_file: Option<PathBuf>,
     /// Seconds to wait for each step of the network.
+    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
     pub timeout: Option<u32>,
     /// The authorities to trust instead of the usual ones.
     pub ca_file: Option<PathBuf>,
@@ -505,6 +507,16 @@ where
 {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn number<'de, D, T, const LAST: u32>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u32>,
+{
+    let number = u32::deserialize(deserializer).ok().filter(|number| *number > 0);
+    let wrong = || serde::de::Error::custom(format_args!("expected a number from 1 to {LAST}"));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong).map(Some)
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {

@@ -39,6 +39,9 @@ pub enum Error {
     /// Nobody to send to.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
+    /// The same, and it was to be in the header.
+    #[error("no recipients: its To, Cc and Bcc name nobody")]
+    NobodyNamed,
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]
     Stdio {
@@ -183,6 +186,7 @@ impl From<&Error> for Exit {
                 compose::Error::Message(error) => error.into(),
             },
             Error::NoRecipients => Self::Usage,
+            Error::NobodyNamed => Self::Message,
             Error::Stdio { .. } => Self::Disk,
         }
     }

@@ -9,23 +9,36 @@ use clap::error::ErrorKind;
 use postie::cli::{Args, Command, Global, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
-use postie::report::Report;
+use postie::report::{self, Report};
 use postie::send::send;
 use postie::settings::Settings;
 
 fn main() -> ExitCode {
     let exit = match Args::try_parse() {
         Ok(args) => run(&args),
-        Err(error) => {
-            let is_asked_for =
-                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // Whoever reads may have read enough.
-            drop(error.print());
-            if is_asked_for { Exit::Done } else { Exit::Usage }
-        }
+        Err(error) => refuse_arguments(&error),
     };
     drop(std::io::stdout().flush());
     ExitCode::from(exit.status())
+}
+
+/// What was asked for in place of a run, or why there is none.
+fn refuse_arguments(error: &clap::Error) -> Exit {
+    match error.kind() {
+        // Whoever reads may have read enough.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            drop(error.print());
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            drop(error.print());
+            Exit::Usage
+        }
+        _ => {
+            report::usage(&error.to_string());
+            Exit::Usage
+        }
+    }
 }
 
 fn run(args: &Args) -> Exit {

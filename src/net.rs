@@ -32,10 +32,10 @@ impl Deadline {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name does not exist, or has no address.
-    #[error("host name not found: {0}")]
+    #[error("host name not found: {}", plain(.0))]
     NotFound(io::Error),
     /// The resolver could not say.
-    #[error("cannot look up the host name now: {0}")]
+    #[error("cannot look up the host name now: {}", plain(.0))]
     Lookup(io::Error),
     /// No address answered; the error is the last one's.
     #[error("cannot connect: {}", plain(.0))]

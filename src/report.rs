@@ -83,6 +83,18 @@ impl Report {
     }
 }
 
+/// What clap has to say about the command line, in one line, and what was probably meant.
+pub fn usage(text: &str) {
+    for paragraph in text.split("\n\n") {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(error) = words.strip_prefix("error: ") {
+            talk(format_args!("postie: {error} (see --help)"));
+        } else if let Some(tip) = words.strip_prefix("tip: ") {
+            talk(format_args!("hint: {tip}"));
+        }
+    }
+}
+
 /// An error as programs get it.
 pub fn error_object(exit: Exit, message: impl fmt::Display) -> Value {
     json!({ "kind": exit.word(), "status": exit.status(), "message": message.to_string() })

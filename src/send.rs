@@ -126,7 +126,7 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         message.add_missing("Message-ID", &message_id(&job));
         message.add_missing("From", job.from.as_str());
     }
-    let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NoRecipients)?;
+    let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })
 }

@@ -173,8 +173,6 @@ enum Place {
     Words,
     /// Between `<` and `>`.
     Angle,
-    /// After `>`: what follows up to the comma is nobody's address.
-    Closed,
 }
 
 impl AddressList {
@@ -183,7 +181,7 @@ impl AddressList {
     }
 
     fn push(&mut self, c: char) {
-        if self.comment == 0 && self.place != Place::Closed {
+        if self.comment == 0 {
             self.entry.push(c);
         }
     }
@@ -205,9 +203,9 @@ impl AddressList {
                 self.name = std::mem::take(&mut self.entry);
                 self.place = Place::Angle;
             }
-            '>' => {
+            '>' if self.place == Place::Angle => {
+                self.place = Place::Words;
                 self.finish();
-                self.place = Place::Closed;
             }
             // A source route `@a,@b:user@c` is obsolete and ignored (RFC 5321 §4.1.1.3).
             ':' => self.entry.clear(),
@@ -217,7 +215,11 @@ impl AddressList {
     }
 
     fn finish(&mut self) {
-        let (name, entry) = (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
+        let (name, mut entry) = (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
+        if self.place == Place::Angle {
+            // What was never closed is not to pass for an address.
+            entry.insert(0, '<');
+        }
         if !entry.trim().is_empty() {
             self.found.push((name, entry.trim().to_owned()));
         }
@@ -511,7 +513,10 @@ mod tests {
         assert_eq!(read("A\t<a@x>,  b@y"), ["a@x", "b@y"]);
         assert_eq!(read("\"a,b\"@x"), ["\"a,b\"@x"]);
         assert_eq!(read(""), Vec::<String>::new());
-        assert!(address_list("a@x, nonsense").is_err());
+        assert_eq!(read("<a@x> <b@y>"), ["a@x", "b@y"]);
+        for wrong in ["a@x, nonsense", "a@x>", "<a@x", "Bob <b@y, c@z", "<a@x> and others"] {
+            assert!(address_list(wrong).is_err(), "{wrong:?}");
+        }
         assert!(address_list("a@x\r\n, b@y").is_err());
     }
 

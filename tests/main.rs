@@ -6,6 +6,8 @@
 )]
 
 mod assets;
+mod cli;
+mod config;
 #[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
 mod support;
 mod transcripts;

@@ -1,0 +1,175 @@
+//! The command line as a person meets it: what is wrong with it is said in one line, and nothing
+//! is connected to, read or written for it.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::support::postie::Home;
+
+/// A port of this machine where nobody listens.
+fn refused_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn one_off(server: &str) -> [String; 6] {
+    let password = "--password-command=echo not-a-secret";
+    ["--server", server, "--user", "ann", password, "--timeout=5"].map(str::to_owned)
+}
+
+fn fetch(server: &str, more: &[&str]) -> Vec<String> {
+    let more = more.iter().map(|&word| word.to_owned());
+    std::iter::once("fetch".to_owned()).chain(one_off(server)).chain(more).collect()
+}
+
+fn send(more: &[&str]) -> Vec<String> {
+    let more = more.iter().map(|&word| word.to_owned());
+    std::iter::once("send".to_owned()).chain(one_off("127.0.0.1:1")).chain(more).collect()
+}
+
+#[test]
+fn a_usage_error_is_one_line_and_perhaps_a_hint() {
+    let home = Home::new();
+    for (args, line) in [
+        (&["fech"][..], "postie: unrecognized subcommand 'fech' (see --help)"),
+        (&["fetch", "--sever", "x"], "postie: unexpected argument '--sever' found (see --help)"),
+        (
+            &["send", "a@b>"],
+            "postie: invalid value 'a@b>' for '[RECIPIENT]...': `a@b>` is not an address: \
+             what stands behind the `@` is not a domain (see --help)",
+        ),
+        (
+            &["send", "--from", "ann", "bob@example.net"],
+            "postie: invalid value 'ann' for '--from <ADDRESS>': `ann` is not an address: \
+             it has no `@` (see --help)",
+        ),
+        (
+            &["fetch", "--keep", "30"],
+            "postie: invalid value '30' for '--keep <HOW LONG>': expected `forever`, `none` or a \
+             number of days such as `30d`, found `30` (see --help)",
+        ),
+    ] {
+        let outcome = home.postie(args).run();
+        outcome.exit(64);
+        assert_eq!(outcome.stderr.lines().next(), Some(line));
+        let rest: Vec<_> = outcome.stderr.lines().skip(1).collect();
+        assert!(rest.iter().all(|line| line.starts_with("hint: ")) && rest.len() < 2, "{rest:?}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let home = Home::new();
+    for args in [&["--help"][..], &["fetch", "--help"], &["send", "-h"]] {
+        let outcome = home.postie(args).run();
+        outcome.exit(0).stderr("");
+        assert!(outcome.stdout.contains("Usage: postie"), "{}", outcome.stdout);
+    }
+    let version = home.postie(["--version"]).run();
+    assert_eq!(version.stdout, format!("postie {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn an_account_needs_a_server_a_user_and_a_password() {
+    let home = Home::new();
+    home.postie(["fetch"]).run().exit(78).says("no account to fetch with: write ");
+    home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
+    home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
+    let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];
+    home.postie(no_password).run().exit(78).says("password");
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_68() {
+    let home = Home::new();
+    let outcome = home.postie(fetch("pop.invalid", &["--maildir", "Mail"])).run();
+    outcome.exit(68).says("postie: fetch: pop.invalid:995: host name not found: ");
+    assert_eq!(outcome.stderr.lines().count(), 1);
+    assert_eq!(home.messages("Mail").len(), 0);
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_75() {
+    let (home, port) = (Home::new(), refused_port());
+    let server = format!("127.0.0.1:{port}");
+    let line = format!("postie: fetch: {server}: cannot connect: connection refused\n");
+    home.postie(fetch(&server, &["--maildir", "Mail"])).run().exit(75).stderr(&line);
+}
+
+#[test]
+fn a_maildir_whose_parent_is_missing_is_73() {
+    let home = Home::new();
+    let outcome = home.postie(fetch("127.0.0.1:1", &["--maildir", "no/such"])).run();
+    outcome.exit(73).says("no/such: ").says("/no does not exist");
+    assert!(!home.path().join("no").exists(), "a directory was made nobody asked for");
+}
+
+#[test]
+fn a_maildir_that_cannot_be_written_is_73() {
+    let home = Home::new();
+    fs::create_dir_all(home.path().join("Mail/new")).unwrap();
+    home.file("Mail/tmp", "in the way");
+    let outcome = home.postie(fetch("127.0.0.1:1", &["--maildir", "Mail"])).run();
+    outcome.exit(73).says("Mail/tmp: file exists");
+    assert_eq!(fs::read(home.path().join("Mail/tmp")).unwrap(), b"in the way");
+}
+
+#[test]
+fn an_empty_message_is_65() {
+    let home = Home::new();
+    let args = ["--from", "ann@example.com", "bob@example.net"];
+    home.postie(send(&args)).run().exit(65).stderr("postie: send: the message is empty\n");
+}
+
+#[test]
+fn a_message_for_nobody_is_64() {
+    let home = Home::new();
+    let line = "postie: send: no recipients: name them, or use --read-recipients (-t)\n";
+    home.postie(send(&["--from", "ann@example.com"])).stdin("A: b\n\n").run().exit(64).stderr(line);
+    let line = "postie: send: no recipients: its To, Cc and Bcc name nobody\n";
+    let args = send(&["--from", "ann@example.com", "-t"]);
+    home.postie(args).stdin("Subject: b\n\n").run().exit(65).stderr(line);
+}
+
+#[test]
+fn a_malformed_address_in_the_header_is_65() {
+    let home = Home::new();
+    let args = send(&["--from", "ann@example.com", "-t"]);
+    let outcome = home.postie(args).stdin("To: bob@example.net, nobody\n\nhello\n").run();
+    outcome.exit(65).stderr("postie: send: To: `nobody` is not an address: it has no `@`\n");
+}
+
+#[test]
+fn an_attachment_that_is_not_there_is_66() {
+    let home = Home::new();
+    let args = ["--from=ann@example.com", "--to=bob@example.net", "--attach=photo.jpg"];
+    let outcome = home.postie(send(&args)).stdin("hello\n").run();
+    outcome.exit(66).says("photo.jpg: no such file or directory");
+}
+
+#[test]
+fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
+    let home = Home::new();
+    let args = ["--from=ann@example.com", "-t", "--dry-run", "carol@example.org"];
+    let text = "To: Bob <bob@example.net>\nBcc: dave@example.org\nDate: x\nMessage-ID: <y@z>\n\
+                From: ann@example.com\n\n.hello\n";
+    let outcome = home.postie(send(&args)).stdin(text).run();
+    outcome.exit(0).stderr("");
+    let expected = "MAIL FROM:<ann@example.com>\nRCPT TO:<carol@example.org>\n\
+                    RCPT TO:<bob@example.net>\nRCPT TO:<dave@example.org>\n\n\
+                    To: Bob <bob@example.net>\r\nDate: x\r\nMessage-ID: <y@z>\r\n\
+                    From: ann@example.com\r\n\r\n.hello\r\n";
+    assert_eq!(outcome.stdout, expected);
+}
+
+#[test]
+fn json_is_one_object_on_standard_output_even_when_all_goes_wrong() {
+    let home = Home::new();
+    let server = format!("127.0.0.1:{}", refused_port());
+    let outcome = home.postie(fetch(&server, &["--json", "--maildir", "Mail"])).run();
+    outcome.exit(75);
+    let object: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(object["error"]["status"], 75);
+    assert_eq!(object["error"]["kind"], "later");
+    assert_eq!(object["new"], 0);
+    assert_eq!(outcome.stdout.lines().count(), 1);
+}

@@ -1,0 +1,126 @@
+//! The configuration file as the program finds it: whose it may be, what it may say, and where
+//! passwords come from.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::postie::Home;
+
+/// Nobody listens there, so that a run which gets this far ends with 75.
+const SERVER: &str = "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\n";
+const REACHED: &str = "127.0.0.1:1: cannot connect";
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_file_with_a_password_that_others_may_read_is_refused() {
+    let home = Home::new();
+    let path = home.config(&format!("{SERVER}password = \"not-a-secret\"\n"));
+    for mode in [0o644, 0o640, 0o602] {
+        chmod(&path, mode);
+        let outcome = home.postie(["fetch"]).run();
+        outcome.exit(78).says("holds a password and others may read it: `chmod 600` it");
+        assert!(!outcome.stderr.contains("not-a-secret"));
+    }
+    chmod(&path, 0o600);
+    home.postie(["fetch"]).run().exit(75).says(REACHED);
+}
+
+#[test]
+fn a_file_without_a_password_may_be_read_by_anybody() {
+    let home = Home::new();
+    let path = home.config(&format!("{SERVER}password-command = \"echo not-a-secret\"\n"));
+    chmod(&path, 0o644);
+    home.postie(["fetch"]).run().exit(75).says(REACHED);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_78_and_named() {
+    let home = Home::new();
+    let outcome = home.postie(["fetch", "-c", "there/is/none.toml"]).run();
+    outcome.exit(78);
+    outcome.stderr("postie: fetch: cannot read there/is/none.toml: no such file or directory\n");
+    // A directory is as unreadable as a file can be, for the superuser too.
+    let outcome = home.postie(["fetch", "-c", "."]).run();
+    outcome.exit(78).stderr("postie: fetch: cannot read .: is a directory\n");
+}
+
+#[test]
+fn what_the_file_should_not_say_is_named_with_its_line() {
+    let home = Home::new();
+    for (text, line) in [
+        ("sever = \"x\"\n", "4: unknown key `sever`, did you mean `server`?"),
+        ("port = 0\n", "4: expected a number from 1 to 65535"),
+        ("timeout = \"soon\"\n", "4: expected a number from 1 to 4294967295"),
+        ("tls = \"no\"\n", "4: expected `implicit`, `starttls` or `none`, found `no`"),
+        ("user = \"bob\"\n", "4: duplicate key"),
+        ("from = \"ann\"\n", "4: `ann` is not an address: it has no `@`"),
+    ] {
+        let path = home.config(&format!("{SERVER}{text}"));
+        let line = format!("postie: fetch: {}:{line}\n", path.display());
+        home.postie(["fetch"]).run().exit(78).stderr(&line);
+    }
+}
+
+#[test]
+fn an_account_that_is_not_there_is_64_with_the_one_that_was_meant() {
+    let home = Home::new();
+    home.config(&format!("{SERVER}password = \"not-a-secret\"\n"));
+    let outcome = home.postie(["fetch", "hom"]).run();
+    outcome.exit(64).stderr("postie: fetch: no account `hom`, did you mean `home`?\n");
+    let outcome = home.postie(["send", "-a", "work", "bob@example.net"]).stdin("A: b\n\n").run();
+    outcome.exit(64).stderr("postie: send: no account `work`\n");
+}
+
+#[test]
+fn several_accounts_may_send_when_one_is_the_default_or_the_messages_own() {
+    let home = Home::new();
+    let other = SERVER.replace("home", "work").replace("ann", "bob");
+    let both = format!("[defaults]\npassword-command = \"echo not-a-secret\"\n{SERVER}{other}");
+    home.config(&both);
+    let send = |from: &str| {
+        let run = home.postie(["send", "--timeout=5", "carol@example.org"]);
+        run.stdin(format!("From: {from}\n\nhello\n")).run()
+    };
+    send("bob@example.com").exit(75).says("postie: send work: 127.0.0.1:1: ");
+    send("ANN <ann@EXAMPLE.com>").exit(75).says("postie: send home: 127.0.0.1:1: ");
+    send("eve@example.com").exit(78).says("name one with --account, or set `default`");
+    home.config(&format!("default = \"home\"\n{both}"));
+    send("eve@example.com").exit(75).says("postie: send home: 127.0.0.1:1: ");
+}
+
+#[test]
+fn the_command_line_outweighs_the_side_which_outweighs_the_account() {
+    let home = Home::new();
+    let side = "password = \"not-a-secret\"\n[account.home.fetch]\nport = 2\n";
+    home.config(&format!("{}{side}", SERVER.replace(":1", "")));
+    home.postie(["fetch"]).run().exit(75).says("127.0.0.1:2: cannot connect");
+    let starttls = ["fetch", "--tls", "starttls", "--maildir", "Other"];
+    home.postie(starttls).run().exit(75).says("127.0.0.1:2: cannot connect");
+    assert!(home.path().join("Other/new").is_dir());
+    let send = ["send", "--tls=none", "bob@example.net"];
+    home.postie(send).stdin("A: b\n\n").run().exit(75).says("127.0.0.1:587: cannot connect");
+}
+
+#[test]
+fn a_password_comes_from_a_command_or_a_private_file() {
+    let home = Home::new();
+    let fetch = |source: &str| {
+        home.config(&format!("{SERVER}{source}\n"));
+        home.postie(["fetch"]).run()
+    };
+    fetch("password-command = [\"echo\", \"not-a-secret\"]").exit(75).says(REACHED);
+    let outcome = fetch("password-command = \"echo no such entry >&2; exit 3\"");
+    outcome.exit(78).says("exit status: 3");
+    fetch("password-command = \"true\"").exit(78).says("the password is empty");
+    fetch("password-command = [\"no-such-program\"]").exit(78).says("no such file or directory");
+    fetch("password-file = \"secret\"").exit(78).says("secret: no such file or directory");
+    let path = home.file("secret", "not-a-secret\n");
+    fetch("password-file = \"secret\"").exit(75).says(REACHED);
+    fetch("password-file = \"~/secret\"").exit(75).says(REACHED);
+    chmod(&path, 0o644);
+    fetch("password-file = \"secret\"").exit(78).says("others may read");
+}
