@@ -1,5 +1,57 @@
-//! `postie` brings your mail and takes it away. This library exists for its doctests and generators.
+//! `postie` brings your mail and takes it away: `postie fetch` (POP3 to a Maildir) and
+//! `postie send` (authenticated SMTP submission). Blocking, synchronous, no daemon.
+//!
+//! This library is the program's, split off for its doctests and generators. It is not an API:
+//! nothing in it is promised to anybody from one version to the next.
+//!
+//! # The house
+//!
+//! A run goes through it from top to bottom, and no module imports one from a storey above:
+//!
+//! ```text
+//! main                     one command, one exit status
+//! fetch  send              the two stories, each readable in one sitting
+//! report                   what a person, a script or nobody gets to see
+//! error                    every way a run can fail, the status of each, the line that says so
+//! settings                 command line + file + environment -> FetchJob | SendJob
+//! cli  config  password    what was typed, what was written, what is secret
+//!
+//! pop3  smtp               sessions: the protocols as typestates
+//! tls  net                 streams: verified or on this machine, and every wait in bounds
+//! wire                     the only buffer; a command and the meaning of its answer in one value
+//! dot  sasl                octets in and out of a message on the wire; who logs in, and how
+//!
+//! compose  message         a message from its parts; any message in canonical form
+//! store                    Maildir and journal: delivery exactly once
+//!
+//! text  limits             what was parsed once and cannot be wrong; every bound, by name
+//! ```
+//!
+//! # What the compiler sees to
+//!
+//! - Nobody logs in on a stream that others can read: `login` and `auth` want a stream that is
+//!   [`wire::Private`], which a bare [`net::Tcp`] is not.
+//! - Nothing is sent without a login: [`smtp::Session::submit`](smtp::Session) exists only after
+//!   AUTH was accepted.
+//! - Nothing is deleted that is not safe: what [`pop3::Session`] deletes is made from
+//!   [`store::Saved`], and only the journal, or a delivery that went all the way to the disk,
+//!   makes one.
+//! - Nothing that was said before TLS counts after it: the way to a stream's inside is
+//!   [`wire::Wire::into_stream`], which fails if the peer spoke too soon.
+//! - No command has a line end inside: [`wire::Command`] is made of words that were parsed.
+//!
+//! # What the disk sees to
+//!
+//! A batch of messages is written to `tmp/`, synced, named in the journal, synced, renamed to
+//! `new/`, synced, and only then deleted from the server. Whatever cuts this off, the next run
+//! finds out from journal and Maildir how far it went. [`store`] has the details.
+//!
+//! # Threads
+//!
+//! Two kinds, both short-lived: a name's look-up, which the system cannot be asked to give up, and
+//! the race between a host's addresses (RFC 8305).
 #![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod compose;
 pub mod config;

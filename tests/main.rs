@@ -8,6 +8,7 @@
 mod assets;
 mod cli;
 mod config;
+mod layers;
 #[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
 mod support;
 mod transcripts;
