@@ -6,13 +6,16 @@ use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use toml::de::{DeTable, DeValue};
 
 use crate::limits;
+use crate::sasl::Mechanism;
 use crate::text::{Domain, EhloName, Mailbox, Secret, plain, shown};
+use crate::tls::Pin;
 
 /// What is wrong with a configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -71,19 +74,50 @@ pub struct Table {
     #[serde(deserialize_with = "secret")]
     pub password: Option<Secret>,
     /// A program that prints it.
-    pub password_command: Option<PasswordCommand>,
+    pub password_command: Option<CommandLine>,
     /// A file that holds it.
     pub password_file: Option<PathBuf>,
+    /// A program that prints an OAuth 2.0 access token.
+    pub token_command: Option<CommandLine>,
+    /// How to log in, if not in the strongest way.
+    #[serde(deserialize_with = "parsed")]
+    pub auth: Option<Mechanism>,
     /// Seconds to wait for each step of the network.
     #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
     pub timeout: Option<u32>,
+    /// Seconds that one connection may last.
+    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
+    pub max_time: Option<u32>,
+    /// How long temporary failures may last before anybody hears of them.
+    #[serde(deserialize_with = "parsed")]
+    pub patience: Option<Span>,
+    /// Whose authorities to trust.
+    #[serde(deserialize_with = "parsed")]
+    pub trust: Option<Authorities>,
     /// The authorities to trust instead of the usual ones.
     pub ca_file: Option<PathBuf>,
+    /// The one certificate to trust.
+    #[serde(deserialize_with = "parsed")]
+    pub pin: Option<Pin>,
+    /// The certificate to show.
+    pub client_cert: Option<PathBuf>,
+    /// Its private key.
+    pub client_key: Option<PathBuf>,
     /// Where fetched messages go.
     pub maildir: Option<PathBuf>,
+    /// What takes them instead.
+    pub deliver_command: Option<CommandLine>,
+    /// What is run when something new has come.
+    pub after_fetch: Option<CommandLine>,
     /// What becomes of them on the server.
     #[serde(deserialize_with = "parsed")]
     pub keep: Option<Keep>,
+    /// The most octets that a message to be fetched may have.
+    #[serde(deserialize_with = "parsed")]
+    pub max_size: Option<Size>,
+    /// The most messages to fetch in one run.
+    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
+    pub limit: Option<u32>,
     /// The sender's address.
     #[serde(deserialize_with = "parsed")]
     pub from: Option<Mailbox>,
@@ -97,15 +131,18 @@ pub struct Table {
 }
 
 impl Table {
-    /// What this table says, and where it says nothing, what the one below it does.
+    /// What this table says, and where it says nothing, what the one below it does. Of keys that
+    /// exclude each other, one that is set here outdoes all of those below; and a port belongs to
+    /// the server that it was written for.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
-        let has_password = self.password.is_some()
-            || self.password_command.is_some()
-            || self.password_file.is_some();
-        // A password from here is not to be outdone by another kind of source below, and a port
-        // belongs to the server that it was written for.
-        let (secrets, port) = (!has_password, self.server.is_none());
+        let secrets = self.password.is_none()
+            && self.password_command.is_none()
+            && self.password_file.is_none()
+            && self.token_command.is_none();
+        let anchors = self.trust.is_none() && self.ca_file.is_none() && self.pin.is_none();
+        let places = self.maildir.is_none() && self.deliver_command.is_none();
+        let port = self.server.is_none();
         Self {
             port: self.port.or(below.port.filter(|_| port)),
             server: self.server.or(below.server),
@@ -114,10 +151,22 @@ impl Table {
             password: self.password.or(below.password.filter(|_| secrets)),
             password_command: self.password_command.or(below.password_command.filter(|_| secrets)),
             password_file: self.password_file.or(below.password_file.filter(|_| secrets)),
+            token_command: self.token_command.or(below.token_command.filter(|_| secrets)),
+            auth: self.auth.or(below.auth),
             timeout: self.timeout.or(below.timeout),
-            ca_file: self.ca_file.or(below.ca_file),
-            maildir: self.maildir.or(below.maildir),
+            max_time: self.max_time.or(below.max_time),
+            patience: self.patience.or(below.patience),
+            trust: self.trust.or(below.trust.filter(|_| anchors)),
+            ca_file: self.ca_file.or(below.ca_file.filter(|_| anchors)),
+            pin: self.pin.or(below.pin.filter(|_| anchors)),
+            client_cert: self.client_cert.or(below.client_cert),
+            client_key: self.client_key.or(below.client_key),
+            maildir: self.maildir.or(below.maildir.filter(|_| places)),
+            deliver_command: self.deliver_command.or(below.deliver_command.filter(|_| places)),
+            after_fetch: self.after_fetch.or(below.after_fetch),
             keep: self.keep.or(below.keep),
+            max_size: self.max_size.or(below.max_size),
+            limit: self.limit.or(below.limit),
             from: self.from.or(below.from),
             hello: self.hello.or(below.hello),
             fetch: self.fetch.or(below.fetch),
@@ -210,14 +259,116 @@ impl FromStr for Keep {
     }
 }
 
-/// A program that prints a password.
+/// Whose authorities to trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those of the browsers, built in.
+    Webpki,
+    /// This machine's.
+    System,
+}
+
+impl FromStr for Authorities {
+    type Err = WrongValue;
+
+    fn from_str(text: &str) -> Result<Self, WrongValue> {
+        match text {
+            "webpki" => Ok(Self::Webpki),
+            "system" => Ok(Self::System),
+            _ => {
+                Err(WrongValue { found: shown(text), expected: "`webpki` or `system`".to_owned() })
+            }
+        }
+    }
+}
+
+/// A length of time: a number and a unit, `30s`, `15m`, `6h` or `2d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its length.
+    pub seconds: u64,
+}
+
+impl FromStr for Span {
+    type Err = WrongValue;
+
+    fn from_str(text: &str) -> Result<Self, WrongValue> {
+        const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 60 * 60), ('d', 24 * 60 * 60)];
+        let seconds = UNITS.iter().find_map(|(name, unit)| {
+            text.strip_suffix(*name)?.parse::<u64>().ok()?.checked_mul(*unit)
+        });
+        seconds.map(|seconds| Self { seconds }).ok_or_else(|| WrongValue {
+            found: shown(text),
+            expected: "a length of time such as `30m`, `6h` or `2d`".to_owned(),
+        })
+    }
+}
+
+/// A number of octets: `5000`, `500k`, `25M` or `2G`, in powers of 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How many.
+    pub octets: u64,
+}
+
+impl FromStr for Size {
+    type Err = WrongValue;
+
+    fn from_str(text: &str) -> Result<Self, WrongValue> {
+        const UNITS: [(char, u64); 3] = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
+        let unit = UNITS.iter().find_map(|(name, unit)| {
+            let number = text.strip_suffix([*name, name.to_ascii_lowercase()])?;
+            Some((number, *unit))
+        });
+        let (number, unit) = unit.unwrap_or((text, 1));
+        let octets = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+        octets.map(|octets| Self { octets }).ok_or_else(|| WrongValue {
+            found: shown(text),
+            expected: "a number of octets such as `500k` or `25M`".to_owned(),
+        })
+    }
+}
+
+/// A program to run and its arguments: given as a list, or as a line for `sh -c`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(from = "Typed")]
+pub struct CommandLine(Vec<String>);
+
+/// A command line as it stands in the file.
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a command as text, or a list of its words")]
-pub enum PasswordCommand {
-    /// A line for `sh -c`.
+enum Typed {
     Shell(String),
-    /// A program and its arguments.
     Words(Vec<String>),
+}
+
+impl CommandLine {
+    /// A line for the shell.
+    pub fn shell(line: &str) -> Self {
+        Self(["sh", "-c", line].map(str::to_owned).to_vec())
+    }
+
+    /// The program's words as they stand.
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The program with its arguments.
+    pub fn command(&self) -> Command {
+        let mut words = self.0.iter();
+        let mut command = Command::new(words.next().map_or("", String::as_str));
+        command.args(words);
+        command
+    }
+}
+
+impl From<Typed> for CommandLine {
+    fn from(typed: Typed) -> Self {
+        match typed {
+            Typed::Shell(line) => Self::shell(&line),
+            Typed::Words(words) => Self(words),
+        }
+    }
 }
 
 /// A value that is not one of those that can stand there.
@@ -306,7 +457,6 @@ impl Check {
     }
 
     fn table(&mut self, table: &DeTable<'_>, place: Place) -> Result<(), Finding> {
-        let mut source: Option<&str> = None;
         for (key, value) in table {
             let (at, name) = (key.span().start, key.get_ref().as_ref());
             match (name, place, value.get_ref()) {
@@ -331,12 +481,17 @@ impl Check {
             if name == "password" && !value.get_ref().is_str() {
                 return Err((at, "`password` is text and stands in quotes".to_owned()));
             }
-            if name.starts_with("password") {
-                self.has_password |= name == "password";
-                if let Some(other) = source {
-                    return Err((at, format!("`{other}` and `{name}`: one of them is too many")));
-                }
-                source = Some(name);
+            self.has_password |= name == "password";
+        }
+        for group in EXCLUSIVE {
+            let mut found: Vec<_> = table
+                .iter()
+                .map(|(key, _)| (key.span().start, key.get_ref().as_ref()))
+                .filter(|(_, name)| group.contains(name))
+                .collect();
+            found.sort_unstable();
+            if let [(_, one), (at, other), ..] = found.as_slice() {
+                return Err((*at, format!("`{one}` and `{other}`: one of them is too many")));
             }
         }
         Ok(())
@@ -402,8 +557,15 @@ impl Key {
     }
 }
 
+/// Keys of which a table may have one.
+const EXCLUSIVE: [&[&str]; 3] = [
+    &["password", "password-command", "password-file", "token-command"],
+    &["trust", "ca-file", "pin"],
+    &["maildir", "deliver-command"],
+];
+
 /// Every key of an account.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 25] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -438,6 +600,21 @@ pub const KEYS: [Key; 13] = [
                Without any of the three, the password is asked for at the terminal.",
     },
     Key {
+        name: "token-command",
+        place: Place::Account,
+        value: "\"LINE\" | [\"WORD\", ...]",
+        text: "A command that prints an OAuth 2.0 access token, in place of a password. It is run \
+               once more if the server refuses the token.",
+    },
+    Key {
+        name: "auth",
+        place: Place::Account,
+        value: "\"MECHANISM\"",
+        text: "The one way to log in: oauthbearer, xoauth2, external, scram-sha-256-plus, \
+               scram-sha-1-plus, scram-sha-256, scram-sha-1, plain, login, or user (POP3's USER \
+               and PASS). Without it, the strongest that the server offers is used, in this order.",
+    },
+    Key {
         name: "tls",
         place: Place::Account,
         value: "\"implicit\" | \"starttls\" | \"none\"",
@@ -453,16 +630,57 @@ pub const KEYS: [Key; 13] = [
                STARTTLS and for none.",
     },
     Key {
+        name: "trust",
+        place: Place::Account,
+        value: "\"webpki\" | \"system\"",
+        text: "Whose certification authorities to trust: the browsers', which are built in (the \
+               default), or this machine's.",
+    },
+    Key {
         name: "ca-file",
         place: Place::Account,
         value: "\"FILE\"",
         text: "Certification authorities to trust instead of the usual ones, as PEM.",
     },
     Key {
+        name: "pin",
+        place: Place::Account,
+        value: "\"SHA-256\"",
+        text: "The one certificate to trust, by its SHA-256 in hexadecimal digits, whoever signed \
+               it and whatever name it is for. `openssl x509 -noout -fingerprint -sha256` prints it.",
+    },
+    Key {
+        name: "client-cert",
+        place: Place::Account,
+        value: "\"FILE\"",
+        text: "A certificate to show to the server, as PEM. If there is no password and no token, \
+               it is also what to log in with (EXTERNAL).",
+    },
+    Key {
+        name: "client-key",
+        place: Place::Account,
+        value: "\"FILE\"",
+        text: "Its private key, as PEM and not encrypted, in a file of mode 0600. It may be the \
+               same file.",
+    },
+    Key {
         name: "timeout",
         place: Place::Account,
         value: "SECONDS",
         text: "How long to wait for each step of the network; 60 if it is not given.",
+    },
+    Key {
+        name: "max-time",
+        place: Place::Account,
+        value: "SECONDS",
+        text: "How long one connection may last in all; not bounded if it is not given.",
+    },
+    Key {
+        name: "patience",
+        place: Place::Fetch,
+        value: "\"6h\"",
+        text: "Away from a terminal, say nothing of temporary failures (status 75) until they have \
+               lasted this long, then once each time it has passed again. The status stays.",
     },
     Key {
         name: "maildir",
@@ -476,6 +694,32 @@ pub const KEYS: [Key; 13] = [
         value: "\"forever\" | \"none\" | \"30d\"",
         text: "What becomes of a message on the server when it is safe on this side: it stays (the \
                default), goes at once, or goes so many days after it was fetched.",
+    },
+    Key {
+        name: "deliver-command",
+        place: Place::Fetch,
+        value: "\"LINE\" | [\"WORD\", ...]",
+        text: "A command that takes each message on its standard input, in place of a Maildir. \
+               Exit status 0 says that it has it; with any other it stays on the server and comes \
+               again. If this program is cut off in between, a message may come twice.",
+    },
+    Key {
+        name: "after-fetch",
+        place: Place::Fetch,
+        value: "\"LINE\" | [\"WORD\", ...]",
+        text: "A command to run once when something new has come.",
+    },
+    Key {
+        name: "max-size",
+        place: Place::Fetch,
+        value: "\"25M\"",
+        text: "Leave larger messages on the server. k, M and G are 10^3, 10^6 and 10^9 octets.",
+    },
+    Key {
+        name: "limit",
+        place: Place::Fetch,
+        value: "NUMBER",
+        text: "Fetch at most so many messages in one run, the oldest first.",
     },
     Key {
         name: "from",
@@ -542,16 +786,22 @@ mod tests {
         .unwrap();
         let home = &file.account["home"];
         assert_eq!(home.server.as_ref().unwrap().host.as_str(), "mail.example.com");
-        let command = PasswordCommand::Shell("pass show mail/home".to_owned());
+        let command = CommandLine::shell("pass show mail/home");
         assert_eq!(home.password_command, Some(command));
     }
 
     #[test]
     fn every_key_is_known_to_both_the_check_and_the_types() {
         let every = "server = \"h:1\"\nuser = \"u\"\npassword-file = \"f\"\ntls = \"starttls\"\n\
-                     port = 5\nca-file = \"c\"\ntimeout = 3\n";
-        let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n";
+                     port = 5\nca-file = \"c\"\ntimeout = 3\nmax-time = 4\nauth = \"Plain\"\n\
+                     client-cert = \"c\"\nclient-key = \"k\"\n";
+        let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
+                     patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
+                     max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\n";
+        let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
+                     pin = \"00000000000000000000000000000000\
+                     00000000000000000000000000000000\"\n";
         let file = parse(&format!(
             "default = \"a\"\n[defaults]\n{every}\n[account.a]\n{every}{fetch}\
              [account.b.fetch]\n{fetch}[account.b.send]\n{send}"
@@ -559,7 +809,7 @@ mod tests {
         // `password-file` and `password-command` in one table is one too many.
         let error = file.unwrap_err();
         assert!(error.ends_with("one of them is too many"), "{error}");
-        let named: String = [every, fetch, send].concat();
+        let named: String = [every, fetch, send, other].concat();
         for key in &KEYS {
             assert!(named.contains(&format!("{} = ", key.name)), "{}", key.name);
         }
@@ -567,6 +817,7 @@ mod tests {
             format!("[account.b]\n{every}[account.b.fetch]\n{fetch}[account.b.send]\n{send}");
         let (file, has_password) = File::parse(&text, Path::new("c.toml")).unwrap();
         assert!(has_password);
+        parse(&format!("[account.b.fetch]\n{other}")).unwrap();
         let fetch = file.account["b"].fetch.clone().unwrap();
         assert_eq!((fetch.keep, fetch.maildir), (Some(Keep::Days(30)), Some("m".into())));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::text::plain;
-use crate::{compose, message, net, password, pop3, settings, smtp, store, tls, wire};
+use crate::{compose, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
 
 /// Any failure of a run.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +174,9 @@ impl From<&Error> for Exit {
                 tls::Error::Certificate(_) => Self::Denied,
                 tls::Error::NotTls | tls::Error::Handshake(_) => Self::Protocol,
                 tls::Error::Stream(_) => Self::Later,
-                tls::Error::Name(_) | tls::Error::CaFile { .. } => Self::Config,
+                tls::Error::Name(_) | tls::Error::File { .. } | tls::Error::NoSystem(_) => {
+                    Self::Config
+                }
             },
             Error::Pop3(error) => error.into(),
             Error::Smtp(error) => error.into(),
@@ -219,11 +221,12 @@ impl From<&pop3::Error> for Exit {
         };
         match error {
             pop3::Error::Wire(error) => error.into(),
-            pop3::Error::Login(refusal) => coded(refusal, Self::Denied),
+            pop3::Error::Login { refusal, .. } => coded(refusal, Self::Denied),
+            pop3::Error::Sasl(error) => error.into(),
             pop3::Error::TurnedAway(refusal) | pop3::Error::Refused { refusal, .. } => {
                 coded(refusal, Self::Later)
             }
-            pop3::Error::Missing(_) => Self::Missing,
+            pop3::Error::Missing(_) | pop3::Error::NoMechanism(_) => Self::Missing,
         }
     }
 }
@@ -236,7 +239,8 @@ impl From<&smtp::Error> for Exit {
         };
         match error {
             smtp::Error::Wire(error) => error.into(),
-            smtp::Error::Login(refusal) => lasting(refusal, Self::Denied),
+            smtp::Error::Login { refusal, .. } => lasting(refusal, Self::Denied),
+            smtp::Error::Sasl(error) => error.into(),
             // A command that is not known or not implemented (RFC 5321 §4.2.2).
             smtp::Error::Refused { refusal, .. } if matches!(refusal.code, 500 | 502 | 504) => {
                 Self::Missing
@@ -244,9 +248,21 @@ impl From<&smtp::Error> for Exit {
             smtp::Error::TurnedAway(refusal) | smtp::Error::Refused { refusal, .. } => {
                 lasting(refusal, Self::Message)
             }
-            smtp::Error::Missing(_) => Self::Missing,
+            smtp::Error::Missing(_) | smtp::Error::NoMechanism(_) => Self::Missing,
             smtp::Error::TooLarge { .. } => Self::Message,
             smtp::Error::InDoubt(_) => Self::InDoubt,
+        }
+    }
+}
+
+impl From<&sasl::Error> for Exit {
+    fn from(error: &sasl::Error) -> Self {
+        match error {
+            // Whoever answers is not who was called.
+            sasl::Error::Nonce | sasl::Error::Unproven => Self::Denied,
+            sasl::Error::Challenge(..) | sasl::Error::Rounds(_) | sasl::Error::Insistent => {
+                Self::Protocol
+            }
         }
     }
 }
@@ -299,7 +315,7 @@ impl Error {
     /// Whether the server, or the way to it, is what failed: then it is named.
     fn is_remote(&self) -> bool {
         match self {
-            Self::Tls(error) => !matches!(error, tls::Error::CaFile { .. }),
+            Self::Tls(error) => !matches!(error, tls::Error::File { .. } | tls::Error::NoSystem(_)),
             Self::Pop3(pop3::Error::Wire(error)) | Self::Smtp(smtp::Error::Wire(error)) => {
                 !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
             }
@@ -317,12 +333,14 @@ impl Error {
             Self::Tls(tls::Error::Certificate(_)) => {
                 Some("if the server is your own, name its authority with `ca-file` (--ca-file)")
             }
-            Self::Pop3(pop3::Error::Login(refusal))
+            Self::Pop3(pop3::Error::Login { refusal, .. })
                 if matches!(refusal.code, None | Some(pop3::Code::Auth)) =>
             {
                 Some(LOGIN)
             }
-            Self::Smtp(smtp::Error::Login(refusal)) if !refusal.is_temporary() => Some(LOGIN),
+            Self::Smtp(smtp::Error::Login { refusal, .. }) if !refusal.is_temporary() => {
+                Some(LOGIN)
+            }
             _ => None,
         }
     }

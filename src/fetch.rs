@@ -10,24 +10,24 @@ use serde_json::json;
 use crate::config::{Keep, Tls};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
-use crate::net::{self, Deadline};
+use crate::net::Stop;
+use crate::password::Attempts;
 use crate::pop3::{self, Authorization, Declined, Doomed, Listed, Retrieved, Session};
 use crate::report::{Report, count, error_object, size};
-use crate::sasl::Credentials;
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::{Draft, Seen, Stamp, Store};
 use crate::text::Uid;
-use crate::tls::{self, Trust};
+use crate::way::Way;
 use crate::wire::Private;
 
 /// Seconds in a day.
 const DAY: u64 = 24 * 60 * 60;
 
 /// Fetches one mailbox and reports how it went.
-pub fn fetch(job: &FetchJob, report: &Report) -> Exit {
+pub fn fetch(job: &FetchJob, report: &Report, stop: &Stop) -> Exit {
     let mut fetched = Fetched::default();
-    let outcome = conversation(job, report, &mut fetched);
+    let outcome = conversation(job, report, stop, &mut fetched);
     let exit = match &outcome {
         Err(error) => error.into(),
         Ok(()) if fetched.declined.is_empty() => Exit::Done,
@@ -124,7 +124,12 @@ impl Fetched {
 }
 
 /// From the lock to the end of the session.
-fn conversation(job: &FetchJob, report: &Report, fetched: &mut Fetched) -> Result<(), Error> {
+fn conversation(
+    job: &FetchJob,
+    report: &Report,
+    stop: &Stop,
+    fetched: &mut Fetched,
+) -> Result<(), Error> {
     let FetchJob { peer, moment, .. } = job;
     let stamp = Stamp {
         seconds: moment.seconds,
@@ -133,7 +138,7 @@ fn conversation(job: &FetchJob, report: &Report, fetched: &mut Fetched) -> Resul
         random: moment.random,
     };
     let store = Store::open(Arc::new(Os), &job.state, &job.mailbox, &job.maildir, stamp)?;
-    let password = peer.password.obtain(&format!("{} at {}", peer.user, peer.host))?;
+    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
     let run = Run {
         store,
         fetched,
@@ -143,24 +148,15 @@ fn conversation(job: &FetchJob, report: &Report, fetched: &mut Fetched) -> Resul
         keep: job.keep,
         now: moment.seconds,
     };
-    let credentials = Credentials { user: peer.user.clone(), password };
-    let trust = peer.ca_file.clone().map_or(Trust::Webpki, Trust::CaFile);
-    let client = || tls::Client::new(&trust);
-    let connect = || net::connect(&peer.host, peer.port, Deadline::per_wait(peer.timeout));
+    let way = Way::to(peer, stop)?;
     let trace = report.trace();
     match peer.tls {
-        Tls::Implicit => {
-            let client = client()?;
-            let stream = client.handshake(connect()?, &peer.host)?;
-            run.session(Session::open(stream, trace)?, &credentials)
-        }
+        Tls::Implicit => run.session(Session::open(way.tls(way.tcp()?)?, trace)?, attempts),
         Tls::Starttls => {
-            let client = client()?;
-            let session = Session::open(connect()?, trace)?;
-            let upgrade = |tcp| client.handshake(tcp, &peer.host).map_err(Error::from);
-            run.session(session.stls(upgrade)?, &credentials)
+            let session = Session::open(way.tcp()?, trace)?;
+            run.session(session.stls(|tcp| way.tls(tcp))?, attempts)
         }
-        Tls::None => run.session(Session::open(connect()?.loopback()?, trace)?, &credentials),
+        Tls::None => run.session(Session::open(way.tcp()?.loopback()?, trace)?, attempts),
     }
 }
 
@@ -181,9 +177,9 @@ impl Run<'_> {
     fn session<S: Private>(
         mut self,
         session: Session<Authorization, S>,
-        credentials: &Credentials,
+        attempts: Attempts,
     ) -> Result<(), Error> {
-        let mut session = session.login(credentials)?;
+        let mut session = session.login(attempts.map(|attempt| attempt.map_err(Error::from)))?;
         let listing = session.list()?;
         self.fetched.listed = listing.len();
         let uids: Vec<Uid> = listing.iter().filter_map(|listed| listed.uid.clone()).collect();

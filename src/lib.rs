@@ -11,6 +11,7 @@
 //! ```text
 //! main                     one command, one exit status
 //! fetch  send              the two stories, each readable in one sitting
+//! way                      what both do first: reach a server
 //! report                   what a person, a script or nobody gets to see
 //! error                    every way a run can fail, the status of each, the line that says so
 //! settings                 command line + file + environment -> FetchJob | SendJob
@@ -71,4 +72,5 @@ pub mod smtp;
 pub mod store;
 pub mod text;
 pub mod tls;
+pub mod way;
 pub mod wire;

@@ -1,14 +1,21 @@
 //! Runs one command and exits with its status.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use postie::cli::{Args, Command, Global, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
+use postie::net::Stop;
 use postie::report::{self, Report};
 use postie::send::send;
 use postie::settings::Settings;
@@ -18,7 +25,7 @@ fn main() -> ExitCode {
         Ok(args) => run(&args),
         Err(error) => refuse_arguments(&error),
     };
-    drop(std::io::stdout().flush());
+    drop(io::stdout().flush());
     ExitCode::from(exit.status())
 }
 
@@ -43,21 +50,61 @@ fn refuse_arguments(error: &clap::Error) -> Exit {
 
 fn run(args: &Args) -> Exit {
     let report = Report::new(&args.global);
-    match &args.command {
+    let interrupted = Interrupted::default();
+    let stop = match interrupted.watch() {
+        Ok(stop) => stop,
+        Err(source) => {
+            let error = Error::Stdio { doing: "cannot watch for signals", source };
+            return refuse(&report, "start", &error);
+        }
+    };
+    let exit = match &args.command {
         Command::Fetch(fetching) => {
             let jobs = settings(&args.global, &fetching.one_off)
                 .and_then(|settings| Ok(settings.fetch_jobs(fetching)?));
             match jobs {
-                Ok(jobs) => {
-                    jobs.iter().fold(Exit::Done, |worst, job| worst.worse(fetch(job, &report)))
-                }
+                Ok(jobs) => jobs
+                    .iter()
+                    .fold(Exit::Done, |worst, job| worst.worse(fetch(job, &report, &stop))),
                 Err(error) => refuse(&report, "fetch", &error),
             }
         }
         Command::Send(sending) => match settings(&args.global, &sending.one_off) {
-            Ok(settings) => send(&settings, sending, &report),
+            Ok(settings) => send(&settings, sending, &report, &stop),
             Err(error) => refuse(&report, "send", &error),
         },
+    };
+    interrupted.die();
+    exit
+}
+
+/// The signal that wanted this process to end, if there was one.
+#[derive(Clone, Default)]
+struct Interrupted(Arc<AtomicI32>);
+
+impl Interrupted {
+    /// From here on a signal ends what waits for a peer, and with it the run, in order. If nothing
+    /// waits, or at the second signal, the process ends where it stands, which is safe anywhere.
+    fn watch(&self) -> io::Result<Stop> {
+        let (caught, stop) = (Arc::clone(&self.0), Stop::default());
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+        let watched = stop.clone();
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if caught.swap(signal, Ordering::SeqCst) != 0 || !watched.stop() {
+                    drop(emulate_default_handler(signal));
+                }
+            }
+        });
+        Ok(stop)
+    }
+
+    /// Lets the process end by its signal, so that whoever started it knows why it did.
+    fn die(&self) {
+        match self.0.load(Ordering::SeqCst) {
+            0 => {}
+            signal => drop(emulate_default_handler(signal)),
+        }
     }
 }
 

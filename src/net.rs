@@ -2,30 +2,108 @@
 //! 8305), and every socket option. Each wait has a bound ([`Deadline`]) and a name.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::text::{Domain, plain};
 use crate::wire::{self, Private};
 
-/// How long to wait: for each single step of the network, never for nothing.
+/// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadline {
-    per_wait: Duration,
+pub struct Bounds {
+    /// For each single step of the network.
+    pub per_wait: Duration,
+    /// For one connection from its beginning to its end, if that is bounded.
+    pub in_all: Option<Duration>,
+}
+
+/// The bounds of a connection that was begun.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    bounds: Bounds,
+    end: Option<Instant>,
 }
 
 impl Deadline {
-    /// At least a millisecond, since a socket takes zero for "for ever".
-    pub fn per_wait(wait: Duration) -> Self {
-        Self { per_wait: wait.max(Duration::from_millis(1)) }
+    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
+    fn begin(bounds: Bounds) -> Self {
+        Self { bounds, end: bounds.in_all.and_then(|all| Instant::now().checked_add(all)) }
     }
 
-    fn passed(self) -> io::Error {
-        let seconds = self.per_wait.as_secs_f64();
-        io::Error::new(io::ErrorKind::TimedOut, format!("timed out after {seconds} s"))
+    /// How long the next wait may be: at least a millisecond, since a socket takes zero for "for
+    /// ever".
+    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
+    fn wait(self) -> io::Result<Duration> {
+        let Some(end) = self.end else { return Ok(self.bounds.per_wait) };
+        match end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(self.passed()),
+            left => Ok(left.min(self.bounds.per_wait).max(Duration::from_millis(1))),
+        }
     }
+
+    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
+    fn passed(self) -> io::Error {
+        let (bound, words) = match self.bounds.in_all.filter(|_| {
+            self.end.is_some_and(|end| end.saturating_duration_since(Instant::now()).is_zero())
+        }) {
+            Some(in_all) => (in_all, " in all"),
+            None => (self.bounds.per_wait, ""),
+        };
+        let words = format!("timed out after {} s{words}", bound.as_secs_f64());
+        io::Error::new(io::ErrorKind::TimedOut, words)
+    }
+}
+
+/// Somebody wants this process to end: what is waiting for a peer is told so. Shared by all
+/// connections.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<Mutex<Stopping>>);
+
+#[derive(Debug, Default)]
+struct Stopping {
+    is_wanted: bool,
+    /// Connections, as far as they are still open.
+    open: Vec<TcpStream>,
+}
+
+impl Stop {
+    /// Ends all connections, so that whoever waits for one goes on; says whether there were any.
+    pub fn stop(&self) -> bool {
+        let mut stopping = self.lock();
+        stopping.is_wanted = true;
+        for stream in &stopping.open {
+            // One that is not connected any more needs no ending.
+            drop(stream.shutdown(Shutdown::Both));
+        }
+        !stopping.open.is_empty()
+    }
+
+    /// Whether somebody wanted it.
+    pub fn is_wanted(&self) -> bool {
+        self.lock().is_wanted
+    }
+
+    fn watch(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut stopping = self.lock();
+        stopping.open.push(stream.try_clone()?);
+        if stopping.is_wanted { Err(stopped()) } else { Ok(()) }
+    }
+
+    fn forget(&self, stream: &TcpStream) {
+        if let Ok(gone) = stream.local_addr() {
+            self.lock().open.retain(|open| open.local_addr().is_ok_and(|local| local != gone));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stopping> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "interrupted")
 }
 
 /// Why there is no connection.
@@ -45,15 +123,18 @@ pub enum Error {
     NotLoopback(IpAddr),
 }
 
-/// Looks up `host` and connects to whichever of its addresses answers first.
-pub fn connect(host: &Domain, port: u16, deadline: Deadline) -> Result<Tcp, Error> {
+/// Looks up `host` and connects to whichever of its addresses answers first. `bounds` hold for the
+/// connection from here on, and `stop` ends it.
+pub fn connect(host: &Domain, port: u16, bounds: Bounds, stop: &Stop) -> Result<Tcp, Error> {
+    let deadline = Deadline::begin(bounds);
     let addresses = resolve(host, port, deadline)?;
     let stream = race(&addresses, deadline).map_err(Error::Connect)?;
     // Commands leave in whole flights; Nagle's algorithm would only hold the last one back.
     stream.set_nodelay(true).map_err(Error::Connect)?;
-    stream.set_read_timeout(Some(deadline.per_wait)).map_err(Error::Connect)?;
-    stream.set_write_timeout(Some(deadline.per_wait)).map_err(Error::Connect)?;
-    Ok(Tcp { stream, deadline })
+    stream.set_read_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
+    stream.set_write_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
+    stop.watch(&stream).map_err(Error::Connect)?;
+    Ok(Tcp { stream, deadline, stop: stop.clone() })
 }
 
 /// A connected socket on which every read and write ends in time. Not private: nothing secret
@@ -62,6 +143,7 @@ pub fn connect(host: &Domain, port: u16, deadline: Deadline) -> Result<Tcp, Erro
 pub struct Tcp {
     stream: TcpStream,
     deadline: Deadline,
+    stop: Stop,
 }
 
 impl Tcp {
@@ -75,16 +157,23 @@ impl Tcp {
         }
     }
 
-    /// This end's address.
-    pub fn local_address(&self) -> Option<IpAddr> {
-        self.stream.local_addr().ok().map(|address| address.ip().to_canonical())
+    /// The socket keeps the bound of each wait by itself; the one of the whole shortens it.
+    fn limit(
+        &self,
+        set: impl FnOnce(&TcpStream, Option<Duration>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.deadline.end.is_none() {
+            return Ok(());
+        }
+        set(&self.stream, Some(self.deadline.wait()?))
     }
 
     /// A socket's time-out comes as `WouldBlock` on some systems.
     fn named(&self, error: io::Error) -> io::Error {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.deadline.passed(),
             io::ErrorKind::Interrupted => error,
+            _ if self.stop.is_wanted() => stopped(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.deadline.passed(),
             kind => io::Error::new(kind, format!("connection lost ({})", plain(&error))),
         }
     }
@@ -92,17 +181,28 @@ impl Tcp {
 
 impl Read for Tcp {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer).map_err(|error| self.named(error))
+        self.limit(TcpStream::set_read_timeout)?;
+        match self.stream.read(buffer) {
+            Ok(0) if self.stop.is_wanted() => Err(stopped()),
+            read => read.map_err(|error| self.named(error)),
+        }
     }
 }
 
 impl Write for Tcp {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.limit(TcpStream::set_write_timeout)?;
         self.stream.write(octets).map_err(|error| self.named(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        self.stop.forget(&self.stream);
     }
 }
 
@@ -127,7 +227,12 @@ impl Write for Loopback {
 }
 
 impl wire::sealed::Sealed for Loopback {}
-impl Private for Loopback {}
+
+impl Private for Loopback {
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+}
 
 /// The resolver has no deadline of its own, so it is waited for from outside.
 fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
@@ -141,7 +246,7 @@ fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAdd
         // Nobody listens any more if the deadline passed first.
         drop(sender.send(found));
     });
-    match answer.recv_timeout(deadline.per_wait) {
+    match answer.recv_timeout(deadline.wait().map_err(Error::Lookup)?) {
         Ok(Ok(addresses)) if addresses.is_empty() => {
             Err(Error::NotFound(io::Error::other("it has no address")))
         }
@@ -180,13 +285,14 @@ fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 fn race(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<TcpStream> {
     const HEAD_START: Duration = Duration::from_millis(250);
     if let [only] = addresses {
-        return TcpStream::connect_timeout(only, deadline.per_wait)
+        return TcpStream::connect_timeout(only, deadline.wait()?)
             .map_err(|error| connect_error(error, deadline));
     }
     let (sender, finish) = mpsc::channel();
     let mut running = 0_u32;
     let mut waiting = addresses.iter().copied();
     let mut last = io::Error::other("it has no address");
+    let wait = deadline.wait()?;
     loop {
         let started = waiting.next();
         if let Some(address) = started {
@@ -194,12 +300,12 @@ fn race(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<TcpStream> {
             running += 1;
             thread::spawn(move || {
                 // Nobody listens any more if another address was faster.
-                drop(sender.send(TcpStream::connect_timeout(&address, deadline.per_wait)));
+                drop(sender.send(TcpStream::connect_timeout(&address, wait)));
             });
         } else if running == 0 {
             return Err(connect_error(last, deadline));
         }
-        let patience = if started.is_some() { HEAD_START } else { deadline.per_wait };
+        let patience = if started.is_some() { HEAD_START } else { wait };
         match finish.recv_timeout(patience) {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => {
@@ -222,18 +328,54 @@ mod tests {
 
     use super::*;
 
-    fn soon() -> Deadline {
-        Deadline::per_wait(Duration::from_millis(200))
+    fn soon() -> Bounds {
+        Bounds { per_wait: Duration::from_millis(200), in_all: None }
+    }
+
+    fn connected(bounds: Bounds, stop: &Stop) -> (TcpListener, Tcp) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tcp = connect(&"127.0.0.1".parse().unwrap(), port, bounds, stop).unwrap();
+        (listener, tcp)
     }
 
     #[test]
     fn a_silent_peer_is_given_up_on_in_time() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mut tcp = connect(&"127.0.0.1".parse().unwrap(), port, soon()).unwrap();
+        let (_listener, mut tcp) = connected(soon(), &Stop::default());
         let error = tcp.read(&mut [0; 8]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(error.to_string(), "timed out after 0.2 s");
+    }
+
+    #[test]
+    fn a_peer_that_drips_is_given_up_on_in_time_too() {
+        let in_all = Some(Duration::from_millis(300));
+        let (listener, mut tcp) = connected(Bounds { in_all, ..soon() }, &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        let dripping = thread::spawn(move || {
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let error = loop {
+            if let Err(error) = tcp.read(&mut [0; 8]) {
+                break error;
+            }
+        };
+        assert_eq!(error.to_string(), "timed out after 0.3 s in all");
+        drop(tcp);
+        dripping.join().unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_for_a_peer_is_told_to_stop() {
+        let stop = Stop::default();
+        let (_listener, mut tcp) =
+            connected(Bounds { per_wait: Duration::from_mins(1), in_all: None }, &stop);
+        let waiting = thread::spawn(move || tcp.read(&mut [0; 8]).unwrap_err());
+        assert!(stop.stop());
+        assert_eq!(waiting.join().unwrap().to_string(), "interrupted");
+        assert!(!stop.stop(), "a connection that is over was not forgotten");
     }
 
     #[test]
@@ -241,9 +383,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let stream = race(&[closed, good], soon()).unwrap();
+        let stream = race(&[closed, good], Deadline::begin(soon())).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good);
-        let error = race(&[closed, closed], soon()).unwrap_err();
+        let error = race(&[closed, closed], Deadline::begin(soon())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

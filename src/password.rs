@@ -1,16 +1,18 @@
-//! Where passwords come from: the configuration, a file, a command, or a person at a terminal.
+//! Where passwords and tokens come from: the configuration, a file, a command, or a person at a
+//! terminal.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
-use crate::config::PasswordCommand;
+use crate::config::CommandLine;
 use crate::limits;
+use crate::sasl::{Credentials, Key, Mechanism};
 use crate::text::{Secret, plain};
 
-/// Why there is no password.
+/// Why there is nothing to log in with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody said where it is, and nobody is there to ask.
@@ -28,38 +30,59 @@ pub enum Error {
         source: io::Error,
     },
     /// The command cannot be run.
-    #[error("cannot run the password command: {}", plain(.0))]
-    Run(io::Error),
-    /// The command did not succeed.
-    #[error("the password command failed ({0})")]
-    Failed(ExitStatus),
+    #[error("cannot run the {} command: {}", .0, plain(.1))]
+    Run(&'static str, io::Error),
+    /// The command did not succeed; it has said why on standard error.
+    #[error("the {0} command failed ({1})")]
+    Failed(&'static str, ExitStatus),
     /// It is empty, or has an octet that cannot be typed into a conversation.
-    #[error("the password {0}")]
-    Unfit(&'static str),
+    #[error("the {0} {1}")]
+    Unfit(&'static str, &'static str),
+    /// The system gives no random numbers.
+    #[error("the system has no random numbers")]
+    Random,
     /// Asking for it failed.
     #[error("cannot ask for the password: {}", plain(.0))]
     Ask(io::Error),
 }
 
-/// Where a password is.
+/// Where that is which an account logs in with.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Here.
+    /// The password is here.
     Text(Secret),
     /// In what a command prints.
-    Command(PasswordCommand),
+    Command(CommandLine),
     /// In a file.
     File(PathBuf),
     /// In somebody's head.
     Terminal,
+    /// An access token is in what a command prints.
+    TokenCommand(CommandLine),
+    /// The certificate of the TLS connection is enough.
+    Certificate,
 }
 
 impl Source {
-    /// The password of `whom`, who is named when a person must be asked.
-    pub fn obtain(&self, whom: &str) -> Result<Secret, Error> {
-        let text = match self {
-            Self::Text(secret) => return fit(secret.clone()),
-            Self::Command(command) => run(command)?,
+    /// What `user` logs in with at `host`; whoever must be asked is asked now.
+    pub fn attempts(
+        &self,
+        user: &str,
+        host: &str,
+        auth: Option<Mechanism>,
+    ) -> Result<Attempts, Error> {
+        let key = self.key(&format!("{user} at {host}"))?;
+        let again = match self {
+            Self::TokenCommand(command) => Some(command.clone()),
+            _ => None,
+        };
+        Ok(Attempts { user: user.to_owned(), auth, next: Some(key), again })
+    }
+
+    fn key(&self, whom: &str) -> Result<Key, Error> {
+        let password = match self {
+            Self::Text(secret) => secret.clone(),
+            Self::Command(command) => run("password", command)?,
             Self::File(path) => {
                 let failed = |source| Error::File { path: path.clone(), source };
                 let file = File::open(path).map_err(failed)?;
@@ -69,33 +92,56 @@ impl Source {
                 }
                 first_line(file).map_err(failed)?
             }
-            Self::Terminal => return ask(whom).and_then(fit),
+            Self::Terminal => ask(whom)?,
+            Self::TokenCommand(command) => return token(command),
+            Self::Certificate => return Ok(Key::Certificate),
         };
-        fit(text)
+        Ok(Key::Password(fit("password", password)?))
     }
 }
 
-fn run(command: &PasswordCommand) -> Result<Secret, Error> {
-    let (program, arguments) = match command {
-        PasswordCommand::Shell(line) => ("sh", vec!["-c", line]),
-        PasswordCommand::Words(words) => {
-            let mut words = words.iter().map(String::as_str);
-            (words.next().unwrap_or_default(), words.collect())
-        }
-    };
-    // Standard input may be a message to be sent, which is no business of the command's.
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(Error::Run)?;
-    let line = child.stdout.take().map(first_line).transpose();
-    let status = child.wait().map_err(Error::Run)?;
-    if !status.success() {
-        return Err(Error::Failed(status));
+/// Credentials to be tried in turn: those there are; and after a token that was refused, another,
+/// for it may have expired on the way.
+#[derive(Debug)]
+pub struct Attempts {
+    user: String,
+    auth: Option<Mechanism>,
+    next: Option<Key>,
+    again: Option<CommandLine>,
+}
+
+impl Iterator for Attempts {
+    type Item = Result<Credentials, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = match self.next.take() {
+            Some(key) => Ok(key),
+            None => token(&self.again.take()?),
+        };
+        let credentials = |key| {
+            let mut nonce = [0; 18];
+            getrandom::fill(&mut nonce).map_err(|_| Error::Random)?;
+            Ok(Credentials { user: self.user.clone(), key, auth: self.auth, nonce })
+        };
+        Some(key.and_then(credentials))
     }
-    Ok(line.map_err(Error::Run)?.unwrap_or_else(|| Secret::new("")))
+}
+
+fn token(command: &CommandLine) -> Result<Key, Error> {
+    Ok(Key::Token(fit("token", run("token", command)?)?))
+}
+
+fn run(what: &'static str, command: &CommandLine) -> Result<Secret, Error> {
+    let failed = |error| Error::Run(what, error);
+    // Standard input may be a message to be sent, which is no business of the command's.
+    let mut child =
+        command.command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let line = child.stdout.take().map(first_line).transpose();
+    let status = child.wait().map_err(failed)?;
+    if !status.success() {
+        return Err(Error::Failed(what, status));
+    }
+    Ok(line.map_err(failed)?.unwrap_or_else(|| Secret::new("")))
 }
 
 fn ask(whom: &str) -> Result<Secret, Error> {
@@ -118,11 +164,11 @@ fn first_line(source: impl Read) -> io::Result<Secret> {
 }
 
 /// A NUL would end the password in a SASL message (RFC 4616 §2), a line end the command.
-fn fit(secret: Secret) -> Result<Secret, Error> {
+fn fit(what: &'static str, secret: Secret) -> Result<Secret, Error> {
     if secret.expose().is_empty() {
-        Err(Error::Unfit("is empty"))
+        Err(Error::Unfit(what, "is empty"))
     } else if secret.expose().chars().any(char::is_control) {
-        Err(Error::Unfit("holds a control character"))
+        Err(Error::Unfit(what, "holds a control character"))
     } else {
         Ok(secret)
     }
@@ -131,33 +177,57 @@ fn fit(secret: Secret) -> Result<Secret, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Table;
 
-    fn shell(line: &str) -> Result<Secret, Error> {
-        Source::Command(PasswordCommand::Shell(line.to_owned())).obtain("ann")
+    fn password(source: &Source) -> Result<String, Error> {
+        match source.key("ann")? {
+            Key::Password(secret) => Ok(secret.expose().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn shell(line: &str) -> Result<String, Error> {
+        password(&Source::Command(CommandLine::shell(line)))
+    }
+
+    #[test]
+    fn a_token_that_was_refused_is_asked_for_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = format!("echo x >> {0}/n; wc -l < {0}/n", dir.path().display());
+        let source = Source::TokenCommand(CommandLine::shell(&script));
+        let attempts = source.attempts("ann", "mail.example", None).unwrap();
+        let tokens: Vec<_> = attempts
+            .map(|credentials| match credentials.unwrap().key {
+                Key::Token(token) => token.expose().trim().to_owned(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(tokens, ["1", "2"]);
+        let source = Source::Text(Secret::new("not-a-secret"));
+        assert_eq!(source.attempts("ann", "mail.example", None).unwrap().count(), 1);
     }
 
     #[test]
     fn a_command_prints_the_password_on_its_first_line() {
-        let password = shell("printf 'not-a-secret\\r\\nuser: ann\\n'").unwrap();
-        assert_eq!(password.expose(), "not-a-secret");
-        let words = ["printf", "%s", "a b"].map(str::to_owned).to_vec();
-        let password = Source::Command(PasswordCommand::Words(words)).obtain("ann").unwrap();
-        assert_eq!(password.expose(), "a b");
+        assert_eq!(shell("printf 'not-a-secret\\r\\nuser: ann\\n'").unwrap(), "not-a-secret");
+        let words: Table = toml::from_str("password-command = ['printf', '%s', 'a b']").unwrap();
+        let source = Source::Command(words.password_command.unwrap());
+        assert_eq!(password(&source).unwrap(), "a b");
     }
 
     #[test]
     fn a_command_that_fails_gives_none() {
-        assert!(matches!(shell("echo x; exit 3"), Err(Error::Failed(_))));
-        assert!(matches!(shell("true"), Err(Error::Unfit("is empty"))));
-        let words = vec!["/nonexistent/program".to_owned()];
-        let missing = Source::Command(PasswordCommand::Words(words)).obtain("ann");
-        assert!(matches!(missing, Err(Error::Run(_))));
+        assert!(matches!(shell("echo x; exit 3"), Err(Error::Failed(..))));
+        assert!(matches!(shell("true"), Err(Error::Unfit("password", "is empty"))));
+        let words: Table = toml::from_str("password-command = ['/no/such/program']").unwrap();
+        let missing = password(&Source::Command(words.password_command.unwrap()));
+        assert!(matches!(missing, Err(Error::Run(..))));
     }
 
     #[test]
     fn a_password_that_would_end_a_command_is_unfit() {
         let text = Source::Text(Secret::new("a\0b"));
-        assert!(matches!(text.obtain("ann"), Err(Error::Unfit(_))));
+        assert!(matches!(password(&text), Err(Error::Unfit(..))));
     }
 
     #[test]
@@ -165,8 +235,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
         io::Write::write_all(&mut file.as_file(), b"not-a-secret\n").unwrap();
-        assert_eq!(source.obtain("ann").unwrap().expose(), "not-a-secret");
+        assert_eq!(password(&source).unwrap(), "not-a-secret");
         file.as_file().set_permissions(PermissionsExt::from_mode(0o640)).unwrap();
-        assert!(matches!(source.obtain("ann"), Err(Error::Exposed(_))));
+        assert!(matches!(password(&source), Err(Error::Exposed(_))));
     }
 }

@@ -17,7 +17,7 @@ pub use session::{
     Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session, Transaction,
 };
 
-use crate::wire;
+use crate::{sasl, wire};
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +28,20 @@ pub enum Error {
     /// The server does not want to talk at all.
     #[error("the server turned the connection away: {0}")]
     TurnedAway(Refusal),
-    /// Neither user and password nor the mechanism were accepted.
-    #[error("login refused: {0}")]
-    Login(Refusal),
+    /// The login went wrong without being refused.
+    #[error(transparent)]
+    Sasl(#[from] sasl::Error),
+    /// The credentials were not accepted.
+    #[error("login refused: {refusal}{}", sasl::explained(.explanation.as_deref()))]
+    Login {
+        /// The server's words.
+        refusal: Refusal,
+        /// What it had to say of a token.
+        explanation: Option<String>,
+    },
+    /// There is no way to log in that both sides know.
+    #[error("{0}")]
+    NoMechanism(String),
     /// A command that should work was refused.
     #[error("{command} refused: {refusal}")]
     Refused {

@@ -1,81 +1,291 @@
 //! Login mechanisms (RFC 4422): which one to use, and what it says. Knows nothing of the
 //! protocols that carry it; base64 (RFC 4648 §4) is done here for both.
 
+mod scram;
+
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::text::Secret;
+use self::scram::{Channel, Hash, Scram};
+use crate::text::{Secret, shown};
 
-/// Who logs in, and with what.
+/// Why a login cannot go on, apart from a refusal: the server does not keep to the mechanism.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A challenge that the mechanism does not know.
+    #[error("a challenge of {0} that makes no sense: `{1}`")]
+    Challenge(&'static str, String),
+    /// The server answered for somebody else's nonce: an answer recorded earlier, perhaps.
+    #[error("the server answered to another login than this one")]
+    Nonce,
+    /// So few rounds would give the password away, so many would keep this machine busy for ever.
+    #[error("the server asks for {0} rounds of hashing, where 4096 to 1000000 make sense")]
+    Rounds(u64),
+    /// Whoever accepted the login does not know the password (RFC 5802 §9).
+    #[error("the server did not prove that it knows the password, so it may be another one")]
+    Unproven,
+    /// One challenge after another, though everything was said.
+    #[error("the server asks on after the login was broken off")]
+    Insistent,
+}
+
+/// Who logs in, with what, and how if that was decided beforehand.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The authentication identity.
     pub user: String,
-    /// The password.
-    pub password: Secret,
+    /// What proves it.
+    pub key: Key,
+    /// The one mechanism to use; else the strongest that is offered.
+    pub auth: Option<Mechanism>,
+    /// Random octets that were never used before.
+    pub nonce: [u8; 18],
 }
 
-/// A mechanism this side speaks, strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What proves that the user is who he says he is.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// Something he knows.
+    Password(Secret),
+    /// An OAuth 2.0 access token (RFC 6750).
+    Token(Secret),
+    /// The certificate that was shown in the TLS handshake already.
+    Certificate,
+}
+
+/// What only the two ends of one TLS connection know (RFC 9266 §2, `tls-exporter`).
+pub type Binding = [u8; 32];
+
+/// A way to log in that this side speaks, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
+    /// RFC 7628: an access token.
+    OauthBearer,
+    /// The same before it was a standard, and often the only one offered.
+    Xoauth2,
+    /// RFC 4422 appendix A: TLS has settled it.
+    External,
+    /// RFC 7677, bound to the TLS connection.
+    ScramSha256Plus,
+    /// RFC 5802, bound to the TLS connection.
+    ScramSha1Plus,
+    /// RFC 7677: the password itself stays here, and the server must prove that it knows it.
+    ScramSha256,
+    /// RFC 5802.
+    ScramSha1,
     /// RFC 4616: one message with everything.
     Plain,
     /// Never a standard, often the only one: user, then password, each asked for.
     Login,
+    /// No mechanism of RFC 4422 but POP3's own commands USER and PASS (RFC 1939 §7).
+    User,
 }
 
 impl Mechanism {
-    /// All of them, strongest first.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+    /// All of them and their names in the registry, strongest first.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::OauthBearer, "OAUTHBEARER"),
+        (Self::Xoauth2, "XOAUTH2"),
+        (Self::External, "EXTERNAL"),
+        (Self::ScramSha256Plus, "SCRAM-SHA-256-PLUS"),
+        (Self::ScramSha1Plus, "SCRAM-SHA-1-PLUS"),
+        (Self::ScramSha256, "SCRAM-SHA-256"),
+        (Self::ScramSha1, "SCRAM-SHA-1"),
+        (Self::Plain, "PLAIN"),
+        (Self::Login, "LOGIN"),
+        (Self::User, "USER"),
+    ];
 
     /// The name in the registry.
     pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+
+    /// The strongest of those offered for which there is a key; or the one that was decided on,
+    /// if it is offered. `binding` is what a -PLUS mechanism binds to.
+    pub fn choose(
+        offered: &[String],
+        credentials: &Credentials,
+        binding: Option<Binding>,
+    ) -> Option<Self> {
+        let is_offered = |name: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(name));
+        let fitting = Self::ALL.iter().filter(|(mechanism, name)| {
+            mechanism.suits(&credentials.key)
+                && (binding.is_some() || !mechanism.is_bound())
+                && credentials.auth.is_none_or(|decided| decided == *mechanism)
+                && is_offered(name)
+        });
+        fitting.map(|&(mechanism, _)| mechanism).next()
+    }
+
+    fn suits(self, key: &Key) -> bool {
         match self {
-            Self::Plain => "PLAIN",
-            Self::Login => "LOGIN",
+            Self::OauthBearer | Self::Xoauth2 => matches!(key, Key::Token(_)),
+            Self::External => matches!(key, Key::Certificate),
+            _ => matches!(key, Key::Password(_)),
         }
     }
 
-    /// The strongest of those that were offered, names in any case.
-    pub fn choose(offered: &[String]) -> Option<Self> {
-        Self::ALL.into_iter().find(|mechanism| {
-            offered.iter().any(|name| name.eq_ignore_ascii_case(mechanism.name()))
-        })
+    fn is_bound(self) -> bool {
+        matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)
     }
 
-    /// Begins a login.
-    pub fn start(self, credentials: &Credentials) -> Login {
-        let Credentials { user, password } = credentials;
-        match self {
-            Self::Plain => Login {
-                initial: Some(encoded(&format!("\0{user}\0{}", password.expose()))),
-                responses: Vec::new(),
-            },
-            // Answers are given in the order everybody asks; the prompts' words are not looked at.
-            Self::Login => {
-                Login { initial: None, responses: vec![encoded(password.expose()), encoded(user)] }
+    /// Begins a login. `binding` is the TLS connection's, if it has one.
+    pub fn start(self, credentials: &Credentials, binding: Option<Binding>) -> Login {
+        let Credentials { user, key, auth, nonce } = credentials;
+        let secret = match key {
+            Key::Password(secret) | Key::Token(secret) => secret.expose(),
+            Key::Certificate => "",
+        };
+        let scram = |hash| {
+            let channel = match binding {
+                Some(binding) if self.is_bound() => Channel::Bound(binding),
+                // The strongest was chosen, so there was no stronger one on offer.
+                Some(_) if auth.is_none() => Channel::NotOffered,
+                _ => Channel::Unbound,
+            };
+            let scram = Scram::new(hash, user, secret, channel, *nonce);
+            (Some(scram.first()), State::Scram(scram))
+        };
+        let (initial, state) = match self {
+            Self::OauthBearer => {
+                // RFC 7628 §3.1; a comma or an equals sign in a name is escaped (RFC 5801 §4).
+                let name = user.replace('=', "=3D").replace(',', "=2C");
+                let first = format!("n,a={name},\x01auth=Bearer {secret}\x01\x01");
+                (Some(first), State::Bearer { dismissal: "\x01", said: None })
             }
-        }
+            Self::Xoauth2 => {
+                let first = format!("user={user}\x01auth=Bearer {secret}\x01\x01");
+                (Some(first), State::Bearer { dismissal: "", said: None })
+            }
+            Self::External => (Some(user.clone()), State::Said(Vec::new())),
+            Self::ScramSha256Plus | Self::ScramSha256 => scram(Hash::Sha256),
+            Self::ScramSha1Plus | Self::ScramSha1 => scram(Hash::Sha1),
+            Self::Plain => (Some(format!("\0{user}\0{secret}")), State::Said(Vec::new())),
+            // Answers are given in the order everybody asks; the prompts' words are not looked at.
+            Self::Login | Self::User => {
+                (None, State::Said(vec![secret.to_owned(), user.to_owned()]))
+            }
+        };
+        Login { mechanism: self, initial: initial.map(Secret::new), state }
     }
 }
 
-/// A login under way: this side's messages, in base64.
+impl FromStr for Mechanism {
+    type Err = String;
+
+    /// A name in any case.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().find(|(_, name)| text.eq_ignore_ascii_case(name));
+        known.map(|&(mechanism, _)| mechanism).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name.to_ascii_lowercase()).join(", ");
+            format!("expected one of {names}, found `{}`", shown(text))
+        })
+    }
+}
+
+/// A login under way.
 pub struct Login {
+    mechanism: Mechanism,
+    /// What the client says first, until it is said.
     initial: Option<Secret>,
-    responses: Vec<Secret>,
+    state: State,
+}
+
+enum State {
+    /// What is still to be said, the last first.
+    Said(Vec<String>),
+    /// After a token, a challenge is a refusal with its reason, to be dismissed so that the
+    /// server can say no (RFC 7628 §3.2.3).
+    Bearer {
+        dismissal: &'static str,
+        said: Option<String>,
+    },
+    Scram(Scram),
+    BrokenOff,
 }
 
 impl Login {
     /// What may stand on the command line itself if it has `room` octets left (RFC 4954 §4, RFC
-    /// 5034 §4); what does not fit there answers the first challenge.
+    /// 5034 §4), in base64; what does not fit there answers the first challenge.
     pub fn initial_response(&mut self, room: usize) -> Option<Secret> {
-        self.initial.take_if(|initial| initial.expose().len() <= room)
+        let response = encoded(self.initial.as_ref()?.expose());
+        (response.expose().len() <= room).then(|| {
+            self.initial = None;
+            response
+        })
     }
 
-    /// The answer to a challenge; `None` when there is nothing left to say.
-    pub fn respond(&mut self) -> Option<Secret> {
-        self.initial.take().or_else(|| self.responses.pop())
+    /// The line that answers a challenge, both in base64. To a server that asks for more than the
+    /// mechanism has to say, this is the `*` that breaks the login off (RFC 4954 §4, RFC 5034 §4):
+    /// the refusal that it must answer with is the outcome.
+    pub fn respond(&mut self, challenge: &str) -> Result<Secret, Error> {
+        if let Some(initial) = self.initial.take() {
+            return Ok(encoded(initial.expose()));
+        }
+        let name = self.mechanism.name();
+        let decoded = || {
+            let wrong = || Error::Challenge(name, shown(challenge));
+            let octets = STANDARD.decode(challenge.trim()).map_err(|_| wrong())?;
+            String::from_utf8(octets).map_err(|_| wrong())
+        };
+        let response = match &mut self.state {
+            State::Said(rest) => rest.pop(),
+            State::Bearer { dismissal, said: said @ None } => {
+                *said = Some(decoded().map_or_else(|_| shown(challenge), |text| shown(&text)));
+                Some((*dismissal).to_owned())
+            }
+            State::Bearer { .. } => None,
+            State::Scram(scram) => {
+                let challenge = decoded()?;
+                scram.respond(&challenge, || Error::Challenge(name, shown(&challenge)))?
+            }
+            State::BrokenOff => return Err(Error::Insistent),
+        };
+        Ok(response.map_or_else(
+            || {
+                self.state = State::BrokenOff;
+                Secret::new("*")
+            },
+            |response| encoded(&response),
+        ))
     }
+
+    /// The server says that the login succeeded; an error if it had something to prove and did
+    /// not.
+    pub fn accepted(&self) -> Result<(), Error> {
+        match &self.state {
+            State::Scram(scram) if !scram.is_proven() => Err(Error::Unproven),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why a token was refused, where the server explained it. Made safe to show.
+    pub fn explanation(&self) -> Option<&str> {
+        match &self.state {
+            State::Bearer { said, .. } => said.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Why none of what was offered would do, in words.
+pub fn no_mechanism(offered: &[String], credentials: &Credentials) -> String {
+    let offers = offered.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    let wanted = match (credentials.auth, &credentials.key) {
+        (Some(decided), _) => format!("`auth` asks for {}", decided.name()),
+        (None, Key::Token(_)) => "a token needs OAUTHBEARER or XOAUTH2".to_owned(),
+        (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
+        (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
+    };
+    format!("no way to log in: {wanted}, and the server offers {offers}")
+}
+
+/// What a server explained, behind its refusal.
+pub fn explained(explanation: Option<&str>) -> String {
+    explanation.map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
 fn encoded(text: &str) -> Secret {
@@ -86,43 +296,82 @@ fn encoded(text: &str) -> Secret {
 mod tests {
     use super::*;
 
-    fn credentials() -> Credentials {
-        Credentials { user: "tim".to_owned(), password: Secret::new("tanstaaftanstaaf") }
+    fn credentials(key: Key) -> Credentials {
+        Credentials { user: "tim".to_owned(), key, auth: None, nonce: [0; 18] }
+    }
+
+    fn password() -> Credentials {
+        credentials(Key::Password(Secret::new("tanstaaftanstaaf")))
+    }
+
+    fn token() -> Credentials {
+        credentials(Key::Token(Secret::new("not-a-token")))
+    }
+
+    fn decoded(secret: &Secret) -> String {
+        String::from_utf8(STANDARD.decode(secret.expose()).unwrap()).unwrap()
     }
 
     #[test]
     fn the_strongest_offered_mechanism_is_chosen() {
-        let choose = |offered: &[&str]| {
+        let choose = |offered: &[&str], credentials: &Credentials, binding| {
             let offered: Vec<_> = offered.iter().map(|&name| name.to_owned()).collect();
-            Mechanism::choose(&offered)
+            Mechanism::choose(&offered, credentials, binding)
         };
-        assert_eq!(choose(&["LOGIN", "plain"]), Some(Mechanism::Plain));
-        assert_eq!(choose(&["login", "CRAM-MD5"]), Some(Mechanism::Login));
-        assert_eq!(choose(&["GSSAPI"]), None);
+        let bound = Some([7; 32]);
+        assert_eq!(choose(&["LOGIN", "plain"], &password(), None), Some(Mechanism::Plain));
+        assert_eq!(choose(&["login", "CRAM-MD5"], &password(), None), Some(Mechanism::Login));
+        assert_eq!(choose(&["GSSAPI"], &password(), None), None);
+        let scram = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
+        assert_eq!(choose(&scram, &password(), bound), Some(Mechanism::ScramSha256Plus));
+        assert_eq!(choose(&scram, &password(), None), Some(Mechanism::ScramSha256));
+        assert_eq!(choose(&["PLAIN", "XOAUTH2"], &token(), bound), Some(Mechanism::Xoauth2));
+        assert_eq!(choose(&["PLAIN", "EXTERNAL"], &password(), None), Some(Mechanism::Plain));
+        let certificate = credentials(Key::Certificate);
+        assert_eq!(choose(&["PLAIN", "EXTERNAL"], &certificate, None), Some(Mechanism::External));
+        let decided = Credentials { auth: Some(Mechanism::Login), ..password() };
+        assert_eq!(choose(&["PLAIN", "LOGIN"], &decided, None), Some(Mechanism::Login));
+        assert_eq!(choose(&["PLAIN"], &decided, None), None);
     }
 
     #[test]
     fn plain_says_everything_at_once() {
         // RFC 4616 §4, the first example.
-        let mut login = Mechanism::Plain.start(&credentials());
+        let mut login = Mechanism::Plain.start(&password(), None);
         let response = login.initial_response(99).unwrap();
         assert_eq!(response.expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
-        assert!(login.respond().is_none());
+        assert_eq!(login.respond("").unwrap().expose(), "*");
+        assert_eq!(login.respond(""), Err(Error::Insistent));
     }
 
     #[test]
     fn what_does_not_fit_on_the_command_line_answers_the_first_challenge() {
-        let mut login = Mechanism::Plain.start(&credentials());
+        let mut login = Mechanism::Plain.start(&password(), None);
         assert!(login.initial_response(27).is_none());
-        assert_eq!(login.respond().unwrap().expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
+        assert_eq!(login.respond("").unwrap().expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
     }
 
     #[test]
     fn login_answers_twice() {
-        let mut login = Mechanism::Login.start(&credentials());
+        let mut login = Mechanism::Login.start(&password(), None);
         assert!(login.initial_response(99).is_none());
-        assert_eq!(login.respond().unwrap().expose(), "dGlt");
-        assert_eq!(login.respond().unwrap().expose(), "dGFuc3RhYWZ0YW5zdGFhZg==");
-        assert!(login.respond().is_none());
+        assert_eq!(decoded(&login.respond("VXNlcm5hbWU6").unwrap()), "tim");
+        assert_eq!(decoded(&login.respond("not base64").unwrap()), "tanstaaftanstaaf");
+        assert_eq!(login.respond("").unwrap().expose(), "*");
+    }
+
+    #[test]
+    fn a_token_is_said_once_and_its_refusal_is_heard_out() {
+        let mut login = Mechanism::Xoauth2.start(&token(), None);
+        let first = decoded(&login.initial_response(9999).unwrap());
+        assert_eq!(first, "user=tim\x01auth=Bearer not-a-token\x01\x01");
+        let challenge = STANDARD.encode("{\"status\":\"401\"}\x1b");
+        assert_eq!(login.respond(&challenge).unwrap().expose(), "");
+        assert_eq!(login.explanation(), Some("{\"status\":\"401\"}\\u{1b}"));
+        let mut login = Mechanism::OauthBearer.start(&token(), None);
+        let first = decoded(&login.initial_response(9999).unwrap());
+        assert_eq!(first, "n,a=tim,\x01auth=Bearer not-a-token\x01\x01");
+        assert_eq!(login.respond(&challenge).unwrap().expose(), "AQ==");
+        assert_eq!(login.respond(&challenge).unwrap().expose(), "*");
     }
 }

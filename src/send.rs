@@ -9,17 +9,17 @@ use crate::compose::Parts;
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::message::Message;
-use crate::net::{self, Deadline};
+use crate::net::Stop;
+use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
-use crate::sasl::Credentials;
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{self, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
 use crate::text::{Addressees, Mailbox};
-use crate::tls::{self, Trust};
+use crate::way::Way;
 use crate::wire::Private;
 
 /// Sends one message and reports how it went.
-pub fn send(settings: &Settings, args: &cli::Send, report: &Report) -> Exit {
+pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop) -> Exit {
     let mut letter = match letter(settings, args, report) {
         Ok(letter) => letter,
         Err(error) => return fail(report, None, &error),
@@ -30,7 +30,7 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report) -> Exit {
             Err(error) => fail(report, Some(&letter), &error),
         };
     }
-    let outcome = conversation(&mut letter, report);
+    let outcome = conversation(&mut letter, report, stop);
     let exit = match &outcome {
         Ok(submitted) => exit(submitted, letter.demand),
         Err(error) => error.into(),
@@ -217,30 +217,20 @@ impl Letter {
 }
 
 /// From the password to the verdict.
-fn conversation(letter: &mut Letter, report: &Report) -> Result<Submitted, Error> {
+fn conversation(letter: &mut Letter, report: &Report, stop: &Stop) -> Result<Submitted, Error> {
     let peer = letter.job.peer.clone();
-    let password = peer.password.obtain(&format!("{} at {}", peer.user, peer.host))?;
-    let credentials = Credentials { user: peer.user.clone(), password };
-    let trust = peer.ca_file.clone().map_or(Trust::Webpki, Trust::CaFile);
-    let client = || tls::Client::new(&trust);
-    let connect = || net::connect(&peer.host, peer.port, Deadline::per_wait(peer.timeout));
+    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
+    let way = Way::to(&peer, stop)?;
     let (hello, trace) = (letter.job.hello.clone(), report.trace());
     match peer.tls {
         Tls::Implicit => {
-            let client = client()?;
-            let stream = client.handshake(connect()?, &peer.host)?;
-            letter.submit(Session::open(stream, hello, trace)?, &credentials)
+            letter.submit(Session::open(way.tls(way.tcp()?)?, hello, trace)?, attempts)
         }
         Tls::Starttls => {
-            let client = client()?;
-            let session = Session::open(connect()?, hello, trace)?;
-            let upgrade = |tcp| client.handshake(tcp, &peer.host).map_err(Error::from);
-            letter.submit(session.starttls(upgrade)?, &credentials)
+            let session = Session::open(way.tcp()?, hello, trace)?;
+            letter.submit(session.starttls(|tcp| way.tls(tcp))?, attempts)
         }
-        Tls::None => {
-            let stream = connect()?.loopback()?;
-            letter.submit(Session::open(stream, hello, trace)?, &credentials)
-        }
+        Tls::None => letter.submit(Session::open(way.tcp()?.loopback()?, hello, trace)?, attempts),
     }
 }
 
@@ -248,9 +238,9 @@ impl Letter {
     fn submit<S: Private>(
         &mut self,
         session: Session<Unauthenticated, S>,
-        credentials: &Credentials,
+        attempts: Attempts,
     ) -> Result<Submitted, Error> {
-        let mut session = session.auth(credentials)?;
+        let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
         let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
         let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
         let submitted = session.submit(&self.envelope, &mut content, self.demand);

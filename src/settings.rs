@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
-use crate::config::{self, File, Keep, PasswordCommand, Server, Table, Tls};
+use crate::config::{self, Authorities, CommandLine, File, Keep, Server, Table, Tls};
+use crate::net::Bounds;
 use crate::password::Source;
+use crate::sasl::Mechanism;
 use crate::text::{Domain, EhloName, Mailbox, percent_encoded, shown};
+use crate::tls::{Anchor, Identity, Trust};
 
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
@@ -111,14 +114,16 @@ pub struct Peer {
     pub port: u16,
     /// How the conversation becomes private.
     pub tls: Tls,
-    /// The authorities to trust instead of the usual ones.
-    pub ca_file: Option<PathBuf>,
-    /// How long to wait for each step.
-    pub timeout: Duration,
+    /// What makes its certificate good.
+    pub trust: Trust,
+    /// How long to wait.
+    pub bounds: Bounds,
     /// Who logs in.
     pub user: String,
-    /// And with what.
-    pub password: Source,
+    /// With what.
+    pub source: Source,
+    /// And how, if not in the strongest way.
+    pub auth: Option<Mechanism>,
 }
 
 impl std::fmt::Display for Peer {
@@ -321,7 +326,7 @@ impl Settings {
             user: user.clone(),
             tls: *tls,
             password_file: password_file.as_ref().map(typed),
-            password_command: password_command.clone().map(PasswordCommand::Shell),
+            password_command: password_command.as_deref().map(CommandLine::shell),
             ca_file: ca_file.as_ref().map(typed),
             timeout: self.timeout,
             ..Table::default()
@@ -339,12 +344,31 @@ impl Settings {
             return Err(Error::User(shown(&user)));
         }
         let tls = table.tls.unwrap_or_default();
-        let password = match (table.password_command, table.password_file, table.password) {
+        let identity = match (table.client_cert, table.client_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Identity { certificate: self.path(&certificate), key: self.path(&key) })
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(missing("client-key")),
+            (None, Some(_)) => return Err(missing("client-cert")),
+        };
+        let anchor = match (table.pin, table.ca_file, table.trust) {
+            (Some(pin), _, _) => Anchor::Pin(pin),
+            (_, Some(path), _) => Anchor::CaFile(self.path(&path)),
+            (_, _, Some(Authorities::System)) => Anchor::System,
+            (None, None, Some(Authorities::Webpki) | None) => Anchor::Webpki,
+        };
+        let source = match (table.password_command, table.password_file, table.password) {
             (Some(command), _, _) => Source::Command(command),
             (_, Some(path), _) => Source::File(self.path(&path)),
             (_, _, Some(secret)) => Source::Text(secret),
-            (None, None, None) => Source::Terminal,
+            (None, None, None) => match table.token_command {
+                Some(command) => Source::TokenCommand(command),
+                None if identity.is_some() => Source::Certificate,
+                None => Source::Terminal,
+            },
         };
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         Ok(Peer {
             host,
             port: table.port.or(port).unwrap_or(match tls {
@@ -352,10 +376,14 @@ impl Settings {
                 Tls::Starttls | Tls::None => usual.starttls,
             }),
             tls,
-            ca_file: table.ca_file.map(|path| self.path(&path)),
-            timeout: Duration::from_secs(table.timeout.unwrap_or(60).into()),
+            trust: Trust { anchor, identity },
+            bounds: Bounds {
+                per_wait: seconds(table.timeout.unwrap_or(60)),
+                in_all: table.max_time.map(seconds),
+            },
             user,
-            password,
+            source,
+            auth: table.auth,
         })
     }
 

@@ -18,7 +18,7 @@ pub use ehlo::Offers;
 pub use reply::{Refusal, Smtp};
 pub use session::{Authenticated, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
 
-use crate::wire;
+use crate::{sasl, wire};
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,20 @@ pub enum Error {
     /// The server does not want to talk at all.
     #[error("the server turned the connection away: {0}")]
     TurnedAway(Refusal),
+    /// The login went wrong without being refused.
+    #[error(transparent)]
+    Sasl(#[from] sasl::Error),
     /// The credentials were not accepted.
-    #[error("login refused: {0}")]
-    Login(Refusal),
+    #[error("login refused: {refusal}{}", sasl::explained(.explanation.as_deref()))]
+    Login {
+        /// The server's words.
+        refusal: Refusal,
+        /// What it had to say of a token.
+        explanation: Option<String>,
+    },
+    /// There is no way to log in that both sides know.
+    #[error("{0}")]
+    NoMechanism(String),
     /// A command, or the message itself, was refused.
     #[error("{what} refused: {refusal}")]
     Refused {

@@ -2,24 +2,92 @@
 //! X25519MLKEM768. Certificates are always verified; there is no switch.
 
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
+    ProtocolVersion, RootCertStore, SignatureScheme,
+};
 
 use crate::limits;
 use crate::net::Tcp;
 use crate::text::{Domain, plain, shown};
 use crate::wire::{self, Private};
 
-/// Which authorities may vouch for a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// The ones browsers trust, built in.
+/// Whom this side trusts, and who it is itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// What makes a server's certificate good.
+    pub anchor: Anchor,
+    /// What is shown to a server that asks who is calling.
+    pub identity: Option<Identity>,
+}
+
+/// What makes a server's certificate good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// An authority that browsers trust; the list is built in.
+    #[default]
     Webpki,
-    /// The ones in this PEM file, and no others.
+    /// An authority that this machine trusts.
+    System,
+    /// An authority in this PEM file, and no other.
     CaFile(PathBuf),
+    /// That it is this one and no other, whoever vouches for it and whatever its name.
+    Pin(Pin),
+}
+
+/// The SHA-256 of a certificate in DER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin([u8; 32]);
+
+impl Pin {
+    fn of(certificate: &CertificateDer<'_>) -> Self {
+        let mut pin = [0; 32];
+        pin.copy_from_slice(digest(&SHA256, certificate).as_ref());
+        Self(pin)
+    }
+}
+
+impl FromStr for Pin {
+    type Err = &'static str;
+
+    /// 64 hexadecimal digits, perhaps with colons between them, as OpenSSL prints them.
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let wrong = "expected the SHA-256 of a certificate, in 64 hexadecimal digits";
+        let digits: Vec<u32> = text
+            .chars()
+            .filter(|&c| c != ':')
+            .map(|c| c.to_digit(16).ok_or(wrong))
+            .collect::<Result<_, _>>()?;
+        let octets =
+            digits.chunks_exact(2).map(|two| two.iter().fold(0, |high, low| high << 4 | low));
+        let octets: Vec<u8> = octets.filter_map(|octet| u8::try_from(octet).ok()).collect();
+        let pin = octets.try_into().ok().filter(|_| digits.len() == 64);
+        pin.map(Self).ok_or(wrong)
+    }
+}
+
+impl std::fmt::Display for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+/// A certificate of one's own and its private key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// The key, not encrypted.
+    pub key: PathBuf,
 }
 
 /// Why there is no TLS.
@@ -40,14 +108,17 @@ pub enum Error {
     /// The name cannot stand in a certificate.
     #[error("`{0}` cannot be checked against a certificate")]
     Name(Domain),
-    /// The file of authorities cannot be used.
+    /// A file of certificates or keys cannot be used.
     #[error("{}: {reason}", path.display())]
-    CaFile {
+    File {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+    /// This machine names no authorities.
+    #[error("this machine has no certification authorities: {0}")]
+    NoSystem(String),
 }
 
 /// What this side trusts, made once and used for every connection of an account.
@@ -55,27 +126,35 @@ pub enum Error {
 pub struct Client(Arc<ClientConfig>);
 
 impl Client {
-    /// Reads the file of authorities, if there is one.
+    /// Reads the files that it takes.
     pub fn new(trust: &Trust) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
-        match trust {
-            Trust::Webpki => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Trust::CaFile(path) => {
-                let wrong = |reason| Error::CaFile { path: path.clone(), reason };
-                for certificate in certificates(path).map_err(|error| wrong(plain(&error)))? {
-                    roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-                }
-                if roots.is_empty() {
-                    return Err(wrong("it holds no certificate".to_owned()));
-                }
-            }
-        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Handshake(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .map_err(|error| unusable(&error))?;
+        let config = match &trust.anchor {
+            Anchor::Webpki => {
+                let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+                config.with_root_certificates(roots)
+            }
+            Anchor::System => config.with_root_certificates(system_roots()?),
+            Anchor::CaFile(path) => config.with_root_certificates(file_roots(path)?),
+            Anchor::Pin(pin) => {
+                let verifier = Arc::new(Pinned { pin: *pin, provider });
+                config.dangerous().with_custom_certificate_verifier(verifier)
+            }
+        };
+        let config = match &trust.identity {
+            None => config.with_no_client_auth(),
+            Some(Identity { certificate, key }) => {
+                let chain = certificates(certificate)?;
+                let wrong = |error: rustls::Error| Error::File {
+                    path: key.clone(),
+                    reason: error.to_string(),
+                };
+                config.with_client_auth_cert(chain, private_key(key)?).map_err(wrong)?
+            }
+        };
         Ok(Self(Arc::new(config)))
     }
 
@@ -83,8 +162,8 @@ impl Client {
     pub fn handshake(&self, mut tcp: Tcp, host: &Domain) -> Result<TlsStream, Error> {
         let name = ServerName::try_from(host.as_str().to_owned())
             .map_err(|_| Error::Name(host.clone()))?;
-        let mut connection = ClientConnection::new(Arc::clone(&self.0), name)
-            .map_err(|error| Error::Handshake(error.to_string()))?;
+        let mut connection =
+            ClientConnection::new(Arc::clone(&self.0), name).map_err(|error| unusable(&error))?;
         while connection.is_handshaking() {
             connection.complete_io(&mut tcp).map_err(handshake_error)?;
         }
@@ -97,6 +176,20 @@ impl Client {
 pub struct TlsStream {
     connection: ClientConnection,
     tcp: Tcp,
+}
+
+impl TlsStream {
+    /// What was agreed on, for people.
+    pub fn describe(&self) -> String {
+        let connection = &self.connection;
+        let version = connection.protocol_version().map(|version| format!("{version:?}"));
+        let suite =
+            connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        let group = connection.negotiated_key_exchange_group();
+        let group = group.map(|group| format!("{:?}", group.name()));
+        let words = [version, group, suite];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ").replace('_', "-")
+    }
 }
 
 impl Read for TlsStream {
@@ -124,13 +217,135 @@ impl Drop for TlsStream {
 }
 
 impl wire::sealed::Sealed for TlsStream {}
-impl Private for TlsStream {}
 
-/// The certificates of a PEM file. `rustls-pemfile` has no maintainer any more
-/// (RUSTSEC-2025-0134), so nothing but this function knows of it.
-fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let file = std::fs::File::open(path)?.take(limits::PEM);
-    rustls_pemfile::certs(&mut io::BufReader::new(file)).collect()
+impl Private for TlsStream {
+    /// RFC 9266 §4.2 allows it on TLS 1.2 only with an extension that nobody need speak there.
+    fn binding(&self) -> Option<[u8; 32]> {
+        if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        let label = b"EXPORTER-Channel-Binding";
+        self.connection.export_keying_material([0; 32], label, Some(b"")).ok()
+    }
+}
+
+/// Takes one certificate and no other for the server's. Chain, name and dates are not looked at;
+/// that the server has the certificate's key is.
+#[derive(Debug)]
+struct Pinned {
+    pin: Pin,
+    provider: Arc<CryptoProvider>,
+}
+
+/// The certificate is another one than the pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the pinned one: its pin is {0}")]
+struct NotPinned(Pin);
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let found = Pin::of(certificate);
+        if found == self.pin {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            let reason = OtherError(Arc::new(NotPinned(found)));
+            Err(CertificateError::Other(reason).into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn system_roots() -> Result<RootCertStore, Error> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A machine's collection may hold some that are not understood here; the others will do.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let reason = found.errors.first().map(|error| shown(&error.to_string()));
+        return Err(Error::NoSystem(reason.unwrap_or_else(|| "none were found".to_owned())));
+    }
+    Ok(roots)
+}
+
+fn file_roots(path: &Path) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        let wrong =
+            |error: rustls::Error| Error::File { path: path.to_owned(), reason: error.to_string() };
+        roots.add(certificate).map_err(wrong)?;
+    }
+    Ok(roots)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found = pem(path)?.into_iter().filter_map(|item| match item {
+        rustls_pemfile::Item::X509Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
+        let reason = "it holds no certificate".to_owned();
+        return Err(Error::File { path: path.to_owned(), reason });
+    }
+    Ok(found)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let wrong = |reason: &str| Error::File { path: path.to_owned(), reason: reason.to_owned() };
+    let metadata = std::fs::metadata(path).map_err(|error| wrong(&plain(&error)))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(wrong("others may read the private key: `chmod 600` it"));
+    }
+    let key = pem(path)?.into_iter().find_map(|item| match item {
+        rustls_pemfile::Item::Pkcs1Key(key) => Some(key.into()),
+        rustls_pemfile::Item::Pkcs8Key(key) => Some(key.into()),
+        rustls_pemfile::Item::Sec1Key(key) => Some(key.into()),
+        _ => None,
+    });
+    key.ok_or_else(|| wrong("it holds no private key, or an encrypted one"))
+}
+
+/// What a PEM file holds. `rustls-pemfile` has no maintainer any more (RUSTSEC-2025-0134), so
+/// nothing reads with it but this function.
+fn pem(path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
+    let read = std::fs::File::open(path).and_then(|file| {
+        rustls_pemfile::read_all(&mut io::BufReader::new(file.take(limits::PEM))).collect()
+    });
+    read.map_err(|error| Error::File { path: path.to_owned(), reason: plain(&error) })
+}
+
+fn unusable(error: &rustls::Error) -> Error {
+    Error::Handshake(error.to_string())
 }
 
 fn handshake_error(error: io::Error) -> Error {
@@ -163,6 +378,7 @@ fn certificate_words(reason: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet: is this machine's clock right?".to_owned()
         }
+        CertificateError::Other(reason) => reason.to_string(),
         CertificateError::NotValidForName => "it is for another name".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.join(", ");
@@ -189,7 +405,7 @@ mod tests {
 
     #[test]
     fn the_first_key_exchange_offered_is_post_quantum() {
-        let client = Client::new(&Trust::Webpki).unwrap();
+        let client = Client::new(&Trust::default()).unwrap();
         let first = client.0.crypto_provider().kx_groups[0].name();
         assert_eq!(first, rustls::NamedGroup::X25519MLKEM768);
     }
@@ -197,7 +413,20 @@ mod tests {
     #[test]
     fn a_file_without_certificates_is_no_trust() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Client::new(&Trust::CaFile(file.path().to_owned())).unwrap_err();
+        let anchor = Anchor::CaFile(file.path().to_owned());
+        let error = Client::new(&Trust { anchor, identity: None }).unwrap_err();
         assert!(error.to_string().ends_with("it holds no certificate"), "{error}");
+    }
+
+    #[test]
+    fn a_pin_is_64_digits_however_they_are_grouped() {
+        let plain = "0123456789abcdef".repeat(4);
+        let pin: Pin = plain.parse().unwrap();
+        assert_eq!(pin.to_string(), plain);
+        let colons: Vec<_> = plain.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+        assert_eq!(colons.join(":").to_uppercase().parse(), Ok(pin));
+        for wrong in ["", "0", &plain[1..], &format!("{plain}0"), &plain.replace('0', "g")] {
+            assert!(wrong.parse::<Pin>().is_err(), "{wrong}");
+        }
     }
 }

@@ -26,7 +26,11 @@ use crate::limits;
 /// fn is_private<S: postie::wire::Private>() {}
 /// is_private::<postie::tls::TlsStream>();
 /// ```
-pub trait Private: Read + Write + sealed::Sealed {}
+pub trait Private: Read + Write + sealed::Sealed {
+    /// What only this connection's two ends know, if it can be had (RFC 9266 §2): logins can be
+    /// bound to it.
+    fn binding(&self) -> Option<[u8; 32]>;
+}
 
 pub(crate) mod sealed {
     /// Keeps [`super::Private`] to this crate's two streams.
@@ -221,6 +225,11 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
             trace,
             grammar: std::marker::PhantomData,
         }
+    }
+
+    /// What is spoken on.
+    pub fn stream(&self) -> &S {
+        &self.stream
     }
 
     /// The reply that comes without a command.

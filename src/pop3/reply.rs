@@ -19,7 +19,7 @@ pub enum Reply {
     /// `-ERR` and its text.
     Err(Refusal),
     /// `+ ` and a challenge (RFC 5034 §4).
-    Continue,
+    Continue(String),
 }
 
 impl Reply {
@@ -29,7 +29,7 @@ impl Reply {
         match self {
             Self::Ok(text) => Ok(text),
             Self::Err(refusal) => Err(refusal),
-            Self::Continue => Err(Refusal { code: None, text: "+ (a challenge)".to_owned() }),
+            Self::Continue(_) => Err(Refusal { code: None, text: "+ (a challenge)".to_owned() }),
         }
     }
 }
@@ -94,7 +94,7 @@ impl Grammar for Pop3 {
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
         let (status, text) = line.split_once(' ').unwrap_or((&line, ""));
         let reply = match status {
-            "+" => Reply::Continue,
+            "+" => Reply::Continue(text.to_owned()),
             _ if status.eq_ignore_ascii_case("+OK") => Reply::Ok(text.to_owned()),
             _ if status.eq_ignore_ascii_case("-ERR") => {
                 Reply::Err(Refusal { code: Code::parse(text), text: shown(text.trim()) })
@@ -148,7 +148,7 @@ mod tests {
     fn status_lines_are_understood() {
         assert_eq!(parse("+OK\r\n").unwrap(), Some((Reply::Ok(String::new()), 5)));
         assert_eq!(parse("+ok 2 msgs\r\nx").unwrap(), Some((Reply::Ok("2 msgs".into()), 12)));
-        assert_eq!(parse("+ \r\n").unwrap(), Some((Reply::Continue, 4)));
+        assert_eq!(parse("+ \r\n").unwrap(), Some((Reply::Continue(String::new()), 4)));
         assert_eq!(parse("+OK 2 ms").unwrap(), None);
         for wrong in ["+Do you even care?\r\n", "* OK\r\n", "220 x\r\n", "\r\n", "OK\r\n"] {
             assert!(parse(wrong).is_err(), "{wrong}");

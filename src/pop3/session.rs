@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 
 use super::Error;
-use super::reply::{Capabilities, Pop3, Refusal, Reply};
+use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
-use crate::sasl::{Credentials, Login, Mechanism};
+use crate::sasl::{Credentials, Key, Login, Mechanism, no_mechanism};
 use crate::store::Saved;
-use crate::text::{Identified, Uid, shown};
+use crate::text::{Identified, Secret, Uid, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -17,8 +17,8 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 ///
 /// ```
 /// use postie::{pop3, sasl::Credentials, tls::TlsStream as Stream};
-/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: &Credentials) {
-///     let _ = session.login(ann);
+/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
+///     let _ = session.login::<pop3::Error>([Ok(ann)]);
 /// }
 /// ```
 ///
@@ -26,8 +26,8 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 ///
 /// ```compile_fail
 /// use postie::{pop3, sasl::Credentials, net::Tcp as Stream};
-/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: &Credentials) {
-///     let _ = session.login(ann);
+/// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
+///     let _ = session.login::<pop3::Error>([Ok(ann)]);
 /// }
 /// ```
 pub struct Session<State, S> {
@@ -78,56 +78,69 @@ impl<S: Read + Write> Session<Authorization, S> {
 }
 
 impl<S: Private> Session<Authorization, S> {
-    /// Logs in with the strongest mechanism that both sides know, or else with USER and PASS
-    /// (RFC 1939 §7), which a server need not announce.
-    pub fn login(mut self, credentials: &Credentials) -> Result<Session<Transaction, S>, Error> {
-        match Mechanism::choose(&self.offered.sasl) {
-            Some(mechanism) => self.authenticate(mechanism, credentials)?,
-            None => self.user_and_pass(credentials)?,
+    /// Logs in with the strongest mechanism that both sides know, which may be USER and PASS (RFC
+    /// 1939 §7): a server need not announce them. Credentials that are refused are followed by the
+    /// next ones.
+    pub fn login<E: From<Error>>(
+        mut self,
+        attempts: impl IntoIterator<Item = Result<Credentials, E>>,
+    ) -> Result<Session<Transaction, S>, E> {
+        self.offered.sasl.push(Mechanism::User.name().to_owned());
+        let mut refused = None;
+        for credentials in attempts {
+            match self.attempt(&credentials?) {
+                Ok(()) => {
+                    let Self { wire, offered, .. } = self;
+                    return Ok(Session { wire, offered, state: std::marker::PhantomData });
+                }
+                Err(
+                    error @ Error::Login {
+                        refusal: Refusal { code: None | Some(Code::Auth), .. },
+                        ..
+                    },
+                ) => {
+                    refused = Some(error);
+                }
+                // A server that hangs up after a refusal has said what matters before.
+                Err(error) => return Err(refused.unwrap_or(error).into()),
+            }
         }
-        Ok(Session { wire: self.wire, offered: self.offered, state: std::marker::PhantomData })
+        Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
     }
 
-    fn authenticate(
-        &mut self,
-        mechanism: Mechanism,
-        credentials: &Credentials,
-    ) -> Result<(), Error> {
-        let mut login = mechanism.start(credentials);
+    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        let binding = self.wire.stream().binding();
+        let mechanism = Mechanism::choose(&self.offered.sasl, credentials, binding)
+            .ok_or_else(|| Error::NoMechanism(no_mechanism(&self.offered.sasl, credentials)))?;
+        if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
+            return self.user_and_pass(&credentials.user, password);
+        }
+        let mut login = mechanism.start(credentials, binding);
         let mut command = Auth::begin(mechanism, &mut login);
-        let mut cancelled = false;
         loop {
             match self.wire.ask(command)? {
-                Reply::Ok(_) => return Ok(()),
-                Reply::Err(refusal) => return Err(Error::Login(refusal)),
-                Reply::Continue if cancelled => {
-                    let what = Malformed("one challenge after another".to_owned());
-                    return Err(
-                        wire::Error::Malformed { phase: Phase::Answer("AUTH"), what }.into()
-                    );
+                Reply::Ok(_) => return Ok(login.accepted()?),
+                Reply::Err(refusal) => {
+                    let explanation = login.explanation().map(str::to_owned);
+                    return Err(Error::Login { refusal, explanation });
                 }
-                // A server that asks for more than the mechanism has to say gets the `*` that
-                // ends the exchange (RFC 5034 §4), and its refusal is the answer.
-                Reply::Continue => {
-                    let response = login.respond();
-                    cancelled = response.is_none();
-                    command = Auth(match response {
-                        Some(response) => Command::response("AUTH", response.expose()),
-                        None => Command::new("*"),
-                    });
+                Reply::Continue(challenge) => {
+                    let response = login.respond(&challenge)?;
+                    command = Auth(Command::response("AUTH", response.expose()));
                 }
             }
         }
     }
 
-    fn user_and_pass(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        let user = Command::new("USER").arg(&credentials.user);
-        let pass = Command::new("PASS").secret(credentials.password.expose());
+    fn user_and_pass(&mut self, user: &str, password: &Secret) -> Result<(), Error> {
+        let user = Command::new("USER").arg(user);
+        let pass = Command::new("PASS").secret(password.expose());
         let mut outcome = Ok(());
         self.wire.ask_each(self.window(), [user, pass].map(Simple), |answer| {
             // USER's refusal comes first and says more than the PASS that it spoils.
             if outcome.is_ok() {
-                outcome = answer.map(drop).map_err(Error::Login);
+                outcome =
+                    answer.map(drop).map_err(|refusal| Error::Login { refusal, explanation: None });
             }
             Ok::<_, Error>(())
         })?;
@@ -355,7 +368,11 @@ impl Auth {
     /// With the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
     fn begin(mechanism: Mechanism, login: &mut Login) -> Self {
         let bare = Command::new("AUTH").arg(mechanism.name());
-        let room = limits::POP3_COMMAND.saturating_sub(bare.octets() + 1);
+        let room = match mechanism {
+            // Microsoft's servers hang up on a token here, and all others wait for it.
+            Mechanism::Xoauth2 => 0,
+            _ => limits::POP3_COMMAND.saturating_sub(bare.octets() + 1),
+        };
         match login.initial_response(room) {
             Some(response) => Self(bare.secret(response.expose())),
             None => Self(bare),

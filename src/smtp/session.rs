@@ -7,7 +7,7 @@ use super::Error;
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
 use crate::limits;
-use crate::sasl::{Credentials, Mechanism};
+use crate::sasl::{Credentials, Mechanism, no_mechanism};
 use crate::text::{EhloName, Mailbox};
 use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
 
@@ -146,41 +146,57 @@ impl<S: Read + Write> Session<Unauthenticated, S> {
 }
 
 impl<S: Private> Session<Unauthenticated, S> {
-    /// Logs in with the strongest mechanism that both sides know.
-    pub fn auth(mut self, credentials: &Credentials) -> Result<Session<Authenticated, S>, Error> {
+    /// Logs in with the strongest mechanism that both sides know. Credentials that are refused are
+    /// followed by the next ones.
+    pub fn auth<E: From<Error>>(
+        mut self,
+        attempts: impl IntoIterator<Item = Result<Credentials, E>>,
+    ) -> Result<Session<Authenticated, S>, E> {
+        let mut refused = None;
+        for credentials in attempts {
+            match self.attempt(&credentials?) {
+                Ok(()) => {
+                    let Self { wire, name, offered, .. } = self;
+                    return Ok(Session { wire, name, offered, state: std::marker::PhantomData });
+                }
+                Err(Error::Login { refusal, explanation }) if !refusal.is_temporary() => {
+                    refused = Some(Error::Login { refusal, explanation });
+                }
+                // A server that hangs up after a refusal has said what matters before.
+                Err(error) => return Err(refused.unwrap_or(error).into()),
+            }
+        }
+        Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
+    }
+
+    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
         const AUTH: &str = "AUTH";
         if self.offered.auth.is_empty() {
             return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
         }
-        let mechanism = Mechanism::choose(&self.offered.auth)
-            .ok_or(Error::Missing("a way to log in that this client knows (PLAIN or LOGIN)"))?;
-        let mut login = mechanism.start(credentials);
+        let binding = self.wire.stream().binding();
+        let mechanism = Mechanism::choose(&self.offered.auth, credentials, binding)
+            .ok_or_else(|| Error::NoMechanism(no_mechanism(&self.offered.auth, credentials)))?;
+        let mut login = mechanism.start(credentials, binding);
         let mut command = Command::new(AUTH).arg(mechanism.name());
         let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
         if let Some(response) = login.initial_response(room) {
             command = command.secret(response.expose());
         }
-        let mut cancelled = false;
         loop {
             let reply = self.wire.ask(Raw(command))?;
-            match reply.code {
-                334 if cancelled => return Err(reply.nonsense(2, AUTH).into()),
-                // A server that asks for more than the mechanism has to say gets the `*` that
-                // ends the exchange (RFC 4954 §4), and its refusal is the answer.
-                334 => {
-                    let response = login.respond();
-                    cancelled = response.is_none();
-                    command = match response {
-                        Some(response) => Command::response(AUTH, response.expose()),
-                        None => Command::new("*"),
-                    };
-                }
-                _ => {
-                    reply.accepted(2, AUTH)?.map_err(Error::Login)?;
-                    let Self { wire, name, offered, .. } = self;
-                    return Ok(Session { wire, name, offered, state: std::marker::PhantomData });
-                }
+            if reply.code == 334 {
+                let challenge = reply.lines.join("");
+                command = Command::response(AUTH, login.respond(&challenge)?.expose());
+                continue;
             }
+            return match reply.accepted(2, AUTH)? {
+                Ok(_) => Ok(login.accepted()?),
+                Err(refusal) => {
+                    let explanation = login.explanation().map(str::to_owned);
+                    Err(Error::Login { refusal, explanation })
+                }
+            };
         }
     }
 }
