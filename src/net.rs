@@ -350,7 +350,8 @@ mod tests {
     #[test]
     fn a_peer_that_drips_is_given_up_on_in_time_too() {
         let in_all = Some(Duration::from_millis(300));
-        let (listener, mut tcp) = connected(Bounds { in_all, ..soon() }, &Stop::default());
+        let bounds = Bounds { per_wait: Duration::from_mins(1), in_all };
+        let (listener, mut tcp) = connected(bounds, &Stop::default());
         let (mut peer, _) = listener.accept().unwrap();
         let dripping = thread::spawn(move || {
             while peer.write_all(b"x").is_ok() {
