@@ -35,6 +35,9 @@ complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new 
 complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, logged in'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l limit -d 'Fetch at most so many messages per account, the oldest first' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l max-size -d 'Leave larger messages on the server, e.g. `500k` or `25M`' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l jobs -d 'Fetch from so many accounts at the same time; up to 8 if it is not said' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l user -d 'Log in with this name' -r -f
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''
@@ -45,6 +48,9 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -l password-command
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l ca-file -d 'Trust these certification authorities instead of the usual ones (PEM)' -r -F
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l all -d 'Fetch also what was fetched before'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l repeat -d 'Connect again until a session brings nothing new, for servers that show only a part'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l dry-run -d 'Say what would happen to each message, and change nothing'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print results as one JSON object a line'

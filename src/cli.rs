@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
-use crate::config::{Keep, Server, Tls};
+use crate::config::{Keep, Server, Size, Tls};
 use crate::text::{Addressees, Mailbox};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
@@ -72,6 +72,24 @@ pub struct Fetch {
     /// What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`.
     #[arg(long, value_name = "HOW LONG")]
     pub keep: Option<Keep>,
+    /// Fetch also what was fetched before.
+    #[arg(long)]
+    pub all: bool,
+    /// Fetch at most so many messages per account, the oldest first.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Leave larger messages on the server, e.g. `500k` or `25M`.
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<Size>,
+    /// Connect again until a session brings nothing new, for servers that show only a part.
+    #[arg(long)]
+    pub repeat: bool,
+    /// Say what would happen to each message, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Fetch from so many accounts at the same time; up to 8 if it is not said.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
     /// The one-off account.
     #[command(flatten)]
     pub one_off: OneOff,

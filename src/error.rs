@@ -36,6 +36,12 @@ pub enum Error {
     /// There are no parts to compose a message from.
     #[error(transparent)]
     Compose(#[from] compose::Error),
+    /// What was to be run after a fetch went wrong; what was fetched is safe all the same.
+    #[error("the after-fetch command failed: {reason}")]
+    AfterFetch {
+        /// How.
+        reason: String,
+    },
     /// Nobody to send to.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
@@ -189,7 +195,7 @@ impl From<&Error> for Exit {
             },
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
-            Error::Stdio { .. } => Self::Disk,
+            Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
         }
     }
 }
@@ -287,6 +293,7 @@ impl From<&store::Error> for Exit {
     fn from(error: &store::Error) -> Self {
         match error {
             store::Error::Locked => Self::Later,
+            store::Error::Program { .. } => Self::Config,
             store::Error::NoParent { .. } | store::Error::Create { .. } => Self::CannotCreate,
             store::Error::Io { .. }
             | store::Error::Journal { .. }
@@ -360,6 +367,8 @@ pub struct Failure<'a> {
     pub peer: Option<String>,
     /// What went wrong.
     pub error: &'a Error,
+    /// For how many seconds it has, if that was counted.
+    pub lasting: Option<u64>,
 }
 
 impl fmt::Display for Failure<'_> {
@@ -371,7 +380,12 @@ impl fmt::Display for Failure<'_> {
         if let Some(peer) = self.peer.as_ref().filter(|_| self.error.is_remote()) {
             write!(f, ": {peer}")?;
         }
-        write!(f, ": {}", self.error)
+        write!(f, ": {}", self.error)?;
+        match self.lasting {
+            Some(seconds @ 0..7200) => write!(f, " (for {} minutes now)", seconds / 60),
+            Some(seconds) => write!(f, " (for {} hours now)", seconds / 3600),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,68 +1,90 @@
 //! The story of a fetch: lock, connect, log in, list, retrieve what is new, make it safe, delete
 //! what may go.
 
-use std::collections::HashSet;
+mod plan;
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use serde_json::json;
 
-use crate::config::{Keep, Tls};
+use self::plan::{Fate, Plan};
+use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
-use crate::pop3::{self, Authorization, Declined, Doomed, Listed, Retrieved, Session};
-use crate::report::{Report, count, error_object, size};
+use crate::pop3::{self, Authorization, Declined, Doomed, Listed, Retrieved, Session, Transaction};
+use crate::report::{Progress, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
-use crate::store::{Draft, Seen, Stamp, Store};
-use crate::text::Uid;
+use crate::store::patience::Patience;
+use crate::store::{Draft, Rejected, Seen, Stamp, Store};
+use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
-use crate::wire::Private;
+use crate::wire::{Private, Trace};
 
-/// Seconds in a day.
-const DAY: u64 = 24 * 60 * 60;
-
-/// Fetches one mailbox and reports how it went.
-pub fn fetch(job: &FetchJob, report: &Report, stop: &Stop) -> Exit {
-    let mut fetched = Fetched::default();
-    let outcome = conversation(job, report, stop, &mut fetched);
-    let exit = match &outcome {
-        Err(error) => error.into(),
-        Ok(()) if fetched.declined.is_empty() => Exit::Done,
-        Ok(()) if fetched.new.is_empty() => Exit::Later,
-        Ok(()) => Exit::Partial,
-    };
-    let account = job.account.as_deref();
-    let peer = job.peer.to_string();
-    let label = account.map_or_else(|| job.mailbox.clone(), str::to_owned);
-    for Declined { listed, refusal } in &fetched.declined {
-        let number = listed.number;
-        report.complaint(format_args!(
-            "fetch {label}: {peer}: message {number} stays on the server: {refusal}"
-        ));
-    }
-    let failure = outcome.as_ref().err().map(|error| Failure {
-        command: "fetch",
-        account,
-        peer: Some(peer),
-        error,
-    });
-    // After a failure, "nothing new" is nothing that anybody knows.
-    let is_sure = failure.is_none() || !fetched.new.is_empty();
-    let sentence = is_sure.then(|| fetched.sentence(&label));
-    let object = fetched.object(&label, failure.as_ref());
-    let result = report.result(sentence.as_deref(), &object);
-    if let Some(failure) = failure {
-        report.failure(&failure);
-    }
-    match result {
-        Ok(()) => exit,
-        Err(error) => {
-            report.failure(&Failure { command: "fetch", account, peer: None, error: &error });
-            exit.worse((&error).into())
+/// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went.
+pub fn fetch(jobs: &[FetchJob], at_once: usize, report: &Report, stop: &Stop) -> Exit {
+    let talkers = jobs.len();
+    // Whoever must be asked for a password is asked before the screen is full.
+    let ready: Vec<_> = jobs.iter().map(|job| (job, Ready::for_job(job))).collect();
+    let (ready, exit) = (Mutex::new(ready.into_iter()), Mutex::new(Exit::Done));
+    let work = || {
+        loop {
+            let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((job, ready)) = next else { return };
+            let run = Run::new(job, report, stop, talkers);
+            let this = run.run(ready);
+            let mut exit = exit.lock().unwrap_or_else(PoisonError::into_inner);
+            *exit = exit.worse(this);
         }
+    };
+    thread::scope(|scope| {
+        for _ in 1..at_once.min(talkers) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    exit.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a mailbox needs before it is connected to: what is known of it, and something to log in
+/// with.
+struct Ready {
+    memory: Memory,
+    attempts: Attempts,
+}
+
+/// What is known of a mailbox.
+enum Memory {
+    /// To be added to, under a lock.
+    Open(Box<Store>),
+    /// To be looked at.
+    Peeked(HashMap<Uid, Seen>),
+}
+
+impl Ready {
+    fn for_job(job: &FetchJob) -> Result<Self, Error> {
+        let FetchJob { peer, moment, .. } = job;
+        let memory = if job.dry_run {
+            Memory::Peeked(Store::peek(&Os, &job.state)?)
+        } else {
+            let stamp = Stamp {
+                seconds: moment.seconds,
+                pid: moment.pid,
+                host: moment.host.clone(),
+                random: moment.random,
+            };
+            let (disk, destination) = (Arc::new(Os), job.destination.clone());
+            let store = Store::open(disk, &job.state, &job.mailbox, destination, stamp)?;
+            Memory::Open(Box::new(store))
+        };
+        let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
+        Ok(Self { memory, attempts })
     }
 }
 
@@ -71,18 +93,24 @@ pub fn fetch(job: &FetchJob, report: &Report, stop: &Stop) -> Exit {
 struct Fetched {
     listed: usize,
     new: Vec<Delivered>,
-    declined: Vec<Declined>,
+    /// What was to be had and is not, by number, with the reason.
+    missed: Vec<(pop3::Number, String)>,
     deleted: usize,
+    too_large: usize,
+    /// Not to be deleted, since they share their unique-ids.
+    ambiguous: u32,
+    /// For the next run, since this one's limit was reached.
+    postponed: usize,
     /// Where earlier runs delivered what this one found fetched already, if not here.
     elsewhere: Option<PathBuf>,
 }
 
-/// A message in its Maildir.
+/// A message that is safe on this side.
 #[derive(Debug)]
 struct Delivered {
     uid: Option<Uid>,
     octets: u64,
-    path: PathBuf,
+    path: Option<PathBuf>,
 }
 
 impl Fetched {
@@ -100,6 +128,15 @@ impl Fetched {
         if self.deleted > 0 {
             sentence += &format!(", {} deleted from the server", self.deleted);
         }
+        if self.too_large > 0 {
+            sentence += &format!(", {} left there as too large", self.too_large);
+        }
+        if self.ambiguous > 0 {
+            sentence += &format!(", {} there share unique-ids and stay", self.ambiguous);
+        }
+        if self.postponed > 0 {
+            sentence += &format!(", {} left for the next run", self.postponed);
+        }
         if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new.is_empty()) {
             sentence += &format!("; what is there was fetched before, into {}", path.display());
         }
@@ -109,151 +146,357 @@ impl Fetched {
     fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
         let file = |message: &Delivered| {
             let uid = message.uid.as_ref().map(ToString::to_string);
-            json!({ "uid": uid, "size": message.octets, "path": message.path.to_string_lossy() })
+            let path = message.path.as_ref().map(|path| path.to_string_lossy());
+            json!({ "uid": uid, "size": message.octets, "path": path })
         };
         json!({
             "account": label,
             "new": self.new.len(),
             "bytes": self.octets(),
             "files": self.new.iter().map(file).collect::<Vec<_>>(),
-            "left": self.listed - self.deleted,
+            "left": self.listed.saturating_sub(self.deleted),
             "deleted": self.deleted,
             "error": failure.map(|failure| error_object(failure.error.into(), failure)),
         })
     }
 }
 
-/// From the lock to the end of the session.
-fn conversation(
-    job: &FetchJob,
-    report: &Report,
-    stop: &Stop,
-    fetched: &mut Fetched,
-) -> Result<(), Error> {
-    let FetchJob { peer, moment, .. } = job;
-    let stamp = Stamp {
-        seconds: moment.seconds,
-        pid: moment.pid,
-        host: moment.host.clone(),
-        random: moment.random,
-    };
-    let store = Store::open(Arc::new(Os), &job.state, &job.mailbox, &job.maildir, stamp)?;
-    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
-    let run = Run {
-        store,
-        fetched,
-        batch: Vec::new(),
-        octets: 0,
-        doomed: Vec::new(),
-        keep: job.keep,
-        now: moment.seconds,
-    };
-    let way = Way::to(peer, stop)?;
-    let trace = report.trace();
-    match peer.tls {
-        Tls::Implicit => run.session(Session::open(way.tls(way.tcp()?)?, trace)?, attempts),
-        Tls::Starttls => {
-            let session = Session::open(way.tcp()?, trace)?;
-            run.session(session.stls(|tcp| way.tls(tcp))?, attempts)
-        }
-        Tls::None => run.session(Session::open(way.tcp()?.loopback()?, trace)?, attempts),
-    }
-}
-
 /// A fetch under way.
 struct Run<'a> {
-    store: Store,
-    fetched: &'a mut Fetched,
+    job: &'a FetchJob,
+    report: &'a Report,
+    stop: &'a Stop,
+    /// What the account is called.
+    label: String,
+    /// Whether other accounts talk at the same time.
+    among_others: bool,
+    fetched: Fetched,
     /// Whole messages that are not safe yet.
-    batch: Vec<Retrieved<Draft>>,
+    batch: Vec<Retrieved<Incoming>>,
     /// Their octets.
     octets: u64,
     doomed: Vec<Doomed>,
-    keep: Keep,
-    now: u64,
+    /// Unique-ids that several messages have.
+    shared: HashMap<Uid, u32>,
 }
 
-impl Run<'_> {
-    fn session<S: Private>(
-        mut self,
-        session: Session<Authorization, S>,
-        attempts: Attempts,
+impl<'a> Run<'a> {
+    fn new(job: &'a FetchJob, report: &'a Report, stop: &'a Stop, talkers: usize) -> Self {
+        Self {
+            job,
+            report,
+            stop,
+            label: job.account.clone().unwrap_or_else(|| job.mailbox.clone()),
+            among_others: talkers > 1,
+            fetched: Fetched::default(),
+            batch: Vec::new(),
+            octets: 0,
+            doomed: Vec::new(),
+            shared: HashMap::new(),
+        }
+    }
+
+    fn run(mut self, ready: Result<Ready, Error>) -> Exit {
+        let outcome = ready.and_then(|Ready { memory, attempts }| match memory {
+            Memory::Open(mut store) => self.sessions(&mut store, &attempts),
+            Memory::Peeked(known) => self.preview(&known, attempts),
+        });
+        // The hook is for what has come, even if not everything did.
+        let hook = self.after();
+        self.tell(&outcome.and(hook))
+    }
+
+    /// One session, or as many as it takes until one brings nothing new.
+    fn sessions(&mut self, store: &mut Store, attempts: &Attempts) -> Result<(), Error> {
+        let way = Way::to(&self.job.peer, self.report, self.stop)?;
+        loop {
+            let before = self.fetched.new.len();
+            let session = login(self.job, &way, self.trace(), attempts.clone())?;
+            self.session(session, store)?;
+            if !self.job.repeat || self.fetched.new.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    fn trace(&self) -> Option<Trace> {
+        self.report.trace(self.among_others.then_some(&self.label))
+    }
+
+    fn session(
+        &mut self,
+        mut session: Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
     ) -> Result<(), Error> {
-        let mut session = session.login(attempts.map(|attempt| attempt.map_err(Error::from)))?;
+        let listing = self.listing(&mut session)?;
+        let uids: HashSet<Uid> = listing.iter().filter_map(|listed| listed.uid.clone()).collect();
+        self.greet_strangers(store, &uids);
+        let wanted = self.sort_out(store, listing)?;
+        let drafts = store.drafts();
+        let mut progress = self.report.progress(&self.label);
+        progress.expect(wanted.len(), wanted.iter().filter_map(|listed| listed.size).sum());
+        let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
+        let (mut come, this) = (0, &mut *self);
+        let retrieved = session.retr_each(wanted, draft, |message| {
+            come += 1;
+            this.take(store, message)
+        });
+        // What is whole is delivered even if the line broke behind it.
+        let delivered = self.deliver(store);
+        retrieved?;
+        delivered?;
+        let doomed = std::mem::take(&mut self.doomed);
+        if doomed.is_empty() && !self.job.repeat {
+            session.leave();
+        } else {
+            let partings = session.quit(doomed)?;
+            let gone = partings.iter().filter(|parting| parting.refusal.is_none());
+            self.fetched.deleted += gone.count();
+        }
+        Ok(store.compare(&uids)?)
+    }
+
+    /// The mailbox as the server shows it. Without unique-ids, messages that stay would come
+    /// again and again.
+    fn listing(
+        &mut self,
+        session: &mut Session<Transaction, Box<dyn Private>>,
+    ) -> Result<Vec<Listed>, Error> {
         let listing = session.list()?;
         self.fetched.listed = listing.len();
-        let uids: Vec<Uid> = listing.iter().filter_map(|listed| listed.uid.clone()).collect();
-        if uids.len() < listing.len() && self.keep != Keep::Days(0) {
+        if !self.job.deletes_at_once() && listing.iter().any(|listed| listed.uid.is_none()) {
             let what = "unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages";
             return Err(pop3::Error::Missing(what).into());
         }
-        let wanted = self.sort_out(listing);
-        let maildir = self.store.maildir().clone();
-        let draft = |listed: &Listed| maildir.draft(listed.uid.clone());
-        let retrieved = session.retr_each(wanted, draft, |message| self.take(message));
-        // What is whole is delivered even if the line broke behind it.
-        let delivered = self.deliver();
-        retrieved?;
-        delivered?;
-        let partings = session.quit(std::mem::take(&mut self.doomed))?;
-        self.fetched.deleted = partings.iter().filter(|parting| parting.refusal.is_none()).count();
-        Ok(self.store.compare(&uids.iter().collect::<HashSet<_>>())?)
+        Ok(listing)
     }
 
-    /// Dooms what was fetched long enough ago, and returns what was never fetched.
-    fn sort_out(&mut self, listing: Vec<Listed>) -> Vec<Listed> {
+    /// A server that was moved may call all messages by new names, and then they are fetched
+    /// again, since nobody can know that they are the old ones.
+    fn greet_strangers(&self, store: &Store, listed: &HashSet<Uid>) {
+        let present = store.present();
+        let is_known = |uid: &Uid| store.seen(uid).is_some();
+        if present > 1 && listed.len() >= present && !listed.iter().any(is_known) {
+            self.report.complaint(format_args!(
+                "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
+                 fetched again",
+                self.label,
+                self.job.peer,
+                count(listed.len(), "message"),
+            ));
+        }
+    }
+
+    /// Dooms what was fetched long enough ago, and returns what is to be fetched.
+    fn sort_out(&mut self, store: &mut Store, listing: Vec<Listed>) -> Result<Vec<Listed>, Error> {
+        let mut plan = Plan::new(self.job, &listing, self.fetched.new.len());
         let mut wanted = Vec::new();
         for listed in listing {
-            match self.store.recall(listed) {
-                Ok((saved, seen)) => {
-                    if let Some(path) = self.store.elsewhere(&seen) {
-                        self.fetched.elsewhere = Some(path.to_owned());
-                    }
-                    if self.is_due(&seen) {
-                        self.doomed.push(saved.into());
-                    }
-                }
-                Err(listed) => wanted.push(listed),
+            let seen = listed.uid().and_then(|uid| store.seen(uid));
+            if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
+                self.fetched.elsewhere = Some(path);
+            }
+            match plan.fate(&listed, seen) {
+                Fate::Wanted => wanted.push(listed),
+                Fate::Doomed => self.doomed.extend(store.recall(listed).map(Doomed::from)),
+                Fate::TooLarge => self.fetched.too_large += 1,
+                Fate::Postponed => self.fetched.postponed += 1,
+                Fate::Known => {}
             }
         }
-        wanted
-    }
-
-    fn is_due(&self, seen: &Seen) -> bool {
-        match self.keep {
-            Keep::Forever => false,
-            Keep::Days(days) => self.now >= seen.fetched.saturating_add(u64::from(days) * DAY),
-        }
+        self.shared = plan.into_shared();
+        self.fetched.ambiguous = self.shared.values().sum();
+        store.forget(wanted.iter().filter(|_| self.job.all).filter_map(Identified::uid))?;
+        Ok(wanted)
     }
 
     /// Takes in one message; when there are enough, makes them safe together.
-    fn take(&mut self, message: Result<Retrieved<Draft>, Declined>) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        store: &mut Store,
+        message: Result<Retrieved<Incoming>, Declined>,
+    ) -> Result<(), Error> {
         match message {
             Ok(retrieved) => {
                 self.octets += retrieved.octets();
                 self.batch.push(retrieved);
             }
-            Err(declined) => self.fetched.declined.push(declined),
+            Err(Declined { listed, refusal }) => {
+                self.fetched.missed.push((listed.number, refusal.to_string()));
+            }
         }
         if self.batch.len() >= limits::BATCH || self.octets >= limits::BATCH_OCTETS {
-            self.deliver()?;
+            self.deliver(store)?;
         }
         Ok(())
     }
 
-    fn deliver(&mut self) -> Result<(), Error> {
+    fn deliver(&mut self, store: &mut Store) -> Result<(), Error> {
         self.octets = 0;
-        for saved in self.store.commit(std::mem::take(&mut self.batch))? {
-            let message = saved.get();
-            self.fetched.new.push(Delivered {
-                uid: message.listed().uid.clone(),
-                octets: message.octets(),
-                path: self.store.maildir().delivered(message.draft()),
-            });
-            if self.keep == Keep::Days(0) {
-                self.doomed.push(saved.into());
+        let batch = std::mem::take(&mut self.batch);
+        let Self { job, fetched, doomed, shared, .. } = self;
+        let drafts = store.drafts();
+        store.deliver(batch, |message| match message {
+            Ok(saved) => {
+                let message = saved.get();
+                let uid = message.listed().uid.clone();
+                let is_shared = uid.as_ref().is_some_and(|uid| shared.contains_key(uid));
+                fetched.new.push(Delivered {
+                    uid,
+                    octets: message.octets(),
+                    path: job.maildir().map(|_| drafts.delivered(&message.draft().draft)),
+                });
+                if job.deletes_at_once() && !is_shared {
+                    doomed.push(saved.into());
+                }
+            }
+            Err(Rejected(message, reason)) => {
+                fetched.missed.push((message.listed().number, reason));
+            }
+        })?;
+        Ok(())
+    }
+
+    /// What the user wants done when something new has come.
+    fn after(&self) -> Result<(), Error> {
+        match &self.job.after_fetch {
+            Some(program) if !self.fetched.new.is_empty() => {
+                let status = program.command().stdout(io::stderr()).status();
+                let failed = |reason| Error::AfterFetch { reason };
+                let status = status.map_err(|error| failed(plain(&error)))?;
+                if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what would be done, and does nothing.
+    fn preview(&mut self, known: &HashMap<Uid, Seen>, attempts: Attempts) -> Result<(), Error> {
+        let way = Way::to(&self.job.peer, self.report, self.stop)?;
+        let mut session = login(self.job, &way, self.trace(), attempts)?;
+        let listing = self.listing(&mut session)?;
+        session.leave();
+        let mut plan = Plan::new(self.job, &listing, 0);
+        let _turn = self.report.turn();
+        for listed in listing {
+            let uid = listed.uid.as_ref();
+            let fate = plan.fate(&listed, uid.and_then(|uid| known.get(uid)).copied());
+            let what = fate.words(self.job.deletes_at_once());
+            let (number, octets) = (listed.number, listed.size);
+            if self.report.is_json() {
+                let uid = uid.map(ToString::to_string);
+                let message = json!({ "number": number, "size": octets, "uid": uid, "fate": what });
+                self.report.answer(json!({ "account": self.label, "message": message }))?;
+            } else {
+                let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
+                let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);
+                let label = &self.label;
+                let line = format_args!("{label} {number:>5} {octets:>9} {uid}  {what}");
+                self.report.answer(line)?;
             }
         }
         Ok(())
+    }
+
+    fn tell(&self, outcome: &Result<(), Error>) -> Exit {
+        let Self { job, report, label, fetched, .. } = self;
+        let exit = match outcome {
+            Err(error) => error.into(),
+            Ok(()) if fetched.missed.is_empty() => Exit::Done,
+            Ok(()) if fetched.new.is_empty() => Exit::Later,
+            Ok(()) => Exit::Partial,
+        };
+        let _turn = report.turn();
+        let account = job.account.as_deref();
+        let peer = job.peer.to_string();
+        for (number, reason) in &fetched.missed {
+            report.complaint(format_args!(
+                "fetch {label}: {peer}: message {number} stays on the server: {reason}"
+            ));
+        }
+        let (is_told, lasting) = self.patience(exit);
+        let failure = outcome.as_ref().err().map(|error| Failure {
+            command: "fetch",
+            account,
+            peer: Some(peer),
+            error,
+            lasting,
+        });
+        // After a failure, "nothing new" is nothing that anybody knows.
+        let is_sure = failure.is_none() || !fetched.new.is_empty();
+        let sentence = is_sure.then(|| fetched.sentence(label));
+        let object = fetched.object(label, failure.as_ref());
+        let result = if job.dry_run { Ok(()) } else { report.result(sentence.as_deref(), &object) };
+        if let Some(failure) = failure.filter(|_| is_told) {
+            report.failure(&failure);
+        }
+        match result {
+            Ok(()) => exit,
+            Err(error) => {
+                let failure =
+                    Failure { command: "fetch", account, peer: None, error: &error, lasting: None };
+                report.failure(&failure);
+                exit.worse((&error).into())
+            }
+        }
+    }
+
+    /// Whether a failure is to be told, and how many seconds it has lasted if that was counted.
+    fn patience(&self, exit: Exit) -> (bool, Option<u64>) {
+        let Some(span) = self.job.patience.filter(|_| self.report.is_unattended()) else {
+            return (true, None);
+        };
+        let patience = Patience::new(&Os, &self.job.state, span.seconds);
+        if exit != Exit::Later {
+            patience.succeeded();
+            return (true, None);
+        }
+        let lasting = patience.failed(self.job.moment.seconds);
+        (lasting.is_some(), lasting)
+    }
+}
+
+/// From a connection to an open mailbox.
+fn login(
+    job: &FetchJob,
+    way: &Way<'_>,
+    trace: Option<Trace>,
+    attempts: Attempts,
+) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
+    let session: Session<Authorization, _> = match job.peer.tls {
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace)?,
+        Tls::Starttls => Session::open(way.tcp()?, trace)?.stls(|tcp| way.tls(tcp))?,
+        Tls::None => Session::open(way.loopback()?, trace)?,
+    };
+    session.login(attempts.map(|attempt| attempt.map_err(Error::from)))
+}
+
+/// A draft whose octets somebody watches coming in.
+struct Incoming {
+    draft: Draft,
+    watch: Box<dyn Fn(u64)>,
+}
+
+impl Incoming {
+    fn new(draft: Draft, progress: &Progress) -> Self {
+        Self { draft, watch: Box::new(progress.octets()) }
+    }
+}
+
+impl Write for Incoming {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let written = self.draft.write(octets)?;
+        (self.watch)(u64::try_from(written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.draft.flush()
+    }
+}
+
+impl AsMut<Draft> for Incoming {
+    fn as_mut(&mut self) -> &mut Draft {
+        &mut self.draft
     }
 }

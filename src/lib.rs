@@ -49,8 +49,9 @@
 //!
 //! # Threads
 //!
-//! Two kinds, both short-lived: a name's look-up, which the system cannot be asked to give up, and
-//! the race between a host's addresses (RFC 8305).
+//! One for each account that is fetched from, up to a number. Two short-lived kinds: a name's
+//! look-up, which the system cannot be asked to give up, and the race between a host's addresses
+//! (RFC 8305). And one that waits for signals, to end what waits for a peer.
 #![forbid(unsafe_code)]
 
 pub mod cli;

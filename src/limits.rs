@@ -2,6 +2,7 @@
 //! them by accident; reaching one on purpose is an error, never a growing process.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Octets in one reply line, line end included: RFC 2449 §4 asks for 512 (POP3), RFC 5321
 /// §4.5.3.1.5 for 512 and RFC 4954 §4 for 12,288 when it carries a SASL challenge (SMTP).
@@ -60,6 +61,10 @@ pub const BATCH_OCTETS: u64 = 16 << 20;
 /// Rounds of hashing that a SCRAM server may ask for: RFC 7677 §4 wants at least 4,096, and as
 /// many as this take a second.
 pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
+
+/// How long a program may take over one message: POP3 servers hang up on a client that has been
+/// silent for ten minutes (RFC 1939 §3).
+pub const DELIVERY: Duration = Duration::from_mins(9);
 
 /// Octets of a password file or of what a password command prints.
 pub const SECRET: u64 = 64 << 10;

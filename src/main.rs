@@ -20,6 +20,9 @@ use postie::report::{self, Report};
 use postie::send::send;
 use postie::settings::Settings;
 
+/// Accounts that are fetched from side by side if nobody says how many.
+const AT_ONCE: usize = 8;
+
 fn main() -> ExitCode {
     let exit = match Args::try_parse() {
         Ok(args) => run(&args),
@@ -63,9 +66,10 @@ fn run(args: &Args) -> Exit {
             let jobs = settings(&args.global, &fetching.one_off)
                 .and_then(|settings| Ok(settings.fetch_jobs(fetching)?));
             match jobs {
-                Ok(jobs) => jobs
-                    .iter()
-                    .fold(Exit::Done, |worst, job| worst.worse(fetch(job, &report, &stop))),
+                Ok(jobs) => {
+                    let at_once = fetching.jobs.map_or(AT_ONCE, usize::from);
+                    fetch(&jobs, at_once, &report, &stop)
+                }
                 Err(error) => refuse(&report, "fetch", &error),
             }
         }
@@ -113,6 +117,6 @@ fn settings(global: &Global, one_off: &OneOff) -> Result<Settings, Error> {
 }
 
 fn refuse(report: &Report, command: &'static str, error: &Error) -> Exit {
-    report.failure(&Failure { command, account: None, peer: None, error });
+    report.failure(&Failure { command, account: None, peer: None, error, lasting: None });
     error.into()
 }

@@ -1,5 +1,5 @@
 //! From a host name to a connected stream: look-up, the race between a host's addresses (RFC
-//! 8305), and every socket option. Each wait has a bound ([`Deadline`]) and a name.
+//! 8305), and every socket option. Each wait has a bound ([`Bounds`]) and a name.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -45,9 +45,10 @@ impl Deadline {
 
     #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
     fn passed(self) -> io::Error {
-        let (bound, words) = match self.bounds.in_all.filter(|_| {
-            self.end.is_some_and(|end| end.saturating_duration_since(Instant::now()).is_zero())
-        }) {
+        // A socket may give up a moment early.
+        const MOMENT: Duration = Duration::from_millis(100);
+        let is_over = |end: Instant| end.saturating_duration_since(Instant::now()) < MOMENT;
+        let (bound, words) = match self.bounds.in_all.filter(|_| self.end.is_some_and(is_over)) {
             Some(in_all) => (in_all, " in all"),
             None => (self.bounds.per_wait, ""),
         };

@@ -102,7 +102,7 @@ impl Source {
 
 /// Credentials to be tried in turn: those there are; and after a token that was refused, another,
 /// for it may have expired on the way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempts {
     user: String,
     auth: Option<Mechanism>,

@@ -3,7 +3,10 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli;
@@ -11,68 +14,118 @@ use crate::error::{Error, Exit, Failure};
 use crate::text::shown;
 use crate::wire::{Said, Trace};
 
-/// How this run talks.
+/// How this run talks. Shared by all that goes on side by side.
 #[derive(Debug)]
 pub struct Report {
     quiet: bool,
-    verbose: bool,
+    verbose: u8,
     json: bool,
+    /// Whether somebody sees the results.
     terminal: bool,
+    start: Instant,
+    bars: MultiProgress,
+    turn: Mutex<()>,
 }
 
 impl Report {
     /// As the command line wants it.
+    #[expect(clippy::disallowed_methods, reason = "a trace has times for people")]
     pub fn new(global: &cli::Global) -> Self {
+        let is_bar_wanted = io::stderr().is_terminal() && !global.quiet && global.verbose == 0;
         Self {
             quiet: global.quiet,
-            verbose: global.verbose > 0,
+            verbose: global.verbose,
             json: global.json,
             terminal: io::stdout().is_terminal(),
+            start: Instant::now(),
+            bars: MultiProgress::with_draw_target(if is_bar_wanted {
+                ProgressDrawTarget::stderr()
+            } else {
+                ProgressDrawTarget::hidden()
+            }),
+            turn: Mutex::new(()),
         }
     }
 
-    /// Somebody to listen in on the conversation, if that is wanted.
-    pub fn trace(&self) -> Option<Trace> {
-        self.verbose.then(|| -> Trace {
-            Box::new(|said| match said {
-                Said::Client(command) => talk(format_args!("C: {command:?}")),
-                Said::Server(line) => {
-                    talk(format_args!("S: {}", shown(&String::from_utf8_lossy(line))));
-                }
-                Said::Octets(octets) => talk(format_args!("   ({octets} octets of message)")),
-            })
-        })
+    /// Whether nobody watches what is said on standard error.
+    pub fn is_unattended(&self) -> bool {
+        !io::stderr().is_terminal()
+    }
+
+    /// While this is held, nobody else's results come in between.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody to listen in on the conversation, if that is wanted. `label` tells it from others.
+    pub fn trace(&self, label: Option<&str>) -> Option<Trace> {
+        if self.verbose == 0 {
+            return None;
+        }
+        let start = (self.verbose > 1).then_some(self.start);
+        let label = label.map(|label| format!("{label} ")).unwrap_or_default();
+        let line = move |text: &dyn fmt::Display| {
+            talk(format_args!("{}{label}{text}", start.as_ref().map(elapsed).unwrap_or_default()));
+        };
+        Some(Box::new(move |said| match said {
+            Said::Client(command) => line(&format_args!("C: {command:?}")),
+            Said::Server(octets) => {
+                line(&format_args!("S: {}", shown(&String::from_utf8_lossy(octets))));
+            }
+            Said::Octets(octets) => line(&format_args!("   ({octets} octets of message)")),
+        }))
+    }
+
+    /// Something below the conversation, for whoever gave --verbose twice.
+    pub fn detail(&self, line: impl fmt::Display) {
+        if self.verbose > 1 {
+            talk(format_args!("{}{line}", elapsed(&self.start)));
+        }
+    }
+
+    /// A bar that shows how far something has come, if somebody sees it.
+    pub fn progress(&self, label: &str) -> Progress {
+        let style = ProgressStyle::with_template(
+            "{prefix} {wide_bar} {msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        );
+        let bar = ProgressBar::new(0).with_prefix(label.to_owned());
+        // The template is a constant; should it be wrong, a plain bar will do.
+        let bar = style.into_iter().fold(bar, ProgressBar::with_style);
+        Progress { bar: self.bars.add(bar), messages: 0, all: 0 }
     }
 
     /// A result: a sentence for a person if there is one to be said, an object for a program,
     /// nothing for nobody.
     pub fn result(&self, sentence: Option<&str>, object: &Value) -> Result<(), Error> {
-        let is_wanted = (self.terminal || self.verbose) && !self.quiet;
-        let written = match sentence.filter(|_| is_wanted) {
-            _ if self.json => writeln!(io::stdout(), "{object}"),
-            Some(sentence) => writeln!(io::stdout(), "{sentence}"),
+        let is_wanted = (self.terminal || self.verbose > 0) && !self.quiet;
+        self.bars.suspend(|| match sentence.filter(|_| is_wanted) {
+            _ if self.json => self.answer(object),
+            Some(sentence) => self.answer(sentence),
             None => Ok(()),
-        };
-        match written {
-            // Whoever reads has read enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => {
-                other.map_err(|source| Error::Stdio { doing: "cannot write the result", source })
-            }
-        }
+        })
+    }
+
+    /// Whether results are wanted as objects.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// One line about something that failed while the rest went on.
     pub fn complaint(&self, line: impl fmt::Display) {
-        talk(format_args!("postie: {line}"));
+        self.bars.suspend(|| talk(format_args!("postie: {line}")));
     }
 
     /// One line about what ended a job, and perhaps one of advice.
     pub fn failure(&self, failure: &Failure<'_>) {
-        talk(format_args!("postie: {failure}"));
+        self.complaint(failure);
         if let Some(hint) = failure.error.hint() {
-            talk(format_args!("hint: {hint}"));
+            self.bars.suspend(|| talk(format_args!("hint: {hint}")));
         }
+    }
+
+    /// A line that was asked for, whoever reads it.
+    pub fn answer(&self, line: impl fmt::Display) -> Result<(), Error> {
+        written(writeln!(io::stdout(), "{line}"))
     }
 
     /// Something that only a person at the keyboard needs to know.
@@ -81,6 +134,58 @@ impl Report {
             talk(format_args!("{line}"));
         }
     }
+}
+
+/// How far something has come. Gone from the screen when dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    messages: usize,
+    all: usize,
+}
+
+impl Progress {
+    /// So much more is to come.
+    pub fn expect(&mut self, messages: usize, octets: u64) {
+        self.all += messages;
+        self.bar.inc_length(octets);
+        self.show();
+    }
+
+    /// So many octets of a message have come.
+    pub fn octets(&self) -> impl Fn(u64) + use<> {
+        let bar = self.bar.clone();
+        move |octets| bar.inc(octets)
+    }
+
+    /// A message is there.
+    pub fn message(&mut self) {
+        self.messages += 1;
+        self.show();
+    }
+
+    fn show(&self) {
+        self.bar.set_message(format!("{}/{}", self.messages, self.all));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Whoever reads may have read enough, which is no failure.
+fn written(written: io::Result<()>) -> Result<(), Error> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|source| Error::Stdio { doing: "cannot write the result", source }),
+    }
+}
+
+/// Seconds since then, in front of a line.
+fn elapsed(start: &Instant) -> String {
+    format!("{:9.3} ", start.elapsed().as_secs_f64())
 }
 
 /// What clap has to say about the command line, in one line, and what was probably meant.

@@ -55,6 +55,7 @@ fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
         account: job.and_then(|job| job.account.as_deref()),
         peer: job.map(|job| job.peer.to_string()),
         error,
+        lasting: None,
     });
     error.into()
 }
@@ -220,24 +221,20 @@ impl Letter {
 fn conversation(letter: &mut Letter, report: &Report, stop: &Stop) -> Result<Submitted, Error> {
     let peer = letter.job.peer.clone();
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
-    let way = Way::to(&peer, stop)?;
-    let (hello, trace) = (letter.job.hello.clone(), report.trace());
-    match peer.tls {
-        Tls::Implicit => {
-            letter.submit(Session::open(way.tls(way.tcp()?)?, hello, trace)?, attempts)
-        }
-        Tls::Starttls => {
-            let session = Session::open(way.tcp()?, hello, trace)?;
-            letter.submit(session.starttls(|tcp| way.tls(tcp))?, attempts)
-        }
-        Tls::None => letter.submit(Session::open(way.tcp()?.loopback()?, hello, trace)?, attempts),
-    }
+    let way = Way::to(&peer, report, stop)?;
+    let (hello, trace) = (letter.job.hello.clone(), report.trace(None));
+    let session = match peer.tls {
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
+        Tls::Starttls => Session::open(way.tcp()?, hello, trace)?.starttls(|tcp| way.tls(tcp))?,
+        Tls::None => Session::open(way.loopback()?, hello, trace)?,
+    };
+    letter.submit(session, attempts)
 }
 
 impl Letter {
-    fn submit<S: Private>(
+    fn submit(
         &mut self,
-        session: Session<Unauthenticated, S>,
+        session: Session<Unauthenticated, Box<dyn Private>>,
         attempts: Attempts,
     ) -> Result<Submitted, Error> {
         let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;

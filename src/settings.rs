@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
-use crate::config::{self, Authorities, CommandLine, File, Keep, Server, Table, Tls};
+use crate::config::{self, Authorities, CommandLine, File, Keep, Server, Size, Span, Table, Tls};
 use crate::net::Bounds;
 use crate::password::Source;
 use crate::sasl::Mechanism;
+use crate::store::Destination;
 use crate::text::{Domain, EhloName, Mailbox, percent_encoded, shown};
 use crate::tls::{Anchor, Identity, Trust};
 
@@ -145,15 +146,44 @@ pub struct FetchJob {
     /// Where the mail is.
     pub peer: Peer,
     /// Where it goes.
-    pub maildir: PathBuf,
+    pub destination: Destination,
+    /// What is run when something new has come.
+    pub after_fetch: Option<CommandLine>,
     /// What becomes of it on the server.
     pub keep: Keep,
+    /// Larger messages stay there.
+    pub max_size: Option<Size>,
+    /// The most messages in one run.
+    pub limit: Option<usize>,
+    /// Whether those that were fetched before come again.
+    pub all: bool,
+    /// Whether to connect again until there is nothing new.
+    pub repeat: bool,
+    /// Whether only to say what would be done.
+    pub dry_run: bool,
+    /// How long temporary failures may last before anybody hears of them.
+    pub patience: Option<Span>,
     /// What this mailbox is called wherever it is remembered: user and server.
     pub mailbox: String,
     /// Where it is remembered.
     pub state: PathBuf,
     /// When this run happens.
     pub moment: Moment,
+}
+
+impl FetchJob {
+    /// Whether messages leave the server as soon as they are safe here.
+    pub fn deletes_at_once(&self) -> bool {
+        self.keep == Keep::Days(0)
+    }
+
+    /// The Maildir that messages go to, unless a program takes them.
+    pub fn maildir(&self) -> Option<&Path> {
+        match &self.destination {
+            Destination::Maildir(root) => Some(root),
+            Destination::Program(_) => None,
+        }
+    }
 }
 
 /// A message to be sent, apart from the message.
@@ -194,10 +224,15 @@ impl Settings {
 
     /// The mailboxes to fetch: those that were named, or all.
     pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
-        let top =
-            Table { maildir: args.maildir.clone(), keep: args.keep, ..self.top(&args.one_off) };
+        let top = Table {
+            maildir: args.maildir.clone(),
+            keep: args.keep,
+            max_size: args.max_size,
+            limit: args.limit,
+            ..self.top(&args.one_off)
+        };
         if top.server.is_some() {
-            return Ok(vec![self.fetch_job(None, top)?]);
+            return Ok(vec![self.fetch_job(None, top, args)?]);
         }
         let accounts: Vec<_> = if args.accounts.is_empty() {
             let all = self.file.iter().flat_map(|file| file.account.keys());
@@ -213,21 +248,33 @@ impl Settings {
         }
         let job = |name: String| {
             let table = self.account(&name, Side::Fetch)?;
-            self.fetch_job(Some(name), top.clone().over(table))
+            self.fetch_job(Some(name), top.clone().over(table), args)
         };
         accounts.into_iter().map(job).collect()
     }
 
-    fn fetch_job(&self, account: Option<String>, table: Table) -> Result<FetchJob, Error> {
-        let maildir = match &table.maildir {
-            // What is typed is meant from where it is typed, what is configured from home.
-            Some(path) if account.is_none() => path.clone(),
-            Some(path) => self.path(path),
-            None => self.home.join("Maildir"),
+    fn fetch_job(
+        &self,
+        account: Option<String>,
+        mut table: Table,
+        args: &cli::Fetch,
+    ) -> Result<FetchJob, Error> {
+        let destination = match (&table.maildir, &table.deliver_command) {
+            (None, Some(program)) => Destination::Program(program.words().to_vec()),
+            (maildir, _) => {
+                let maildir = match maildir {
+                    // What is typed is meant from where it is typed, what is configured from home.
+                    Some(path) if account.is_none() => path.clone(),
+                    Some(path) => self.path(path),
+                    None => self.home.join("Maildir"),
+                };
+                // The journal outlives this run's working directory.
+                Destination::Maildir(std::path::absolute(&maildir).unwrap_or(maildir))
+            }
         };
-        // The journal outlives this run's working directory.
-        let maildir = std::path::absolute(&maildir).unwrap_or(maildir);
-        let keep = table.keep.unwrap_or_default();
+        let (after_fetch, keep) = (table.after_fetch.take(), table.keep.unwrap_or_default());
+        let (max_size, patience) = (table.max_size, table.patience);
+        let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
         let peer = self.peer(account.as_deref(), table, Usual { implicit: 995, starttls: 110 })?;
         let mut mailbox = format!(
             "{}@{}",
@@ -240,7 +287,22 @@ impl Settings {
         }
         let state = self.state.join("fetch").join(&mailbox);
         let moment = self.moment.clone();
-        Ok(FetchJob { account, peer, maildir, keep, mailbox, state, moment })
+        Ok(FetchJob {
+            account,
+            peer,
+            destination,
+            after_fetch,
+            keep,
+            max_size,
+            limit,
+            all: args.all,
+            repeat: args.repeat,
+            dry_run: args.dry_run,
+            patience,
+            mailbox,
+            state,
+            moment,
+        })
     }
 
     /// The account that a message is sent with: the one that was named, else the one that has the

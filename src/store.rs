@@ -14,13 +14,19 @@
 //! happened, unless the intent is older than that and the file is nowhere: then the message is
 //! fetched again, since a message twice is better than none.
 //!
+//! A program that takes messages in place of a Maildir gets each from a file in tmp/ of the state
+//! directory's own Maildir; the journal learns of it when the program has said that it has it. Cut
+//! off in between, the program gets the message once more: at least once is what can be had.
+//!
 //! All of this happens under a lock that is held for the whole run.
 
 pub mod disk;
+mod handover;
 mod journal;
 mod maildir;
+pub mod patience;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -77,6 +83,14 @@ pub enum Error {
         /// Which line, counted from 1.
         line: usize,
     },
+    /// The program that takes messages cannot be run.
+    #[error("cannot run {}: {}", program, plain(source))]
+    Program {
+        /// Which.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// A delivery was under way to a Maildir that is not there now.
     #[error("a message was on its way into {}, which is not there now", .0.display())]
     Unreachable(PathBuf),
@@ -93,7 +107,7 @@ impl Error {
 }
 
 /// Something that is durable on this side. Only the store makes one: of a message that it has
-/// published ([`Store::commit`]), or that the journal knows ([`Store::recall`]).
+/// published ([`Store::deliver`]), or that the journal knows ([`Store::recall`]).
 #[derive(Debug)]
 pub struct Saved<T>(T);
 
@@ -109,10 +123,35 @@ impl<T> Saved<T> {
     }
 }
 
-/// One remote mailbox and the Maildir that it is fetched to, locked for this run.
+/// Where messages go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Into the Maildir there.
+    Maildir(PathBuf),
+    /// To a program and its arguments, on its standard input.
+    Program(Vec<String>),
+}
+
+impl Destination {
+    /// As the journal calls it.
+    fn place(&self) -> PathBuf {
+        match self {
+            Self::Maildir(root) => root.clone(),
+            Self::Program(words) => format!("|{}", words.join(" ")).into(),
+        }
+    }
+}
+
+/// A message that its destination did not take: the message, and why not.
+#[derive(Debug)]
+pub struct Rejected<T>(pub T, pub String);
+
+/// One remote mailbox and where it is fetched to, locked for this run.
 pub struct Store {
     disk: Arc<dyn Disk>,
     journal: Journal,
+    destination: Destination,
+    /// The destination, or where messages wait for a program to take them.
     maildir: Maildir,
     now: u64,
     /// Unlocked when dropped, or when the process ends in any way.
@@ -128,40 +167,98 @@ impl Store {
         disk: Arc<dyn Disk>,
         state: &Path,
         mailbox: &str,
-        root: &Path,
+        destination: Destination,
         stamp: Stamp,
     ) -> Result<Self, Error> {
         let lock = lock(state)?;
         let now = stamp.seconds;
-        let maildir = Maildir::open(Arc::clone(&disk), root, stamp, mailbox)?;
+        let root = match &destination {
+            Destination::Maildir(root) => root.clone(),
+            Destination::Program(_) => state.join("spool"),
+        };
+        let maildir = Maildir::open(Arc::clone(&disk), &root, stamp, mailbox)?;
         let journal = Journal::open(Arc::clone(&disk), state, now)?;
-        let mut store = Self { disk, journal, maildir, now, _lock: lock };
+        let mut store = Self { disk, journal, destination, maildir, now, _lock: lock };
         store.recover()?;
         store.sweep()?;
         Ok(store)
     }
 
-    /// The message with the proof that it was delivered before, and when; or the message alone.
-    pub fn recall<T: Identified>(&self, message: T) -> Result<(Saved<T>, Seen), T> {
-        match message.uid().and_then(|uid| self.journal.recall(uid)).copied() {
-            Some(seen) => Ok((Saved(message), seen)),
+    /// What is known of the mailbox whose state is in `state`, without a lock and without changing
+    /// anything.
+    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<HashMap<Uid, Seen>, Error> {
+        Journal::peek(disk, state)
+    }
+
+    /// What is known of a message.
+    pub fn seen(&self, uid: &Uid) -> Option<Seen> {
+        self.journal.recall(uid).copied()
+    }
+
+    /// The message with the proof that it was delivered before; or the message alone.
+    pub fn recall<T: Identified>(&self, message: T) -> Result<Saved<T>, T> {
+        match message.uid().and_then(|uid| self.journal.recall(uid)) {
+            Some(_) => Ok(Saved(message)),
             None => Err(message),
         }
     }
 
-    /// Where a message was delivered, if not into this run's Maildir.
+    /// How many messages were there when the server was last asked, and were fetched.
+    pub fn present(&self) -> usize {
+        self.journal.present()
+    }
+
+    /// Lets messages be fetched once more.
+    pub fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
+        self.journal.forget(uids)
+    }
+
+    /// Where a message was delivered, if not where this run's go.
     pub fn elsewhere(&self, seen: &Seen) -> Option<&Path> {
-        self.journal.maildir(seen).filter(|maildir| *maildir != self.maildir.root())
+        self.journal.maildir(seen).filter(|place| **place != *self.destination.place())
     }
 
-    /// The Maildir of this run.
-    pub fn maildir(&self) -> &Maildir {
-        &self.maildir
+    /// A place for one message that is about to come.
+    pub fn drafts(&self) -> Maildir {
+        self.maildir.clone()
     }
 
-    /// Delivers messages: durable, in new/, and in the journal, all or none of them as far as
-    /// the next run can tell. Each message carries its draft.
-    pub fn commit<T: AsMut<Draft>>(&mut self, mut batch: Vec<T>) -> Result<Vec<Saved<T>>, Error> {
+    /// Delivers messages, each of which carries its draft, and hands `each` what became of them in
+    /// their order.
+    pub fn deliver<T: AsMut<Draft> + Identified>(
+        &mut self,
+        batch: Vec<T>,
+        mut each: impl FnMut(Result<Saved<T>, Rejected<T>>),
+    ) -> Result<(), Error> {
+        match &self.destination {
+            Destination::Maildir(_) => self.commit(batch)?.into_iter().map(Ok).for_each(each),
+            Destination::Program(words) => {
+                let words = words.clone();
+                for message in batch {
+                    each(self.hand_over(message, &words)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over<T: AsMut<Draft> + Identified>(
+        &mut self,
+        mut message: T,
+        words: &[String],
+    ) -> Result<Result<Saved<T>, Rejected<T>>, Error> {
+        if let Err(reason) = handover::run(words, message.as_mut())? {
+            return Ok(Err(Rejected(message, reason)));
+        }
+        if let Some(uid) = message.uid().cloned() {
+            self.journal.delivered(uid, &self.destination.place(), self.now)?;
+        }
+        Ok(Ok(Saved(message)))
+    }
+
+    /// Delivers messages to the Maildir: durable, in new/, and in the journal, all or none of them
+    /// as far as the next run can tell.
+    fn commit<T: AsMut<Draft>>(&mut self, mut batch: Vec<T>) -> Result<Vec<Saved<T>>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
@@ -192,7 +289,7 @@ impl Store {
     }
 
     /// Notes which messages the server no longer lists, so that they can be forgotten in time.
-    pub fn compare(&mut self, listed: &HashSet<&Uid>) -> Result<(), Error> {
+    pub fn compare(&mut self, listed: &HashSet<Uid>) -> Result<(), Error> {
         self.journal.compare(|uid| listed.contains(uid), self.now)?;
         self.journal.compact()
     }

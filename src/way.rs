@@ -3,32 +3,44 @@
 
 use crate::error::Error;
 use crate::net::{self, Stop, Tcp};
+use crate::report::Report;
 use crate::settings::Peer;
-use crate::tls::{self, TlsStream};
+use crate::tls;
+use crate::wire::Private;
 
 /// What it takes to reach one server.
 #[derive(Debug)]
 pub struct Way<'a> {
     peer: &'a Peer,
     client: tls::Client,
+    report: &'a Report,
     stop: &'a Stop,
 }
 
 impl<'a> Way<'a> {
     /// Nothing is connected to yet; but what this side trusts is read, so that a mistake there is
     /// found before.
-    pub fn to(peer: &'a Peer, stop: &'a Stop) -> Result<Self, Error> {
-        Ok(Self { peer, client: tls::Client::new(&peer.trust)?, stop })
+    pub fn to(peer: &'a Peer, report: &'a Report, stop: &'a Stop) -> Result<Self, Error> {
+        Ok(Self { peer, client: tls::Client::new(&peer.trust)?, report, stop })
     }
 
     /// A connection, not private.
     pub fn tcp(&self) -> Result<Tcp, Error> {
         let Peer { host, port, bounds, .. } = self.peer;
-        Ok(net::connect(host, *port, *bounds, self.stop)?)
+        let tcp = net::connect(host, *port, *bounds, self.stop)?;
+        self.report.detail(format_args!("connected to {}", self.peer));
+        Ok(tcp)
     }
 
-    /// TLS on a connection.
-    pub fn tls(&self, tcp: Tcp) -> Result<TlsStream, Error> {
-        Ok(self.client.handshake(tcp, &self.peer.host)?)
+    /// A connection made private by TLS.
+    pub fn tls(&self, tcp: Tcp) -> Result<Box<dyn Private>, Error> {
+        let stream = self.client.handshake(tcp, &self.peer.host)?;
+        self.report.detail(stream.describe());
+        Ok(Box::new(stream))
+    }
+
+    /// A connection that needs no TLS, since it does not leave this machine.
+    pub fn loopback(&self) -> Result<Box<dyn Private>, Error> {
+        Ok(Box::new(self.tcp()?.loopback()?))
     }
 }

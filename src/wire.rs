@@ -32,6 +32,14 @@ pub trait Private: Read + Write + sealed::Sealed {
     fn binding(&self) -> Option<[u8; 32]>;
 }
 
+impl Private for Box<dyn Private> {
+    fn binding(&self) -> Option<[u8; 32]> {
+        self.as_ref().binding()
+    }
+}
+
+impl sealed::Sealed for Box<dyn Private> {}
+
 pub(crate) mod sealed {
     /// Keeps [`super::Private`] to this crate's two streams.
     pub trait Sealed {}

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings", "smtp", "text", "way", "wire",
         ],
     ),
-    ("way", &["error", "net", "settings", "tls"]),
+    ("way", &["error", "net", "report", "settings", "tls", "wire"]),
     ("report", &["cli", "error", "text", "wire"]),
     (
         "error",
@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "text", "tls", "wire",
         ],
     ),
-    ("settings", &["cli", "config", "net", "password", "sasl", "text", "tls"]),
+    ("settings", &["cli", "config", "net", "password", "sasl", "store", "text", "tls"]),
     ("password", &["config", "sasl", "text"]),
     ("cli", &["config", "text"]),
     ("config", &["sasl", "text", "tls"]),
@@ -57,6 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["sasl", "tls"]),
     ("stringprep", &["sasl"]),
     ("signal_hook", &["main"]),
+    ("indicatif", &["report"]),
+    ("wait_timeout", &["store"]),
     ("clap", &["cli", "main"]),
     ("toml", &["config"]),
     ("serde", &["config"]),
@@ -71,10 +73,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["settings", "store"]),
     ("std::net", &["net", "settings", "text", "tls"]),
     ("std::fs", &["compose", "config", "message", "password", "store", "tls"]),
-    ("std::process", &["config", "main", "password", "settings"]),
+    ("std::process", &["config", "main", "password", "settings", "store"]),
     ("std::env", &["settings"]),
-    ("std::time::Instant", &["net"]),
-    ("std::thread", &["main", "net"]),
+    ("std::time::Instant", &["net", "report"]),
+    ("std::thread", &["fetch", "main", "net"]),
 ];
 
 #[test]

@@ -199,18 +199,11 @@ impl<S: Private> Session<Transaction, S> {
     }
 
     /// Asks for these messages' deletion and ends the session, in one flight; the server deletes
-    /// when it accepts QUIT and not before (RFC 1939 §6). With nothing to delete, the answer to
-    /// QUIT is not waited for.
+    /// when it accepts QUIT and not before (RFC 1939 §6).
     pub fn quit(mut self, doomed: impl IntoIterator<Item = Doomed>) -> Result<Vec<Parting>, Error> {
         let window = self.window();
-        let mut doomed = doomed.into_iter().peekable();
         let mut partings = Vec::new();
-        if doomed.peek().is_none() {
-            // Nothing depends on whether this arrives.
-            drop(self.wire.tell(&Command::new("QUIT")));
-            return Ok(partings);
-        }
-        let exchanges = doomed.map(Last::Dele).chain([Last::Quit]);
+        let exchanges = doomed.into_iter().map(Last::Dele).chain([Last::Quit]);
         self.wire.ask_each(window, exchanges, |answer| {
             match answer {
                 Farewell::Dele(parting) => partings.push(parting),
@@ -222,6 +215,12 @@ impl<S: Private> Session<Transaction, S> {
             Ok(())
         })?;
         Ok(partings)
+    }
+
+    /// Ends a session in which nothing was deleted. Nothing depends on whether this arrives, so no
+    /// answer is waited for.
+    pub fn leave(mut self) {
+        drop(self.wire.tell(&Command::new("QUIT")));
     }
 }
 
@@ -262,15 +261,26 @@ impl<D> Retrieved<D> {
         &self.draft
     }
 
+    /// What the server said of it, and where it was written.
+    pub fn into_parts(self) -> (Listed, D) {
+        (self.listed, self.draft)
+    }
+
     /// Octets written, with LF at line ends.
     pub fn octets(&self) -> u64 {
         self.octets
     }
 }
 
-impl<D> AsMut<D> for Retrieved<D> {
-    fn as_mut(&mut self) -> &mut D {
-        &mut self.draft
+impl<D: AsMut<T>, T> AsMut<T> for Retrieved<D> {
+    fn as_mut(&mut self) -> &mut T {
+        self.draft.as_mut()
+    }
+}
+
+impl<D> Identified for Retrieved<D> {
+    fn uid(&self) -> Option<&Uid> {
+        self.listed.uid()
     }
 }
 

@@ -5,10 +5,13 @@
 //! intent TIME UID NAME MAILDIR    the message is whole and durable in MAILDIR/tmp/NAME
 //! done NAME                       and now it is in new/
 //! void NAME                       or it was lost there: fetch it again
-//! maildir MAILDIR                 the `seen` lines that follow were delivered there
-//! seen TIME UID                   an intent and its done, after the journal was rewritten
+//! maildir MAILDIR                 the `seen` lines that follow were delivered there, or, behind a
+//!                                 bar, to this program
+//! seen TIME UID                   an intent and its done, after the journal was rewritten; or a
+//!                                 delivery to a program
 //! missing TIME UID                the server has not listed it since
 //! listed UID                      and now it has again
+//! forget UID                      it is to be fetched once more
 //! ```
 //!
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
@@ -38,6 +41,8 @@ const DEAD_LINES: usize = 1_000;
 pub struct Seen {
     /// When it was fetched.
     pub fetched: u64,
+    /// How often: a server may call several messages by one name.
+    pub copies: u32,
     /// Since when the server does not list it.
     pub missing: Option<u64>,
     maildir: usize,
@@ -92,6 +97,17 @@ impl Journal {
         Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents })
     }
 
+    /// What the journal in `dir` says, while others may be writing to it.
+    pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<HashMap<Uid, Seen>, Error> {
+        let path = dir.join(FILE);
+        let text = disk.read(&path).map_err(|error| Error::io("read", &path, error))?;
+        let mut contents = Replay::of(text.as_deref().unwrap_or_default(), &path)?.contents;
+        for intent in std::mem::take(&mut contents.intents) {
+            contents.settle(intent, Outcome::Done);
+        }
+        Ok(contents.seen)
+    }
+
     /// What is known of a message.
     pub(super) fn recall(&self, uid: &Uid) -> Option<&Seen> {
         self.contents.seen.get(uid)
@@ -100,6 +116,11 @@ impl Journal {
     /// Where a message was delivered.
     pub(super) fn maildir(&self, seen: &Seen) -> Option<&Path> {
         self.contents.maildirs.get(seen.maildir).map(PathBuf::as_path)
+    }
+
+    /// How many messages are known that the server listed when it was last asked.
+    pub(super) fn present(&self) -> usize {
+        self.contents.seen.values().filter(|seen| seen.missing.is_none()).count()
     }
 
     /// Deliveries that may or may not have happened.
@@ -119,6 +140,27 @@ impl Journal {
     /// Confirms everything announced so far. Not durable, since recovery finds it out by itself.
     pub(super) fn done(&mut self) -> Result<(), Error> {
         self.settle(|_| Outcome::Done)
+    }
+
+    /// Records a delivery that needed no announcement, durably.
+    pub(super) fn delivered(&mut self, uid: Uid, place: &Path, now: u64) -> Result<(), Error> {
+        let name = percent_encoded(uid.as_bytes());
+        self.append(&format!("maildir {}\nseen {now} {name}\n", encoded_path(place)))?;
+        self.file.sync().map_err(|error| Error::io("write", &self.path(), error))?;
+        let maildir = self.contents.number(place.to_owned());
+        self.contents.see(uid, now, maildir);
+        Ok(())
+    }
+
+    /// Lets messages be fetched once more. Not durable: who asked for it can ask again.
+    pub(super) fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
+        let mut text = String::new();
+        for uid in uids {
+            if self.contents.seen.remove(uid).is_some() {
+                text.push_str(&format!("forget {}\n", percent_encoded(uid.as_bytes())));
+            }
+        }
+        self.append(&text)
     }
 
     /// Records what became of every announced delivery.
@@ -159,8 +201,9 @@ impl Journal {
 
     /// Rewrites the journal without what no longer matters, if that is most of it.
     pub(super) fn compact(&mut self) -> Result<(), Error> {
-        let live = self.contents.seen.len();
-        if !self.contents.intents.is_empty() || self.lines <= 2 * live + DEAD_LINES {
+        let copies = |seen: &Seen| usize::try_from(seen.copies).unwrap_or(1);
+        let live: usize = self.contents.seen.values().map(|seen| 1 + copies(seen)).sum();
+        if !self.contents.intents.is_empty() || self.lines <= live + DEAD_LINES {
             return Ok(());
         }
         let (path, fresh) = (self.path(), self.dir.join("journal.new"));
@@ -218,8 +261,14 @@ impl Contents {
     fn settle(&mut self, intent: Intent, outcome: Outcome) {
         if let (Outcome::Done, Some(uid)) = (outcome, intent.uid) {
             let maildir = self.number(intent.maildir);
-            self.seen.insert(uid, Seen { fetched: intent.time, missing: None, maildir });
+            self.see(uid, intent.time, maildir);
         }
+    }
+
+    fn see(&mut self, uid: Uid, fetched: u64, maildir: usize) {
+        let seen =
+            self.seen.entry(uid).or_insert(Seen { fetched, copies: 0, missing: None, maildir });
+        *seen = Seen { fetched, copies: seen.copies.saturating_add(1), missing: None, maildir };
     }
 
     fn number(&mut self, maildir: PathBuf) -> usize {
@@ -243,7 +292,9 @@ impl Contents {
                 }
             }
             let uid = percent_encoded(uid.as_bytes());
-            text.push_str(&format!("seen {} {uid}\n", seen.fetched));
+            for _ in 0..seen.copies {
+                text.push_str(&format!("seen {} {uid}\n", seen.fetched));
+            }
             if let Some(since) = seen.missing {
                 text.push_str(&format!("missing {since} {uid}\n"));
             }
@@ -326,13 +377,13 @@ impl Contents {
             "maildir" => *maildir = self.number(decoded_path(field()?)?),
             "seen" => {
                 let fetched = field()?.parse().ok()?;
-                let seen = Seen { fetched, missing: None, maildir: *maildir };
-                self.seen.insert(decoded_uid(field()?)?, seen);
+                self.see(decoded_uid(field()?)?, fetched, *maildir);
             }
             "missing" => {
                 let since = field()?.parse().ok()?;
                 self.seen.get_mut(&decoded_uid(field()?)?)?.missing = Some(since);
             }
+            "forget" => drop(self.seen.remove(&decoded_uid(field()?)?)?),
             "listed" => self.seen.get_mut(&decoded_uid(field()?)?)?.missing = None,
             _ => return None,
         }
@@ -471,9 +522,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 0);
         for round in 0..600 {
-            journal
-                .intend(vec![intent(&format!("u{}", round % 3), &format!("{round}.x"))])
-                .unwrap();
+            let name = format!("u{}", round % 3);
+            journal.forget([uid(&name)].iter()).unwrap();
+            journal.intend(vec![intent(&name, &format!("{round}.x"))]).unwrap();
             journal.done().unwrap();
         }
         journal.compare(|listed| *listed != uid("u1"), 7).unwrap();

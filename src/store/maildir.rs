@@ -135,6 +135,13 @@ impl Draft {
         Ok(())
     }
 
+    /// Closes the file, for somebody else to read it. An empty message has one, too.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        self.open()?;
+        self.file = None;
+        Ok(())
+    }
+
     /// From here on the journal may name the file.
     pub(super) fn leave(&mut self) {
         self.fate = Fate::Left;

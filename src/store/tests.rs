@@ -117,6 +117,7 @@ impl Disk for Mortal {
 }
 
 /// A message as a session would hand it in.
+#[derive(Debug)]
 struct Message {
     uid: Uid,
     draft: Option<Draft>,
@@ -148,7 +149,8 @@ impl Place {
     fn open(&self, disk: impl Disk + 'static, now: u64, random: u64) -> Result<Store, Error> {
         let stamp = Stamp { seconds: now, pid: 7, host: "here:/x".to_owned(), random };
         let state = self.0.path().join("state");
-        Store::open(Arc::new(disk), &state, "ann@pop.example", &self.maildir(), stamp)
+        let destination = Destination::Maildir(self.maildir());
+        Store::open(Arc::new(disk), &state, "ann@pop.example", destination, stamp)
     }
 
     /// One run: fetches what is new of `uids`, in batches of three. Returns how many.
@@ -162,14 +164,14 @@ impl Place {
         for batch in wanted.chunks(3) {
             let mut messages = Vec::new();
             for uid in batch {
-                let mut draft = store.maildir().draft(Some(uid.clone()));
+                let mut draft = store.drafts().draft(Some(uid.clone()));
                 writeln!(draft, "Subject: {uid}\n")
                     .map_err(|e| Error::io("write", "".as_ref(), e))?;
                 messages.push(Message { uid: uid.clone(), draft: Some(draft) });
             }
-            store.commit(messages)?;
+            store.deliver(messages, |message| drop(message.unwrap()))?;
         }
-        store.compare(&uids.iter().collect())?;
+        store.compare(&uids.iter().cloned().collect())?;
         Ok(wanted.len())
     }
 
@@ -295,11 +297,12 @@ fn a_delivery_into_a_maildir_that_went_away_is_not_forgotten() {
     let stamp = Stamp { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
     std::fs::remove_dir(other.maildir()).unwrap();
     let state = other.0.path().join("state");
-    let elsewhere = other.0.path().join("Other");
-    let opened = Store::open(Arc::new(Os), &state, "ann@pop.example", &elsewhere, stamp.clone());
+    let elsewhere = Destination::Maildir(other.0.path().join("Other"));
+    let opened =
+        Store::open(Arc::new(Os), &state, "ann@pop.example", elsewhere.clone(), stamp.clone());
     assert!(matches!(opened, Err(Error::Unreachable(_))));
     std::fs::rename(&away, other.maildir()).unwrap();
-    Store::open(Arc::new(Os), &state, "ann@pop.example", &elsewhere, stamp).unwrap();
+    Store::open(Arc::new(Os), &state, "ann@pop.example", elsewhere, stamp).unwrap();
     assert_eq!(other.delivered(), subjects(1));
 }
 

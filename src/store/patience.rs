@@ -1,0 +1,85 @@
+//! How long a mailbox has been out of reach, so that whoever reads cron's mail hears of it when it
+//! matters, and once. Kept in a small file beside the journal; losing it costs a line of talk.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::disk::Disk;
+
+/// The memory of failures of one mailbox.
+pub struct Patience<'a> {
+    disk: &'a dyn Disk,
+    dir: &'a Path,
+    /// Seconds that a failure may last before it is told, and before it is told again.
+    span: u64,
+}
+
+impl<'a> Patience<'a> {
+    /// For the mailbox whose state is in `dir`; `span` is in seconds.
+    pub fn new(disk: &'a dyn Disk, dir: &'a Path, span: u64) -> Self {
+        Self { disk, dir, span }
+    }
+
+    /// It failed again; how many seconds it has done so if that is to be told now. What cannot be
+    /// remembered is told at once.
+    pub fn failed(&self, now: u64) -> Option<u64> {
+        let (since, told) = self.read().unwrap_or((now, None));
+        let due = now.saturating_sub(told.unwrap_or(since)) >= self.span;
+        let told = if due { Some(now) } else { told };
+        let is_kept = self.write(since, told).is_ok();
+        (due || !is_kept).then(|| now.saturating_sub(since))
+    }
+
+    /// It works.
+    pub fn succeeded(&self) {
+        // It is there after a failure only.
+        drop(self.disk.remove(&self.path()));
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("trouble")
+    }
+
+    fn read(&self) -> Option<(u64, Option<u64>)> {
+        let text = self.disk.read(&self.path()).ok()??;
+        let text = String::from_utf8(text).ok()?;
+        let mut words = text.split_ascii_whitespace();
+        let since = words.by_ref().skip_while(|word| *word != "since").nth(1)?.parse().ok()?;
+        let told = words.skip_while(|word| *word != "told").nth(1);
+        Some((since, told.and_then(|told| told.parse().ok())))
+    }
+
+    fn write(&self, since: u64, told: Option<u64>) -> io::Result<()> {
+        let fresh = self.dir.join("trouble.new");
+        drop(self.disk.remove(&fresh));
+        let mut file = self.disk.create(&fresh)?;
+        let told = told.map(|told| format!("told {told}\n")).unwrap_or_default();
+        file.write_all(format!("since {since}\n{told}").as_bytes())?;
+        self.disk.rename(&fresh, &self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::Os;
+
+    #[test]
+    fn a_failure_is_told_when_it_has_lasted_and_then_once_per_span() {
+        let dir = tempfile::tempdir().unwrap();
+        let patience = Patience::new(&Os, dir.path(), 100);
+        let told: Vec<_> =
+            [0, 50, 99, 100, 150, 199, 200].map(|after| patience.failed(1000 + after)).to_vec();
+        assert_eq!(told, [None, None, None, Some(100), None, None, Some(200)]);
+        patience.succeeded();
+        assert_eq!(patience.failed(1300), None);
+        assert_eq!(patience.failed(1400), Some(100));
+    }
+
+    #[test]
+    fn what_cannot_be_remembered_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("gone");
+        assert_eq!(Patience::new(&Os, &gone, 100).failed(1000), Some(0));
+    }
+}
