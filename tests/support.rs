@@ -3,4 +3,5 @@
 pub mod pki;
 pub mod player;
 pub mod postie;
+pub mod server;
 pub mod transcript;
