@@ -9,6 +9,7 @@ mod assets;
 mod cli;
 mod config;
 mod layers;
+mod readme;
 mod round_trip;
 #[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
 mod support;
