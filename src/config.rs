@@ -189,9 +189,13 @@ impl FromStr for Server {
 
     fn from_str(text: &str) -> Result<Self, WrongValue> {
         let wrong = |reason: String| WrongValue { found: shown(text), expected: reason };
-        // An IPv6 address has colons of its own, so its port needs brackets around it.
+        // An IPv6 address has colons of its own, so its port needs brackets around it. What is
+        // not even a number is no port, but half of a URL, and so no part of a host name either.
+        let is_number = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
         let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            Some((host, port))
+                if (!host.contains(':') || host.ends_with(']')) && is_number(port) =>
+            {
                 let port = port.parse().ok().filter(|&port: &u16| port > 0);
                 (host, Some(port.ok_or_else(|| wrong("a port from 1 to 65535".to_owned()))?))
             }
@@ -440,15 +444,17 @@ impl Check {
                 (name @ ("defaults" | "account"), _) => {
                     return Err((at, format!("expected a table, as in [{name}]")));
                 }
-                (name, _) => {
+                // Most likely an account's key above the first [account.NAME].
+                (name, _) if KEYS.iter().any(|key| key.name == name) => {
+                    let what = "belongs into an [account.NAME] or [defaults]";
+                    return Err((at, format!("`{}` {what}", shown(name))));
+                }
+                (name, value) => {
                     let known = ["default", "defaults", "account"];
-                    // Most likely an account's key above the first [account.NAME].
-                    let account = KEYS.iter().any(|key| key.name == name);
-                    let what = if account {
-                        format!("`{}` belongs into an [account.NAME] or [defaults]", shown(name))
-                    } else {
-                        unknown(name, known.into_iter())
-                    };
+                    let mut what = unknown(name, known.into_iter());
+                    if value.is_table() && nearest(name, known.into_iter()).is_none() {
+                        what += &format!(", did you mean [account.{}]?", shown(name));
+                    }
                     return Err((at, what));
                 }
             }
@@ -834,6 +840,8 @@ mod tests {
                 "\nserver = \"x\"\n",
                 "c.toml:2: `server` belongs into an [account.NAME] or [defaults]",
             ),
+            ("[home]\n", "c.toml:1: unknown key `home`, did you mean [account.home]?"),
+            ("home = 1\n", "c.toml:1: unknown key `home`"),
             ("[account]\nhome = 1\n", "c.toml:2: expected an account, as in [account.home]"),
             ("account = 1\n", "c.toml:1: expected a table, as in [account]"),
             ("[account.a.send]\nkeep = \"none\"\n", "c.toml:2: `keep` is for fetching only"),
@@ -850,6 +858,14 @@ mod tests {
             (
                 "[account.a]\nserver = \"a b\"\n",
                 "c.toml:2: expected a host name, as HOST or HOST:PORT, found `a b`",
+            ),
+            (
+                "[account.a]\nserver = \"pops://mail.x\"\n",
+                "c.toml:2: expected a host name, as HOST or HOST:PORT, found `pops://mail.x`",
+            ),
+            (
+                "[account.a]\nserver = \"mail.x:99999\"\n",
+                "c.toml:2: expected a port from 1 to 65535, found `mail.x:99999`",
             ),
         ] {
             assert_eq!(parse(text).unwrap_err(), expected);
