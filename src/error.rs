@@ -204,6 +204,7 @@ impl From<&settings::Error> for Exit {
     fn from(error: &settings::Error) -> Self {
         match error {
             settings::Error::Config(_)
+            | settings::Error::NoFile { .. }
             | settings::Error::NoAccount { .. }
             | settings::Error::Ambiguous
             | settings::Error::Incomplete { .. }
@@ -334,6 +335,9 @@ impl Error {
     /// What to try, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Settings(settings::Error::NoFile { .. }) => {
+                Some("three lines in it make an account: see postie-config(5)")
+            }
             Self::Tls(tls::Error::NotTls) => {
                 Some("ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)")
             }

@@ -20,12 +20,20 @@ pub enum Error {
     /// The configuration file is at fault.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// There is no file, or it has no account that would do.
+    /// There is no file.
     #[error("no account to {purpose} with: write {}, or use --server and --user", path.display())]
-    NoAccount {
+    NoFile {
         /// `fetch` or `send`.
         purpose: &'static str,
         /// Where the configuration file is looked for.
+        path: PathBuf,
+    },
+    /// There is a file, and no account in it would do.
+    #[error("no account in {} has a `server` to {purpose} with", path.display())]
+    NoAccount {
+        /// `fetch` or `send`.
+        purpose: &'static str,
+        /// The file.
         path: PathBuf,
     },
     /// The account that was named does not exist.
@@ -455,7 +463,11 @@ impl Settings {
     }
 
     fn no_account(&self, side: Side) -> Error {
-        Error::NoAccount { purpose: side.purpose(), path: self.path.clone() }
+        let (purpose, path) = (side.purpose(), self.path.clone());
+        match self.file {
+            Some(_) => Error::NoAccount { purpose, path },
+            None => Error::NoFile { purpose, path },
+        }
     }
 }
 

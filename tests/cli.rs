@@ -71,7 +71,8 @@ fn help_and_version_go_to_standard_output() {
 #[test]
 fn an_account_needs_a_server_a_user_and_a_password() {
     let home = Home::new();
-    home.postie(["fetch"]).run().exit(78).says("no account to fetch with: write ");
+    let outcome = home.postie(["fetch"]).run();
+    outcome.exit(78).says("no account to fetch with: write ").says("\nhint: three lines in it");
     home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
     home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
     let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];

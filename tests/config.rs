@@ -76,6 +76,19 @@ fn an_account_that_is_not_there_is_64_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_file_without_a_server_is_78_and_named() {
+    let home = Home::new();
+    let path = home.config("[account.home]\nuser = \"ann@example.com\"\n");
+    let line = |word: &str| {
+        format!("postie: {word}: no account in {} has a `server` to {word} with\n", path.display())
+    };
+    home.postie(["fetch"]).run().exit(78).stderr(&line("fetch"));
+    let send = home.postie(["send", "bob@example.net"]).stdin("A: b\n\n");
+    send.run().exit(78).stderr(&line("send"));
+    home.postie(["fetch", "home"]).run().exit(78).says("account `home` has no `server`");
+}
+
+#[test]
 fn several_accounts_may_send_when_one_is_the_default_or_the_messages_own() {
     let home = Home::new();
     let other = SERVER.replace("home", "work").replace("ann", "bob");
