@@ -64,7 +64,7 @@ fn main() {
         "postie -c config.toml send --to ann@example.com --subject Grüße \
          --attach Grüße.svg < text",
     );
-    say("No news is good news. Now she fetches it, and watches the conversation this time:");
+    say("Now she fetches it, and watches the conversation:");
     demo.shell("postie -c config.toml fetch --verbose");
     say("It is in her Maildir:");
     demo.shell("ls Maildir/new");
