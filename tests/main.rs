@@ -1,6 +1,8 @@
 //! One test crate: everything the library's own unit tests cannot show.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test that meets the unexpected should stop there and say so"
 )]
@@ -8,6 +10,7 @@
 mod assets;
 mod cli;
 mod config;
+mod interop;
 mod layers;
 mod readme;
 mod round_trip;

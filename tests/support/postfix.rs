@@ -1,0 +1,201 @@
+//! A Postfix of the test's own: submission for whoever Dovecot vouches for. It takes mail for
+//! anybody and keeps it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::dovecot::Dovecot;
+use super::servers::{self, Site, free_ports};
+use super::transcript::Tls;
+
+/// Stopped when dropped.
+pub struct Postfix {
+    site: Site,
+    submission: u16,
+    submissions: u16,
+    /// The script that waits for the daemon.
+    script: Child,
+}
+
+/// Whether clients can log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    Offered,
+    NotOffered,
+}
+
+/// What has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The reverse-path.
+    pub from: String,
+    /// The recipients, in order.
+    pub to: Vec<String>,
+    /// Line ends are LF, and the first field is the one that Postfix adds, Received.
+    pub text: Vec<u8>,
+}
+
+impl Postfix {
+    /// Starts one, unless it is not installed here or cannot be started.
+    pub fn start(dovecot: &Dovecot, auth: Auth) -> Option<Self> {
+        if !servers::is_installed("postfix") {
+            return None;
+        }
+        if !servers::is_root() {
+            servers::skip("only root can start postfix");
+            return None;
+        }
+        Some(servers::start(|| Self::attempt(dovecot, auth)))
+    }
+
+    fn attempt(dovecot: &Dovecot, auth: Auth) -> Result<Self, String> {
+        let site = Site::new();
+        let [submission, submissions] = free_ports();
+        for dir in ["config", "queue", "data"] {
+            fs::create_dir(site.path(dir)).unwrap();
+        }
+        let chown = Command::new("chown").arg("postfix").arg(site.path("data")).status().unwrap();
+        assert!(chown.success());
+        site.mail_dir("arrived");
+        let keep = site.file("keep", KEEP);
+        fs::set_permissions(keep, fs::Permissions::from_mode(0o755)).unwrap();
+        site.file("config/main.cf", &main_cf(&site, dovecot, auth, submission));
+        site.file("config/master.cf", &master_cf(&site, submission, submissions));
+        let mut postfix = Command::new("postfix");
+        postfix.arg("-c").arg(site.path("config")).arg("start-fg");
+        postfix.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        let script = postfix.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let postfix = Self { site, submission, submissions, script };
+        if servers::is_greeting(submission, &name(submission)) {
+            Ok(postfix)
+        } else {
+            Err(format!("postfix does not answer:\n{}", postfix.log()))
+        }
+    }
+
+    /// How to reach it.
+    pub fn account(&self, tls: Tls) -> Vec<String> {
+        self.site.account(self.port(tls), tls)
+    }
+
+    /// How to be turned away.
+    pub fn wrong_account(&self, tls: Tls) -> Vec<String> {
+        self.site.account_with(self.port(tls), tls, "not-the-secret")
+    }
+
+    pub fn port(&self, tls: Tls) -> u16 {
+        if tls == Tls::Implicit { self.submissions } else { self.submission }
+    }
+
+    /// All that was said to it, and more.
+    pub fn log(&self) -> String {
+        self.site.log()
+    }
+
+    /// Waits for one message and takes it away.
+    pub fn arrived(&self) -> Arrived {
+        let mut path = None;
+        let arrives = servers::wait_until(|| {
+            let entries = fs::read_dir(self.site.path("arrived")).unwrap();
+            let mut paths = entries.map(|entry| entry.unwrap().path());
+            path = paths.find(|path| path.extension().is_some_and(|end| end == "whole"));
+            path.is_some()
+        });
+        assert!(arrives, "nothing has arrived:\n{}", self.log());
+        let path = path.unwrap();
+        let text = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        let end = text.iter().position(|&octet| octet == b'\n').unwrap();
+        let envelope = String::from_utf8(text[..end].to_vec()).unwrap();
+        let mut paths = envelope.split(' ').map(str::to_owned);
+        Arrived { from: paths.next().unwrap(), to: paths.collect(), text: text[end + 1..].to_vec() }
+    }
+
+    fn master(&self) -> Option<Pid> {
+        let text = fs::read_to_string(self.site.path("queue/pid/master.pid")).ok()?;
+        Pid::from_raw(text.trim().parse().ok()?)
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        match self.master() {
+            // It takes its processes with it, and the script ends when it does.
+            Some(master) => kill_process(master, Signal::TERM).unwrap_or_default(),
+            None => self.script.kill().unwrap_or_default(),
+        }
+        drop(self.script.wait());
+    }
+}
+
+fn name(port: u16) -> String {
+    format!("postie test {port}")
+}
+
+/// What takes a message: its arguments are the envelope, which goes first.
+const KEEP: &str = "#!/bin/sh
+set -e
+cd \"$1\"
+shift
+file=$(mktemp XXXXXXXX.half)
+echo \"$@\" > \"$file\"
+cat >> \"$file\"
+mv \"$file\" \"${file%half}whole\"
+";
+
+fn main_cf(site: &Site, dovecot: &Dovecot, auth: Auth, port: u16) -> String {
+    let (root, name, sasl) = (site.root(), name(port), dovecot.sasl_socket());
+    let (sasl, auth) = (sasl.display(), if auth == Auth::Offered { "yes" } else { "no" });
+    format!(
+        "compatibility_level = 3.6
+queue_directory = {root}/queue
+data_directory = {root}/data
+maillog_file = {root}/log
+maillog_file_prefixes = {root}
+myhostname = localhost
+mydestination =
+alias_maps =
+alias_database =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_banner = $myhostname ESMTP {name}
+# Everything in one delivery, and as it came: nothing added for a client of this machine, Bcc left
+# to show that it came.
+default_transport = keep:everything
+local_header_rewrite_clients =
+message_drop_headers =
+smtpd_tls_cert_file = {root}/certificate.pem
+smtpd_tls_key_file = {root}/key.pem
+smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = {auth}
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_error_sleep_time = 0
+"
+    )
+}
+
+fn master_cf(site: &Site, submission: u16, submissions: u16) -> String {
+    let root = site.root();
+    format!(
+        "127.0.0.1:{submission} inet n - n - - smtpd -v
+127.0.0.1:{submissions} inet n - n - - smtpd -v -o smtpd_tls_wrappermode=yes
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
+anvil unix - - n - 1 anvil
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+keep unix - n n - - pipe
+  user=nobody argv={root}/keep {root}/arrived ${{sender}} ${{recipient}}
+postlog unix-dgram n - n - 1 postlogd
+"
+    )
+}

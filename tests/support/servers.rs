@@ -1,0 +1,166 @@
+//! What the real servers have in common: a directory with a certificate, free ports, the wait
+//! until they answer, and how to do without them where they are not installed.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::pki::Authority;
+use super::transcript::Tls;
+
+/// The only user of every server.
+pub const USER: &str = "ann";
+/// The user's password.
+pub const PASSWORD: &str = "not-a-secret";
+
+/// Who a server that root starts is when it touches mail: `nobody`.
+pub const NOBODY: u32 = 65_534;
+
+/// How long a server is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether a program is installed; if it is not, the test is skipped.
+pub fn is_installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Servers are not on everybody's path.
+    let dirs = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let is_installed = dirs.into_iter().any(|dir| dir.join(program).is_file());
+    if !is_installed {
+        skip(&format!("{program} is not installed"));
+    }
+    is_installed
+}
+
+/// Says that a test shows nothing here, and why. Where it is decided whether a change may land,
+/// that is a failure.
+pub fn skip(why: &str) {
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "cannot skip this in CI: {why}");
+    // Not by the macro, which would keep it to itself when the test passes.
+    io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
+}
+
+/// Whether this process is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A directory for one server and whoever it becomes, removed when dropped.
+pub struct Site(TempDir);
+
+impl Site {
+    /// With a certificate for 127.0.0.1, and its authority's.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let site = Self(dir);
+        let authority = Authority::new();
+        let identity = authority.issue(&["127.0.0.1"]);
+        site.file("ca.pem", &authority.pem());
+        site.file("certificate.pem", &identity.certificate);
+        let key = site.file("key.pem", &identity.key);
+        fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// As configuration files want it.
+    pub fn root(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A directory that belongs to the server's user for mail.
+    pub fn mail_dir(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir(&path).unwrap();
+        give_away(&path);
+        path
+    }
+
+    /// What a server has logged so far.
+    pub fn log(&self) -> String {
+        fs::read(self.path("log"))
+            .map(|octets| String::from_utf8_lossy(&octets).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// How to reach a server of this site at `port`.
+    pub fn account(&self, port: u16, tls: Tls) -> Vec<String> {
+        self.account_with(port, tls, PASSWORD)
+    }
+
+    /// The same with another password.
+    pub fn account_with(&self, port: u16, tls: Tls, password: &str) -> Vec<String> {
+        vec![
+            format!("--server=127.0.0.1:{port}"),
+            format!("--user={USER}"),
+            format!("--password-command=echo {password}"),
+            format!("--tls={}", tls.name()),
+            format!("--ca-file={}", self.path("ca.pem").display()),
+        ]
+    }
+}
+
+/// Makes a path the property of the server's user for mail, which is ours unless we are root.
+pub fn give_away(path: &Path) {
+    if is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+/// Ports on which nobody listens now. Somebody may before the server does, so be ready to try
+/// again.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    // All are taken before one is given back, so that they are different.
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// Tries three times to start a server, since another program may have been faster on its ports.
+pub fn start<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    let mut failures = String::new();
+    for _ in 0..3 {
+        match attempt() {
+            Ok(server) => return server,
+            Err(failure) => failures += &failure,
+        }
+    }
+    panic!("{failures}")
+}
+
+/// Waits until whoever listens on `port` greets with a line that contains `name`.
+pub fn is_greeting(port: u16, name: &str) -> bool {
+    wait_until(|| {
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).is_ok() && line.contains(name)
+    })
+}
+
+/// Waits until something is true, not for ever. Says whether it is.
+pub fn wait_until(mut is_true: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if is_true() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
