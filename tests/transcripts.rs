@@ -24,6 +24,11 @@ fn a_hostile_server_achieves_nothing() {
     play_all("hostile");
 }
 
+#[test]
+fn what_a_killed_run_has_left_undone_is_done_by_the_next() {
+    play_all("killed");
+}
+
 /// Plays the transcripts of one directory, several at a time: they wait more than they work.
 fn play_all(directory: &str) {
     const AT_A_TIME: usize = 8;

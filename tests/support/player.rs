@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::pki::Authority;
@@ -31,9 +32,11 @@ pub fn play(transcript: &Transcript, playing: Playing) -> Result<(), String> {
     for run in &transcript.runs {
         let is_over = AtomicBool::new(false);
         let (conversation, outcome) = thread::scope(|scope| {
-            let conversation = scope.spawn(|| serve(&listener, run, playing, &is_over));
-            let args = arguments(run, &server);
-            let outcome = home.postie(args).stdin(run.stdin.as_slice()).run();
+            let running = home.postie(arguments(run, &server)).stdin(run.stdin.as_slice()).start();
+            let program = Program { home: &home, pid: running.pid() };
+            let (listener, is_over) = (&listener, &is_over);
+            let conversation = scope.spawn(move || serve(listener, run, playing, program, is_over));
+            let outcome = running.finish();
             is_over.store(true, Ordering::Release);
             (conversation.join().unwrap(), outcome)
         });
@@ -132,6 +135,7 @@ fn serve(
     listener: &TcpListener,
     run: &Run,
     playing: Playing,
+    program: Program<'_>,
     is_over: &AtomicBool,
 ) -> Result<usize, At<String>> {
     let first = run.dialogue.first().map_or(0, |event| event.line);
@@ -140,7 +144,7 @@ fn serve(
         let Some(socket) = accept(listener, is_over) else {
             return Err(At { line: first, what: "expected a connection, found none".to_owned() });
         };
-        turns = Peer::new(socket, run.certificate, playing).converse(run);
+        turns = Peer::new(socket, run.certificate, playing, program).converse(run);
     }
     match accept(listener, is_over) {
         Some(_) if turns.is_ok() => {
@@ -162,6 +166,27 @@ fn accept(listener: &TcpListener, is_over: &AtomicBool) -> Option<TcpStream> {
     }
 }
 
+/// The program that is run, as far as a server has power over it.
+#[derive(Clone, Copy)]
+struct Program<'a> {
+    home: &'a Home,
+    pid: Pid,
+}
+
+impl Program<'_> {
+    /// Kills the program as soon as a directory holds so many files.
+    fn kill_at(self, dir: &str, number: usize) -> Result<(), String> {
+        let start = Instant::now();
+        while self.home.files(dir).len() != number {
+            if start.elapsed() > PATIENCE {
+                return same(dir, &number, &self.home.files(dir).len());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        kill_process(self.pid, Signal::KILL).map_err(|error| format!("cannot kill it: {error}"))
+    }
+}
+
 /// What the client is heard to do.
 enum Heard {
     Line(Vec<u8>),
@@ -180,7 +205,8 @@ impl std::fmt::Display for Heard {
 }
 
 /// The client, seen from the server.
-struct Peer {
+struct Peer<'a> {
+    program: Program<'a>,
     socket: TcpStream,
     tls: Option<Box<ServerConnection>>,
     certificate: Certificate,
@@ -195,12 +221,18 @@ struct Peer {
     turns: usize,
 }
 
-impl Peer {
-    fn new(socket: TcpStream, certificate: Certificate, playing: Playing) -> Self {
+impl<'a> Peer<'a> {
+    fn new(
+        socket: TcpStream,
+        certificate: Certificate,
+        playing: Playing,
+        program: Program<'a>,
+    ) -> Self {
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         Self {
+            program,
             socket,
             tls: None,
             certificate,
@@ -257,6 +289,11 @@ impl Peer {
                     self.flush();
                     // A socket that is closed with octets unread is reset (RFC 2525 §2.17).
                     drop(self.socket.peek(&mut [0]));
+                    return Ok(self.turns);
+                }
+                Event::Kill { dir, number } => {
+                    self.flush();
+                    self.program.kill_at(dir, *number).map_err(at)?;
                     return Ok(self.turns);
                 }
             }

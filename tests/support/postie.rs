@@ -7,7 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
+use rustix::process::Pid;
 use tempfile::TempDir;
 
 /// A fresh home directory, removed when dropped. Nothing of the user's own reaches the program.
@@ -108,14 +110,37 @@ impl Run {
     }
 
     /// Runs the program to its end.
-    pub fn run(mut self) -> Outcome {
+    pub fn run(self) -> Outcome {
+        self.start().finish()
+    }
+
+    /// Starts the program and hands it its input.
+    pub fn start(mut self) -> Running {
         let mut child = self.command.stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = self.stdin;
         // The program may end without reading its input: a broken pipe is its business, not ours.
         let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
-        feeder.join().unwrap();
+        Running { child, feeder }
+    }
+}
+
+/// A run under way.
+pub struct Running {
+    child: Child,
+    feeder: JoinHandle<()>,
+}
+
+impl Running {
+    /// For signals. It is this program's until [`Running::finish`].
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Waits for the end.
+    pub fn finish(self) -> Outcome {
+        let output = self.child.wait_with_output().unwrap();
+        self.feeder.join().unwrap();
         Outcome::new(output)
     }
 }

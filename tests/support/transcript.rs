@@ -35,6 +35,8 @@ use base64::engine::general_purpose::STANDARD;
 /// ! close                                 the end, as TLS wants it
 /// ! cut                                   the end, without a word to TLS
 /// ! reset                                 the end, while the next octets of the client are unread
+/// ! kill Mail/tmp 2                       the program is killed (`exit: 137`) as soon as that
+///                                         directory below home holds so many files
 /// ! again                                 a second run in the same home: args, stdin, tls and
 ///                                         certificate stay as they are unless they are said anew
 /// exit: 0                                 the exit status
@@ -47,7 +49,8 @@ use base64::engine::general_purpose::STANDARD;
 /// | Subject: hello
 /// ```
 ///
-/// Without `! close`, `! cut`, `! reset` or `! stall` it is the client that ends the conversation.
+/// Without `! close`, `! cut`, `! reset`, `! stall` or `! kill` it is the client that ends the
+/// conversation.
 /// Lines of a block and `! raw` know the escapes `\r`, `\n`, `\t`, `\\` and `\xNN`.
 #[derive(Debug)]
 pub struct Transcript {
@@ -144,6 +147,7 @@ pub enum Event {
     Close,
     Cut,
     Reset,
+    Kill { dir: String, number: usize },
 }
 
 /// A line of the client, without its CRLF; a star at the end stands for any rest.
@@ -249,8 +253,8 @@ fn parse(text: &str) -> Result<Vec<Run>, At<String>> {
             "stdout" => Fact::Stdout(value.to_owned()),
             "stderr" => Fact::Stderr(value.to_owned()),
             "files" => {
-                let (dir, count) = value.rsplit_once(' ').unwrap_or((value, ""));
-                Fact::Files { dir: dir.to_owned(), number: number(count).map_err(at)? }
+                let (dir, number) = counted(value).map_err(at)?;
+                Fact::Files { dir, number }
             }
             "file" => {
                 block = Some(Block::File);
@@ -299,6 +303,10 @@ fn event(text: &str) -> Result<Option<Event>, String> {
         ("close", "") => Event::Close,
         ("cut", "") => Event::Cut,
         ("reset", "") => Event::Reset,
+        ("kill", value) => {
+            let (dir, number) = counted(value)?;
+            Event::Kill { dir, number }
+        }
         _ => return Err(format!("unknown directive `{directive}`")),
     };
     Ok(Some(event))
@@ -363,6 +371,12 @@ fn one_of<T: Copy>(names: &[(&str, T)], name: &str) -> Result<T, String> {
         let known: Vec<_> = names.iter().map(|(known, _)| *known).collect();
         format!("expected one of {}, found `{name}`", known.join(", "))
     })
+}
+
+/// A directory and how many files it holds.
+fn counted(text: &str) -> Result<(String, usize), String> {
+    let (dir, count) = text.rsplit_once(' ').unwrap_or((text, ""));
+    Ok((dir.to_owned(), number(count)?))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
