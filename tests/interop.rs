@@ -3,34 +3,29 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::dovecot::Dovecot;
+use crate::support::mailbox::{assert_arrived, mailbox};
 use crate::support::postfix::{Arrived, Auth, Postfix};
 use crate::support::postie::Home;
 use crate::support::servers;
 use crate::support::transcript::Tls;
 
-/// How many messages a mailbox holds that is to be interrupted, or looked at with care.
-const MANY: usize = 1_000;
-
 #[test]
 fn a_mailbox_of_a_thousand_arrives_octet_for_octet_and_only_once() {
     let Some(dovecot) = Dovecot::start() else { return };
-    let (home, messages) = (Home::new(), mailbox(MANY));
+    let (home, messages) = (Home::new(), mailbox(1_000));
     dovecot.deliver(&messages);
-    let args = fetch(&dovecot, Tls::Implicit, "forever");
+    let args = dovecot.fetch(Tls::Implicit, "forever");
     home.postie(&args).run().exit(0).silent();
     assert_arrived(&home, &messages);
     let before = files(&home);
     home.postie(&args).run().exit(0).silent();
     assert!(files(&home) == before, "a run that brings nothing has written something");
-    assert_eq!(dovecot.count(), MANY);
+    assert_eq!(dovecot.count(), 1_000);
 }
 
 #[test]
@@ -38,60 +33,10 @@ fn what_is_not_to_be_kept_is_gone_from_the_server() {
     let Some(dovecot) = Dovecot::start() else { return };
     let (home, messages) = (Home::new(), mailbox(300));
     dovecot.deliver(&messages);
-    home.postie(fetch(&dovecot, Tls::Starttls, "forever")).run().exit(0).silent();
+    home.postie(dovecot.fetch(Tls::Starttls, "forever")).run().exit(0).silent();
     assert_eq!(dovecot.count(), 300);
-    home.postie(fetch(&dovecot, Tls::Starttls, "none")).run().exit(0).silent();
+    home.postie(dovecot.fetch(Tls::Starttls, "none")).run().exit(0).silent();
     assert_eq!(dovecot.count(), 0);
-    assert_arrived(&home, &messages);
-}
-
-#[test]
-fn runs_that_are_killed_at_any_moment_come_to_the_same_end() {
-    let Some(dovecot) = Dovecot::start() else { return };
-    let (home, messages) = (Home::new(), mailbox(MANY));
-    dovecot.deliver(&messages);
-    let args = fetch(&dovecot, Tls::Implicit, "forever");
-    let kills = fetch_despite_kills(&home, &args);
-    assert!(kills >= 10, "only {kills} runs were killed");
-    assert_arrived(&home, &messages);
-    home.postie(&args).run().exit(0).silent();
-    assert_arrived(&home, &messages);
-    assert_eq!(dovecot.count(), MANY);
-}
-
-#[test]
-fn runs_that_are_killed_while_they_empty_the_mailbox_lose_nothing() {
-    let Some(dovecot) = Dovecot::start() else { return };
-    let (home, messages) = (Home::new(), mailbox(MANY));
-    dovecot.deliver(&messages);
-    let args = fetch(&dovecot, Tls::Starttls, "none");
-    let kills = fetch_despite_kills(&home, &args);
-    assert!(kills >= 10, "only {kills} runs were killed");
-    assert_arrived(&home, &messages);
-    assert_eq!(dovecot.count(), 0);
-}
-
-#[test]
-fn a_reader_that_takes_messages_at_once_does_not_get_one_twice() {
-    let Some(dovecot) = Dovecot::start() else { return };
-    let (home, messages) = (Home::new(), mailbox(MANY));
-    dovecot.deliver(&messages);
-    let args = fetch(&dovecot, Tls::Implicit, "forever");
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                for path in home.files("Mail/new") {
-                    let name = path.file_name().unwrap().to_str().unwrap();
-                    let taken = home.path().join("Mail/cur").join(format!("{name}:2,S"));
-                    fs::rename(&path, taken).unwrap();
-                }
-            }
-        });
-        fetch_despite_kills(&home, &args);
-        is_over.store(true, Ordering::Relaxed);
-    });
-    home.postie(&args).run().exit(0).silent();
     assert_arrived(&home, &messages);
 }
 
@@ -216,70 +161,11 @@ fn a_server_that_nobody_can_log_in_to_gets_no_mail() {
     assert_never_says(&postfix, "MAIL FROM");
 }
 
-fn fetch(dovecot: &Dovecot, tls: Tls, keep: &str) -> Vec<String> {
-    let mut args = vec!["fetch".to_owned(), "--maildir=Mail".to_owned(), format!("--keep={keep}")];
-    args.extend(dovecot.account(tls));
-    args
-}
-
 fn send(account: Vec<String>, more: &[&str]) -> Vec<String> {
     let mut args = vec!["send".to_owned(), "--from=ann@example.com".to_owned()];
     args.extend(account);
     args.extend(more.iter().map(|&word| word.to_owned()));
     args
-}
-
-/// Fetches again and again, and kills each run at another moment, until one comes to its end.
-/// Says how many did not.
-fn fetch_despite_kills(home: &Home, args: &[String]) -> u64 {
-    for kills in 0.. {
-        let (before, start) = (Progress::of(home), Instant::now());
-        let moment = Duration::from_millis(10 + kills * 29 % 200);
-        let few = usize::try_from(kills * 37 % 128).unwrap();
-        let is_time = |now: Progress| match kills % 6 {
-            // While messages come in, once the journal is written to, while a batch moves to new/,
-            // around the moment when a batch is whole, and at no moment in particular.
-            0 | 3 => now.drafts > few,
-            1 => now.journal > before.journal,
-            2 => now.delivered == MANY || now.delivered > before.delivered + few,
-            4 => now.delivered == MANY || now.drafts > 126,
-            _ => start.elapsed() > moment,
-        };
-        let mut run = home.postie(args).spawn();
-        loop {
-            if let Some(status) = run.try_wait().unwrap() {
-                assert!(status.success(), "{status}");
-                return kills;
-            }
-            if is_time(Progress::of(home)) {
-                run.kill().unwrap();
-                run.wait().unwrap();
-                break;
-            }
-        }
-    }
-    unreachable!()
-}
-
-/// How far runs have come, as the disk shows it.
-#[derive(Clone, Copy)]
-struct Progress {
-    drafts: usize,
-    delivered: usize,
-    journal: u64,
-}
-
-impl Progress {
-    fn of(home: &Home) -> Self {
-        let count = |dir| home.files(dir).len();
-        let mailboxes = home.files(".local/state/postie/fetch");
-        let journals = mailboxes.iter().map(|mailbox| mailbox.join("journal").metadata());
-        Self {
-            drafts: count("Mail/tmp"),
-            delivered: count("Mail/new") + count("Mail/cur"),
-            journal: journals.filter_map(|metadata| Some(metadata.ok()?.len())).sum(),
-        }
-    }
 }
 
 /// What Postfix writes in front of a message is its own.
@@ -338,93 +224,4 @@ fn files(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
-}
-
-/// Fails unless exactly these messages are in the Maildir, with LF at their line ends, and nothing
-/// is left in tmp/.
-#[track_caller]
-fn assert_arrived(home: &Home, messages: &[Vec<u8>]) {
-    let mut balance = BTreeMap::<Vec<u8>, isize>::new();
-    for message in home.messages("Mail") {
-        *balance.entry(message).or_default() += 1;
-    }
-    for message in messages {
-        *balance.entry(with_lf(message)).or_default() -= 1;
-    }
-    balance.retain(|_, count| *count != 0);
-    let wrong: Vec<_> = balance
-        .iter()
-        .map(|(message, count)| {
-            let start = &message[..message.len().min(300)];
-            format!("{count:+} of {} octets: {}", message.len(), start.escape_ascii())
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{} messages differ:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(home.files("Mail/tmp"), Vec::<PathBuf>::new());
-}
-
-/// As a message is kept: its last line ends, too, since on the wire every line does.
-fn with_lf(message: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut rest = message;
-    while let Some((&octet, tail)) = rest.split_first() {
-        if !rest.starts_with(b"\r\n") {
-            text.push(octet);
-        }
-        rest = tail;
-    }
-    if text.last().is_some_and(|&octet| octet != b'\n') {
-        text.push(b'\n');
-    }
-    text
-}
-
-/// Messages of every kind that a server was seen to hold, no two alike.
-fn mailbox(count: usize) -> Vec<Vec<u8>> {
-    (0..count)
-        .map(|number| {
-            let body: &[u8] = match number % 13 {
-                0 => b"hello\n",
-                1 => "Grüße aus Köln, 写真\n".as_bytes(),
-                2 => b"octets: \x80\xff\xfe \x01\x7f\n",
-                3 => b".\n..\n.hidden\n...\n .\n.\r\n.",
-                4 => b"no end of line",
-                5 => b"",
-                6 => b"with\r\nCRLF\r\n\r\n.\r\nall the way\r\n",
-                7 => b"some\r\nof\nthese\r\nand\n\n.those\n",
-                8 => b"lone\rcarriage\r\r\nreturns\r\r\r\n\rand\n\r\n",
-                9 => b"From here on\n>From there\n\n\n\n\n",
-                10 => &long(number),
-                11 => b"NUL \0 here\n",
-                _ => &attachment(number),
-            };
-            let mut message = format!(
-                "Return-Path: <bob@example.net>\nFrom: Bob <bob@example.net>\n\
-                 To: Ann <ann@example.com>\nSubject: message {number}\n\
-                 Message-ID: <{number}@example.net>\n"
-            )
-            .into_bytes();
-            // Kind 5 every other time has not even the line that ends the header.
-            if number % 24 != 5 {
-                message.push(b'\n');
-            }
-            message.extend(body);
-            message
-        })
-        .collect()
-}
-
-/// One line, longer than any buffer.
-fn long(number: usize) -> Vec<u8> {
-    let mut line = b"x".repeat(65_530 + number % 13);
-    line.extend(b".\n.\n");
-    line
-}
-
-/// Lines of base64 that end at any octet of a buffer.
-fn attachment(number: usize) -> Vec<u8> {
-    let line = [&b"QUJD".repeat(19)[..], b"\n"].concat();
-    let mut text = line.repeat(100 + number % 400);
-    text.truncate(text.len() - number % 77);
-    text
 }

@@ -10,6 +10,7 @@
 mod assets;
 mod cli;
 mod config;
+mod crash;
 mod interop;
 mod layers;
 mod readme;

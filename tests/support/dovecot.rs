@@ -40,6 +40,12 @@ impl Dovecot {
         }
     }
 
+    /// The arguments of a fetch from it into `~/Mail`.
+    pub fn fetch(&self, tls: Tls, keep: &str) -> Vec<String> {
+        let args = ["fetch", "--maildir=Mail", "--keep", keep].map(str::to_owned);
+        args.into_iter().chain(self.account(tls)).collect()
+    }
+
     /// How to reach it.
     pub fn account(&self, tls: Tls) -> Vec<String> {
         self.site.account(self.port(tls), tls)

@@ -104,6 +104,12 @@ impl Run {
         self
     }
 
+    /// Where standard output and standard error go, instead of into the outcome.
+    pub fn output(mut self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout).stderr(stderr);
+        self
+    }
+
     /// Starts the program and leaves it running; standard input is closed.
     pub fn spawn(mut self) -> Child {
         self.command.stdin(Stdio::null()).spawn().unwrap()

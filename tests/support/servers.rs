@@ -42,8 +42,12 @@ pub fn is_installed(program: &str) -> bool {
 /// that is a failure.
 pub fn skip(why: &str) {
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "cannot skip this in CI: {why}");
-    // Not by the macro, which would keep it to itself when the test passes.
-    io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
+    note(&format!("SKIPPED: {why}"));
+}
+
+/// Says something that is to be seen even when the test passes, unlike what the macros print.
+pub fn note(text: &str) {
+    io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 /// Whether this process is root.

@@ -1,0 +1,234 @@
+//! Runs that are killed, stopped, doubled, left without readers or without room: what they leave
+//! behind, and that the next run makes it good. What each single step of the disk may do is
+//! tested with the store; here it is real processes and a real server.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, kill_process};
+
+use crate::support::dovecot::Dovecot;
+use crate::support::mailbox::{assert_arrived, mailbox, with_lf};
+use crate::support::postie::Home;
+use crate::support::servers;
+use crate::support::transcript::Tls;
+
+/// How many messages a mailbox holds that takes a while.
+const MANY: usize = 1_000;
+
+#[test]
+fn runs_that_are_killed_at_any_moment_come_to_the_same_end() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(MANY));
+    dovecot.deliver(&messages);
+    let args = dovecot.fetch(Tls::Implicit, "forever");
+    let kills = fetch_despite_kills(&home, &args);
+    assert!(kills >= 10, "only {kills} runs were killed");
+    assert_arrived(&home, &messages);
+    home.postie(&args).run().exit(0).silent();
+    assert_arrived(&home, &messages);
+    assert_eq!(dovecot.count(), MANY);
+}
+
+#[test]
+fn runs_that_are_killed_while_they_empty_the_mailbox_lose_nothing() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(MANY));
+    dovecot.deliver(&messages);
+    let args = dovecot.fetch(Tls::Starttls, "none");
+    let kills = fetch_despite_kills(&home, &args);
+    assert!(kills >= 10, "only {kills} runs were killed");
+    assert_arrived(&home, &messages);
+    assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn a_reader_that_takes_messages_at_once_does_not_get_one_twice() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(MANY));
+    dovecot.deliver(&messages);
+    let args = dovecot.fetch(Tls::Implicit, "forever");
+    thread::scope(|scope| {
+        let fetching = scope.spawn(|| fetch_despite_kills(&home, &args));
+        while !fetching.is_finished() {
+            for path in home.files("Mail/new") {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                let taken = home.path().join("Mail/cur").join(format!("{name}:2,S"));
+                fs::rename(&path, taken).unwrap();
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+    });
+    home.postie(&args).run().exit(0).silent();
+    assert_arrived(&home, &messages);
+}
+
+#[test]
+fn a_second_run_is_turned_away_and_neither_doubles_a_message() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(MANY));
+    dovecot.deliver(&messages);
+    let args = dovecot.fetch(Tls::Implicit, "forever");
+    let first = home.postie(&args).start();
+    assert!(servers::wait_until(|| !home.files("Mail/tmp").is_empty()));
+    kill_process(first.pid(), Signal::STOP).unwrap();
+    let second = home.postie(&args).run();
+    kill_process(first.pid(), Signal::CONT).unwrap();
+    first.finish().exit(0).silent();
+    second.exit(75).stderr("postie: fetch: another run is at work on this mailbox\n");
+    assert_arrived(&home, &messages);
+}
+
+#[test]
+fn a_run_that_nobody_listens_to_delivers_all_the_same() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let messages = mailbox(30);
+    dovecot.deliver(&messages);
+    let mut args = dovecot.fetch(Tls::Implicit, "forever");
+    args.extend(["--json", "--verbose"].map(str::to_owned));
+
+    // The readers have gone away.
+    let home = Home::new();
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    home.postie(&args).output(writer.try_clone().unwrap(), writer).run().exit(0);
+    assert_arrived(&home, &messages);
+
+    // There is nothing to write to at all.
+    let home = Home::new();
+    let closed = ["-c", "exec \"$@\" >&- 2>&-", "sh", env!("CARGO_BIN_EXE_postie")];
+    let args = closed.map(str::to_owned).into_iter().chain(args);
+    home.program(Path::new("/bin/sh"), args).run().exit(0);
+    assert_arrived(&home, &messages);
+}
+
+#[test]
+fn a_full_disk_delivers_nothing_by_halves() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(300));
+    dovecot.deliver(&messages);
+    let Some(disk) = SmallDisk::mount(&home, "Mail", "size=2m") else { return };
+    let args = dovecot.fetch(Tls::Implicit, "none");
+    let outcome = home.postie(&args).run();
+    outcome.exit(74).says("/Mail/tmp/").says("no space left on device");
+    assert_eq!(outcome.stderr.lines().count(), 1);
+    assert_eq!(home.files("Mail/tmp"), Vec::<PathBuf>::new());
+    let expected: HashSet<_> = messages.iter().map(|message| with_lf(message)).collect();
+    let mut found = home.messages("Mail").into_iter();
+    assert!(found.len() < 300, "the disk was not full");
+    assert!(found.all(|message| expected.contains(&message)), "part of a message was delivered");
+    assert_eq!(dovecot.count(), 300);
+
+    disk.resize("size=64m");
+    home.postie(&args).run().exit(0).silent();
+    assert_arrived(&home, &messages);
+    assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn a_journal_that_could_be_written_by_half_only_is_made_good() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (home, messages) = (Home::new(), mailbox(300));
+    dovecot.deliver(&messages);
+    // Room for some of the first batch's lines.
+    let Some(disk) = SmallDisk::mount(&home, "state", "size=8k") else { return };
+    let args = dovecot.fetch(Tls::Implicit, "none");
+    let run = || home.postie(&args).env("XDG_STATE_HOME", home.path().join("state")).run();
+    run().exit(74).says("/journal: no space left on device");
+    assert_eq!(home.files("Mail/new"), Vec::<PathBuf>::new());
+    assert_eq!(dovecot.count(), 300);
+
+    disk.resize("size=64m");
+    run().exit(0).silent();
+    assert_arrived(&home, &messages);
+    assert_eq!(dovecot.count(), 0);
+}
+
+/// A file system with little room.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts one below a home directory, if this process may do such a thing.
+    fn mount(home: &Home, name: &str, size: &str) -> Option<Self> {
+        let path = home.path().join(name);
+        fs::create_dir(&path).unwrap();
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-t", "tmpfs", "-o", size, "none"]).arg(&path).output().unwrap();
+        if output.status.success() {
+            Some(Self(path))
+        } else {
+            servers::note("SKIPPED: only root can mount a small disk, and not everywhere");
+            None
+        }
+    }
+
+    fn resize(&self, size: &str) {
+        let options = format!("remount,{size}");
+        let status = Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(&self.0).status());
+    }
+}
+
+/// Fetches again and again, and kills each run at another moment, until one comes to its end.
+/// Says how many did not.
+fn fetch_despite_kills(home: &Home, args: &[String]) -> u64 {
+    for kills in 0.. {
+        let (before, start) = (Progress::of(home), Instant::now());
+        let moment = Duration::from_millis(10 + kills * 29 % 200);
+        let few = usize::try_from(kills * 37 % 128).unwrap();
+        let is_time = |now: Progress| match kills % 6 {
+            // While messages come in, once the journal is written to, while a batch moves to new/,
+            // around the moment when a batch is whole, and at no moment in particular.
+            0 | 3 => now.drafts > few,
+            1 => now.journal > before.journal,
+            2 => now.delivered == MANY || now.delivered > before.delivered + few,
+            4 => now.delivered == MANY || now.drafts > 126,
+            _ => start.elapsed() > moment,
+        };
+        let mut run = home.postie(args).spawn();
+        loop {
+            if let Some(status) = run.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                return kills;
+            }
+            if is_time(Progress::of(home)) {
+                run.kill().unwrap();
+                run.wait().unwrap();
+                break;
+            }
+        }
+    }
+    unreachable!()
+}
+
+/// How far runs have come, as the disk shows it.
+#[derive(Clone, Copy)]
+struct Progress {
+    drafts: usize,
+    delivered: usize,
+    journal: u64,
+}
+
+impl Progress {
+    fn of(home: &Home) -> Self {
+        let count = |dir| home.files(dir).len();
+        let mailboxes = home.files(".local/state/postie/fetch");
+        let journals = mailboxes.iter().map(|mailbox| mailbox.join("journal").metadata());
+        Self {
+            drafts: count("Mail/tmp"),
+            delivered: count("Mail/new") + count("Mail/cur"),
+            journal: journals.filter_map(|metadata| Some(metadata.ok()?.len())).sum(),
+        }
+    }
+}
