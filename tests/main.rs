@@ -15,6 +15,6 @@ mod interop;
 mod layers;
 mod readme;
 mod round_trip;
-#[expect(dead_code, reason = "a word of the test language may be waiting for its first speaker")]
+
 mod support;
 mod transcripts;
