@@ -1,10 +1,16 @@
 //! A certification authority that lives as long as one test: keys are made at run time.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 /// Signs certificates that only a client which was given [`Authority::pem`] accepts.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -52,18 +58,38 @@ pub struct Identity {
 
 impl Identity {
     /// The same for rustls.
-    pub fn config(&self) -> rustls::ServerConfig {
-        use rustls::pki_types::pem::PemObject;
-        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap(),
-            )
-            .unwrap()
+    pub fn config(&self) -> ServerConfig {
+        self.finish(builder().with_no_client_auth())
     }
+
+    /// The same for a server that wants to see a certificate of this authority.
+    pub fn config_for_clients_of(&self, authority: &Authority) -> ServerConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+        let provider = Arc::clone(builder().crypto_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.finish(builder().with_client_cert_verifier(verifier.unwrap()))
+    }
+
+    /// The SHA-256 of the certificate, in hexadecimal digits.
+    pub fn pin(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, &self.der());
+        digest.as_ref().iter().fold(String::new(), |pin, octet| format!("{pin}{octet:02x}"))
+    }
+
+    fn finish(&self, config: ConfigBuilder<ServerConfig, WantsServerCert>) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        config.with_single_cert(vec![self.der()], key).unwrap()
+    }
+
+    fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
+    }
+}
+
+fn builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider);
+    builder.with_safe_default_protocol_versions().unwrap()
 }

@@ -10,6 +10,8 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ServerConfig, ServerConnection};
 
@@ -25,11 +27,19 @@ pub fn play(transcript: &Transcript, playing: Playing) -> Result<(), String> {
     let home = Home::new();
     home.file("password", "not-a-secret\n");
     home.file("ca.pem", &CERTIFICATES.pem);
+    home.file("client.pem", &CERTIFICATES.client);
     // One port for all runs: a mailbox is known by it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let server = listener.local_addr().unwrap().to_string();
     for run in &transcript.runs {
+        if !run.config.is_empty() {
+            let account = String::from_utf8_lossy(&run.config).replace("{pin}", &CERTIFICATES.pin);
+            home.config(&format!(
+                "[account.home]\nserver = \"{server}\"\nuser = \"ann\"\ntls = \"{}\"\n{account}",
+                run.tls.name()
+            ));
+        }
         let is_over = AtomicBool::new(false);
         let (conversation, outcome) = thread::scope(|scope| {
             let running = home.postie(arguments(run, &server)).stdin(run.stdin.as_slice()).start();
@@ -140,11 +150,14 @@ fn serve(
 ) -> Result<usize, At<String>> {
     let first = run.dialogue.first().map_or(0, |event| event.line);
     let mut turns = Ok(0);
-    if !run.dialogue.is_empty() {
+    let connections = run.dialogue.split(|event| event.what == Event::Reconnect);
+    for dialogue in connections.filter(|_| !run.dialogue.is_empty()) {
         let Some(socket) = accept(listener, is_over) else {
-            return Err(At { line: first, what: "expected a connection, found none".to_owned() });
+            let line = dialogue.first().map_or(first, |event| event.line);
+            return Err(At { line, what: "expected a connection, found none".to_owned() });
         };
-        turns = Peer::new(socket, run.certificate, playing, program).converse(run);
+        let peer = Peer::new(socket, run.certificate, playing, program);
+        turns = Ok(turns? + peer.converse(dialogue, run.tls)?);
     }
     match accept(listener, is_over) {
         Some(_) if turns.is_ok() => {
@@ -216,6 +229,8 @@ struct Peer<'a> {
     due: Vec<u8>,
     /// Received, but not heard yet.
     heard: Vec<u8>,
+    /// The last line heard.
+    line: Vec<u8>,
     /// Whether something was received since the last octet was sent.
     is_answer: bool,
     turns: usize,
@@ -241,23 +256,24 @@ impl<'a> Peer<'a> {
             pause: Duration::from_micros(30),
             due: Vec::new(),
             heard: Vec::new(),
+            line: Vec::new(),
             is_answer: false,
             turns: 0,
         }
     }
 
-    fn converse(mut self, run: &Run) -> Result<usize, At<String>> {
-        let mut last = run.dialogue.first().map_or(0, |event| event.line);
-        if run.tls == Tls::Implicit {
+    fn converse(mut self, dialogue: &[At<Event>], tls: Tls) -> Result<usize, At<String>> {
+        let mut last = dialogue.first().map_or(0, |event| event.line);
+        if tls == Tls::Implicit {
             self.start_tls().map_err(|what| At { line: last, what })?;
         }
-        for At { line, what } in &run.dialogue {
+        for At { line, what } in dialogue {
             let at = |what| At { line: *line, what };
             last = *line;
             match what {
                 Event::Server(octets) => self.due.extend(octets),
                 Event::Client(pattern) => match self.hear() {
-                    Heard::Line(found) if pattern.matches(&found) => {}
+                    Heard::Line(found) if pattern.matches(&found) => self.line = found,
                     other => return Err(at(format!("expected `C: {}`, found {other}", pattern.0))),
                 },
                 Event::Tls => self.start_tls().map_err(at)?,
@@ -291,6 +307,12 @@ impl<'a> Peer<'a> {
                     drop(self.socket.peek(&mut [0]));
                     return Ok(self.turns);
                 }
+                Event::Reconnect => {}
+                Event::Scram { reply, challenge } => {
+                    let challenge = challenge.replace("{nonce}", &self.nonce().map_err(at)?);
+                    let line = format!("{reply} {}\r\n", STANDARD.encode(challenge));
+                    self.due.extend(line.into_bytes());
+                }
                 Event::Kill { dir, number } => {
                     self.flush();
                     self.program.kill_at(dir, *number).map_err(at)?;
@@ -302,6 +324,15 @@ impl<'a> Peer<'a> {
             Heard::End => Ok(self.turns),
             other => Err(At { line: last, what: format!("expected the end, found {other}") }),
         }
+    }
+
+    /// The nonce in the client's first SCRAM message (RFC 5802 §7), behind the command or alone.
+    fn nonce(&self) -> Result<String, String> {
+        let line = String::from_utf8_lossy(&self.line);
+        let message = STANDARD.decode(line.rsplit(' ').next().unwrap()).unwrap_or_default();
+        let message = String::from_utf8_lossy(&message);
+        let nonce = message.split(',').find_map(|attribute| attribute.strip_prefix("r="));
+        nonce.map(str::to_owned).ok_or_else(|| format!("expected a nonce, found `{line}`"))
     }
 
     /// One line of the client. What is due is sent before, unless the line is there already and
@@ -472,7 +503,12 @@ static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(Certificates::new);
 /// Made once for all transcripts.
 struct Certificates {
     pem: String,
+    /// A certificate and its key, for the program to show.
+    client: String,
+    /// The SHA-256 of the good one.
+    pin: String,
     good: Arc<ServerConfig>,
+    asks: Arc<ServerConfig>,
     expired: Arc<ServerConfig>,
     other_name: Arc<ServerConfig>,
     other_authority: Arc<ServerConfig>,
@@ -482,9 +518,13 @@ impl Certificates {
     fn new() -> Self {
         const NAMES: &[&str] = &["127.0.0.1"];
         let authority = Authority::new();
+        let (good, client) = (authority.issue(NAMES), authority.issue(&["ann.example"]));
         Self {
             pem: authority.pem(),
-            good: Arc::new(authority.issue(NAMES).config()),
+            client: format!("{}{}", client.certificate, client.key),
+            pin: good.pin(),
+            good: Arc::new(good.config()),
+            asks: Arc::new(good.config_for_clients_of(&authority)),
             expired: Arc::new(authority.issue_expired(NAMES).config()),
             other_name: Arc::new(authority.issue(&["other.example"]).config()),
             other_authority: Arc::new(Authority::new().issue(NAMES).config()),
@@ -494,6 +534,7 @@ impl Certificates {
     fn config(&self, certificate: Certificate) -> &Arc<ServerConfig> {
         match certificate {
             Certificate::Good => &self.good,
+            Certificate::AsksForOne => &self.asks,
             Certificate::Expired => &self.expired,
             Certificate::OtherName => &self.other_name,
             Certificate::OtherAuthority => &self.other_authority,

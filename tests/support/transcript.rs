@@ -15,8 +15,12 @@ use base64::engine::general_purpose::STANDARD;
 ///                                         of the server and the user, `ann` with `not-a-secret`,
 ///                                         {server} the server's address and port alone
 /// tls: implicit                           or starttls, or none; implicit if it is not said
-/// certificate: good                       or expired, other-name, other-authority
+/// certificate: good                       or expired, other-name, other-authority; or asks-for-one,
+///                                         which wants to see one of the client's, too
 /// playing: whole, coalesced               if not every way of playing makes sense
+/// config:                                 a block follows: what the configuration says of the
+///                                         account `home`, apart from server, user and tls
+/// | password-file = "password"            {pin} is that of the good certificate
 /// stdin:                                  a block follows: what the program is given to read
 /// | Subject: hello
 /// |
@@ -26,7 +30,7 @@ use base64::engine::general_purpose::STANDARD;
 /// C: CAPA                                 a line that the client must send
 /// C: Date: *                              a line that may end as it likes
 /// C: AUTH PLAIN {plain ann not-a-secret}  `\0ann\0not-a-secret` in base64
-/// S: 334 {base64 Username:}               any text in base64
+/// S: 334 {base64 Username:}               any text in base64; it knows the escapes below
 /// ! raw -ERR \x1b[2J\r\n                  octets from the server, no CRLF is added
 /// ! tls                                   both sides switch to TLS here
 /// ! drip                                  from here on, a pause after each octet
@@ -37,8 +41,11 @@ use base64::engine::general_purpose::STANDARD;
 /// ! reset                                 the end, while the next octets of the client are unread
 /// ! kill Mail/tmp 2                       the program is killed (`exit: 137`) as soon as that
 ///                                         directory below home holds so many files
-/// ! again                                 a second run in the same home: args, stdin, tls and
-///                                         certificate stay as they are unless they are said anew
+/// ! reconnect                             the client hangs up and connects again
+/// ! scram 334 r={nonce}x,s=QSXC,i=4096    a challenge in base64, with the nonce that the client
+///                                         has just sent
+/// ! again                                 a second run in the same home: args, stdin, config, tls
+///                                         and certificate stay unless they are said anew
 /// exit: 0                                 the exit status
 /// turns: 6                                how often the client waited for an answer
 /// silent:                                 nothing on standard output and standard error
@@ -63,6 +70,7 @@ pub struct Transcript {
 pub struct Run {
     pub args: String,
     pub stdin: Vec<u8>,
+    pub config: Vec<u8>,
     pub tls: Tls,
     pub certificate: Certificate,
     pub playings: Vec<Playing>,
@@ -102,14 +110,16 @@ impl Tls {
 pub enum Certificate {
     #[default]
     Good,
+    AsksForOne,
     Expired,
     OtherName,
     OtherAuthority,
 }
 
 impl Certificate {
-    const NAMES: [(&str, Self); 4] = [
+    const NAMES: [(&str, Self); 5] = [
         ("good", Self::Good),
+        ("asks-for-one", Self::AsksForOne),
         ("expired", Self::Expired),
         ("other-name", Self::OtherName),
         ("other-authority", Self::OtherAuthority),
@@ -148,6 +158,8 @@ pub enum Event {
     Cut,
     Reset,
     Kill { dir: String, number: usize },
+    Reconnect,
+    Scram { reply: String, challenge: String },
 }
 
 /// A line of the client, without its CRLF; a star at the end stands for any rest.
@@ -196,6 +208,7 @@ fn parse(text: &str) -> Result<Vec<Run>, At<String>> {
         if let Some(text) = text.strip_prefix('|') {
             let octets = match block {
                 Some(Block::Stdin) => &mut run.stdin,
+                Some(Block::Config) => &mut run.config,
                 Some(Block::File) => match run.facts.last_mut() {
                     Some(At { what: Fact::File { octets, .. }, .. }) => octets,
                     _ => return Err(at("a block without a header".to_owned())),
@@ -232,6 +245,11 @@ fn parse(text: &str) -> Result<Vec<Run>, At<String>> {
             "stdin" => {
                 run.stdin.clear();
                 block = Some(Block::Stdin);
+                continue;
+            }
+            "config" => {
+                run.config.clear();
+                block = Some(Block::Config);
                 continue;
             }
             "tls" => {
@@ -271,6 +289,7 @@ fn parse(text: &str) -> Result<Vec<Run>, At<String>> {
 /// What a line that begins with `|` belongs to.
 enum Block {
     Stdin,
+    Config,
     File,
 }
 
@@ -303,6 +322,12 @@ fn event(text: &str) -> Result<Option<Event>, String> {
         ("close", "") => Event::Close,
         ("cut", "") => Event::Cut,
         ("reset", "") => Event::Reset,
+        ("reconnect", "") => Event::Reconnect,
+        ("scram", text) => {
+            let (reply, challenge) =
+                text.split_once(' ').ok_or("expected a reply and a challenge")?;
+            Event::Scram { reply: reply.to_owned(), challenge: challenge.to_owned() }
+        }
         ("kill", value) => {
             let (dir, number) = counted(value)?;
             Event::Kill { dir, number }
@@ -320,8 +345,8 @@ fn expanded(text: &str) -> Result<String, String> {
         let (inside, after) = braced.split_once('}').ok_or("`{` without `}`")?;
         let (name, value) = inside.split_once(' ').unwrap_or((inside, ""));
         let secret = match name {
-            "base64" => value.to_owned(),
-            "plain" => format!("\0{}", value.replacen(' ', "\0", 1)),
+            "base64" => unescaped(value)?,
+            "plain" => format!("\0{}", value.replacen(' ', "\0", 1)).into_bytes(),
             _ => return Err(format!("expected `plain` or `base64`, found `{inside}`")),
         };
         expanded += before;
