@@ -13,8 +13,10 @@ mod config;
 mod crash;
 mod interop;
 mod layers;
+mod logins;
 mod readme;
 mod round_trip;
+mod side_by_side;
 
 mod support;
 mod transcripts;

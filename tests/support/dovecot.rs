@@ -51,6 +51,11 @@ impl Dovecot {
         self.site.account(self.port(tls), tls)
     }
 
+    /// The same as keys of an account.
+    pub fn table(&self) -> String {
+        self.site.table(self.port(Tls::Implicit))
+    }
+
     /// How to be turned away.
     pub fn wrong_account(&self, tls: Tls) -> Vec<String> {
         self.site.account_with(self.port(tls), tls, "not-the-secret")
@@ -119,7 +124,7 @@ ssl = yes
 ssl_cert = <{root}/certificate.pem
 ssl_key = <{root}/key.pem
 disable_plaintext_auth = yes
-auth_mechanisms = plain login
+auth_mechanisms = plain login scram-sha-1 scram-sha-256
 auth_failure_delay = 0
 first_valid_uid = 1
 {users}mail_location = maildir:{root}/mail/%u

@@ -44,8 +44,14 @@ pub fn mailbox(count: usize) -> Vec<Vec<u8>> {
 /// is left in tmp/.
 #[track_caller]
 pub fn assert_arrived(home: &Home, messages: &[Vec<u8>]) {
+    assert_arrived_in(home, "Mail", messages);
+}
+
+/// The same for another Maildir.
+#[track_caller]
+pub fn assert_arrived_in(home: &Home, maildir: &str, messages: &[Vec<u8>]) {
     let mut balance = BTreeMap::<Vec<u8>, isize>::new();
-    for message in home.messages("Mail") {
+    for message in home.messages(maildir) {
         *balance.entry(message).or_default() += 1;
     }
     for message in messages {
@@ -60,7 +66,7 @@ pub fn assert_arrived(home: &Home, messages: &[Vec<u8>]) {
         })
         .collect();
     assert!(wrong.is_empty(), "{} messages differ:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(home.files("Mail/tmp"), Vec::<PathBuf>::new());
+    assert_eq!(home.files(&format!("{maildir}/tmp")), Vec::<PathBuf>::new());
 }
 
 /// As a message is kept: its last line ends, too, since on the wire every line does.

@@ -81,6 +81,11 @@ impl Postfix {
         self.site.account(self.port(tls), tls)
     }
 
+    /// The same as keys of an account.
+    pub fn table(&self) -> String {
+        self.site.table(self.port(Tls::Implicit))
+    }
+
     /// How to be turned away.
     pub fn wrong_account(&self, tls: Tls) -> Vec<String> {
         self.site.account_with(self.port(tls), tls, "not-the-secret")

@@ -108,6 +108,16 @@ impl Site {
         self.account_with(port, tls, PASSWORD)
     }
 
+    /// The same as keys of an account.
+    pub fn table(&self, port: u16) -> String {
+        let ca_file = self.path("ca.pem");
+        format!(
+            "server = \"127.0.0.1:{port}\"\nuser = \"{USER}\"\npassword = \"{PASSWORD}\"\n\
+             ca-file = \"{}\"\n",
+            ca_file.display()
+        )
+    }
+
     /// The same with another password.
     pub fn account_with(&self, port: u16, tls: Tls, password: &str) -> Vec<String> {
         vec![
