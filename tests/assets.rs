@@ -21,11 +21,26 @@ fn the_manual_pages_are_fresh() {
     fresh("man/postie.1", &postie_1());
     fresh(
         "man/postie-fetch.1",
-        &command("postie-fetch", FETCH_USAGE, FETCH_EXAMPLES, &[("EXACTLY ONCE", EXACTLY_ONCE)]),
+        &command(
+            "postie-fetch",
+            FETCH_USAGE,
+            FETCH_EXAMPLES,
+            &[
+                ("EXACTLY ONCE", Text::Prose(EXACTLY_ONCE)),
+                ("TO A PROGRAM", Text::Prose(TO_A_PROGRAM)),
+                ("SEVERAL ACCOUNTS", Text::Prose(SEVERAL_ACCOUNTS)),
+                ("WHAT THE SERVER SAYS", Text::Table(SERVER_SAYS)),
+            ],
+        ),
     );
     fresh(
         "man/postie-send.1",
-        &command("postie-send", SEND_USAGE, SEND_EXAMPLES, &[("THE MESSAGE", THE_MESSAGE)]),
+        &command(
+            "postie-send",
+            SEND_USAGE,
+            SEND_EXAMPLES,
+            &[("THE MESSAGE", Text::Prose(THE_MESSAGE))],
+        ),
     );
     fresh("man/postie-config.5", &postie_config_5());
 }
@@ -103,7 +118,15 @@ fn postie_1() -> Vec<u8> {
     page
 }
 
-fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, &str)]) -> Vec<u8> {
+/// What stands in a section.
+#[derive(Clone, Copy)]
+enum Text {
+    Prose(&'static str),
+    /// What may happen, and what it comes to.
+    Table(&'static [(&'static str, &'static str)]),
+}
+
+fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Text)]) -> Vec<u8> {
     let mut args = Args::command();
     args.build();
     let command = args.find_subcommand(name.trim_start_matches("postie-")).unwrap().clone();
@@ -114,7 +137,15 @@ fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, &s
     man.render_options_section(&mut page).unwrap();
     let mut roff = Roff::new();
     for (title, text) in sections {
-        paragraphs(&mut roff, title, text);
+        match text {
+            Text::Prose(text) => paragraphs(&mut roff, title, text),
+            Text::Table(rows) => {
+                roff.control("SH", [*title]);
+                for (head, text) in *rows {
+                    roff.control("TP", []).text([bold(*head)]).text([roman(*text)]);
+                }
+            }
+        }
     }
     roff.control("SH", ["EXIT STATUS"]).text([roman("See "), bold("postie"), roman("(1).")]);
     examples(&mut roff, text);
@@ -264,7 +295,8 @@ with --verbose, one line on standard output sums up the run; --json prints an ob
 always.
 
 The object of a fetch has account, new, bytes, files (each with uid, size and path), left, deleted \
-and error; that of a sent message has account, host, from, recipients (each with address, status \
+and error; one for each account. With --dry-run it has account and message, one for each message, \
+with number, size, uid and fate. That of a sent message has account, host, from, recipients (each with address, status \
 and reply), size, message_id, reply and error. An error has kind, status and message, and is null \
 if there is none.";
 
@@ -304,11 +336,69 @@ Which messages were fetched is remembered by the unique-ids that the server give
 server that has none can only be fetched from with --keep none, and if such a session is cut off \
 after messages were delivered and before they were deleted, they are fetched again.
 
-A message that the server no longer lists is remembered for 30 days. To fetch everything again, \
-remove the journal (see FILES in postie(1)).
+A message that the server no longer lists is remembered for 30 days. With --all, what was fetched \
+before comes once more.
 
 One message that the server will not give is reported and left there; the others are fetched, and \
-the status is 81. Line ends become LF; nothing else in a message is changed and nothing is added.";
+the status is 81. Line ends become LF; nothing else in a message is changed and nothing is added.
+
+If several messages have one unique-id, each of them is fetched and none is deleted. If a server \
+calls all messages by new unique-ids, as may happen when it is moved, that is said and all are \
+fetched again.
+
+A run that gets SIGINT, SIGTERM or SIGHUP delivers and records what was whole, and ends by the \
+signal. It does not say QUIT, so nothing is deleted. A second signal ends it at once, which is as \
+safe.";
+
+const TO_A_PROGRAM: &str = "\
+With deliver-command in the configuration, a program takes each message on its standard input, \
+whole and with LF at line ends. If it exits with 0, the message is delivered. With any other \
+status, or after nine minutes, the message stays on the server, is reported, and comes again in \
+the next run; the others are fetched. What the program prints goes to standard error.
+
+A run that is cut off after the program has taken a message and before that is in the journal \
+gives it to the program again: this is delivery at least once, not exactly once.
+
+With after-fetch, a command is run once at the end if anything new has come. If it fails, that is \
+said, and the status is 74.";
+
+const SEVERAL_ACCOUNTS: &str = "\
+Up to eight accounts, or as many as --jobs says, are fetched from side by side. Passwords are \
+obtained before that, one after the other. What happens to one account is no matter to the others. \
+The status is that of the most lasting failure: one that may pass (75) yields to a partial success \
+(81), and that to any other.";
+
+const SERVER_SAYS: &[(&str, &str)] = &[
+    ("+OK", "goes on."),
+    ("-ERR to the greeting", "ends with 75, unless a response code says more."),
+    ("-ERR to the login", "ends with 77, unless a response code says more."),
+    (
+        "-ERR [AUTH]",
+        "ends with 77: user or password are wrong, or the account wants an app password.",
+    ),
+    ("-ERR [SYS/PERM]", "ends with 77: somebody must act."),
+    ("-ERR [SYS/TEMP]", "ends with 75: trouble on the server that should pass."),
+    ("-ERR [IN-USE]", "ends with 75: another session has the mailbox."),
+    ("-ERR [LOGIN-DELAY]", "ends with 75: too soon after the last login."),
+    ("-ERR to CAPA", "takes the server to offer nothing, and logs in with USER and PASS."),
+    ("no STLS with tls = \"starttls\"", "ends with 69 before anything secret is said."),
+    ("-ERR to UIDL", "ends with 69, unless --keep none makes unique-ids unnecessary."),
+    ("-ERR to LIST", "ends with 75."),
+    (
+        "-ERR to RETR",
+        "reports that message, leaves it and fetches the others: 81, or 75 if none came.",
+    ),
+    ("-ERR to DELE", "leaves that message; it is asked for again in the next run."),
+    ("-ERR to QUIT", "ends with 75; the deletions are asked for again in the next run."),
+    ("-ERR to AUTH with a token", "runs token-command once more and tries what it prints."),
+    ("nothing at all", "ends with 75 after the time-out, and says what was waited for."),
+    (
+        "the end of the connection",
+        "ends with 75; whole messages are delivered, the one under way is dropped.",
+    ),
+    ("anything else", "ends with 76: the server broke the protocol."),
+    ("an empty mailbox, once", "forgets nothing: unique-ids are remembered for 30 days."),
+];
 
 const THE_MESSAGE: &str = "\
 All of standard input is read before a connection is made. Line ends of any kind become CRLF. A \
