@@ -233,13 +233,12 @@ impl<'a> Run<'a> {
         self.greet_strangers(store, &uids);
         let wanted = self.sort_out(store, listing)?;
         let drafts = store.drafts();
-        let mut progress = self.report.progress(&self.label);
+        let progress = self.report.progress(&self.label);
         progress.expect(wanted.len(), wanted.iter().filter_map(|listed| listed.size).sum());
         let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
-        let (mut come, this) = (0, &mut *self);
         let retrieved = session.retr_each(wanted, draft, |message| {
-            come += 1;
-            this.take(store, message)
+            progress.message();
+            self.take(store, message)
         });
         // What is whole is delivered even if the line broke behind it.
         let delivered = self.deliver(store);

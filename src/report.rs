@@ -1,6 +1,7 @@
 //! What a person, a script or nobody gets to see. Results go to standard output, talk to standard
 //! error; away from a terminal, success is silent.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -86,12 +87,12 @@ impl Report {
     /// A bar that shows how far something has come, if somebody sees it.
     pub fn progress(&self, label: &str) -> Progress {
         let style = ProgressStyle::with_template(
-            "{prefix} {wide_bar} {msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            "{prefix} {wide_bar} {msg} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
         );
         let bar = ProgressBar::new(0).with_prefix(label.to_owned());
         // The template is a constant; should it be wrong, a plain bar will do.
         let bar = style.into_iter().fold(bar, ProgressBar::with_style);
-        Progress { bar: self.bars.add(bar), messages: 0, all: 0 }
+        Progress { bar: self.bars.add(bar), messages: Cell::new(0), all: Cell::new(0) }
     }
 
     /// A result: a sentence for a person if there is one to be said, an object for a program,
@@ -140,14 +141,14 @@ impl Report {
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    messages: usize,
-    all: usize,
+    messages: Cell<usize>,
+    all: Cell<usize>,
 }
 
 impl Progress {
     /// So much more is to come.
-    pub fn expect(&mut self, messages: usize, octets: u64) {
-        self.all += messages;
+    pub fn expect(&self, messages: usize, octets: u64) {
+        self.all.update(|all| all + messages);
         self.bar.inc_length(octets);
         self.show();
     }
@@ -159,13 +160,13 @@ impl Progress {
     }
 
     /// A message is there.
-    pub fn message(&mut self) {
-        self.messages += 1;
+    pub fn message(&self) {
+        self.messages.update(|messages| messages + 1);
         self.show();
     }
 
     fn show(&self) {
-        self.bar.set_message(format!("{}/{}", self.messages, self.all));
+        self.bar.set_message(format!("{}/{}", self.messages.get(), self.all.get()));
     }
 }
 

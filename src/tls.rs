@@ -378,6 +378,11 @@ fn certificate_words(reason: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet: is this machine's clock right?".to_owned()
         }
+        // A certificate that was made by hand in the simplest way is such a one.
+        CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
+            "it is an authority's own, which cannot stand for a server; pin it, or have it sign one"
+                .to_owned()
+        }
         CertificateError::Other(reason) => reason.to_string(),
         CertificateError::NotValidForName => "it is for another name".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
