@@ -222,7 +222,8 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// Standard error is the last resort: if it cannot be written to, nobody can be told.
 fn talk(line: fmt::Arguments<'_>) {
-    drop(writeln!(io::stderr(), "{line}"));
+    // In one write, lest a line of another process come in between.
+    drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
 }
 
 #[cfg(test)]

@@ -253,6 +253,17 @@ impl Login {
         ))
     }
 
+    /// Whether everything is said, and the server's next word is its verdict: no challenge can
+    /// follow, so that other commands may.
+    pub fn is_said_out(&self) -> bool {
+        self.initial.is_none()
+            && match &self.state {
+                State::Said(rest) => rest.is_empty(),
+                State::Scram(scram) => scram.is_proven(),
+                State::Bearer { .. } | State::BrokenOff => false,
+            }
+    }
+
     /// The server says that the login succeeded; an error if it had something to prove and did
     /// not.
     pub fn accepted(&self) -> Result<(), Error> {

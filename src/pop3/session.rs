@@ -8,7 +8,7 @@ use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism, no_mechanism};
 use crate::store::Saved;
-use crate::text::{Identified, Secret, Uid, shown};
+use crate::text::{Identified, Uid, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -33,6 +33,8 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 pub struct Session<State, S> {
     wire: Wire<Pop3, S>,
     offered: Capabilities,
+    /// What came with the answer to the login already.
+    listings: Option<Listings>,
     state: std::marker::PhantomData<State>,
 }
 
@@ -73,7 +75,7 @@ impl<S: Read + Write> Session<Authorization, S> {
 
     fn ask_capabilities(mut wire: Wire<Pop3, S>) -> Result<Self, Error> {
         let offered = wire.ask(Capa)?;
-        Ok(Self { wire, offered, state: std::marker::PhantomData })
+        Ok(Self { wire, offered, listings: None, state: std::marker::PhantomData })
     }
 }
 
@@ -90,8 +92,9 @@ impl<S: Private> Session<Authorization, S> {
         for credentials in attempts {
             match self.attempt(&credentials?) {
                 Ok(()) => {
-                    let Self { wire, offered, .. } = self;
-                    return Ok(Session { wire, offered, state: std::marker::PhantomData });
+                    let Self { wire, offered, listings, .. } = self;
+                    let state = std::marker::PhantomData;
+                    return Ok(Session { wire, offered, listings, state });
                 }
                 Err(
                     error @ Error::Login {
@@ -113,38 +116,61 @@ impl<S: Private> Session<Authorization, S> {
         let mechanism = Mechanism::choose(&self.offered.sasl, credentials, binding)
             .ok_or_else(|| Error::NoMechanism(no_mechanism(&self.offered.sasl, credentials)))?;
         if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
-            return self.user_and_pass(&credentials.user, password);
+            let user = Command::new("USER").arg(&credentials.user);
+            let pass = Command::new("PASS").secret(password.expose());
+            // USER's refusal comes first and says more than the PASS that it spoils.
+            let mut refused = self.last_words([user, pass])?.into_iter().map(Reply::accepted);
+            let refused = refused.find_map(Result::err);
+            return refused
+                .map_or(Ok(()), |refusal| Err(Error::Login { refusal, explanation: None }));
         }
         let mut login = mechanism.start(credentials, binding);
-        let mut command = Auth::begin(mechanism, &mut login);
+        let mut command = auth(mechanism, &mut login);
         loop {
-            match self.wire.ask(command)? {
-                Reply::Ok(_) => return Ok(login.accepted()?),
-                Reply::Err(refusal) => {
+            let reply = if login.is_said_out() {
+                self.last_words([command])?.into_iter().next()
+            } else {
+                Some(self.wire.ask(Raw(command))?)
+            };
+            match reply {
+                Some(Reply::Ok(_)) => return Ok(login.accepted()?),
+                Some(Reply::Continue(challenge)) => {
+                    let response = login.respond(&challenge)?;
+                    command = Command::response("AUTH", response.expose());
+                }
+                Some(Reply::Err(refusal)) => {
                     let explanation = login.explanation().map(str::to_owned);
                     return Err(Error::Login { refusal, explanation });
                 }
-                Reply::Continue(challenge) => {
-                    let response = login.respond(&challenge)?;
-                    command = Auth(Command::response("AUTH", response.expose()));
-                }
+                // One command has one answer, or an error has ended all this before.
+                None => return Err(Error::Missing("an answer to AUTH")),
             }
         }
     }
 
-    fn user_and_pass(&mut self, user: &str, password: &Secret) -> Result<(), Error> {
-        let user = Command::new("USER").arg(user);
-        let pass = Command::new("PASS").secret(password.expose());
-        let mut outcome = Ok(());
-        self.wire.ask_each(self.window(), [user, pass].map(Simple), |answer| {
-            // USER's refusal comes first and says more than the PASS that it spoils.
-            if outcome.is_ok() {
-                outcome =
-                    answer.map(drop).map_err(|refusal| Error::Login { refusal, explanation: None });
+    /// Says what ends a login, and behind it, to a server that takes several commands at once, asks
+    /// for the listings. They are of use only if the login is accepted.
+    fn last_words(
+        &mut self,
+        words: impl IntoIterator<Item = Command>,
+    ) -> Result<Vec<Reply>, Error> {
+        let window = self.window();
+        let ahead = [Listing::Uidl, Listing::List].into_iter().filter(|_| window > 1);
+        let flight = words.into_iter().map(Opening::Words).chain(ahead.map(Opening::Listing));
+        let (mut replies, mut listings) = (Vec::new(), Listings::default());
+        let heard = self.wire.ask_each(window, flight, |answer| {
+            match answer {
+                Opened::Reply(reply) => replies.push(reply),
+                Opened::Column(column) => listings.add(column),
             }
             Ok::<_, Error>(())
-        })?;
-        outcome
+        });
+        self.listings = Some(listings).filter(|_| window > 1);
+        match heard {
+            // A server that hangs up after a refusal has said what matters before.
+            Err(_) if replies.iter().any(|reply| matches!(reply, Reply::Err(_))) => Ok(replies),
+            heard => heard.map(|()| replies),
+        }
     }
 }
 
@@ -159,29 +185,15 @@ impl<S: Private> Session<Transaction, S> {
     /// All messages of the mailbox, in the server's order, with unique-id and size where the
     /// server gives them (UIDL and LIST in one flight, if it can take two).
     pub fn list(&mut self) -> Result<Vec<Listed>, Error> {
-        let window = self.window();
-        let (mut uids, mut sizes) = (None, None);
+        if let Some(listings) = self.listings.take() {
+            return listings.joined();
+        }
+        let (window, mut listings) = (self.window(), Listings::default());
         self.wire.ask_each(window, [Listing::Uidl, Listing::List], |column| {
-            match column {
-                Column::Uids(column) => uids = column,
-                Column::Sizes(column) => sizes = Some(column),
-            }
+            listings.add(column);
             Ok::<_, Error>(())
         })?;
-        let sizes: Vec<(Number, u64)> = sizes.unwrap_or_default();
-        let Some(uids) = uids else {
-            let listed = |(number, size)| Listed { number, uid: None, size: Some(size) };
-            return Ok(sizes.into_iter().map(listed).collect());
-        };
-        let sizes: HashMap<Number, u64> = sizes.into_iter().collect();
-        Ok(uids
-            .into_iter()
-            .map(|(number, uid)| Listed {
-                number,
-                uid: Some(uid),
-                size: sizes.get(&number).copied(),
-            })
-            .collect())
+        listings.joined()
     }
 
     /// Retrieves messages, as many in flight as the server allows. `draft` makes the place each
@@ -371,26 +383,24 @@ impl Exchange for Capa {
     }
 }
 
-/// AUTH (RFC 5034) or a response within it.
-struct Auth(Command);
-
-impl Auth {
-    /// With the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
-    fn begin(mechanism: Mechanism, login: &mut Login) -> Self {
-        let bare = Command::new("AUTH").arg(mechanism.name());
-        let room = match mechanism {
-            // Microsoft's servers hang up on a token here, and all others wait for it.
-            Mechanism::Xoauth2 => 0,
-            _ => limits::POP3_COMMAND.saturating_sub(bare.octets() + 1),
-        };
-        match login.initial_response(room) {
-            Some(response) => Self(bare.secret(response.expose())),
-            None => Self(bare),
-        }
+/// AUTH with the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
+fn auth(mechanism: Mechanism, login: &mut Login) -> Command {
+    let bare = Command::new("AUTH").arg(mechanism.name());
+    let room = match mechanism {
+        // Microsoft's servers hang up on a token here, and all others wait for it.
+        Mechanism::Xoauth2 => 0,
+        _ => limits::POP3_COMMAND.saturating_sub(bare.octets() + 1),
+    };
+    match login.initial_response(room) {
+        Some(response) => bare.secret(response.expose()),
+        None => bare,
     }
 }
 
-impl Exchange for Auth {
+/// A command whose asker looks at the reply.
+struct Raw(Command);
+
+impl Exchange for Raw {
     type Grammar = Pop3;
     type Answer = Reply;
     type Error = Error;
@@ -404,6 +414,37 @@ impl Exchange for Auth {
     }
 }
 
+/// What a login ends with, and what may follow in the same flight.
+enum Opening {
+    Words(Command),
+    Listing(Listing),
+}
+
+enum Opened {
+    Reply(Reply),
+    Column(Column),
+}
+
+impl Exchange for Opening {
+    type Grammar = Pop3;
+    type Answer = Opened;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Words(command) => command.clone(),
+            Self::Listing(listing) => listing.command(),
+        }
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Opened, Error> {
+        match self {
+            Self::Words(_) => Ok(Opened::Reply(reply)),
+            Self::Listing(listing) => listing.answer(reply, body).map(Opened::Column),
+        }
+    }
+}
+
 /// The two listings (RFC 1939 §5 and §7).
 enum Listing {
     Uidl,
@@ -412,9 +453,42 @@ enum Listing {
 
 /// What a listing says.
 enum Column {
-    /// `None`: the server has no unique-ids.
-    Uids(Option<Vec<(Number, Uid)>>),
-    Sizes(Vec<(Number, u64)>),
+    Uids(Result<Vec<(Number, Uid)>, Refusal>),
+    Sizes(Result<Vec<(Number, u64)>, Refusal>),
+}
+
+/// Both listings, as far as they have come.
+#[derive(Default)]
+struct Listings {
+    uids: Option<Result<Vec<(Number, Uid)>, Refusal>>,
+    sizes: Option<Result<Vec<(Number, u64)>, Refusal>>,
+}
+
+impl Listings {
+    fn add(&mut self, column: Column) {
+        match column {
+            Column::Uids(uids) => self.uids = Some(uids),
+            Column::Sizes(sizes) => self.sizes = Some(sizes),
+        }
+    }
+
+    /// Message by message. UIDL may be unknown to a server; LIST may not.
+    fn joined(self) -> Result<Vec<Listed>, Error> {
+        let refused = |command| move |refusal| Error::Refused { command, refusal };
+        let uids = match self.uids {
+            Some(Err(Refusal { code: None, .. })) | None => None,
+            Some(uids) => Some(uids.map_err(refused("UIDL"))?),
+        };
+        let sizes = self.sizes.transpose().map_err(refused("LIST"))?.unwrap_or_default();
+        let Some(uids) = uids else {
+            let listed = |(number, size)| Listed { number, uid: None, size: Some(size) };
+            return Ok(sizes.into_iter().map(listed).collect());
+        };
+        let sizes: HashMap<Number, u64> = sizes.into_iter().collect();
+        let listed =
+            |(number, uid)| Listed { number, uid: Some(uid), size: sizes.get(&number).copied() };
+        Ok(uids.into_iter().map(listed).collect())
+    }
 }
 
 impl Exchange for Listing {
@@ -430,15 +504,12 @@ impl Exchange for Listing {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Column, Error> {
-        match (self, reply.accepted()) {
-            (Self::Uidl, Err(refusal)) if refusal.code.is_none() => Ok(Column::Uids(None)),
-            (Self::Uidl, Err(refusal)) => Err(Error::Refused { command: "UIDL", refusal }),
-            (Self::List, Err(refusal)) => Err(Error::Refused { command: "LIST", refusal }),
-            (Self::Uidl, Ok(_)) => {
-                column(body, "UIDL", Uid::new).map(|uids| Column::Uids(Some(uids)))
-            }
-            (Self::List, Ok(_)) => column(body, "LIST", size).map(Column::Sizes),
-        }
+        Ok(match (self, reply.accepted()) {
+            (Self::Uidl, Ok(_)) => Column::Uids(Ok(column(body, "UIDL", Uid::new)?)),
+            (Self::List, Ok(_)) => Column::Sizes(Ok(column(body, "LIST", size)?)),
+            (Self::Uidl, Err(refusal)) => Column::Uids(Err(refusal)),
+            (Self::List, Err(refusal)) => Column::Sizes(Err(refusal)),
+        })
     }
 }
 
