@@ -58,7 +58,7 @@ impl Dovecot {
 
     /// How to be turned away.
     pub fn wrong_account(&self, tls: Tls) -> Vec<String> {
-        self.site.account_with(self.port(tls), tls, "not-the-secret")
+        self.site.wrong_account(self.port(tls), tls)
     }
 
     pub fn port(&self, tls: Tls) -> u16 {

@@ -68,8 +68,9 @@ impl Site {
         let identity = authority.issue(&["127.0.0.1"]);
         site.file("ca.pem", &authority.pem());
         site.file("certificate.pem", &identity.certificate);
-        let key = site.file("key.pem", &identity.key);
-        fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
+        site.secret("key.pem", &identity.key);
+        site.secret("password", PASSWORD);
+        site.secret("wrong-password", "not-the-secret");
         site
     }
 
@@ -88,6 +89,10 @@ impl Site {
         path
     }
 
+    fn secret(&self, name: &str, text: &str) {
+        fs::set_permissions(self.file(name, text), Permissions::from_mode(0o600)).unwrap();
+    }
+
     /// A directory that belongs to the server's user for mail.
     pub fn mail_dir(&self, name: &str) -> PathBuf {
         let path = self.path(name);
@@ -103,9 +108,9 @@ impl Site {
             .unwrap_or_default()
     }
 
-    /// How to reach a server of this site at `port`.
+    /// How to log in to a server of this site at `port`.
     pub fn account(&self, port: u16, tls: Tls) -> Vec<String> {
-        self.account_with(port, tls, PASSWORD)
+        self.login(port, tls, "password")
     }
 
     /// The same as keys of an account.
@@ -118,12 +123,18 @@ impl Site {
         )
     }
 
-    /// The same with another password.
-    pub fn account_with(&self, port: u16, tls: Tls, password: &str) -> Vec<String> {
+    /// How to be turned away.
+    pub fn wrong_account(&self, port: u16, tls: Tls) -> Vec<String> {
+        self.login(port, tls, "wrong-password")
+    }
+
+    /// The password comes from a file: a command that was just started has the mailbox's lock,
+    /// too, until it is executed, and if the program is killed in this instant, for a little longer.
+    fn login(&self, port: u16, tls: Tls, password: &str) -> Vec<String> {
         vec![
             format!("--server=127.0.0.1:{port}"),
             format!("--user={USER}"),
-            format!("--password-command=echo {password}"),
+            format!("--password-file={}", self.path(password).display()),
             format!("--tls={}", tls.name()),
             format!("--ca-file={}", self.path("ca.pem").display()),
         ]
