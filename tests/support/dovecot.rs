@@ -70,12 +70,12 @@ impl Dovecot {
         self.site.path("run/sasl")
     }
 
-    /// Puts messages into the user's mailbox.
+    /// Puts messages into the user's mailbox, behind those that are there.
     pub fn deliver(&self, messages: &[Vec<u8>]) {
         for dir in ["", "/new", "/cur", "/tmp"] {
             self.site.mail_dir(&format!("mail/{USER}{dir}"));
         }
-        for (number, message) in (0..).zip(messages) {
+        for (number, message) in (self.count()..).zip(messages) {
             let name = format!("mail/{USER}/new/{}.M{number}.example", 1_700_000_000 + number);
             let path = self.site.path(&name);
             fs::write(&path, message).unwrap();

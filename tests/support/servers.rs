@@ -96,7 +96,7 @@ impl Site {
     /// A directory that belongs to the server's user for mail.
     pub fn mail_dir(&self, name: &str) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir(&path).unwrap();
+        fs::create_dir_all(&path).unwrap();
         give_away(&path);
         path
     }
