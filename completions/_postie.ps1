@@ -69,6 +69,8 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Send with this account')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'The name that stands before the sender''s address in a From field that is added')
+            [CompletionResult]::new('--full-name', '--full-name', [CompletionResultType]::ParameterName, 'The name that stands before the sender''s address in a From field that is added')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Compose a message to these addresses')
             [CompletionResult]::new('--cc', '--cc', [CompletionResultType]::ParameterName, 'Send copies to these addresses')
             [CompletionResult]::new('--bcc', '--bcc', [CompletionResultType]::ParameterName, 'Send copies to these addresses, and do not tell the others')

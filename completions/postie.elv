@@ -64,6 +64,8 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --account 'Send with this account'
             cand -f 'The sender''s address, to which failures are reported'
             cand --from 'The sender''s address, to which failures are reported'
+            cand -F 'The name that stands before the sender''s address in a From field that is added'
+            cand --full-name 'The name that stands before the sender''s address in a From field that is added'
             cand --to 'Compose a message to these addresses'
             cand --cc 'Send copies to these addresses'
             cand --bcc 'Send copies to these addresses, and do not tell the others'

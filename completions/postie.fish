@@ -57,6 +57,7 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand send" -s a -l account -d 'Send with this account' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -s F -l full-name -d 'The name that stands before the sender\'s address in a From field that is added' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l to -d 'Compose a message to these addresses' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l cc -d 'Send copies to these addresses' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l bcc -d 'Send copies to these addresses, and do not tell the others' -r -f

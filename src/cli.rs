@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
-use crate::text::{Addressees, Mailbox};
+use crate::text::{Address, Addressees, Mailbox};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
@@ -100,13 +100,16 @@ pub struct Fetch {
 pub struct Send {
     /// Who gets the message.
     #[arg(value_name = "RECIPIENT")]
-    pub recipients: Vec<Addressees>,
+    pub recipients: Vec<Addressees<Address>>,
     /// Send with this account.
     #[arg(short, long, value_name = "NAME", conflicts_with = "server")]
     pub account: Option<String>,
     /// The sender's address, to which failures are reported.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<Mailbox>,
+    /// The name that stands before the sender's address in a From field that is added.
+    #[arg(short = 'F', long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub full_name: Option<String>,
     /// Send also to the addresses in To, Cc and Bcc.
     #[arg(short = 't', long)]
     pub read_recipients: bool,
@@ -235,7 +238,7 @@ mod tests {
             &["postie", "fetch", "--server", "x:y"],
             &["postie", "fetch", "--timeout", "0"],
             &["postie", "fetch", "--tls", "maybe"],
-            &["postie", "send", "nobody"],
+            &["postie", "send", "some body"],
             &["postie", "send", "a@x\r\nRSET"],
             &["postie", "send", "--password-file", "x", "--password-command", "y"],
         ] {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use mail_builder::MessageBuilder;
+use mail_builder::headers::Header;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::raw::Raw;
 
@@ -33,7 +34,7 @@ pub enum Error {
 /// What a message is made of.
 pub struct Parts {
     /// Who writes.
-    pub from: Mailbox,
+    pub from: Addressee,
     /// Who it is for.
     pub to: Vec<Addressee>,
     /// Who gets a copy.
@@ -57,7 +58,7 @@ impl Parts {
             .map_err(|error| Error::NotText(error.utf8_error().valid_up_to() + 1))?;
         let mut builder = MessageBuilder::new()
             .header("Date", Raw::new(self.date))
-            .from(self.from.as_str())
+            .from(list(std::slice::from_ref(&self.from)))
             .header("Message-ID", Raw::new(self.message_id));
         if !self.to.is_empty() {
             builder = builder.to(list(&self.to));
@@ -82,10 +83,26 @@ impl Parts {
     }
 }
 
+/// An address with a name before it, as it stands in From. Names from elsewhere may have been
+/// encoded already (RFC 2047), so what can stand there as it is, does.
+pub fn named(name: Option<&str>, mailbox: &Mailbox) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
+    match name.map(str::trim).filter(|name| !name.is_empty()) {
+        None => mailbox.to_string(),
+        Some(name) if name.chars().all(is_plain) => format!("{name} <{mailbox}>"),
+        Some(name) => {
+            let mut value = Vec::new();
+            Address::new_address(Some(name), mailbox.as_str())
+                .write_header(&mut value, "From: ".len());
+            String::from_utf8_lossy(&value).trim_end().to_owned()
+        }
+    }
+}
+
 fn list(addressees: &[Addressee]) -> Address<'_> {
     let address = |addressee: &Addressee| {
         let name = addressee.name.as_deref().map(str::to_owned);
-        Address::new_address(name, addressee.mailbox.as_str().to_owned())
+        Address::new_address(name, addressee.address.as_str().to_owned())
     };
     Address::new_list(addressees.iter().map(address).collect())
 }
@@ -106,7 +123,7 @@ mod tests {
 
     fn parts() -> Parts {
         Parts {
-            from: "ann@x.example".parse().unwrap(),
+            from: Addressee { name: None, address: "ann@x.example".parse().unwrap() },
             to: "\"Smith, Bob\" <bob@x.example>".parse::<Addressees>().unwrap().0,
             cc: Vec::new(),
             subject: Some("Grüße".to_owned()),
@@ -164,6 +181,22 @@ mod tests {
         let mut without = parts();
         without.attachments = vec![dir.path().join("gone.jpg")];
         assert!(matches!(without.compose(), Err(Error::Attachment { .. })));
+    }
+
+    #[test]
+    fn a_name_before_an_address_is_encoded_once() {
+        let ann = "ann@x.example".parse().unwrap();
+        for (name, expected) in [
+            (None, "ann@x.example"),
+            (Some(" "), "ann@x.example"),
+            (Some("Cron Daemon"), "Cron Daemon <ann@x.example>"),
+            (Some("=?utf-8?Q?J=C3=BCrgen?="), "=?utf-8?Q?J=C3=BCrgen?= <ann@x.example>"),
+            (Some("Smith, J. \"X\""), "\"Smith, J. \\\"X\\\"\" <ann@x.example>"),
+        ] {
+            assert_eq!(named(name, &ann), expected);
+        }
+        let encoded = named(Some("Jürgen"), &ann);
+        assert!(encoded.is_ascii() && encoded.contains("=?utf-8?"), "{encoded}");
     }
 
     #[test]

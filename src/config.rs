@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::limits;
 use crate::sasl::Mechanism;
-use crate::text::{Domain, EhloName, Mailbox, Secret, plain, shown};
+use crate::text::{Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown};
 use crate::tls::Pin;
 
 /// What is wrong with a configuration file.
@@ -51,8 +51,57 @@ pub struct File {
     pub default: Option<String>,
     /// What holds for every account that does not say otherwise.
     pub defaults: Table,
+    /// Where mail for names without a domain goes.
+    pub aliases: Aliases,
     /// The accounts.
     pub account: BTreeMap<String, Table>,
+}
+
+/// Where mail for names without a domain goes.
+#[derive(Debug, Default, Deserialize)]
+pub struct Aliases(BTreeMap<String, Alias>);
+
+impl Aliases {
+    /// The name that stands for all that are not there.
+    const OTHERS: &str = "*";
+
+    /// Who gets the mail for a name.
+    pub fn of(&self, name: &LocalName) -> Option<&[Mailbox]> {
+        let Self(aliases) = self;
+        let mut named = aliases.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()));
+        let alias = named.next().map(|(_, alias)| alias).or_else(|| aliases.get(Self::OTHERS));
+        alias.map(|Alias(mailboxes)| mailboxes.as_slice())
+    }
+}
+
+/// One address or several: as text with commas, or as a list.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Words")]
+struct Alias(Vec<Mailbox>);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected an address as text, or a list of addresses")]
+enum Words {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl TryFrom<Words> for Alias {
+    type Error = String;
+
+    fn try_from(words: Words) -> Result<Self, String> {
+        let text = match words {
+            Words::One(text) => text,
+            Words::Several(list) => list.join(", "),
+        };
+        let list = text.parse::<Addressees>().map_err(|error| error.to_string())?;
+        let mailboxes: Vec<_> = list.addresses().collect();
+        if mailboxes.is_empty() {
+            Err("expected an address".to_owned())
+        } else {
+            Ok(Self(mailboxes))
+        }
+    }
 }
 
 /// A table of an account, of one of its sides, or of the defaults; or what the command line says.
@@ -124,6 +173,9 @@ pub struct Table {
     /// What this machine calls itself.
     #[serde(deserialize_with = "parsed")]
     pub hello: Option<EhloName>,
+    /// Whose From field gives way to the account's own.
+    #[serde(deserialize_with = "parsed")]
+    pub rewrite_from: Option<RewriteFrom>,
     /// What holds for fetching only.
     pub fetch: Option<Box<Self>>,
     /// What holds for sending only.
@@ -169,6 +221,7 @@ impl Table {
             limit: self.limit.or(below.limit),
             from: self.from.or(below.from),
             hello: self.hello.or(below.hello),
+            rewrite_from: self.rewrite_from.or(below.rewrite_from),
             fetch: self.fetch.or(below.fetch),
             send: self.send.or(below.send),
         }
@@ -282,6 +335,45 @@ impl FromStr for Authorities {
             _ => {
                 Err(WrongValue { found: shown(text), expected: "`webpki` or `system`".to_owned() })
             }
+        }
+    }
+}
+
+/// Whose From field gives way to the account's own address. None is missing in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RewriteFrom {
+    /// Nobody's.
+    #[default]
+    Missing,
+    /// Those that mean nothing beyond this machine.
+    Local,
+    /// Everybody's.
+    Always,
+}
+
+impl RewriteFrom {
+    /// Whether it covers an address; `is_local` says that it means nothing beyond this machine.
+    pub fn applies(self, is_local: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::Missing => false,
+            Self::Local => is_local(),
+            Self::Always => true,
+        }
+    }
+}
+
+impl FromStr for RewriteFrom {
+    type Err = WrongValue;
+
+    fn from_str(text: &str) -> Result<Self, WrongValue> {
+        match text {
+            "missing" => Ok(Self::Missing),
+            "local" => Ok(Self::Local),
+            "always" => Ok(Self::Always),
+            _ => Err(WrongValue {
+                found: shown(text),
+                expected: "`missing`, `local` or `always`".to_owned(),
+            }),
         }
     }
 }
@@ -441,7 +533,16 @@ impl Check {
                         self.table(table, Place::Account)?;
                     }
                 }
-                (name @ ("defaults" | "account"), _) => {
+                ("aliases", DeValue::Table(aliases)) => {
+                    for name in aliases.keys() {
+                        let (at, name) = (name.span().start, name.get_ref().as_ref());
+                        if name != Aliases::OTHERS && name.parse::<LocalName>().is_err() {
+                            let what = "expected a name without a domain, or \"*\"";
+                            return Err((at, format!("{what}, found `{}`", shown(name))));
+                        }
+                    }
+                }
+                (name @ ("defaults" | "account" | "aliases"), _) => {
                     return Err((at, format!("expected a table, as in [{name}]")));
                 }
                 // Most likely an account's key above the first [account.NAME].
@@ -450,7 +551,7 @@ impl Check {
                     return Err((at, format!("`{}` {what}", shown(name))));
                 }
                 (name, value) => {
-                    let known = ["default", "defaults", "account"];
+                    let known = ["default", "defaults", "aliases", "account"];
                     let mut what = unknown(name, known.into_iter());
                     if value.is_table() && nearest(name, known.into_iter()).is_none() {
                         what += &format!(", did you mean [account.{}]?", shown(name));
@@ -571,7 +672,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 25] = [
+pub const KEYS: [Key; 26] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -740,6 +841,15 @@ pub const KEYS: [Key; 25] = [
         text: "What this machine calls itself to the server; the domain of the sender's address if \
                it is not given.",
     },
+    Key {
+        name: "rewrite-from",
+        place: Place::Send,
+        value: "\"missing\" | \"local\" | \"always\"",
+        text: "When `from` takes the place of the address in the From field: only if there is no \
+               such field (the default); also if it means nothing beyond this machine, such as \
+               root, root@localhost or an address at the machine's own name; or always. The name \
+               before the address is kept. The same holds for an address given with --from.",
+    },
 ];
 
 /// The text of a file, within bounds.
@@ -804,7 +914,7 @@ mod tests {
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
-        let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\n";
+        let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n";
         let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
                      pin = \"00000000000000000000000000000000\
                      00000000000000000000000000000000\"\n";
@@ -856,6 +966,21 @@ mod tests {
                 "c.toml:2: expected `forever`, `none` or a number of days such as `30d`, found `30`",
             ),
             (
+                "[aliases]\nroot = \"a@x\"\n\"ann@x\" = \"a@x\"\n",
+                "c.toml:3: expected a name without a domain, or \"*\", found `ann@x`",
+            ),
+            ("[aliases]\nroot = \"ann\"\n", "c.toml:2: `ann` is not an address: it has no `@`"),
+            ("[aliases]\nroot = []\n", "c.toml:2: expected an address"),
+            (
+                "[aliases]\nroot = 1\n",
+                "c.toml:2: expected an address as text, or a list of addresses",
+            ),
+            ("aliases = 1\n", "c.toml:1: expected a table, as in [aliases]"),
+            (
+                "[account.a.send]\nrewrite-from = \"yes\"\n",
+                "c.toml:2: expected `missing`, `local` or `always`, found `yes`",
+            ),
+            (
                 "[account.a]\nserver = \"a b\"\n",
                 "c.toml:2: expected a host name, as HOST or HOST:PORT, found `a b`",
             ),
@@ -874,6 +999,21 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with("c.toml:"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_alias_is_one_address_or_several_and_a_star_stands_for_the_rest() {
+        let file = parse(
+            "[aliases]\nroot = \"Ann <a@x>, b@x\"\nOps = [\"c@x\", \"d@x\"]\n\"*\" = \"e@x\"\n",
+        )
+        .unwrap();
+        for (name, expected) in [("root", "a@x b@x"), ("ops", "c@x d@x"), ("www-data", "e@x")] {
+            let found = file.aliases.of(&name.parse().unwrap()).unwrap();
+            let found: Vec<_> = found.iter().map(Mailbox::as_str).collect();
+            assert_eq!(found.join(" "), expected, "{name}");
+        }
+        let few = parse("[aliases]\nroot = \"a@x\"\n").unwrap();
+        assert!(few.aliases.of(&"ops".parse().unwrap()).is_none());
     }
 
     #[test]

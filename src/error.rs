@@ -108,7 +108,12 @@ impl Exit {
         (Self::Usage, 64, "usage", "The command line is wrong."),
         (Self::Message, 65, "message", "The message itself is bad, or was refused for good."),
         (Self::NoInput, 66, "no-input", "A file to be attached cannot be read."),
-        (Self::NoRecipient, 67, "no-recipient", "Every recipient was refused for good."),
+        (
+            Self::NoRecipient,
+            67,
+            "no-recipient",
+            "Every recipient was refused for good, or one has neither domain nor alias.",
+        ),
         (Self::NoHost, 68, "no-host", "The server's name does not exist."),
         (Self::Missing, 69, "missing", "The server lacks what is needed."),
         (Self::Bug, 70, "bug", "A bug in this program."),
@@ -213,6 +218,7 @@ impl From<&settings::Error> for Exit {
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser
             | settings::Error::User(_) => Self::Usage,
+            settings::Error::NoAlias(_) => Self::NoRecipient,
             settings::Error::Random => Self::Disk,
         }
     }

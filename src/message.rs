@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use tempfile::SpooledTempFile;
 
 use crate::limits;
-use crate::text::{AddressError, Mailbox, address_list, plain};
+use crate::text::{Address, AddressError, Addressee, Addressees, plain};
 
 /// Why there is no message to send.
 #[derive(Debug, thiserror::Error)]
@@ -67,23 +67,24 @@ impl Message {
         self.fields.iter().find(|field| field.is(name)).map(Field::value)
     }
 
-    /// The first address of the From field.
-    pub fn author(&self) -> Option<Mailbox> {
-        let list = address_list(&self.field("From")?).ok()?;
+    /// The first of those in the From field.
+    pub fn author(&self) -> Option<Addressee<Address>> {
+        let Addressees(list) = self.field("From")?.parse().ok()?;
         list.into_iter().next()
     }
 
     /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to
     /// (RFC 5322 §3.6.6).
-    pub fn addressees(&self) -> Result<Vec<Mailbox>, Error> {
+    pub fn addressees(&self) -> Result<Vec<Address>, Error> {
         const RESENT: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
         let is_resent = self.fields.iter().any(|field| RESENT.iter().any(|name| field.is(name)));
         let names = if is_resent { RESENT } else { ["To", "Cc", "Bcc"] };
         let mut addressees = Vec::new();
         for field in names {
             for found in self.fields.iter().filter(|found| found.is(field)) {
-                let list = address_list(&found.value());
-                addressees.extend(list.map_err(|source| Error::Address { field, source })?);
+                let list = found.value().parse::<Addressees<Address>>();
+                let list = list.map_err(|source| Error::Address { field, source })?;
+                addressees.extend(list.addresses());
             }
         }
         Ok(addressees)
@@ -97,10 +98,15 @@ impl Message {
     /// Adds a field at the end of the header, unless there is one of its name.
     pub fn add_missing(&mut self, name: &str, value: &str) {
         if !self.fields.iter().any(|field| field.is(name)) {
-            // What comes here is text of our own; a line end in it must still not end the field.
-            let value: String = value.chars().filter(|c| !c.is_control()).collect();
-            self.fields.push(Field(format!("{name}: {value}\r\n").into_bytes()));
+            self.fields.push(Field::new(name, value));
         }
+    }
+
+    /// Gives a field another value; where there are several, one remains.
+    pub fn replace(&mut self, name: &str, value: &str) {
+        let place = self.fields.iter().position(|field| field.is(name));
+        self.fields.retain(|field| !field.is(name));
+        self.fields.insert(place.unwrap_or(self.fields.len()), Field::new(name, value));
     }
 
     /// Octets of the message in canonical form.
@@ -128,6 +134,12 @@ impl Message {
 struct Field(Vec<u8>);
 
 impl Field {
+    fn new(name: &str, value: &str) -> Self {
+        // What comes here is text of our own; a line end in it must still not end the field.
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        Self(format!("{name}: {value}\r\n").into_bytes())
+    }
+
     /// Whether this is a field called `name`; names have no case (RFC 5322 §1.2.2).
     fn is(&self, name: &str) -> bool {
         self.0.split_at_checked(name.len()).is_some_and(|(start, rest)| {
@@ -405,8 +417,12 @@ mod tests {
             "To: ann@x.example\nbcc: eve@x.example,\n  Bob <bob@x.example>\nBCC :c@x.example\n\
              Bccc: d@x.example\n\nBcc: body@x.example\n",
         );
-        let addressees: Vec<_> =
-            message.addressees().unwrap().iter().map(ToString::to_string).collect();
+        let addressees: Vec<_> = message
+            .addressees()
+            .unwrap()
+            .iter()
+            .map(|a| a.mailbox().unwrap().to_string())
+            .collect();
         let expected = ["ann@x.example", "eve@x.example", "bob@x.example", "c@x.example"];
         assert_eq!(addressees, expected);
         message.remove_bcc();
@@ -428,6 +444,16 @@ mod tests {
     }
 
     #[test]
+    fn a_field_is_replaced_where_it_stands_and_once() {
+        let mut message = message("A: b\nFrom: root (Cron\n Daemon)\nC: d\nfrom: x@y\n\nz\n");
+        let author = message.author().unwrap();
+        assert_eq!(author.name.as_deref(), Some("Cron Daemon"));
+        message.replace("From", "Cron <ann@x.example>");
+        let expected = "A: b\r\nFrom: Cron <ann@x.example>\r\nC: d\r\n\r\nz\r\n";
+        assert_eq!(text(&mut message), expected);
+    }
+
+    #[test]
     fn a_message_larger_than_memory_is_kept_whole() {
         let body = "0123456789abcdef\n".repeat(200_000);
         let mut message = message(format!("A: b\n\n{body}"));
@@ -445,7 +471,7 @@ mod tests {
         assert!(matches!(Message::read(&mut long.as_bytes()), Err(Error::Header)));
         let endless = "x".repeat(limits::HEADER + 1);
         assert!(matches!(Message::read(&mut endless.as_bytes()), Err(Error::Header)));
-        let bad = message("To: not an address\n\n").addressees().unwrap_err();
+        let bad = message("To: root, not an address\n\n").addressees().unwrap_err();
         assert_eq!(bad.to_string(), "To: `not an address` is not an address: it has no `@`");
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use serde_json::json;
 
 use crate::cli;
-use crate::compose::Parts;
+use crate::compose::{self, Parts};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::message::Message;
@@ -14,7 +14,7 @@ use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{self, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
-use crate::text::{Addressees, Mailbox};
+use crate::text::{Address, Addressee, Addressees, Mailbox};
 use crate::way::Way;
 use crate::wire::Private;
 
@@ -87,14 +87,13 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
     let list = |addressees: &[Addressees]| -> Vec<_> {
         addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
     };
-    let mailboxes = |addressees: &[Addressees]| -> Vec<Mailbox> {
-        list(addressees).into_iter().map(|addressee| addressee.mailbox).collect()
-    };
-    let mut recipients = mailboxes(&args.recipients);
+    let mut recipients: Vec<Address> =
+        args.recipients.iter().cloned().flat_map(Addressees::addresses).collect();
     let (job, mut message);
     if compose.is_wanted() {
         for addressees in [&compose.to, &compose.cc, &compose.bcc] {
-            recipients.extend(mailboxes(addressees));
+            let addresses = list(addressees).into_iter().map(|addressee| addressee.address);
+            recipients.extend(addresses.map(Address::Mailbox));
         }
         if recipients.is_empty() {
             return Err(Error::NoRecipients);
@@ -102,7 +101,7 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         job = settings.send_job(args, None)?;
         report.prompt("write the text; Ctrl-D on a line of its own ends it");
         message = Parts {
-            from: job.from.clone(),
+            from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
             to: list(&compose.to),
             cc: list(&compose.cc),
             subject: compose.subject.clone(),
@@ -118,15 +117,22 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         }
         report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
         message = Message::read(&mut io::stdin().lock())?;
-        job = settings.send_job(args, message.author().as_ref())?;
+        let author = message.author();
+        let address = author.as_ref().map(|author| &author.address);
+        job = settings.send_job(args, address.and_then(Address::mailbox))?;
         if args.read_recipients {
             recipients.extend(message.addressees()?);
         }
         message.remove_bcc();
         message.add_missing("Date", &job.moment.date);
         message.add_missing("Message-ID", &message_id(&job));
-        message.add_missing("From", job.from.as_str());
+        if message.field("From").is_some() && job.rewrites(address) {
+            let name = author.as_ref().and_then(|author| author.name.as_deref());
+            message.replace("From", &compose::named(name, &job.from));
+        }
+        message.add_missing("From", &compose::named(args.full_name.as_deref(), &job.from));
     }
+    let recipients = settings.mailboxes(recipients)?;
     let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
-use crate::config::{self, Authorities, CommandLine, File, Keep, Server, Size, Span, Table, Tls};
+use crate::config::{
+    self, Authorities, CommandLine, File, Keep, RewriteFrom, Server, Size, Span, Table, Tls,
+};
 use crate::net::Bounds;
 use crate::password::Source;
 use crate::sasl::Mechanism;
 use crate::store::Destination;
-use crate::text::{Domain, EhloName, Mailbox, percent_encoded, shown};
+use crate::text::{Address, Domain, EhloName, LocalName, Mailbox, percent_encoded, shown};
 use crate::tls::{Anchor, Identity, Trust};
 
 /// Why there is no job.
@@ -61,6 +63,9 @@ pub enum Error {
     /// Nobody to send the message as.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,
+    /// A recipient whom only this machine knows, and nobody to stand for it.
+    #[error("`{0}` has no domain, and [aliases] does not say who gets its mail")]
+    NoAlias(LocalName),
     /// The name to log in with would end a command.
     #[error("`{0}` cannot be a user name: it holds a control character")]
     User(String),
@@ -205,8 +210,18 @@ pub struct SendJob {
     pub from: Mailbox,
     /// What this machine calls itself.
     pub hello: EhloName,
+    /// Whose From field gives way to `from`.
+    pub rewrite_from: RewriteFrom,
     /// When this run happens.
     pub moment: Moment,
+}
+
+impl SendJob {
+    /// Whether a From field with this author gives way; `None` if it holds no address at all.
+    pub fn rewrites(&self, author: Option<&Address>) -> bool {
+        let is_local = || author.is_none_or(|author| author.is_local(&self.moment.host));
+        self.rewrite_from.applies(is_local)
+    }
 }
 
 impl Settings {
@@ -317,17 +332,19 @@ impl Settings {
     /// sender's address, else the default, else the only one. `author` is who wrote the message,
     /// if it says so.
     pub fn send_job(&self, args: &cli::Send, author: Option<&Mailbox>) -> Result<SendJob, Error> {
-        let top = Table { from: args.from.clone(), ..self.top(&args.one_off) };
+        let mut top = Table { from: args.from.clone(), ..self.top(&args.one_off) };
         let (account, table) = if top.server.is_some() {
             (None, top)
         } else {
-            let sender = args.from.as_ref().or(author);
             let name = match &args.account {
                 Some(name) => name.clone(),
-                None => self.sending_account(sender)?,
+                None => self.sending_account(args.from.as_ref().or(author))?,
             };
-            let table = top.over(self.account(&name, Side::Send)?);
-            (Some(name), table)
+            let table = self.account(&name, Side::Send)?;
+            let rewrite = table.rewrite_from.unwrap_or_default();
+            let host = &self.moment.host;
+            top.from = top.from.filter(|from| !rewrite.applies(|| from.is_local(host)));
+            (Some(name), top.over(table))
         };
         let from = match (sender(&table), author) {
             (Some(from), _) => from,
@@ -342,8 +359,24 @@ impl Settings {
                 .parse()
                 .unwrap_or_else(|_| EhloName::literal(std::net::Ipv4Addr::LOCALHOST.into())),
         };
+        let rewrite_from = table.rewrite_from.unwrap_or_default();
         let peer = self.peer(account.as_deref(), table, Usual { implicit: 465, starttls: 587 })?;
-        Ok(SendJob { account, peer, from, hello, moment: self.moment.clone() })
+        Ok(SendJob { account, peer, from, hello, rewrite_from, moment: self.moment.clone() })
+    }
+
+    /// Whose mailboxes these are: those with a domain as they stand, the others by `[aliases]`.
+    pub fn mailboxes(&self, addresses: Vec<Address>) -> Result<Vec<Mailbox>, Error> {
+        let mut mailboxes = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            match address {
+                Address::Mailbox(mailbox) => mailboxes.push(mailbox),
+                Address::Local(name) => {
+                    let alias = self.file.as_ref().and_then(|file| file.aliases.of(&name));
+                    mailboxes.extend_from_slice(alias.ok_or(Error::NoAlias(name))?);
+                }
+            }
+        }
+        Ok(mailboxes)
     }
 
     fn sending_account(&self, wanted: Option<&Mailbox>) -> Result<String, Error> {

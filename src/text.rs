@@ -41,6 +41,14 @@ impl Mailbox {
             && self.domain().eq_ignore_ascii_case(other.domain())
     }
 
+    /// Whether it means nothing beyond the machine that is called `host`: its domain is the
+    /// machine's name, or has no dot, as `localhost`.
+    pub fn is_local(&self, host: &str) -> bool {
+        let is_named = |name: &str| self.domain().eq_ignore_ascii_case(name);
+        let is_bare = !self.domain().contains('.') && !is_address_literal(self.domain());
+        is_bare || is_named(host) || is_named("localhost.localdomain")
+    }
+
     /// Whether the address needs SMTPUTF8 (RFC 6531 §3.3) to be spoken of.
     pub fn is_international(&self) -> bool {
         !self.text.is_ascii()
@@ -89,21 +97,85 @@ pub struct AddressError {
     reason: &'static str,
 }
 
+/// A name that only this machine knows, such as `root`: a local part on its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalName(String);
+
+impl LocalName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LocalName {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let name = text.trim();
+        let is_clean = name.len() <= limits::ADDRESS && !name.chars().any(char::is_control);
+        if is_clean && is_local_part(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(AddressError { address: shown(text), reason: "it is not a local part either" })
+        }
+    }
+}
+
+impl fmt::Display for LocalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An address as people write it: in full, or as a name that only this machine knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// With a domain.
+    Mailbox(Mailbox),
+    /// Without one.
+    Local(LocalName),
+}
+
+impl Address {
+    /// The address, if it means something on other machines too.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Mailbox(mailbox) => Some(mailbox),
+            Self::Local(_) => None,
+        }
+    }
+
+    /// Whether it means nothing beyond the machine that is called `host`.
+    pub fn is_local(&self, host: &str) -> bool {
+        self.mailbox().is_none_or(|mailbox| mailbox.is_local(host))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(Self::Local).or_else(|_| text.parse().map(Self::Mailbox))
+    }
+}
+
 /// An address and the name that stands before it, if any (RFC 5322 §3.4 `mailbox`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressee {
-    /// The display name, no longer quoted.
+pub struct Addressee<A = Mailbox> {
+    /// The display name, no longer quoted; or what stood in parentheses, as long ago.
     pub name: Option<String>,
     /// The address.
-    pub mailbox: Mailbox,
+    pub address: A,
 }
 
 /// An address list as it stands in To, Cc or Bcc (RFC 5322 §3.4), or on a command line: display
-/// names and quoted strings are understood, comments, groups and routes dropped. Unfolded.
+/// names and quoted strings are understood, groups and routes dropped, and so are comments unless
+/// there is no other name. Unfolded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressees(pub Vec<Addressee>);
+pub struct Addressees<A = Mailbox>(pub Vec<Addressee<A>>);
 
-impl FromStr for Addressees {
+impl<A: FromStr<Err = AddressError>> FromStr for Addressees<A> {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
@@ -125,17 +197,18 @@ impl FromStr for Addressees {
         list.finish();
         let addressee = |(name, address): &(String, String)| {
             let name = unquoted(name);
-            let mailbox = address.parse()?;
-            Ok(Addressee { name: (!name.is_empty()).then_some(name), mailbox })
+            let address = address.parse()?;
+            Ok(Addressee { name: (!name.is_empty()).then_some(name), address })
         };
         list.found.iter().map(addressee).collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// The bare addresses of an address list.
-pub fn address_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
-    let Addressees(list) = text.parse()?;
-    Ok(list.into_iter().map(|addressee| addressee.mailbox).collect())
+impl<A> Addressees<A> {
+    /// The bare addresses.
+    pub fn addresses(self) -> impl Iterator<Item = A> {
+        self.0.into_iter().map(|addressee| addressee.address)
+    }
 }
 
 /// A display name without its quotes and the backslashes within.
@@ -163,7 +236,9 @@ struct AddressList {
     /// What ends the quoted string or the domain literal that is being read.
     until: Option<char>,
     /// Depth of nested comments.
-    comment: usize,
+    depth: usize,
+    /// The last comment.
+    comment: String,
 }
 
 /// Where in an entry of an address list.
@@ -177,20 +252,23 @@ enum Place {
 
 impl AddressList {
     fn is_literal_text(&self) -> bool {
-        self.until == Some('"') || self.comment > 0
+        self.until == Some('"') || self.depth > 0
     }
 
     fn push(&mut self, c: char) {
-        if self.comment == 0 {
-            self.entry.push(c);
-        }
+        if self.depth > 0 { &mut self.comment } else { &mut self.entry }.push(c);
     }
 
     fn take(&mut self, c: char) {
         match c {
-            ')' if self.comment > 0 => self.comment -= 1,
-            '(' if self.until.is_none() || self.comment > 0 => self.comment += 1,
-            _ if self.comment > 0 => {}
+            ')' if self.depth > 0 => self.depth -= 1,
+            '(' if self.until.is_none() || self.depth > 0 => {
+                if self.depth == 0 {
+                    self.comment.clear();
+                }
+                self.depth += 1;
+            }
+            c if self.depth > 0 => self.push(c),
             c if self.until.is_some() => {
                 self.push(c);
                 self.until = self.until.filter(|&end| end != c);
@@ -215,7 +293,12 @@ impl AddressList {
     }
 
     fn finish(&mut self) {
-        let (name, mut entry) = (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
+        let (mut name, mut entry) =
+            (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
+        let comment = std::mem::take(&mut self.comment);
+        if name.trim().is_empty() {
+            name = comment;
+        }
         if self.place == Place::Angle {
             // What was never closed is not to pass for an address.
             entry.insert(0, '<');
@@ -503,7 +586,7 @@ mod tests {
     #[test]
     fn an_address_list_gives_up_its_addresses() {
         let read = |text: &str| -> Vec<String> {
-            address_list(text).unwrap().iter().map(ToString::to_string).collect()
+            text.parse::<Addressees>().unwrap().addresses().map(|a| a.to_string()).collect()
         };
         assert_eq!(read("a@x, B <b@y>"), ["a@x", "b@y"]);
         assert_eq!(read("\"Doe, Jane\" <j@x>, (a comment, with comma) c@y (d@z)"), ["j@x", "c@y"]);
@@ -515,9 +598,9 @@ mod tests {
         assert_eq!(read(""), Vec::<String>::new());
         assert_eq!(read("<a@x> <b@y>"), ["a@x", "b@y"]);
         for wrong in ["a@x, nonsense", "a@x>", "<a@x", "Bob <b@y, c@z", "<a@x> and others"] {
-            assert!(address_list(wrong).is_err(), "{wrong:?}");
+            assert!(wrong.parse::<Addressees>().is_err(), "{wrong:?}");
         }
-        assert!(address_list("a@x\r\n, b@y").is_err());
+        assert!("a@x\r\n, b@y".parse::<Addressees>().is_err());
     }
 
     #[test]
@@ -527,6 +610,28 @@ mod tests {
         assert_eq!(name("Jürgen (him) Groß <j@x>").unwrap(), "Jürgen  Groß");
         assert_eq!(name("<j@x>"), None);
         assert_eq!(name("j@x"), None);
+        assert_eq!(name("j@x (Jane (D.) Doe)").unwrap(), "Jane D. Doe");
+        let Addressees(list) = "<j@x> (Jane), k@x".parse::<Addressees>().unwrap();
+        assert!(list.iter().all(|addressee| addressee.name.is_none()));
+    }
+
+    #[test]
+    fn a_name_without_a_domain_is_this_machines_business() {
+        let read = |text: &str| text.parse::<Address>().unwrap();
+        assert_eq!(read(" root "), Address::Local(LocalName("root".to_owned())));
+        assert!(read("\"a@b\"").mailbox().is_none());
+        assert_eq!(read("a@x.example").mailbox().unwrap().as_str(), "a@x.example");
+        for local in
+            ["root", "root@localhost", "root@Box", "a@box.example", "a@localhost.localdomain"]
+        {
+            assert!(read(local).is_local("Box.example"), "{local}");
+        }
+        for remote in ["a@x.example", "a@[127.0.0.1]", "a@[IPv6:::1]"] {
+            assert!(!read(remote).is_local("box.example"), "{remote}");
+        }
+        for wrong in ["", "a b", "a\u{85}b", "root\r\nRSET", "<root", "a@", "@x"] {
+            assert!(wrong.parse::<Address>().is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -407,7 +407,8 @@ header is all body. Date, Message-ID and From are added at the end of the header
 missing; Bcc and Resent-Bcc are removed. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
-argument may hold several addresses, with commas between them. Each gets the message once.
+argument may hold several addresses, with commas between them. Each gets the message once. A name \
+without a domain, such as root, is looked up in the [aliases] of postie-config(5).
 
 The account is the one named with --account, else the one whose address is the sender's (--from, \
 or the From field), else the `default`, else the only one.
@@ -428,11 +429,17 @@ The command line wins over a side's table, that over the account's, that over th
 
 default = \"NAME\" at the top of the file names the account to send with when nothing else decides.
 
+[aliases] says who gets mail for names without a domain, as system mail has them. Each key is such \
+a name, or \"*\" for all others; its value is an address, several with commas between them, or a list.
+
 A key that is not known is an error. Of password, password-command and password-file a table may \
 have one. Paths may begin with ~/; other relative ones begin at home too.";
 
 const CONFIG_EXAMPLE: &str = "\
 default = \"home\"
+
+[aliases]
+root = \"ann@example.com\"
 
 [account.home]
 server = \"mail.example.com\"

@@ -135,8 +135,18 @@ fn a_message_for_nobody_is_64() {
 fn a_malformed_address_in_the_header_is_65() {
     let home = Home::new();
     let args = send(&["--from", "ann@example.com", "-t"]);
-    let outcome = home.postie(args).stdin("To: bob@example.net, nobody\n\nhello\n").run();
-    outcome.exit(65).stderr("postie: send: To: `nobody` is not an address: it has no `@`\n");
+    let outcome = home.postie(args).stdin("To: bob@example.net, no body\n\nhello\n").run();
+    outcome.exit(65).stderr("postie: send: To: `no body` is not an address: it has no `@`\n");
+}
+
+#[test]
+fn a_recipient_without_domain_or_alias_is_67() {
+    let home = Home::new();
+    let line = "postie: send: `root` has no domain, and [aliases] does not say who gets its mail\n";
+    for recipient in ["root", "-t"] {
+        let args = send(&["--from=ann@example.com", "--dry-run", recipient]);
+        home.postie(args).stdin("To: root\n\nhello\n").run().exit(67).stderr(line);
+    }
 }
 
 #[test]

@@ -137,3 +137,79 @@ fn a_password_comes_from_a_command_or_a_private_file() {
     chmod(&path, 0o644);
     fetch("password-file = \"secret\"").exit(78).says("others may read");
 }
+
+/// What `send --dry-run` says it would send, with `[account.home.send]` saying `more`.
+fn dry_run(more: &str, args: &[&str], message: &str) -> String {
+    let home = Home::new();
+    home.config(&format!(
+        "[aliases]\nroot = \"ann@example.com, bob@example.net\"\n\"*\" = \"ops@example.com\"\n\
+         {SERVER}[account.home.send]\n{more}\n"
+    ));
+    let outcome = home.postie(["send", "--dry-run"].iter().chain(args)).stdin(message).run();
+    outcome.exit(0).stderr("");
+    outcome.stdout
+}
+
+#[test]
+fn names_without_a_domain_are_settled_by_aliases() {
+    let envelope = "MAIL FROM:<ann@example.com>\nRCPT TO:<ann@example.com>\n\
+                    RCPT TO:<bob@example.net>\nRCPT TO:<ops@example.com>\nRCPT TO:<eve@example.org>\n";
+    for (args, message) in [
+        (&["Root,backup", "eve@example.org"][..], "A: b\n\n"),
+        (&["-t"], "To: root, The backup <backup>\nCc: eve@example.org\nBcc: root\n\n"),
+    ] {
+        let shown = dry_run("", args, message);
+        assert!(shown.starts_with(&format!("{envelope}\n")), "{shown}");
+    }
+}
+
+#[test]
+fn a_from_field_gives_way_as_the_configuration_says() {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let own = format!("Box <root@{}>", host.trim());
+    let local = [
+        ("root (Cron Daemon)", "Cron Daemon <ann@example.com>"),
+        ("mdadm monitoring <root>", "mdadm monitoring <ann@example.com>"),
+        ("root@localhost", "ann@example.com"),
+        (own.as_str(), "Box <ann@example.com>"),
+        ("=?utf-8?q?J=C3=B6rg?= <www-data>", "=?utf-8?q?J=C3=B6rg?= <ann@example.com>"),
+        ("nonsense here", "ann@example.com"),
+    ];
+    let remote = ("Eve <eve@example.org>", "Eve <ann@example.com>");
+    for (mode, gives_way, stays) in [
+        ("missing", &[][..], &[local.as_slice(), &[remote]].concat()[..]),
+        ("local", &local, &[remote]),
+        ("always", &[local.as_slice(), &[remote]].concat(), &[]),
+    ] {
+        let mode = format!("rewrite-from = \"{mode}\"");
+        let stays = stays.iter().map(|&(from, _)| (from, from));
+        for (from, expected) in gives_way.iter().copied().chain(stays) {
+            let shown = dry_run(&mode, &["root"], &format!("From: {from}\nSubject: x\n\n"));
+            let expected = format!("\nFrom: {expected}\r\nSubject: x\r\n");
+            assert!(shown.contains(&expected), "{mode}, expected {expected:?} in:\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_sender_on_the_command_line_gives_way_as_a_from_field_does() {
+    for (mode, from, sender) in [
+        ("missing", "www-data@localhost", "www-data@localhost"),
+        ("local", "www-data@localhost", "ann@example.com"),
+        ("local", "eve@example.org", "eve@example.org"),
+        ("always", "eve@example.org", "ann@example.com"),
+    ] {
+        let mode = format!("rewrite-from = \"{mode}\"");
+        let shown = dry_run(&mode, &["-f", from, "root"], "Subject: x\n\n");
+        assert!(shown.starts_with(&format!("MAIL FROM:<{sender}>\n")), "{mode}:\n{shown}");
+        assert!(shown.contains(&format!("From: {sender}\r\n")), "{mode}:\n{shown}");
+    }
+}
+
+#[test]
+fn a_name_is_given_to_a_from_field_that_is_added() {
+    let shown = dry_run("", &["-F", "Cron Daemon", "root"], "Subject: x\n\n");
+    assert!(shown.contains("From: Cron Daemon <ann@example.com>\r\n"), "{shown}");
+    let shown = dry_run("", &["-F", "Cron Daemon", "root"], "From: eve@example.org\n\n");
+    assert!(shown.contains("From: eve@example.org\r\n") && !shown.contains("Cron"), "{shown}");
+}
