@@ -1,6 +1,8 @@
 //! The command line as it is typed. Nothing here depends on the machine, so that the manual pages
 //! and completions made from it are the same everywhere.
 
+pub mod sendmail;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};

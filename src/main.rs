@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use postie::cli::sendmail::{self, Call};
 use postie::cli::{Args, Command, Global, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
@@ -24,9 +25,20 @@ use postie::settings::Settings;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
-    let exit = match Args::try_parse() {
-        Ok(args) => run(&args),
-        Err(error) => refuse_arguments(&error),
+    let exit = match sendmail::call(std::env::args_os()) {
+        Call::Args(words) => match Args::try_parse_from(words) {
+            Ok(args) => run(&args),
+            Err(error) => refuse_arguments(&error),
+        },
+        Call::Outbox => {
+            report::empty_outbox();
+            Exit::Done
+        }
+        Call::Nothing => Exit::Done,
+        Call::Refused(why) => {
+            report::misuse(why);
+            Exit::Usage
+        }
     };
     drop(io::stdout().flush());
     ExitCode::from(exit.status())

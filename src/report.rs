@@ -119,7 +119,7 @@ impl Report {
     /// One line about what ended a job, and perhaps one of advice.
     pub fn failure(&self, failure: &Failure<'_>) {
         self.complaint(failure);
-        if let Some(hint) = failure.error.hint() {
+        if let Some(hint) = failure.error.hint().filter(|_| !self.quiet) {
             self.bars.suspend(|| talk(format_args!("hint: {hint}")));
         }
     }
@@ -194,11 +194,22 @@ pub fn usage(text: &str) {
     for paragraph in text.split("\n\n") {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
         if let Some(error) = words.strip_prefix("error: ") {
-            talk(format_args!("postie: {error} (see --help)"));
+            misuse(error);
         } else if let Some(tip) = words.strip_prefix("tip: ") {
             talk(format_args!("hint: {tip}"));
         }
     }
+}
+
+/// One line about a command line that makes no sense.
+pub fn misuse(line: impl fmt::Display) {
+    talk(format_args!("postie: {line} (see --help)"));
+}
+
+/// What `mailq` shows of a queue in which nothing is, in words that monitors look for.
+pub fn empty_outbox() {
+    // Whoever reads may have read enough.
+    drop(writeln!(io::stdout(), "Mail queue is empty"));
 }
 
 /// An error as programs get it.

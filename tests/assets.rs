@@ -39,7 +39,7 @@ fn the_manual_pages_are_fresh() {
             "postie-send",
             SEND_USAGE,
             SEND_EXAMPLES,
-            &[("THE MESSAGE", Text::Prose(THE_MESSAGE))],
+            &[("THE MESSAGE", Text::Prose(THE_MESSAGE)), ("AS SENDMAIL", Text::Prose(AS_SENDMAIL))],
         ),
     );
     fresh("man/postie-config.5", &postie_config_5());
@@ -417,6 +417,23 @@ If some recipients are refused, the others get the message, the refused ones are
 status is 81; with --all-or-nothing, nobody gets it. If the connection is lost after the end of \
 the message was sent and before the server's verdict came, the status is 80: the message may have \
 been delivered, so look before sending it again.";
+
+const AS_SENDMAIL: &str = "\
+Called by the name of sendmail, as by a symbolic link, the program understands what cron, at, git, \
+mutt, PHP and others pass to /usr/sbin/sendmail; with \"postie send\", these words may stand among \
+its own, as in
+
+  set sendmail = \"postie send -a work -oi\"
+
+-f and -r name the sender, if they have an @; -F its full name; -t reads recipients from the \
+message; -v shows the conversation; -C names a configuration file. -bp lists the messages that \
+wait; -bi and -q do nothing, successfully. -bs, -bd and other modes are refused. All other options \
+of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
+follows it is a recipient.
+
+Input is always read to its end; a dot on a line of its own does not end it, with or without -i. \
+With -t, recipients that are arguments are added to those in the message. There is no output but \
+errors, of one line each.";
 
 const CONFIG: &str = "\
 The file is TOML. It is looked for at $XDG_CONFIG_HOME/postie/config.toml (usually \

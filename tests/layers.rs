@@ -74,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::net", &["net", "settings", "text", "tls"]),
     ("std::fs", &["compose", "config", "message", "password", "store", "tls"]),
     ("std::process", &["config", "main", "password", "settings", "store"]),
-    ("std::env", &["settings"]),
+    ("std::env", &["main", "settings"]),
     ("std::time::Instant", &["net", "report"]),
     ("std::thread", &["fetch", "main", "net"]),
 ];

@@ -16,7 +16,7 @@ mod layers;
 mod logins;
 mod readme;
 mod round_trip;
+mod sendmail;
 mod side_by_side;
-
 mod support;
 mod transcripts;

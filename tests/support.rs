@@ -8,4 +8,5 @@ pub mod postfix;
 pub mod postie;
 pub mod server;
 pub mod servers;
+pub mod sink;
 pub mod transcript;

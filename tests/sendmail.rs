@@ -1,0 +1,338 @@
+//! The program as `/usr/sbin/sendmail`: called with what its callers pass, word for word, and by
+//! some of them in person.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::postie::{Home, Outcome};
+use crate::support::servers;
+use crate::support::sink::{Sink, Taken};
+
+/// A home with an account at the server, and the program under the name `sendmail` in it.
+fn installed(sink: &Sink, more: &str) -> (Home, PathBuf) {
+    let home = Home::new();
+    home.config(&sink.config(more));
+    let sendmail = home.path().join("sendmail");
+    symlink(env!("CARGO_BIN_EXE_postie"), &sendmail).unwrap();
+    (home, sendmail)
+}
+
+const BOB: &str = "bob@example.net";
+const ROOT: &str = "ann@example.com";
+
+/// Who calls, with which words, giving what to read; who sends, and who gets it.
+type Call =
+    (&'static str, &'static [&'static str], &'static str, &'static str, &'static [&'static str]);
+
+const CALLS: &[Call] = &[
+    (
+        "cron (Debian)",
+        &["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"],
+        "From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@box> true\nMIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n\
+         X-Cron-Env: <SHELL=/bin/sh>\n\nGrüße\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "cron (Debian, MAILTO of two)",
+        &["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "bob@example.net,eve@example.org"],
+        "From: root (Cron Daemon)\nTo: bob@example.net,eve@example.org\n\nhello\n",
+        ROOT,
+        &[BOB, "eve@example.org"],
+    ),
+    (
+        "cron (Vixie)",
+        &["-FCronDaemon", "-odi", "-oem", "-or0s", "root"],
+        "From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@box> true\n\nhello\n.\nmore\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "cronie",
+        &["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f", "root"],
+        "From: \"(Cron Daemon)\" <root>\nTo: root\nSubject: Cron <root@box> true\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "anacron",
+        &["-FAnacron", "-odi", "root"],
+        "From: Anacron <root>\nTo: root\nSubject: Anacron job\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "at",
+        &["-i", "root"],
+        "Subject: Output from your job        1\nTo: root\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "git send-email",
+        &["-f", "ann@example.org", "-i", BOB, "eve@example.org"],
+        "From: Ann <ann@example.org>\nTo: bob@example.net\nDate: x\nMessage-Id: <1@x>\n\nhello\n",
+        "ann@example.org",
+        &[BOB, "eve@example.org"],
+    ),
+    (
+        "mutt",
+        &[
+            "-oem",
+            "-oi",
+            "-B8BITMIME",
+            "-f",
+            "ann@example.org",
+            "-N",
+            "failure",
+            "-R",
+            "hdrs",
+            "--",
+            BOB,
+        ],
+        "From: Ann <ann@example.org>\nTo: bob@example.net\n\nhello\n",
+        "ann@example.org",
+        &[BOB],
+    ),
+    (
+        "s-nail",
+        &["-i", "-f", "ann@example.org", "--", BOB],
+        "From: Ann <ann@example.org>\nTo: bob@example.net\n\nhello\n",
+        "ann@example.org",
+        &[BOB],
+    ),
+    (
+        "bsd-mailx",
+        &["-i", "-t", "-m"],
+        "To: bob@example.net\nBcc: eve@example.org\nSubject: x\n\nhello\n",
+        ROOT,
+        &[BOB, "eve@example.org"],
+    ),
+    (
+        "mailutils",
+        &["-oi", "-f", "ann@example.org", BOB],
+        "To: bob@example.net\nSubject: x\n\nhello\n",
+        "ann@example.org",
+        &[BOB],
+    ),
+    (
+        "PHP mail()",
+        &["-t", "-i", "-fbounce@example.com"],
+        "To: bob@example.net\r\nSubject: x\r\nX-PHP-Originating-Script: 0:x.php\r\n\
+         Bcc: eve@example.org\r\n\r\nhello\nthere\r\n.\r\n.\nmore",
+        "bounce@example.com",
+        &[BOB, "eve@example.org"],
+    ),
+    (
+        "mdadm",
+        &["-t"],
+        "From: mdadm monitoring <root>\nTo: root\nSubject: Fail event\n\nhello\n.\n\nmore\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "sudo",
+        &["-t"],
+        "To: root\nFrom: www-data\nAuto-Submitted: auto-generated\nSubject: *** x ***\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "unattended-upgrades",
+        &["-oi", "-t"],
+        "Subject: x\nTo: root\nAuto-Submitted: auto-generated\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "logcheck (as a mailer's child)",
+        &["-oi", "-t"],
+        "To: root\nSubject: box 2026-11-24 12:00 System Events\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
+        "Python's email",
+        &["-t", "-oi"],
+        "Subject: x\nFrom: ann@example.com\nTo: Bob <bob@example.net>\n\nhello\n",
+        ROOT,
+        &[BOB],
+    ),
+];
+
+#[test]
+fn every_caller_is_served_in_silence() {
+    let sink = Sink::start(&["PIPELINING", "8BITMIME", "DSN"]);
+    let (home, sendmail) = installed(&sink, "rewrite-from = \"local\"");
+    for (caller, args, message, sender, recipients) in CALLS {
+        let outcome = home.program(&sendmail, *args).stdin(*message).run();
+        assert_eq!(outcome.status, 0, "{caller}: {}", outcome.stderr);
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""), "{caller}");
+        let taken = sink.taken();
+        let [taken] = taken.as_slice() else { panic!("{caller}: {taken:?}") };
+        assert!(taken.sender.starts_with(&format!("<{sender}>")), "{caller}: {}", taken.sender);
+        let paths: Vec<_> = taken.recipients.iter().filter_map(|to| to.split(' ').next()).collect();
+        let expected: Vec<_> = recipients.iter().map(|to| format!("<{to}>")).collect();
+        assert_eq!(paths, expected, "{caller}");
+        // The whole body arrives, whatever is in it; and nobody learns of the others.
+        let body = |text: &str| {
+            let text = text.replace("\r\n", "\n");
+            let (_, body) = text.split_once("\n\n").unwrap();
+            body.trim_end().to_owned()
+        };
+        assert_eq!(body(&taken.lines()), body(message), "{caller}");
+        assert!(!taken.lines().contains("Bcc:"), "{caller}");
+        assert!(!taken.lines().contains("root>\n"), "{caller}: {}", taken.lines());
+    }
+}
+
+#[test]
+fn sendmails_words_work_under_our_own_name() {
+    let sink = Sink::start(&[]);
+    let (home, _) = installed(&sink, "");
+    let args = ["send", "-a", "home", "-oem", "-oi", "-f", "ann@example.org", "--", BOB];
+    home.postie(args).stdin("Subject: x\n\nhello\n").run().exit(0).silent();
+    assert_eq!(sink.taken()[0].sender, "<ann@example.org>");
+}
+
+#[test]
+fn what_sendmail_is_asked_besides_is_answered() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "");
+    let run = |args: &[&str]| home.program(&sendmail, args).stdin("A: b\n\n").run();
+    let listed = run(&["-bp"]);
+    listed.exit(0).stderr("");
+    assert_eq!(listed.stdout, "Mail queue is empty\n");
+    run(&["-bi"]).exit(0).silent();
+    run(&["-q"]).exit(0).silent();
+    let line = "postie: -bs: this program does not speak SMTP on standard input (see --help)\n";
+    run(&["-bs"]).exit(64).stderr(line);
+    run(&["-bd", "-q15m"]).exit(64).stderr("postie: -bd: this program is no daemon (see --help)\n");
+    assert_eq!(sink.taken(), []);
+}
+
+#[test]
+fn what_goes_wrong_is_one_line_on_standard_error() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "password-file = \"/nowhere\"");
+    for (args, status) in [(&["nobody"][..], 67), (&["root"], 78), (&["a b"], 64), (&[], 64)] {
+        let outcome = home.program(&sendmail, args).stdin("Subject: x\n\nhello\n").run();
+        outcome.exit(status);
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.lines().count()), ("", 1), "{args:?}");
+    }
+    assert_eq!(sink.taken(), []);
+}
+
+/// Runs somebody who sends mail with `sendmail`, in this home; `None`, and a word about it, if it
+/// is not installed.
+fn caller(home: &Home, program: &str, args: &[&str], stdin: &str) -> Option<Outcome> {
+    let home = home.path();
+    let place = match program {
+        "git" => Path::new("/usr/lib/git-core/git-send-email").to_owned(),
+        _ => Path::new("/usr/bin").join(program),
+    };
+    if !place.exists() {
+        servers::skip(&format!("{} is not installed", place.display()));
+        return None;
+    }
+    fs::write(home.join("stdin"), stdin).unwrap();
+    let output = Command::new(Path::new("/usr/bin").join(program))
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        // s-nail hands its children the superuser's home if it is the superuser who runs it.
+        .env("XDG_CONFIG_HOME", home.join(".config"))
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TERM", "dumb")
+        .current_dir(home)
+        .stdin(Stdio::from(fs::File::open(home.join("stdin")).unwrap()))
+        .output()
+        .unwrap();
+    Some(Outcome::new(output))
+}
+
+#[track_caller]
+fn only(sink: &Sink) -> Taken {
+    let taken = sink.taken();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    taken.into_iter().next().unwrap()
+}
+
+#[test]
+fn git_send_email_delivers_a_patch() {
+    let sink = Sink::start(&["8BITMIME"]);
+    let (home, sendmail) = installed(&sink, "");
+    home.file(
+        "0001.patch",
+        "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n\
+         From: Ann <ann@example.com>\nDate: Tue, 24 Nov 2026 12:00:00 +0000\n\
+         Subject: [PATCH] Greet\n\nSay hello.\n---\n a | 1 +\n\ndiff --git a/a b/a\n--- a/a\n\
+         +++ b/a\n@@ -0,0 +1 @@\n+.\n-- \n2.39.5\n",
+    );
+    home.file(".gitconfig", "[user]\nname = Ann\nemail = ann@example.com\n");
+    let server = format!("--smtp-server={}", sendmail.display());
+    let args = ["send-email", &server, "--confirm=never", "--to", BOB, "--bcc", ROOT, "0001.patch"];
+    let Some(outcome) = caller(&home, "git", &args, "") else { return };
+    outcome.exit(0);
+    let taken = only(&sink);
+    assert_eq!(taken.recipients, [format!("<{BOB}>"), format!("<{ROOT}>")]);
+    assert!(taken.lines().contains("\n+.\n-- \n"), "{}", taken.lines());
+    assert!(!taken.lines().contains("Bcc"), "{}", taken.lines());
+}
+
+#[test]
+fn mutt_sends_a_letter() {
+    let sink = Sink::start(&["8BITMIME", "DSN"]);
+    let (home, sendmail) = installed(&sink, "");
+    home.file(
+        ".muttrc",
+        format!(
+            "set sendmail=\"{} -oem -oi\"\nset from=\"ann@example.org\"\nset use_envelope_from=yes\n\
+             set use_8bitmime=yes\nset dsn_notify=\"failure\"\nset dsn_return=\"hdrs\"\nset copy=no\n\
+             set charset=utf-8\n\
+             set send_charset=\"us-ascii:utf-8\"\n",
+            sendmail.display()
+        ),
+    );
+    let args = ["-s", "Grüße", "-b", "eve@example.org", BOB];
+    let Some(outcome) = caller(&home, "mutt", &args, "Grüße\n.\nAnn\n") else { return };
+    outcome.exit(0);
+    let taken = only(&sink);
+    assert!(taken.sender.starts_with("<ann@example.org> BODY=8BITMIME"), "{}", taken.sender);
+    assert_eq!(taken.recipients.len(), 2, "{:?}", taken.recipients);
+    assert!(taken.lines().ends_with("\n\nGrüße\n.\nAnn\n"), "{}", taken.lines());
+}
+
+#[test]
+fn s_nail_sends_a_letter_and_hears_of_a_refusal() {
+    let sink = Sink::start(&["8BITMIME"]);
+    let (home, sendmail) = installed(&sink, "");
+    let mta = format!("mta={}", sendmail.display());
+    let args = [
+        "-:/",
+        "-S",
+        &mta,
+        "-S",
+        "sendwait",
+        "-S",
+        "nosave",
+        "-S",
+        "from=ann@example.org",
+        "-s",
+        "x",
+    ];
+    let args = |to| [&args[..], &["-b", "eve@example.org", to]].concat();
+    let Some(outcome) = caller(&home, "s-nail", &args(BOB), "hello\n.more\n") else { return };
+    outcome.exit(0);
+    let taken = only(&sink);
+    assert_eq!(taken.recipients.len(), 2, "{:?}", taken.recipients);
+    assert!(taken.lines().ends_with("\n\nhello\n.more\n"), "{}", taken.lines());
+    let outcome = caller(&home, "s-nail", &args("nobody"), "hello\n").unwrap();
+    assert_ne!(outcome.status, 0);
+    outcome.says("`nobody` has no domain");
+    assert_eq!(sink.taken(), []);
+}
