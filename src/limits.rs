@@ -39,6 +39,9 @@ pub const SMTP_COMMAND: usize = 512;
 /// Characters of a server's words that reach a terminal or a log.
 pub const SHOWN: usize = 300;
 
+/// Octets in a line of a message, its end included (RFC 5321 §4.5.3.1.6).
+pub const TEXT_LINE: usize = 1000;
+
 /// Octets in the header section of a message to be sent.
 pub const HEADER: usize = 1 << 20;
 

@@ -2,10 +2,14 @@
 //! in CRLF and neither CR nor LF stands alone, so that no server can read a second message into
 //! it. The header is kept as fields, the body in memory up to a bound and else in an unlinked file.
 
+mod transfer;
+
+use std::collections::HashSet;
 use std::io::{self, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
+use self::transfer::Encoder;
 use crate::limits;
 use crate::text::{Address, AddressError, Addressee, Addressees, plain};
 
@@ -39,9 +43,16 @@ pub enum Error {
 /// A whole message.
 pub struct Message {
     fields: Vec<Field>,
-    body: SpooledTempFile,
-    body_octets: u64,
-    is_8bit: bool,
+    body: Body,
+}
+
+/// What a server takes unharmed (RFC 2045 §2.7 and §2.8): lines of 998 octets at most, without NUL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// ASCII only.
+    SevenBit,
+    /// Any other octet too (RFC 6152).
+    EightBit,
 }
 
 impl Message {
@@ -73,15 +84,17 @@ impl Message {
         list.into_iter().next()
     }
 
-    /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to
-    /// (RFC 5322 §3.6.6).
+    /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to last.
     pub fn addressees(&self) -> Result<Vec<Address>, Error> {
-        const RESENT: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
-        let is_resent = self.fields.iter().any(|field| RESENT.iter().any(|name| field.is(name)));
-        let names = if is_resent { RESENT } else { ["To", "Cc", "Bcc"] };
+        let resent = self.last_resent();
+        let (names, fields) = if resent.is_empty() {
+            (["To", "Cc", "Bcc"], self.fields.iter().collect())
+        } else {
+            (["Resent-To", "Resent-Cc", "Resent-Bcc"], resent)
+        };
         let mut addressees = Vec::new();
         for field in names {
-            for found in self.fields.iter().filter(|found| found.is(field)) {
+            for found in fields.iter().filter(|found| found.is(field)) {
                 let list = found.value().parse::<Addressees<Address>>();
                 let list = list.map_err(|source| Error::Address { field, source })?;
                 addressees.extend(list.addresses());
@@ -90,9 +103,22 @@ impl Message {
         Ok(addressees)
     }
 
-    /// Removes the fields that say who gets the message unbeknown to the others.
+    /// The block of Resent fields that was put there last, which is the first (RFC 5322 §3.6.6): up
+    /// to another field, or to one of a name that was there already.
+    fn last_resent(&self) -> Vec<&Field> {
+        let mut names = HashSet::new();
+        let fields = self.fields.iter().skip_while(|field| !field.is_resent());
+        fields.take_while(|field| field.is_resent() && names.insert(field.name())).collect()
+    }
+
+    /// Removes the fields that say who gets the message unbeknown to the others. If nobody else
+    /// was named, that much is said: a message without To and Cc looks like a broken one to many.
     pub fn remove_bcc(&mut self) {
+        let is_blind = self.fields.iter().any(|field| field.is("Bcc"));
         self.fields.retain(|field| !field.is("Bcc") && !field.is("Resent-Bcc"));
+        if is_blind && !self.fields.iter().any(|field| field.is("Cc")) {
+            self.add_missing("To", UNDISCLOSED);
+        }
     }
 
     /// Adds a field at the end of the header, unless there is one of its name.
@@ -112,22 +138,150 @@ impl Message {
     /// Octets of the message in canonical form.
     pub fn octets(&self) -> u64 {
         let header: usize = self.fields.iter().map(|field| field.0.len()).sum();
-        u64::try_from(header).unwrap_or(u64::MAX).saturating_add(2).saturating_add(self.body_octets)
+        u64::try_from(header)
+            .unwrap_or(u64::MAX)
+            .saturating_add(2)
+            .saturating_add(self.body.measure.octets)
     }
 
     /// Whether any octet is above 127.
     pub fn is_8bit(&self) -> bool {
-        self.is_8bit
+        self.body.measure.high > 0 || self.fields.iter().any(|field| !field.0.is_ascii())
+    }
+
+    /// Encodes a body that would not survive the transport, and says so in the header. A message
+    /// that has MIME fields of its own says already how it is to be read, and stays as it is.
+    pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
+        let has_mime = self.fields.iter().any(Field::is_mime);
+        if has_mime || self.body.measure.survives(transport) {
+            return Ok(());
+        }
+        let (body, charset, encoding) =
+            self.body.encoded().map_err(|source| Error::Io { doing: "encode", source })?;
+        self.body = body;
+        self.add_missing("MIME-Version", "1.0");
+        self.add_missing("Content-Type", &format!("text/plain; charset={charset}"));
+        self.add_missing("Content-Transfer-Encoding", encoding);
+        Ok(())
     }
 
     /// The whole text, from its beginning.
     pub fn text(&mut self) -> Result<impl Read + '_, Error> {
-        self.body.rewind().map_err(|source| Error::Io { doing: "read back", source })?;
+        self.body.file.rewind().map_err(|source| Error::Io { doing: "read back", source })?;
         let mut header = self.fields.iter().map(|field| field.0.as_slice()).collect::<Vec<_>>();
         header.push(b"\r\n");
-        Ok(io::Cursor::new(header.concat()).chain(&mut self.body))
+        Ok(io::Cursor::new(header.concat()).chain(&mut self.body.file))
     }
 }
+
+/// What stands behind the empty line.
+#[derive(Debug)]
+struct Body {
+    file: SpooledTempFile,
+    measure: Measure,
+}
+
+impl Body {
+    fn new() -> Self {
+        Self { file: SpooledTempFile::new(limits::IN_MEMORY), measure: Measure::default() }
+    }
+
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        self.measure.take(text);
+        self.file.write_all(text)
+    }
+
+    /// The same in ASCII, its character set, and how it is encoded.
+    fn encoded(&mut self) -> io::Result<(Self, &'static str, &'static str)> {
+        // With more than a third beyond ASCII nobody could read it as it stands anyway.
+        let Measure { octets, high, has_nul, .. } = self.measure;
+        let is_legible = !has_nul && high <= octets / 3;
+        let mut encoder = if is_legible { Encoder::quoted_printable() } else { Encoder::base64() };
+        let encoding = encoder.name();
+        let (mut body, mut utf8) = (Self::new(), Utf8::default());
+        let (mut chunk, mut output) = (vec![0; limits::BUFFER], Vec::new());
+        self.file.rewind()?;
+        loop {
+            let read = self.file.read(&mut chunk)?;
+            let Some(text) = chunk.get(..read).filter(|text| !text.is_empty()) else { break };
+            utf8.take(text);
+            encoder.encode(text, &mut output);
+            body.append(&output)?;
+            output.clear();
+        }
+        encoder.finish(&mut output);
+        body.append(&output)?;
+        let charset = match (high, utf8.is_valid()) {
+            (0, _) => "us-ascii",
+            (_, true) => "utf-8",
+            // It is something, and nobody said what (RFC 1428 §3).
+            (_, false) => "unknown-8bit",
+        };
+        Ok((body, charset, encoding))
+    }
+}
+
+/// What there is to know of a body before it is sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measure {
+    octets: u64,
+    /// Those above 127.
+    high: u64,
+    has_nul: bool,
+    has_long_line: bool,
+    /// Octets since the last line end.
+    column: usize,
+}
+
+impl Measure {
+    fn take(&mut self, text: &[u8]) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.octets += number(text.len());
+        self.high += number(text.iter().filter(|octet| !octet.is_ascii()).count());
+        self.has_nul |= memchr::memchr(0, text).is_some();
+        for line in text.split_inclusive(|&octet| octet == b'\n') {
+            self.column += line.len();
+            self.has_long_line |= self.column > limits::TEXT_LINE;
+            if line.ends_with(b"\n") {
+                self.column = 0;
+            }
+        }
+    }
+
+    fn survives(&self, transport: Transport) -> bool {
+        let fits = self.high == 0 || transport == Transport::EightBit;
+        fits && !self.has_nul && !self.has_long_line
+    }
+}
+
+/// Looks at text in pieces to see whether it is UTF-8.
+#[derive(Default)]
+struct Utf8 {
+    /// The start of a character whose end has not come yet.
+    begun: Vec<u8>,
+    is_broken: bool,
+}
+
+impl Utf8 {
+    fn take(&mut self, text: &[u8]) {
+        self.begun.extend_from_slice(text);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(error) => {
+                self.is_broken |= error.error_len().is_some();
+                error.valid_up_to()
+            }
+        };
+        self.begun.drain(..if self.is_broken { self.begun.len() } else { whole });
+    }
+
+    fn is_valid(&self) -> bool {
+        !self.is_broken && self.begun.is_empty()
+    }
+}
+
+/// The empty group (RFC 5322 §3.4), by its customary name.
+pub const UNDISCLOSED: &str = "undisclosed-recipients:;";
 
 /// One header field as it will be sent, folds and last line end included.
 #[derive(Debug)]
@@ -147,6 +301,21 @@ impl Field {
         })
     }
 
+    /// The name in lower case.
+    fn name(&self) -> Vec<u8> {
+        let name = self.0.split(|&octet| octet == b':').next().unwrap_or_default();
+        name.trim_ascii_end().to_ascii_lowercase()
+    }
+
+    fn is_resent(&self) -> bool {
+        self.name().starts_with(b"resent-")
+    }
+
+    /// Whether it says how the body is to be read.
+    fn is_mime(&self) -> bool {
+        self.is("MIME-Version") || self.name().starts_with(b"content-")
+    }
+
     fn value(&self) -> String {
         let text = String::from_utf8_lossy(&self.0);
         let value = text.split_once(':').map(|(_, value)| value).unwrap_or_default();
@@ -158,12 +327,8 @@ impl Field {
 pub struct Intake {
     canonical: Canonical,
     header: Header,
-    body: SpooledTempFile,
-    body_octets: u64,
-    is_8bit: bool,
+    body: Body,
     is_empty: bool,
-    /// Whether the last octets of the body were a line end.
-    at_line_start: bool,
 }
 
 impl Intake {
@@ -172,11 +337,8 @@ impl Intake {
         Self {
             canonical: Canonical::default(),
             header: Header::default(),
-            body: SpooledTempFile::new(limits::IN_MEMORY),
-            body_octets: 0,
-            is_8bit: false,
+            body: Body::new(),
             is_empty: true,
-            at_line_start: true,
         }
     }
 
@@ -186,13 +348,12 @@ impl Intake {
             return Err(Error::Empty);
         }
         let rest = self.header.finish();
-        let finished = self.write_body(&rest).and_then(|()| {
-            let end: &[u8] = if self.at_line_start { b"" } else { b"\r\n" };
-            self.write_body(end)
+        let finished = self.body.append(&rest).and_then(|()| {
+            let end: &[u8] = if self.body.measure.column == 0 { b"" } else { b"\r\n" };
+            self.body.append(end)
         });
         finished.map_err(|error| self.reason(error))?;
-        let Self { header, body, body_octets, is_8bit, .. } = self;
-        Ok(Message { fields: header.fields, body, body_octets, is_8bit })
+        Ok(Message { fields: self.header.fields, body: self.body })
     }
 
     /// What a failed write means.
@@ -201,15 +362,6 @@ impl Intake {
             HeaderState::TooLong => Error::Header,
             _ => Error::Io { doing: "keep", source },
         }
-    }
-
-    fn write_body(&mut self, octets: &[u8]) -> io::Result<()> {
-        if let Some(last) = octets.last() {
-            self.at_line_start = *last == b'\n';
-            self.body_octets += u64::try_from(octets.len()).unwrap_or_default();
-            self.body.write_all(octets)?;
-        }
-        Ok(())
     }
 }
 
@@ -222,7 +374,6 @@ impl Default for Intake {
 impl Write for Intake {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.is_empty &= octets.is_empty();
-        self.is_8bit |= !octets.is_ascii();
         let mut text = Vec::with_capacity(octets.len() + octets.len() / 16);
         self.canonical.append(octets, &mut text);
         let body = match self.header.state {
@@ -232,7 +383,7 @@ impl Write for Intake {
         if matches!(self.header.state, HeaderState::TooLong) {
             return Err(io::Error::other(Error::Header));
         }
-        self.write_body(&body)?;
+        self.body.append(&body)?;
         Ok(octets.len())
     }
 
@@ -430,6 +581,88 @@ mod tests {
             text(&mut message),
             "To: ann@x.example\r\nBccc: d@x.example\r\n\r\nBcc: body@x.example\r\n"
         );
+    }
+
+    #[test]
+    fn a_message_whose_only_recipients_are_blind_says_that_much() {
+        for (header, expected) in [
+            ("Bcc: a@x", "To: undisclosed-recipients:;\r\n"),
+            ("To: b@x\nBcc: a@x", "To: b@x\r\n"),
+            ("Cc: b@x\nBcc: a@x", "Cc: b@x\r\n"),
+            ("Subject: x", "Subject: x\r\n"),
+        ] {
+            let mut message = message(format!("{header}\n\n"));
+            message.remove_bcc();
+            assert_eq!(text(&mut message), format!("{expected}\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_resent_goes_to_those_of_the_last_time() {
+        let addressees = |header: &str| {
+            let list = message(format!("{header}\n\n")).addressees().unwrap();
+            list.iter().map(|a| a.mailbox().unwrap().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let first = "Resent-From: a@x\nResent-To: b@x\nresent-bcc: c@x,\n d@x";
+        let before = "Resent-From: e@x\nResent-To: f@x\nResent-Cc: g@x";
+        let rest = "From: h@x\nTo: i@x\nBcc: j@x";
+        assert_eq!(addressees(&format!("{first}\n{rest}")), "b@x c@x d@x");
+        // Another block may follow at once, or behind a trace field.
+        assert_eq!(addressees(&format!("{first}\n{before}\n{rest}")), "b@x c@x d@x");
+        let traced = format!("Received: x\n{first}\nReceived: y\n{before}\n{rest}");
+        assert_eq!(addressees(&traced), "b@x c@x d@x");
+        assert_eq!(addressees(rest), "i@x j@x");
+    }
+
+    #[test]
+    fn a_body_that_would_not_survive_is_encoded_and_declared() {
+        use Transport::{EightBit, SevenBit};
+        let long = "x".repeat(999);
+        let fitted = |body: &[u8], transport| {
+            let mut message = message([b"Subject: x\n\n", body, b"\n"].concat());
+            message.fit(transport).unwrap();
+            text(&mut message)
+        };
+        let declared = |charset: &str, encoding: &str| {
+            format!(
+                "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\n\
+                 Content-Transfer-Encoding: {encoding}\r\n\r\n"
+            )
+        };
+        let text = "Gr\u{fc}\u{df}e from here".as_bytes();
+        let quoted = declared("utf-8", "quoted-printable") + "Gr=C3=BC=C3=9Fe from here\r\n";
+        assert_eq!(fitted(text, SevenBit), quoted);
+        assert!(!fitted(text, EightBit).contains("MIME"));
+        let latin = declared("unknown-8bit", "quoted-printable") + "Gr=FC=DFe from here\r\n";
+        assert_eq!(fitted(b"Gr\xfc\xdfe from here", SevenBit), latin);
+        // For base64, the octets of the canonical text, NUL and all.
+        let base64 = declared("us-ascii", "base64") + "YQBiDQo=\r\n";
+        assert_eq!(fitted(b"a\0b", EightBit), base64);
+        let dense = fitted("\u{5199}\u{771f}".repeat(50).as_bytes(), SevenBit);
+        assert!(dense.starts_with(&declared("utf-8", "base64")), "{dense}");
+        assert!(!fitted(&long.as_bytes()[..998], EightBit).contains("MIME"));
+        let split = fitted(long.as_bytes(), EightBit);
+        assert!(split.starts_with(&declared("us-ascii", "quoted-printable")), "{split}");
+        let (_, body) = split.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body.replace("=\r\n", ""), format!("{long}\r\n"));
+    }
+
+    #[test]
+    fn a_message_with_mime_fields_of_its_own_is_left_alone() {
+        for field in ["MIME-Version: 1.0", "content-type : text/html", "Content-ID: <x>"] {
+            let input = format!("{field}\n\n\u{fc}\0{}\n", "x".repeat(2000));
+            let mut message = message(&input);
+            message.fit(Transport::SevenBit).unwrap();
+            assert_eq!(text(&mut message), input.replace('\n', "\r\n"));
+        }
+    }
+
+    #[test]
+    fn characters_are_not_cut_by_chunks() {
+        let body = "\u{1f600}x".repeat(limits::BUFFER);
+        let mut message = message(format!("A: b\n\n{body}"));
+        message.fit(Transport::SevenBit).unwrap();
+        assert!(text(&mut message).contains("charset=utf-8"));
     }
 
     #[test]

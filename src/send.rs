@@ -8,7 +8,7 @@ use crate::cli;
 use crate::compose::{self, Parts};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
-use crate::message::Message;
+use crate::message::{Message, Transport};
 use crate::net::Stop;
 use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
@@ -25,7 +25,9 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         Err(error) => return fail(report, None, &error),
     };
     if args.dry_run {
-        return match letter.show() {
+        // Which server this would be is not known; most take eight bits.
+        let shown = letter.message.fit(Transport::EightBit).map_err(Error::from);
+        return match shown.and_then(|()| letter.show()) {
             Ok(()) => Exit::Done,
             Err(error) => fail(report, Some(&letter), &error),
         };
@@ -244,6 +246,8 @@ impl Letter {
         attempts: Attempts,
     ) -> Result<Submitted, Error> {
         let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
+        let is_8bit = session.offered().eight_bit_mime;
+        self.message.fit(if is_8bit { Transport::EightBit } else { Transport::SevenBit })?;
         let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
         let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
         let submitted = session.submit(&self.envelope, &mut content, self.demand);

@@ -1,6 +1,7 @@
 //! Text that was parsed once and cannot be wrong afterwards: addresses (RFC 5321 §4.1.2), host
 //! names, unique-ids (RFC 1939 §7), secrets; and what may be shown of text that others wrote.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 use std::io;
@@ -11,8 +12,9 @@ use crate::limits;
 
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.
 ///
-/// Holds no control character, so that it cannot end a command line. Non-ASCII text is accepted
-/// (RFC 6531); whether a server takes it is the session's business.
+/// Holds no control character, so that it cannot end a command line. A domain beyond ASCII becomes
+/// the ASCII it stands for (RFC 5890 §2.3.2.1), which every server understands; such a local part
+/// stays (RFC 6531), and whether a server takes it is the session's business.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mailbox {
     text: String,
@@ -71,7 +73,8 @@ impl FromStr for Mailbox {
             return Err(wrong("it holds a control character"));
         }
         let at = text.rfind('@').ok_or_else(|| wrong("it has no `@`"))?;
-        let address = Self { text: text.to_owned(), at };
+        let (local_part, domain) = text.split_at(at + 1);
+        let address = Self { text: format!("{local_part}{}", ascii(domain)), at };
         if !is_local_part(address.local_part()) {
             return Err(wrong("what stands before the `@` is not a local part"));
         }
@@ -326,8 +329,9 @@ impl FromStr for Domain {
 
     fn from_str(text: &str) -> Result<Self, DomainError> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        if bare.parse::<IpAddr>().is_ok() || (is_domain(text) && text.is_ascii()) {
-            Ok(Self(bare.to_ascii_lowercase()))
+        let name = ascii(bare);
+        if bare.parse::<IpAddr>().is_ok() || (is_domain(&name) && bare == text) {
+            Ok(Self(name.to_ascii_lowercase()))
         } else {
             Err(DomainError { name: shown(text) })
         }
@@ -365,8 +369,9 @@ impl FromStr for EhloName {
     type Err = DomainError;
 
     fn from_str(text: &str) -> Result<Self, DomainError> {
-        if is_domain(text) && text.is_ascii() || is_address_literal(text) {
-            Ok(Self(text.to_owned()))
+        let name = ascii(text);
+        if is_domain(&name) || is_address_literal(text) {
+            Ok(Self(name.into_owned()))
         } else {
             Err(DomainError { name: shown(text) })
         }
@@ -525,14 +530,23 @@ fn is_local_part(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| !c.is_ascii() || atext(c))
 }
 
-/// RFC 5321 §4.1.2 `Domain`; underscores occur in the wild, U-labels by RFC 6531 §3.3.
+/// A domain as every server understands it: U-labels become A-labels. What is no domain stays as
+/// it is, and is no domain afterwards either.
+fn ascii(domain: &str) -> Cow<'_, str> {
+    match idna::domain_to_ascii(domain) {
+        Ok(ascii) if !domain.is_ascii() => ascii.into(),
+        _ => domain.into(),
+    }
+}
+
+/// RFC 5321 §4.1.2 `Domain`; underscores occur in the wild.
 fn is_domain(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_".contains(c))
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
     };
     text.len() <= limits::DOMAIN && text.split('.').all(label)
 }
@@ -554,13 +568,9 @@ mod tests {
 
     #[test]
     fn an_address_is_parsed_once_and_holds_no_line_end() {
-        for good in [
-            "ann@example.com",
-            "a+b@x",
-            "\"a b\"@x.example",
-            "a@[127.0.0.1]",
-            "jörg@bücher.example",
-        ] {
+        for good in
+            ["ann@example.com", "a+b@x", "\"a b\"@x.example", "a@[127.0.0.1]", "jörg@x.example"]
+        {
             assert_eq!(good.parse::<Mailbox>().unwrap().as_str(), good);
         }
         for bad in [
@@ -581,6 +591,23 @@ mod tests {
             assert!(bad.parse::<Mailbox>().is_err(), "{bad:?}");
         }
         assert!(format!("{}@x", "a".repeat(300)).parse::<Mailbox>().is_err());
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_is_written_in_ascii_and_a_local_part_is_not() {
+        let read = |text: &str| text.parse::<Mailbox>().unwrap();
+        let ann = read("ann@Bücher.example");
+        assert_eq!(ann.as_str(), "ann@xn--bcher-kva.example");
+        assert!(!ann.is_international() && ann.is_same(&read("ann@bücher.example")));
+        let jörg = read("jörg@bücher.example");
+        assert_eq!(jörg.as_str(), "jörg@xn--bcher-kva.example");
+        assert!(jörg.is_international());
+        let host = "Bücher.example".parse::<Domain>().unwrap();
+        assert_eq!(host.as_str(), "xn--bcher-kva.example");
+        assert_eq!("bücher.example".parse::<EhloName>().unwrap().to_string(), host.as_str());
+        for wrong in ["a@bü..example", "a@ü b", "a@ü\u{ad}\u{200b}x y", "a@xn--ü"] {
+            assert!(wrong.parse::<Mailbox>().is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -404,11 +404,19 @@ const THE_MESSAGE: &str = "\
 All of standard input is read before a connection is made. Line ends of any kind become CRLF. A \
 first line that begins with \"From \" is taken for an mbox separator and dropped. Input without a \
 header is all body. Date, Message-ID and From are added at the end of the header if they are \
-missing; Bcc and Resent-Bcc are removed. Nothing else is changed.
+missing; Bcc and Resent-Bcc are removed, and if that leaves neither To nor Cc, a To field says \
+\"undisclosed-recipients:;\". From may give way to the account's own address, as `rewrite-from` says.
+
+A body that would not arrive as it is, for it has a line of more than 998 octets, or NUL, or octets \
+above 127 where the server does not offer 8BITMIME, is encoded as quoted-printable or base64, and \
+MIME fields are added that say so. A message that has MIME fields already is sent as it is. A \
+header of more than 1 MiB is refused. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
 argument may hold several addresses, with commas between them. Each gets the message once. A name \
-without a domain, such as root, is looked up in the [aliases] of postie-config(5).
+without a domain, such as root, is looked up in the [aliases] of postie-config(5). Of a message that \
+was resent, -t reads the Resent fields that were added last. A domain beyond ASCII is written in \
+ASCII; a local part beyond ASCII needs a server that offers SMTPUTF8.
 
 The account is the one named with --account, else the one whose address is the sender's (--from, \
 or the From field), else the `default`, else the only one.

@@ -122,6 +122,15 @@ fn an_empty_message_is_65() {
 }
 
 #[test]
+fn a_header_without_end_is_65() {
+    let home = Home::new();
+    let args = send(&["--from", "ann@example.com", "bob@example.net"]);
+    let header = "X: y\n".repeat(300_000);
+    let line = "postie: send: the header is longer than 1048576 octets\n";
+    home.postie(args).stdin(header).run().exit(65).stderr(line);
+}
+
+#[test]
 fn a_message_for_nobody_is_64() {
     let home = Home::new();
     let line = "postie: send: no recipients: name them, or use --read-recipients (-t)\n";

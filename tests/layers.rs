@@ -65,6 +65,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json", &["fetch", "report", "send"]),
     ("strsim", &["config"]),
     ("mail_builder", &["compose"]),
+    ("idna", &["text"]),
+    ("base64", &["message", "sasl"]),
     ("memchr", &["dot", "message", "pop3", "smtp", "wire"]),
     ("rpassword", &["password"]),
     ("dirs", &["settings"]),

@@ -202,6 +202,11 @@ impl<S: Private> Session<Unauthenticated, S> {
 }
 
 impl<S: Private> Session<Authenticated, S> {
+    /// What the server offers, now that it is known who asks.
+    pub fn offered(&self) -> &Offers {
+        &self.offered
+    }
+
     /// Submits one message. The envelope leaves in one flight if the server allows; the message
     /// follows when its recipients are known.
     pub fn submit(
