@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
-use crate::text::{Address, Addressees, Mailbox};
+use crate::text::{Address, Addressees, HeaderField, Mailbox};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
@@ -46,6 +46,7 @@ pub struct Global {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub enum Command {
     /// Fetch new messages from POP3 servers into a Maildir.
     ///
@@ -56,8 +57,8 @@ pub enum Command {
     /// Submit a message to an SMTP server, logged in.
     ///
     /// The message is read from standard input, header and all; missing Date, Message-ID and From
-    /// fields are added and Bcc is removed. With `--to`, `--cc`, `--bcc`, `--subject` or
-    /// `--attach`, a message is composed instead, and standard input is its text.
+    /// fields are added and Bcc is removed. With `--to`, `--subject` or another of
+    /// the options for composing, a message is composed instead, and standard input is its text.
     #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
 }
@@ -142,10 +143,23 @@ pub struct Compose {
     /// Send copies to these addresses, and do not tell the others.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub bcc: Vec<Addressees>,
+    /// Have answers sent to these addresses.
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub reply_to: Vec<Addressees>,
     /// The subject.
     #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
     pub subject: Option<String>,
-    /// Attach a file.
+    /// Add a field to the header, as in `--header 'In-Reply-To: <1@example.net>'`.
+    #[arg(long, value_name = "NAME: VALUE", value_hint = ValueHint::Other)]
+    pub header: Vec<HeaderField>,
+    /// The text, instead of standard input.
+    #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
+    pub body: Option<String>,
+    /// The same as HTML, from a file; if there is no other text, all of it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Attach a file. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
+    /// part of the page.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub attach: Vec<PathBuf>,
 }
@@ -153,11 +167,15 @@ pub struct Compose {
 impl Compose {
     /// Whether a message is to be composed at all.
     pub fn is_wanted(&self) -> bool {
-        let Self { to, cc, bcc, subject, attach } = self;
+        let Self { to, cc, bcc, reply_to, subject, header, body, html, attach } = self;
         !(to.is_empty()
             && cc.is_empty()
             && bcc.is_empty()
+            && reply_to.is_empty()
             && subject.is_none()
+            && header.is_empty()
+            && body.is_none()
+            && html.is_none()
             && attach.is_empty())
     }
 }

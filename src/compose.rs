@@ -1,21 +1,25 @@
-//! A MIME message from its parts (RFC 2045 and its kin, by mail-builder), for `send --to`.
+//! A MIME message from its parts (RFC 2045 and its kin), for `send --to` and what goes with it.
+//! mail-builder writes the fields and encodes the text; files pass by without being held.
 
-use std::fs;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use mail_builder::MessageBuilder;
 use mail_builder::headers::Header;
 use mail_builder::headers::address::Address;
+use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::MimePart;
 
-use crate::message::{self, Intake, Message};
-use crate::text::{Addressee, Mailbox, plain};
+use crate::limits;
+use crate::message::{self, Encoder, Intake, Message, UNDISCLOSED};
+use crate::text::{Addressee, HeaderField, Mailbox, percent_decoded, plain};
 
 /// Why the parts do not make a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file to be attached cannot be read.
+    /// A file that is to go along cannot be read.
     #[error("cannot attach {}: {}", path.display(), plain(source))]
     Attachment {
         /// Which.
@@ -23,9 +27,14 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// The text cannot be declared as what it is.
-    #[error("the text on standard input is not UTF-8 (octet {0} is the first that is not)")]
-    NotText(usize),
+    /// A text cannot be declared as what it is.
+    #[error("{text} is not UTF-8 (octet {octet} is the first that is not)")]
+    NotText {
+        /// Which.
+        text: String,
+        /// Where, counted from 1.
+        octet: usize,
+    },
     /// The message cannot be kept.
     #[error(transparent)]
     Message(#[from] message::Error),
@@ -39,48 +48,297 @@ pub struct Parts {
     pub to: Vec<Addressee>,
     /// Who gets a copy.
     pub cc: Vec<Addressee>,
+    /// Who gets the answers, if not who writes.
+    pub reply_to: Vec<Addressee>,
     /// What it is about.
     pub subject: Option<String>,
-    /// The text; must be UTF-8.
-    pub text: Vec<u8>,
+    /// Other fields.
+    pub fields: Vec<HeaderField>,
+    /// The text; with `html`, none if it is empty.
+    pub text: String,
+    /// The same as HTML, or all of it.
+    pub html: Option<String>,
     /// Files that go along.
-    pub attachments: Vec<PathBuf>,
+    pub attachments: Vec<Attachment>,
     /// The Date field's value.
     pub date: String,
-    /// The Message-ID field's value, in angle brackets.
-    pub message_id: String,
+    /// What no other message has: for its Message-ID, and for what must not occur in its text.
+    pub unique: String,
+}
+
+/// A file that goes along.
+pub struct Attachment {
+    path: PathBuf,
+    file: File,
+}
+
+impl Attachment {
+    /// Opens the file, before anybody has taken the trouble to write a text.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Attachment { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// The whole of it, as text.
+    #[expect(clippy::disallowed_methods, reason = "the user chose the file and its size")]
+    pub fn text(mut self) -> Result<String, Error> {
+        let mut octets = Vec::new();
+        let read = self.file.read_to_end(&mut octets);
+        read.map_err(|source| Error::Attachment { path: self.path.clone(), source })?;
+        utf8(&self.path.display().to_string(), octets)
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// A text from outside, which `text` names in an error.
+pub fn utf8(text: &str, octets: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(octets).map_err(|error| {
+        let octet = error.utf8_error().valid_up_to() + 1;
+        Error::NotText { text: text.to_owned(), octet }
+    })
 }
 
 impl Parts {
-    /// Puts the parts together. Each attachment is in memory until the message is complete.
+    /// Puts the parts together.
     pub fn compose(self) -> Result<Message, Error> {
-        let text = String::from_utf8(self.text)
-            .map_err(|error| Error::NotText(error.utf8_error().valid_up_to() + 1))?;
-        let mut builder = MessageBuilder::new()
-            .header("Date", Raw::new(self.date))
-            .from(list(std::slice::from_ref(&self.from)))
-            .header("Message-ID", Raw::new(self.message_id));
+        let mut header = Vec::new();
+        let domain = self.from.address.domain();
+        let id = format!("<{}@{domain}>", self.unique);
+        field(&mut header, "Date", &Raw::new(self.date.as_str()));
+        field(&mut header, "From", &list(std::slice::from_ref(&self.from)));
+        if !self.reply_to.is_empty() {
+            field(&mut header, "Reply-To", &list(&self.reply_to));
+        }
         if !self.to.is_empty() {
-            builder = builder.to(list(&self.to));
+            field(&mut header, "To", &list(&self.to));
         }
         if !self.cc.is_empty() {
-            builder = builder.cc(list(&self.cc));
+            field(&mut header, "Cc", &list(&self.cc));
         }
-        if let Some(subject) = self.subject {
+        if self.to.is_empty() && self.cc.is_empty() {
+            field(&mut header, "To", &Raw::new(UNDISCLOSED));
+        }
+        field(&mut header, "Message-ID", &Raw::new(id));
+        if let Some(subject) = &self.subject {
             // A line end in it would be folded, and shown as a blank in the end.
-            builder = builder.subject(subject.split_whitespace().collect::<Vec<_>>().join(" "));
+            let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+            field(&mut header, "Subject", &Text::new(subject));
         }
-        builder = builder.text_body(text);
-        for path in &self.attachments {
-            let octets = read(path)?;
-            let kind = mime_guess::from_path(path).first_or_octet_stream();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            builder = builder.attachment(kind.essence_str().to_owned(), name, octets);
+        for HeaderField { name, value } in &self.fields {
+            // What is ASCII may be more than text, and encoded words have no place in most of it.
+            if value.is_ascii() {
+                field(&mut header, name, &Raw::new(value.as_str()));
+            } else {
+                field(&mut header, name, &Text::new(value.as_str()));
+            }
         }
-        let mut intake = Intake::new();
-        builder.write_to(&mut intake).map_err(|error| intake.reason(error))?;
-        Ok(intake.finish()?)
+        field(&mut header, "MIME-Version", &Raw::new("1.0"));
+        let mut writing = Writing { intake: Intake::new(), unique: self.unique.clone(), number: 0 };
+        writing.put(&header)?;
+        let domain = domain.to_owned();
+        writing.part(self.body(&domain))?;
+        Ok(writing.intake.finish()?)
     }
+
+    /// The tree of parts: text or HTML or both, the files that the HTML shows, and the others.
+    fn body(self, domain: &str) -> Part {
+        let Self { text, html, attachments, unique, .. } = self;
+        let (html, files) = match html {
+            None => (None, attachments.into_iter().map(Part::file).collect()),
+            Some(html) => {
+                let names: Vec<_> = attachments.iter().map(Attachment::name).collect();
+                let id = |index| format!("{index}.{unique}@{domain}");
+                let (html, is_shown) = linked(&html, &names, id);
+                let mut related = vec![Part::text("html", html)];
+                let mut files = Vec::new();
+                for (index, (attachment, is_shown)) in
+                    attachments.into_iter().zip(is_shown).enumerate()
+                {
+                    let part = Part::file(attachment);
+                    if is_shown {
+                        related.push(part.inline(format!("<{}>", id(index))));
+                    } else {
+                        files.push(part);
+                    }
+                }
+                // RFC 2387 §3.1 wants the type of the part that the others are for.
+                (Some(Part::several("related", related, Some(("type", "text/html")))), files)
+            }
+        };
+        let text = (html.is_none() || !text.is_empty()).then(|| Part::text("plain", text));
+        let body = Part::several("alternative", text.into_iter().chain(html).collect(), None);
+        Part::several("mixed", std::iter::once(body).chain(files).collect(), None)
+    }
+}
+
+/// The HTML with every `cid:NAME` that names a file made into the `cid:` of the part that `id`
+/// gives its index (RFC 2392), and which of the files were named.
+fn linked(html: &str, names: &[String], id: impl Fn(usize) -> String) -> (String, Vec<bool>) {
+    const CID: &str = "cid:";
+    let mut is_shown = vec![false; names.len()];
+    let mut pieces = html.split(CID);
+    let mut linked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        linked.push_str(CID);
+        // An attribute ends at its quote; one without quotes, at a blank.
+        let quoted = piece.split(['"', '\'', '<', '>', ')']).next().unwrap_or_default();
+        let bare = quoted.split_whitespace().next().unwrap_or_default();
+        let file = |reference: &str| {
+            let name = percent_decoded(reference).unwrap_or_default();
+            names.iter().position(|known| known == reference || known.as_bytes() == name)
+        };
+        let found = [quoted, bare].into_iter().find_map(|text| file(text).map(|at| (text, at)));
+        match found {
+            Some((reference, index)) => {
+                is_shown.iter_mut().skip(index).take(1).for_each(|shown| *shown = true);
+                linked.push_str(&id(index));
+                linked.push_str(piece.strip_prefix(reference).unwrap_or_default());
+            }
+            None => linked.push_str(piece),
+        }
+    }
+    (linked, is_shown)
+}
+
+/// A node of the tree, and the fields that describe it (RFC 2045, RFC 2183).
+struct Part {
+    kind: ContentType<'static>,
+    disposition: Option<ContentType<'static>>,
+    id: Option<String>,
+    contents: Contents,
+}
+
+enum Contents {
+    Text(String),
+    File(Attachment),
+    Parts(Vec<Part>),
+}
+
+impl Part {
+    fn new(kind: impl Into<String>, contents: Contents) -> Self {
+        Self { kind: ContentType::new(kind.into()), disposition: None, id: None, contents }
+    }
+
+    fn text(subtype: &str, text: String) -> Self {
+        Self::new(format!("text/{subtype}"), Contents::Text(text))
+    }
+
+    fn file(attachment: Attachment) -> Self {
+        let kind = mime_guess::from_path(&attachment.path).first_or_octet_stream();
+        let name = attachment.name();
+        let mut part = Self::new(kind.essence_str(), Contents::File(attachment));
+        part.disposition = Some(ContentType::new("attachment").attribute("filename", name));
+        part
+    }
+
+    fn inline(mut self, id: String) -> Self {
+        self.disposition.iter_mut().for_each(|disposition| disposition.c_type = "inline".into());
+        self.id = Some(id);
+        self
+    }
+
+    /// Several parts as one; one is one already.
+    fn several(
+        subtype: &str,
+        mut parts: Vec<Self>,
+        attribute: Option<(&'static str, &'static str)>,
+    ) -> Self {
+        match (parts.pop(), parts.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => {
+                parts.extend(last);
+                let mut several = Self::new(format!("multipart/{subtype}"), Contents::Parts(parts));
+                if let Some((name, value)) = attribute {
+                    several.kind = several.kind.attribute(name, value);
+                }
+                several
+            }
+        }
+    }
+}
+
+/// A message that is being written.
+struct Writing {
+    intake: Intake,
+    unique: String,
+    /// Of the last boundary.
+    number: u32,
+}
+
+impl Writing {
+    fn put(&mut self, octets: &[u8]) -> Result<(), Error> {
+        let written = self.intake.write_all(octets);
+        Ok(written.map_err(|error| self.intake.reason(error))?)
+    }
+
+    /// The fields of a part, an empty line, and what is in it.
+    fn part(&mut self, part: Part) -> Result<(), Error> {
+        let Part { kind, disposition, id, contents } = part;
+        let mut header = Vec::new();
+        if let Some(disposition) = &disposition {
+            field(&mut header, "Content-Disposition", disposition);
+        }
+        if let Some(id) = id {
+            field(&mut header, "Content-ID", &Raw::new(id));
+        }
+        match contents {
+            Contents::Text(text) => {
+                MimePart::new(kind, text).write_part(&mut header);
+                self.put(&header)
+            }
+            Contents::File(attachment) => {
+                let mut encoder = Encoder::base64();
+                field(&mut header, "Content-Type", &kind);
+                field(&mut header, "Content-Transfer-Encoding", &Raw::new(encoder.name()));
+                header.extend_from_slice(b"\r\n");
+                self.put(&header)?;
+                self.file(attachment, &mut encoder)?;
+                let mut rest = Vec::new();
+                encoder.finish(&mut rest);
+                self.put(&rest)
+            }
+            Contents::Parts(parts) => {
+                self.number += 1;
+                // `=_` is in no encoded text (RFC 2045 §6.7), the rest in no other by chance.
+                let boundary = format!("=_{}_{}", self.number, self.unique);
+                field(&mut header, "Content-Type", &kind.attribute("boundary", boundary.as_str()));
+                self.put(&header)?;
+                for part in parts {
+                    self.put(format!("\r\n--{boundary}\r\n").as_bytes())?;
+                    self.part(part)?;
+                }
+                self.put(format!("\r\n--{boundary}--\r\n").as_bytes())
+            }
+        }
+    }
+
+    fn file(&mut self, attachment: Attachment, encoder: &mut Encoder) -> Result<(), Error> {
+        let Attachment { path, mut file } = attachment;
+        let (mut chunk, mut text) = (vec![0; limits::BUFFER], Vec::new());
+        loop {
+            let read = match file.read(&mut chunk) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(Error::Attachment { path, source }),
+            };
+            let Some(octets) = chunk.get(..read).filter(|octets| !octets.is_empty()) else {
+                return Ok(());
+            };
+            encoder.encode(octets, &mut text);
+            self.put(&text)?;
+            text.clear();
+        }
+    }
+}
+
+fn field(output: &mut Vec<u8>, name: &str, value: &impl Header) {
+    output.extend_from_slice(name.as_bytes());
+    output.extend_from_slice(b": ");
+    value.write_header(output, name.len() + 2);
 }
 
 /// An address with a name before it, as it stands in From. Names from elsewhere may have been
@@ -107,15 +365,6 @@ fn list(addressees: &[Addressee]) -> Address<'_> {
     Address::new_list(addressees.iter().map(address).collect())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the user chose the file and its size")]
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Attachment { path: path.to_owned(), source };
-    let mut octets = Vec::new();
-    let mut file = fs::File::open(path).map_err(failed)?;
-    file.read_to_end(&mut octets).map_err(failed)?;
-    Ok(octets)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,11 +375,14 @@ mod tests {
             from: Addressee { name: None, address: "ann@x.example".parse().unwrap() },
             to: "\"Smith, Bob\" <bob@x.example>".parse::<Addressees>().unwrap().0,
             cc: Vec::new(),
+            reply_to: Vec::new(),
             subject: Some("Grüße".to_owned()),
-            text: b"hello\n.\nbye".to_vec(),
+            fields: Vec::new(),
+            text: "hello\n.\nbye".to_owned(),
+            html: None,
             attachments: Vec::new(),
             date: "Tue, 24 Nov 2026 12:00:00 +0100".to_owned(),
-            message_id: "<1@x.example>".to_owned(),
+            unique: "1".to_owned(),
         }
     }
 
@@ -166,21 +418,135 @@ mod tests {
         assert!(text.contains("Subject: hello Bcc: eve@x.example\r\n"), "{text}");
     }
 
-    #[test]
-    fn an_attachment_has_type_and_name() {
+    /// Files of these names, each with the same contents.
+    fn files(names: &[&str], contents: &[u8]) -> (tempfile::TempDir, Vec<Attachment>) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("Füße – 写真.pdf");
-        #[expect(clippy::disallowed_methods, reason = "a test may be blunt")]
-        fs::write(&path, b"%PDF\0\xff\r\n").unwrap();
-        let mut with = parts();
-        with.attachments = vec![path];
-        let text = composed(with);
-        for part in ["application/pdf", "filename*=UTF-8''F%C3%BC%C3%9Fe", "JVBERgD/DQo="] {
+        let open = |name: &&str| {
+            let path = dir.path().join(name);
+            File::create(&path).unwrap().write_all(contents).unwrap();
+            Attachment::open(&path).unwrap()
+        };
+        let attachments = names.iter().map(open).collect();
+        (dir, attachments)
+    }
+
+    #[test]
+    fn an_attachment_has_type_and_name_and_loses_no_octet() {
+        let (_dir, attachments) =
+            files(&["Füße – 写真.pdf", "a\"b\\c.txt", "line\nend.zzz"], b"a\rb\nc\r\n\0\xff");
+        let text = composed(Parts { attachments, ..parts() });
+        for part in [
+            "Content-Type: multipart/mixed;",
+            "Content-Type: application/pdf\r\n",
+            "filename*=UTF-8''F%C3%BC%C3%9Fe",
+            "Content-Type: text/plain\r\n",
+            "filename=\"a\\\"b\\\\c.txt\"",
+            "Content-Type: application/octet-stream\r\n",
+            "filename*=UTF-8''line%0Aend.zzz",
+            "\r\n--=_1_1--\r\n",
+        ] {
             assert!(text.contains(part), "expected {part:?} in:\n{text}");
         }
-        let mut without = parts();
-        without.attachments = vec![dir.path().join("gone.jpg")];
-        assert!(matches!(without.compose(), Err(Error::Attachment { .. })));
+        assert_eq!(text.matches("\r\n\r\nYQ1iCmMNCgD/\r\n").count(), 3, "{text}");
+        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 78), "{text}");
+        let gone = Attachment::open(Path::new("/nowhere/gone.jpg"));
+        assert!(matches!(gone, Err(Error::Attachment { .. })));
+    }
+
+    /// The types of a message's parts, in order, with a parenthesis around what is in a multipart.
+    fn structure(text: &str) -> String {
+        let mut structure = String::new();
+        for line in text.lines() {
+            if let Some(kind) = line.strip_prefix("Content-Type: ") {
+                let kind = kind.split(';').next().unwrap();
+                structure.push_str(kind);
+                structure.push(if kind.starts_with("multipart/") { '(' } else { ' ' });
+            } else if line.starts_with("--=_") && line.ends_with("--") {
+                structure.push(')');
+            }
+        }
+        structure
+    }
+
+    #[test]
+    fn parts_are_nested_as_their_purpose_asks() {
+        let html = Some("<img src=\"cid:a.png\">".to_owned());
+        let with = |text: &str, html: &Option<String>, names: &[&str]| {
+            let (_dir, attachments) = files(names, b"x");
+            let (text, html) = (text.to_owned(), html.clone());
+            structure(&composed(Parts { text, html, attachments, ..parts() }))
+        };
+        assert_eq!(with("", &None, &[]), "text/plain ");
+        assert_eq!(with("x", &None, &["a.png"]), "multipart/mixed(text/plain image/png )");
+        assert_eq!(with("", &html, &[]), "text/html ");
+        assert_eq!(with("x", &html, &[]), "multipart/alternative(text/plain text/html )");
+        assert_eq!(with("", &html, &["a.png"]), "multipart/related(text/html image/png )");
+        assert_eq!(
+            with("x", &html, &["b.pdf", "a.png"]),
+            "multipart/mixed(multipart/alternative(text/plain \
+             multipart/related(text/html image/png ))application/pdf )"
+        );
+    }
+
+    #[test]
+    fn html_shows_the_files_that_it_names() {
+        let names = ["a.png", "a.png.png", "Füße 1.jpg", "c.gif"].map(str::to_owned);
+        let id = |index: usize| format!("#{index}#");
+        for (html, expected, shown) in [
+            ("<img src=\"cid:a.png\">", "<img src=\"cid:#0#\">", "0"),
+            ("<img src='cid:a.png.png'>", "<img src='cid:#1#'>", "1"),
+            ("<img src=cid:a.png alt=x>", "<img src=cid:#0# alt=x>", "0"),
+            ("url(cid:c.gif) \"cid:a.png\"", "url(cid:#3#) \"cid:#0#\"", "0 3"),
+            ("\"cid:F%C3%BC%C3%9Fe%201.jpg\"", "\"cid:#2#\"", "2"),
+            ("\"cid:Füße 1.jpg\"", "\"cid:#2#\"", "2"),
+            ("\"cid:other@x\" cid:", "\"cid:other@x\" cid:", ""),
+        ] {
+            let (linked, is_shown) = linked(html, &names, id);
+            let numbers = (0..).zip(is_shown).filter(|&(_, is_shown)| is_shown);
+            let numbers: Vec<_> = numbers.map(|(number, _)| number.to_string()).collect();
+            assert_eq!((linked.as_str(), numbers.join(" ").as_str()), (expected, shown), "{html}");
+        }
+        let (_dir, attachments) = files(&["a.png"], b"x");
+        let html = Some("<img src=\"cid:a.png\">".to_owned());
+        let text = composed(Parts { html, attachments, ..parts() });
+        for part in [
+            "<img src=3D\"cid:0.1@x.example\">",
+            "Content-ID: <0.1@x.example>\r\n",
+            "Content-Disposition: inline; filename=\"a.png\"\r\n",
+            "type=\"text/html\"",
+        ] {
+            assert!(
+                text.contains(part) || text.contains(&part.replace("=3D", "=")),
+                "{part}\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_fields_stand_as_they_are_or_encoded() {
+        let long = format!(
+            "<https://x.example/{}>, <mailto:{}@x.example>",
+            "u".repeat(90),
+            "v".repeat(60)
+        );
+        let fields = [
+            format!("List-Unsubscribe: {long}"),
+            "X-Note: für dich".to_owned(),
+            "In-Reply-To: <1@x.example>".to_owned(),
+        ];
+        let fields = fields.iter().map(|field| field.parse().unwrap()).collect();
+        let reply_to = "Desk <desk@x.example>".parse::<Addressees>().unwrap().0;
+        let text = composed(Parts { fields, reply_to, to: Vec::new(), ..parts() });
+        let unfolded = text.replace("\r\n ", " ");
+        for line in [
+            format!("List-Unsubscribe: {long}\r\n"),
+            "X-Note: =?utf-8?".to_owned(),
+            "In-Reply-To: <1@x.example>\r\n".to_owned(),
+            "Reply-To: \"Desk\" <desk@x.example>\r\n".to_owned(),
+            "To: undisclosed-recipients:;\r\n".to_owned(),
+        ] {
+            assert!(unfolded.contains(&line), "expected {line:?} in:\n{text}");
+        }
     }
 
     #[test]
@@ -201,8 +567,6 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_utf8_is_refused() {
-        let mut parts = parts();
-        parts.text = b"caf\xe9".to_vec();
-        assert!(matches!(parts.compose(), Err(Error::NotText(4))));
+        assert!(matches!(utf8("x", b"caf\xe9".to_vec()), Err(Error::NotText { octet: 4, .. })));
     }
 }

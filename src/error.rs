@@ -195,7 +195,7 @@ impl From<&Error> for Exit {
             Error::Message(error) => error.into(),
             Error::Compose(error) => match error {
                 compose::Error::Attachment { .. } => Self::NoInput,
-                compose::Error::NotText(_) => Self::Message,
+                compose::Error::NotText { .. } => Self::Message,
                 compose::Error::Message(error) => error.into(),
             },
             Error::NoRecipients => Self::Usage,

@@ -9,7 +9,8 @@ use std::io::{self, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
-use self::transfer::Encoder;
+pub use self::transfer::Encoder;
+
 use crate::limits;
 use crate::text::{Address, AddressError, Addressee, Addressees, plain};
 

@@ -5,14 +5,14 @@ use std::io::{self, Read, Write};
 use serde_json::json;
 
 use crate::cli;
-use crate::compose::{self, Parts};
+use crate::compose::{self, Attachment, Parts};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::message::{Message, Transport};
 use crate::net::Stop;
 use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
-use crate::settings::{SendJob, Settings};
+use crate::settings::{Moment, SendJob, Settings};
 use crate::smtp::{self, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
 use crate::text::{Address, Addressee, Addressees, Mailbox};
 use crate::way::Way;
@@ -85,65 +85,97 @@ struct Letter {
 
 /// Everything that is needed before a connection is worth making.
 fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Letter, Error> {
-    let compose = &args.compose;
-    let list = |addressees: &[Addressees]| -> Vec<_> {
-        addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
-    };
-    let mut recipients: Vec<Address> =
-        args.recipients.iter().cloned().flat_map(Addressees::addresses).collect();
-    let (job, mut message);
-    if compose.is_wanted() {
-        for addressees in [&compose.to, &compose.cc, &compose.bcc] {
-            let addresses = list(addressees).into_iter().map(|addressee| addressee.address);
-            recipients.extend(addresses.map(Address::Mailbox));
-        }
-        if recipients.is_empty() {
-            return Err(Error::NoRecipients);
-        }
-        job = settings.send_job(args, None)?;
-        report.prompt("write the text; Ctrl-D on a line of its own ends it");
-        message = Parts {
-            from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
-            to: list(&compose.to),
-            cc: list(&compose.cc),
-            subject: compose.subject.clone(),
-            text: text()?,
-            attachments: compose.attach.clone(),
-            date: job.moment.date.clone(),
-            message_id: message_id(&job),
-        }
-        .compose()?;
+    let (job, recipients, message) = if args.compose.is_wanted() {
+        composed(settings, args, report)?
     } else {
-        if recipients.is_empty() && !args.read_recipients {
-            return Err(Error::NoRecipients);
-        }
-        report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
-        message = Message::read(&mut io::stdin().lock())?;
-        let author = message.author();
-        let address = author.as_ref().map(|author| &author.address);
-        job = settings.send_job(args, address.and_then(Address::mailbox))?;
-        if args.read_recipients {
-            recipients.extend(message.addressees()?);
-        }
-        message.remove_bcc();
-        message.add_missing("Date", &job.moment.date);
-        message.add_missing("Message-ID", &message_id(&job));
-        if message.field("From").is_some() && job.rewrites(address) {
-            let name = author.as_ref().and_then(|author| author.name.as_deref());
-            message.replace("From", &compose::named(name, &job.from));
-        }
-        message.add_missing("From", &compose::named(args.full_name.as_deref(), &job.from));
-    }
-    let recipients = settings.mailboxes(recipients)?;
+        given(settings, args, report)?
+    };
     let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })
 }
 
-/// Unlike any other (RFC 5322 §3.6.4), and without a word about this machine.
-fn message_id(job: &SendJob) -> String {
-    let SendJob { from, moment, .. } = job;
-    format!("<{:x}.{:x}.{:016x}@{}>", moment.seconds, moment.pid, moment.random, from.domain())
+/// A message from what the command line says, and its recipients.
+fn composed(
+    settings: &Settings,
+    args: &cli::Send,
+    report: &Report,
+) -> Result<(SendJob, Vec<Mailbox>, Message), Error> {
+    let cli::Compose { to, cc, bcc, reply_to, subject, header, body, html, attach } = &args.compose;
+    let list = |addressees: &[Addressees]| -> Vec<Addressee> {
+        addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
+    };
+    let mut recipients = settings.mailboxes(typed(args))?;
+    for addressees in [to, cc, bcc] {
+        recipients.extend(list(addressees).into_iter().map(|addressee| addressee.address));
+    }
+    if recipients.is_empty() {
+        return Err(Error::NoRecipients);
+    }
+    let job = settings.send_job(args, None)?;
+    let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
+    let html = html.as_ref().map(|path| Attachment::open(path)?.text()).transpose()?;
+    let text = if let Some(text) = body {
+        text.clone()
+    } else {
+        report.prompt("write the text; Ctrl-D on a line of its own ends it");
+        compose::utf8("the text on standard input", text()?)?
+    };
+    let parts = Parts {
+        from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
+        to: list(to),
+        cc: list(cc),
+        reply_to: list(reply_to),
+        subject: subject.clone(),
+        fields: header.clone(),
+        text,
+        html,
+        attachments,
+        date: job.moment.date.clone(),
+        unique: unique(&job),
+    };
+    Ok((job, recipients, parts.compose()?))
+}
+
+/// The message on standard input, completed, and its recipients.
+fn given(
+    settings: &Settings,
+    args: &cli::Send,
+    report: &Report,
+) -> Result<(SendJob, Vec<Mailbox>, Message), Error> {
+    let mut recipients = typed(args);
+    if recipients.is_empty() && !args.read_recipients {
+        return Err(Error::NoRecipients);
+    }
+    report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
+    let mut message = Message::read(&mut io::stdin().lock())?;
+    let author = message.author();
+    let address = author.as_ref().map(|author| &author.address);
+    let job = settings.send_job(args, address.and_then(Address::mailbox))?;
+    if args.read_recipients {
+        recipients.extend(message.addressees()?);
+    }
+    message.remove_bcc();
+    message.add_missing("Date", &job.moment.date);
+    message.add_missing("Message-ID", &format!("<{}@{}>", unique(&job), job.from.domain()));
+    if message.field("From").is_some() && job.rewrites(address) {
+        let name = author.as_ref().and_then(|author| author.name.as_deref());
+        message.replace("From", &compose::named(name, &job.from));
+    }
+    message.add_missing("From", &compose::named(args.full_name.as_deref(), &job.from));
+    let recipients = settings.mailboxes(recipients)?;
+    Ok((job, recipients, message))
+}
+
+/// The recipients that are arguments.
+fn typed(args: &cli::Send) -> Vec<Address> {
+    args.recipients.iter().cloned().flat_map(Addressees::addresses).collect()
+}
+
+/// Unlike that of any other message (RFC 5322 §3.6.4), and without a word about this machine.
+fn unique(job: &SendJob) -> String {
+    let Moment { seconds, pid, random, .. } = job.moment;
+    format!("{seconds:x}.{pid:x}.{random:016x}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user chose the text and its size")]

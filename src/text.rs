@@ -313,6 +313,57 @@ impl AddressList {
     }
 }
 
+/// A header field `Name: value` that somebody adds to a message of this program's own making:
+/// one line, and none of those that it writes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderField {
+    /// What stands before the colon.
+    pub name: String,
+    /// What stands behind it, without blanks around it.
+    pub value: String,
+}
+
+impl FromStr for HeaderField {
+    type Err = HeaderFieldError;
+
+    fn from_str(text: &str) -> Result<Self, HeaderFieldError> {
+        const WRITTEN: [&str; 9] = [
+            "bcc",
+            "cc",
+            "date",
+            "from",
+            "message-id",
+            "mime-version",
+            "reply-to",
+            "subject",
+            "to",
+        ];
+        let wrong = || HeaderFieldError::Malformed(shown(text));
+        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+        let value = value.trim();
+        let is_name = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
+        if !is_name || value.is_empty() || value.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(wrong());
+        }
+        let lower = name.to_ascii_lowercase();
+        if WRITTEN.contains(&lower.as_str()) || lower.starts_with("content-") {
+            return Err(HeaderFieldError::Written(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// The text is not a field that can be added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderFieldError {
+    /// It is no field at all.
+    #[error("expected `Name: value`, found `{0}`")]
+    Malformed(String),
+    /// It would be there twice.
+    #[error("`{0}` is written by other options, or without being asked for")]
+    Written(String),
+}
+
 /// A host to connect to: a name, or an address as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Domain(String);
@@ -607,6 +658,20 @@ mod tests {
         assert_eq!("bücher.example".parse::<EhloName>().unwrap().to_string(), host.as_str());
         for wrong in ["a@bü..example", "a@ü b", "a@ü\u{ad}\u{200b}x y", "a@xn--ü"] {
             assert!(wrong.parse::<Mailbox>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_one_line_and_none_that_is_there_already() {
+        let field = "X-Note:  a: b ".parse::<HeaderField>().unwrap();
+        assert_eq!((field.name.as_str(), field.value.as_str()), ("X-Note", "a: b"));
+        for wrong in ["", "x", ": y", "a b: c", "X:", "X: y\nBcc: z", "ü: x", "X: \0"] {
+            let error = wrong.parse::<HeaderField>().unwrap_err();
+            assert!(matches!(error, HeaderFieldError::Malformed(_)), "{wrong:?}");
+        }
+        for written in ["Bcc: x@y", "SUBJECT: x", "Content-Type: x", "mime-version: 1"] {
+            let error = written.parse::<HeaderField>().unwrap_err();
+            assert!(matches!(error, HeaderFieldError::Written(_)), "{written:?}");
         }
     }
 

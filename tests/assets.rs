@@ -39,7 +39,11 @@ fn the_manual_pages_are_fresh() {
             "postie-send",
             SEND_USAGE,
             SEND_EXAMPLES,
-            &[("THE MESSAGE", Text::Prose(THE_MESSAGE)), ("AS SENDMAIL", Text::Prose(AS_SENDMAIL))],
+            &[
+                ("THE MESSAGE", Text::Prose(THE_MESSAGE)),
+                ("COMPOSING", Text::Prose(COMPOSING)),
+                ("AS SENDMAIL", Text::Prose(AS_SENDMAIL)),
+            ],
         ),
     );
     fresh("man/postie-config.5", &postie_config_5());
@@ -425,6 +429,18 @@ If some recipients are refused, the others get the message, the refused ones are
 status is 81; with --all-or-nothing, nobody gets it. If the connection is lost after the end of \
 the message was sent and before the server's verdict came, the status is 80: the message may have \
 been delivered, so look before sending it again.";
+
+const COMPOSING: &str = "\
+Any of --to, --cc, --bcc, --reply-to, --subject, --header, --body, --html and --attach makes a \
+message of what they say; standard input is its text, unless --body is given. Text and HTML must be \
+UTF-8. With both, a reader shows either; with --html and no text, the message is the page alone.
+
+A file that the HTML names as cid:NAME, where NAME is that of the file, is sent as part of the page, \
+any other as an attachment. Its type follows from its name. Files arrive octet for octet, and pass \
+by without being held in memory.
+
+--header takes no field that the program writes itself. If neither --to nor --cc names anybody, the \
+To field says \"undisclosed-recipients:;\".";
 
 const AS_SENDMAIL: &str = "\
 Called by the name of sendmail, as by a symbolic link, the program understands what cron, at, git, \

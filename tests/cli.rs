@@ -167,6 +167,59 @@ fn an_attachment_that_is_not_there_is_66() {
 }
 
 #[test]
+fn a_message_is_composed_of_what_the_command_line_says() {
+    let home = Home::new();
+    home.file("page.html", "<p>Grüße <img src=\"cid:photo.jpg\"></p>\n");
+    home.file("photo.jpg", b"\xff\xd8");
+    home.file("notes.txt", "a\nb\n");
+    let args = [
+        "--from=ann@example.com",
+        "--full-name=Ann",
+        "--to=Bob <bob@example.net>",
+        "--bcc=eve@example.org",
+        "--reply-to=desk@example.com",
+        "--subject=Grüße",
+        "--header=X-Note: für dich",
+        "--html=page.html",
+        "--body=hello",
+        "--attach=photo.jpg",
+        "--attach=notes.txt",
+        "--dry-run",
+    ];
+    let outcome = home.postie(send(&args)).stdin("not this").run();
+    outcome.exit(0).stderr("");
+    for part in [
+        "RCPT TO:<bob@example.net>\nRCPT TO:<eve@example.org>\n\n",
+        "From: \"Ann\" <ann@example.com>\r\n",
+        "To: \"Bob\" <bob@example.net>\r\n",
+        "Reply-To: <desk@example.com>\r\n",
+        "Subject: =?utf-8?",
+        "X-Note: =?utf-8?",
+        "\r\n\r\nhello\r\n",
+        "\r\n\r\n/9g=\r\n",
+        "\r\n\r\nYQpiCg==\r\n",
+    ] {
+        assert!(outcome.stdout.contains(part), "expected {part:?} in:\n{}", outcome.stdout);
+    }
+    for part in ["eve@example.org>\r\n", "not this", "cid:photo.jpg"] {
+        assert!(!outcome.stdout.contains(part), "{part:?} in:\n{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_page_or_text_that_is_not_utf8_is_65_and_named() {
+    let home = Home::new();
+    home.file("page.html", b"caf\xe9");
+    let args = |more| send(&["--from=ann@example.com", "--to=bob@example.net", more]);
+    let line = "postie: send: page.html is not UTF-8 (octet 4 is the first that is not)\n";
+    home.postie(args("--html=page.html")).run().exit(65).stderr(line);
+    let outcome = home.postie(args("--subject=x")).stdin(b"\xe9").run();
+    outcome.exit(65).says("the text on standard input is not UTF-8 (octet 1 is");
+    home.postie(args("--html=none.html")).run().exit(66).says("none.html: no such file");
+    home.postie(args("--header=Bcc: a@x")).run().exit(64).says("`Bcc` is written by other options");
+}
+
+#[test]
 fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
     let home = Home::new();
     let args = ["--from=ann@example.com", "-t", "--dry-run", "carol@example.org"];

@@ -9,7 +9,7 @@ const LINE: usize = 76;
 
 /// A text on its way into one of the encodings.
 #[derive(Debug)]
-pub(super) enum Encoder {
+pub enum Encoder {
     /// For text that is mostly ASCII, which stays legible.
     QuotedPrintable(QuotedPrintable),
     /// For anything.
@@ -17,16 +17,18 @@ pub(super) enum Encoder {
 }
 
 impl Encoder {
-    pub(super) fn quoted_printable() -> Self {
+    /// Nothing was encoded yet.
+    pub fn quoted_printable() -> Self {
         Self::QuotedPrintable(QuotedPrintable::default())
     }
 
-    pub(super) fn base64() -> Self {
+    /// Nothing was encoded yet.
+    pub fn base64() -> Self {
         Self::Base64(Base64::default())
     }
 
     /// The value of Content-Transfer-Encoding.
-    pub(super) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::QuotedPrintable(_) => "quoted-printable",
             Self::Base64(_) => "base64",
@@ -34,7 +36,7 @@ impl Encoder {
     }
 
     /// Encodes all of `input` to the end of `output`, but for what depends on what follows.
-    pub(super) fn encode(&mut self, input: &[u8], output: &mut Vec<u8>) {
+    pub fn encode(&mut self, input: &[u8], output: &mut Vec<u8>) {
         match self {
             Self::QuotedPrintable(encoder) => {
                 for &octet in input {
@@ -46,7 +48,7 @@ impl Encoder {
     }
 
     /// The rest. A text that ends with a line end is encoded as one.
-    pub(super) fn finish(self, output: &mut Vec<u8>) {
+    pub fn finish(self, output: &mut Vec<u8>) {
         match self {
             Self::QuotedPrintable(mut encoder) => encoder.end_line(output),
             Self::Base64(encoder) => line(&encoder.waiting, output),
@@ -54,8 +56,9 @@ impl Encoder {
     }
 }
 
+/// RFC 2045 §6.7.
 #[derive(Debug, Default)]
-pub(super) struct QuotedPrintable {
+pub struct QuotedPrintable {
     column: usize,
     /// A blank, which must not end a line as it is.
     blank: Option<u8>,
@@ -102,8 +105,9 @@ impl QuotedPrintable {
     }
 }
 
+/// RFC 2045 §6.8.
 #[derive(Debug, Default)]
-pub(super) struct Base64 {
+pub struct Base64 {
     /// Less than makes a line.
     waiting: Vec<u8>,
 }
