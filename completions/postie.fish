@@ -58,6 +58,8 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -s h -l help -d 'Pr
 complete -c postie -n "__fish_postie_using_subcommand send" -s a -l account -d 'Send with this account' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -s F -l full-name -d 'The name that stands before the sender\'s address in a From field that is added' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -s N -l dsn-notify -d 'Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas' -r
+complete -c postie -n "__fish_postie_using_subcommand send" -s R -l dsn-return -d 'Have failures reported with the `full` message or its header only (`hdrs`)' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -l to -d 'Compose a message to these addresses' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l cc -d 'Send copies to these addresses' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l bcc -d 'Send copies to these addresses, and do not tell the others' -r -f

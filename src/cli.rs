@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
-use crate::text::{Address, Addressees, HeaderField, Mailbox};
+use crate::text::{Address, Addressees, HeaderField, Mailbox, Notify, Return};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
@@ -119,6 +119,12 @@ pub struct Send {
     /// Send to nobody unless the server accepts every recipient.
     #[arg(long)]
     pub all_or_nothing: bool,
+    /// Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas.
+    #[arg(short = 'N', long, value_name = "WHEN")]
+    pub dsn_notify: Option<Notify>,
+    /// Have failures reported with the `full` message or its header only (`hdrs`).
+    #[arg(short = 'R', long, value_name = "WHAT")]
+    pub dsn_return: Option<Return>,
     /// Print the envelope and the message, and connect to nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -13,7 +13,10 @@ use crate::net::Stop;
 use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
 use crate::settings::{Moment, SendJob, Settings};
-use crate::smtp::{self, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
+use crate::smtp::{
+    self, Authenticated, Content, Demand, Envelope, Refusal, Reports, Session, Submitted,
+    Unauthenticated,
+};
 use crate::text::{Address, Addressee, Addressees, Mailbox};
 use crate::way::Way;
 use crate::wire::Private;
@@ -34,14 +37,14 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
     }
     let outcome = conversation(&mut letter, report, stop);
     let exit = match &outcome {
-        Ok(submitted) => exit(submitted, letter.demand),
+        Ok(sent) => sent.exit(letter.demand),
         Err(error) => error.into(),
     };
     let object = letter.object(&outcome);
-    let sentence = outcome.as_ref().ok().and_then(|submitted| letter.sentence(submitted));
+    let sentence = outcome.as_ref().ok().and_then(|sent| letter.sentence(sent));
     let result = report.result(sentence.as_deref(), &object);
     match &outcome {
-        Ok(submitted) => letter.complain(submitted, report),
+        Ok(sent) => letter.complain(sent, report),
         Err(error) => drop(fail(report, Some(&letter), error)),
     }
     match result {
@@ -62,17 +65,49 @@ fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
     error.into()
 }
 
-/// Whether enough recipients were accepted, and if not, whether it is worth asking again.
-fn exit(submitted: &Submitted, demand: Demand) -> Exit {
-    let mut refusals = submitted.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
-    if submitted.accepted.is_some() {
-        return if refusals.next().is_none() { Exit::Done } else { Exit::Partial };
+/// What became of a message, in as many transactions as it took.
+#[derive(Default)]
+struct Sent {
+    recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    /// The server's words when it last took the message.
+    accepted: Option<String>,
+    /// What ended the conversation after some recipients had their answer, and who had none.
+    broken: Option<(Error, Vec<Mailbox>)>,
+}
+
+impl Sent {
+    /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
+    fn exit(&self, demand: Demand) -> Exit {
+        let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        match (&self.accepted, &self.broken) {
+            (Some(_), Some((error, _))) if Exit::from(error) != Exit::InDoubt => Exit::Partial,
+            (_, Some((error, _))) => error.into(),
+            (Some(_), None) if refusals.next().is_some() => Exit::Partial,
+            (Some(_), None) => Exit::Done,
+            (None, None) => {
+                let is_hopeless = match demand {
+                    Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
+                    Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
+                };
+                if is_hopeless { Exit::NoRecipient } else { Exit::Later }
+            }
+        }
     }
-    let is_hopeless = match demand {
-        Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
-        Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
-    };
-    if is_hopeless { Exit::NoRecipient } else { Exit::Later }
+
+    /// Takes in how a transaction went, and hands back those who were too many for it. Where
+    /// nobody was accepted, a refusal is about something else.
+    fn add(&mut self, submitted: Submitted, demand: Demand) -> Vec<Mailbox> {
+        let is_split = submitted.accepted.is_some() && demand == Demand::Any;
+        let mut too_many = Vec::new();
+        for (mailbox, answer) in submitted.recipients {
+            match answer {
+                Err(refusal) if is_split && refusal.is_too_many() => too_many.push(mailbox),
+                answer => self.recipients.push((mailbox, answer)),
+            }
+        }
+        self.accepted = submitted.accepted.or(self.accepted.take());
+        too_many
+    }
 }
 
 /// A message in its envelope, and where to take it.
@@ -91,6 +126,11 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         given(settings, args, report)?
     };
     let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
+    let envelope = envelope.reporting(Reports {
+        notify: args.dsn_notify.clone(),
+        ret: args.dsn_return,
+        id: unique(&job),
+    });
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })
 }
@@ -191,56 +231,62 @@ impl Letter {
     fn show(&mut self) -> Result<(), Error> {
         let mut output = io::stdout().lock();
         let failed = |source| Error::Stdio { doing: "cannot write the message", source };
-        let reverse_path = self.envelope.reverse_path();
-        writeln!(output, "MAIL FROM:<{reverse_path}>").map_err(failed)?;
+        writeln!(output, "{:?}", self.envelope.mail()).map_err(failed)?;
         for recipient in self.envelope.recipients() {
-            writeln!(output, "RCPT TO:<{recipient}>").map_err(failed)?;
+            writeln!(output, "{:?}", self.envelope.rcpt(recipient)).map_err(failed)?;
         }
         writeln!(output).map_err(failed)?;
         io::copy(&mut self.message.text()?, &mut output).map_err(failed)?;
         Ok(())
     }
 
-    fn sentence(&self, submitted: &Submitted) -> Option<String> {
-        let reply = submitted.accepted.as_ref()?;
-        let sent = submitted.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
-        let (recipients, size) = (count(sent, "recipient"), size(self.message.octets()));
+    fn sentence(&self, sent: &Sent) -> Option<String> {
+        let reply = sent.accepted.as_ref()?;
+        let number = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let (recipients, size) = (count(number, "recipient"), size(self.message.octets()));
         Some(format!("sent to {recipients} ({size}): {reply}"))
     }
 
     /// A line for each recipient who does not get the message.
-    fn complain(&self, submitted: &Submitted, report: &Report) {
+    fn complain(&self, sent: &Sent, report: &Report) {
         let peer = &self.job.peer;
         let label = self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-        for (recipient, answer) in &submitted.recipients {
+        for (recipient, answer) in &sent.recipients {
             if let Err(refusal) = answer {
                 let line = format_args!("send{label}: {peer}: {recipient} refused: {refusal}");
                 report.complaint(line);
             }
         }
-        let refused = submitted.recipients.iter().any(|(_, answer)| answer.is_err());
-        let accepted = submitted.recipients.iter().any(|(_, answer)| answer.is_ok());
-        if refused && accepted && submitted.accepted.is_none() {
+        if let Some((error, recipients)) = &sent.broken {
+            for recipient in recipients {
+                report.complaint(format_args!("send{label}: {peer}: {recipient}: {error}"));
+            }
+        }
+        let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
+        let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
+        if refused && accepted && sent.accepted.is_none() {
             report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
         }
     }
 
-    fn object(&self, outcome: &Result<Submitted, Error>) -> serde_json::Value {
-        let recipient = |(mailbox, answer): &(Mailbox, Result<String, smtp::Refusal>)| {
-            let (status, reply) = match answer {
-                Ok(reply) => ("accepted", reply.clone()),
-                Err(refusal) => ("refused", refusal.to_string()),
-            };
-            json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
-        };
-        let recipients = match outcome {
-            Ok(submitted) => submitted.recipients.iter().map(recipient).collect::<Vec<_>>(),
-            Err(_) => Vec::new(),
-        };
+    fn object(&self, outcome: &Result<Sent, Error>) -> serde_json::Value {
+        let one = |mailbox: &Mailbox, status: &str, reply: String| json!({ "address": mailbox.as_str(), "status": status, "reply": reply });
+        let mut recipients = Vec::new();
+        for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
+            recipients.push(match answer {
+                Ok(reply) => one(mailbox, "accepted", reply.clone()),
+                Err(refusal) => one(mailbox, "refused", refusal.to_string()),
+            });
+        }
+        for (error, mailboxes) in outcome.iter().flat_map(|sent| &sent.broken) {
+            let unanswered = |mailbox| one(mailbox, "unanswered", error.to_string());
+            recipients.extend(mailboxes.iter().map(unanswered));
+        }
         let error = match outcome {
-            Ok(submitted) => match exit(submitted, self.demand) {
-                Exit::Done => None,
-                other => Some(error_object(other, "recipients were refused")),
+            Ok(sent) => match (sent.exit(self.demand), &sent.broken) {
+                (Exit::Done, _) => None,
+                (exit, Some((error, _))) => Some(error_object(exit, error)),
+                (exit, None) => Some(error_object(exit, "recipients were refused")),
             },
             Err(error) => Some(error_object(error.into(), error)),
         };
@@ -251,14 +297,14 @@ impl Letter {
             "recipients": recipients,
             "size": self.message.octets(),
             "message_id": self.message.field("Message-ID"),
-            "reply": outcome.as_ref().ok().and_then(|submitted| submitted.accepted.clone()),
+            "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
             "error": error,
         })
     }
 }
 
 /// From the password to the verdict.
-fn conversation(letter: &mut Letter, report: &Report, stop: &Stop) -> Result<Submitted, Error> {
+fn conversation(letter: &mut Letter, report: &Report, stop: &Stop) -> Result<Sent, Error> {
     let peer = letter.job.peer.clone();
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
     let way = Way::to(&peer, report, stop)?;
@@ -276,17 +322,56 @@ impl Letter {
         &mut self,
         session: Session<Unauthenticated, Box<dyn Private>>,
         attempts: Attempts,
-    ) -> Result<Submitted, Error> {
+    ) -> Result<Sent, Error> {
         let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
         let is_8bit = session.offered().eight_bit_mime;
         self.message.fit(if is_8bit { Transport::EightBit } else { Transport::SevenBit })?;
-        let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
-        let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
-        let submitted = session.submit(&self.envelope, &mut content, self.demand);
+        let outcome = self.transactions(&mut session);
+        let error = match &outcome {
+            Ok(sent) => sent.broken.as_ref().map(|(error, _)| error),
+            Err(error) => Some(error),
+        };
         // A line that is broken is not said goodbye to.
-        if !matches!(submitted, Err(smtp::Error::Wire(_) | smtp::Error::InDoubt(_))) {
+        if !matches!(error, Some(Error::Smtp(smtp::Error::Wire(_) | smtp::Error::InDoubt(_)))) {
             session.quit();
         }
-        Ok(submitted?)
+        outcome
+    }
+
+    /// One transaction, and further ones for recipients who are too many for it, which some
+    /// servers say beforehand (RFC 9422) and others when they have had enough.
+    fn transactions(
+        &mut self,
+        session: &mut Session<Authenticated, Box<dyn Private>>,
+    ) -> Result<Sent, Error> {
+        let mut most = match self.demand {
+            Demand::Any => session.offered().recipients.unwrap_or(usize::MAX),
+            // What is taken in parts is not taken by all.
+            Demand::All => usize::MAX,
+        };
+        let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
+        let mut sent = Sent::default();
+        let mut waiting = self.envelope.recipients().to_vec();
+        loop {
+            let later = waiting.split_off(most.min(waiting.len()));
+            let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
+            let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
+            match session.submit(&envelope, &mut content, self.demand) {
+                Ok(submitted) => {
+                    let asked = waiting.len();
+                    waiting = sent.add(submitted, self.demand);
+                    if !waiting.is_empty() {
+                        most = asked - waiting.len();
+                    }
+                    waiting.extend(later);
+                }
+                Err(error) if sent.recipients.is_empty() => return Err(error.into()),
+                Err(error) => {
+                    waiting.extend(later);
+                    sent.broken = Some((error.into(), waiting));
+                    return Ok(sent);
+                }
+            }
+        }
     }
 }

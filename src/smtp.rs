@@ -1,5 +1,6 @@
 //! SMTP submission (RFC 6409, RFC 5321) with STARTTLS (RFC 3207), AUTH (RFC 4954), PIPELINING
-//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531).
+//! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461) and LIMITS
+//! (RFC 9422).
 //!
 //! ```text
 //!   open ──> Session<Unauthenticated> ──auth──> Session<Authenticated> ──submit──> a verdict
@@ -16,7 +17,9 @@ mod session;
 
 pub use ehlo::Offers;
 pub use reply::{Refusal, Smtp};
-pub use session::{Authenticated, Content, Demand, Envelope, Session, Submitted, Unauthenticated};
+pub use session::{
+    Authenticated, Content, Demand, Envelope, Reports, Session, Submitted, Unauthenticated,
+};
 
 use crate::{sasl, wire};
 

@@ -313,6 +313,91 @@ impl AddressList {
     }
 }
 
+/// On which occasions the sender is to hear from a recipient's server (RFC 3461 §4.1), in the words
+/// of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify(String);
+
+impl FromStr for Notify {
+    type Err = NotifyError;
+
+    fn from_str(text: &str) -> Result<Self, NotifyError> {
+        let words = text.to_ascii_uppercase();
+        let is_occasion = |word: &str| matches!(word, "SUCCESS" | "FAILURE" | "DELAY");
+        if words == "NEVER" || words.split(',').all(is_occasion) {
+            Ok(Self(words))
+        } else {
+            Err(NotifyError { found: shown(text) })
+        }
+    }
+}
+
+impl fmt::Display for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text names no occasions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected `never`, or some of `success`, `failure` and `delay` with commas, found `{found}`"
+)]
+pub struct NotifyError {
+    found: String,
+}
+
+/// How much of the message a report of its failure holds (RFC 3461 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// All of it.
+    Full,
+    /// Its header.
+    Headers,
+}
+
+impl FromStr for Return {
+    type Err = ReturnError;
+
+    fn from_str(text: &str) -> Result<Self, ReturnError> {
+        match text.to_ascii_lowercase().as_str() {
+            "full" => Ok(Self::Full),
+            "hdrs" => Ok(Self::Headers),
+            _ => Err(ReturnError { found: shown(text) }),
+        }
+    }
+}
+
+impl fmt::Display for Return {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "FULL",
+            Self::Headers => "HDRS",
+        })
+    }
+}
+
+/// The text names no part of a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `full` or `hdrs`, found `{found}`")]
+pub struct ReturnError {
+    found: String,
+}
+
+/// Text as a parameter of a command can hold it (RFC 3461 §4 `xtext`).
+pub fn xtext(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if octet.is_ascii_graphic() && !b"+=".contains(&octet) {
+            encoded.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "+{octet:02X}");
+        }
+    }
+    encoded
+}
+
 /// A header field `Name: value` that somebody adds to a message of this program's own making:
 /// one line, and none of those that it writes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -659,6 +744,19 @@ mod tests {
         for wrong in ["a@bü..example", "a@ü b", "a@ü\u{ad}\u{200b}x y", "a@xn--ü"] {
             assert!(wrong.parse::<Mailbox>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn occasions_and_parts_are_the_protocols_words() {
+        for (text, words) in [("never", "NEVER"), ("Failure,delay", "FAILURE,DELAY")] {
+            assert_eq!(text.parse::<Notify>().unwrap().to_string(), words);
+        }
+        for wrong in ["", "never,failure", "failure, delay", "sometimes"] {
+            assert!(wrong.parse::<Notify>().is_err(), "{wrong:?}");
+        }
+        assert_eq!("hdrs".parse::<Return>().unwrap().to_string(), "HDRS");
+        assert!("half".parse::<Return>().is_err());
+        assert_eq!(xtext("a+b=c d\r\n@x"), "a+2Bb+3Dc+20d+0D+0A@x");
     }
 
     #[test]

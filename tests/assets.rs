@@ -426,9 +426,13 @@ The account is the one named with --account, else the one whose address is the s
 or the From field), else the `default`, else the only one.
 
 If some recipients are refused, the others get the message, the refused ones are listed, and the \
-status is 81; with --all-or-nothing, nobody gets it. If the connection is lost after the end of \
+status is 81; with --all-or-nothing, nobody gets it. Those who are too many for the server to \
+take at once get it in further transactions of the same session. If the connection is lost after the end of \
 the message was sent and before the server's verdict came, the status is 80: the message may have \
-been delivered, so look before sending it again.";
+been delivered, so look before sending it again.
+
+--dsn-notify and --dsn-return ask the recipients' servers for reports (RFC 3461). A server that does \
+not offer to pass this on gets no message, and the status is 69.";
 
 const COMPOSING: &str = "\
 Any of --to, --cc, --bcc, --reply-to, --subject, --header, --body, --html and --attach makes a \
@@ -450,7 +454,7 @@ its own, as in
   set sendmail = \"postie send -a work -oi\"
 
 -f and -r name the sender, if they have an @; -F its full name; -t reads recipients from the \
-message; -v shows the conversation; -C names a configuration file. -bp lists the messages that \
+message; -N and -R ask for reports; -v shows the conversation; -C names a configuration file. -bp lists the messages that \
 wait; -bi and -q do nothing, successfully. -bs, -bd and other modes are refused. All other options \
 of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
 follows it is a recipient.

@@ -302,7 +302,9 @@ fn mutt_sends_a_letter() {
     let Some(outcome) = caller(&home, "mutt", &args, "Grüße\n.\nAnn\n") else { return };
     outcome.exit(0);
     let taken = only(&sink);
-    assert!(taken.sender.starts_with("<ann@example.org> BODY=8BITMIME"), "{}", taken.sender);
+    assert!(taken.sender.starts_with("<ann@example.org> RET=HDRS ENVID="), "{}", taken.sender);
+    assert!(taken.sender.ends_with(" BODY=8BITMIME"), "{}", taken.sender);
+    assert!(taken.recipients[0].contains(" NOTIFY=FAILURE "), "{:?}", taken.recipients);
     assert_eq!(taken.recipients.len(), 2, "{:?}", taken.recipients);
     assert!(taken.lines().ends_with("\n\nGrüße\n.\nAnn\n"), "{}", taken.lines());
 }

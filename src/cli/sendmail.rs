@@ -96,7 +96,7 @@ impl Reading {
                     self.args.push("-q".into());
                     continue;
                 }
-                ('a' | 'c' | 'f' | 'F' | 'h', Face::Postie) => {
+                ('a' | 'c' | 'f' | 'F' | 'h' | 'N' | 'R', Face::Postie) => {
                     self.args.push(format!("-{letter}{attached}").into());
                     return None;
                 }
@@ -127,7 +127,15 @@ impl Reading {
                     let file = value();
                     self.option("--config", &file);
                 }
-                'A' | 'B' | 'h' | 'L' | 'N' | 'O' | 'p' | 'R' | 'V' | 'X' => drop(value()),
+                'N' => {
+                    let occasions = value();
+                    self.option("--dsn-notify", &occasions);
+                }
+                'R' => {
+                    let part = value();
+                    self.option("--dsn-return", &part);
+                }
+                'A' | 'B' | 'h' | 'L' | 'O' | 'p' | 'V' | 'X' => drop(value()),
                 'b' => match attached {
                     "m" => {}
                     "p" => return Some(Call::Outbox),
@@ -186,12 +194,13 @@ mod tests {
             ("sendmail -f root x", "x"),
             ("sendmail -f <> x", "x"),
             ("sendmail -FCronDaemon -F Cron x", "--full-name=CronDaemon --full-name=Cron x"),
-            ("sendmail -B8BITMIME -B 7BIT -N never -R hdrs -V id -L tag -X log -h 3 -O k=v x", "x"),
+            ("sendmail -B8BITMIME -B 7BIT -V id -L tag -X log -h 3 -O k=v x", "x"),
+            ("sendmail -N never -Rhdrs x", "--dsn-notify=never --dsn-return=hdrs x"),
             ("sendmail -Am -A c -G -U -m -n -d0.1 -p x y", "y"),
             ("sendmail -bm -v -- -t -oi", "-v -- -t -oi"),
             ("sendmail -C file -a work x", "--config=file --account=work x"),
             ("sendmail --dry-run --config f -i x", "--dry-run --config f x"),
-            ("postie send -a work -oi -oem -f a@x -N never -- x", "-a work -f a@x -- x"),
+            ("postie send -a work -oi -oem -f a@x -N never -- x", "-a work -f a@x -N never -- x"),
             ("postie send -qi -c file x", "-q -c file x"),
         ] {
             assert_eq!(args(line), format!("postie send --quiet {expected}"), "{line}");

@@ -8,10 +8,14 @@ use super::reply::Reply;
 pub struct Offers {
     /// Names of the SASL mechanisms (RFC 4954 §3); empty when logging in is not offered.
     pub auth: Vec<String>,
+    /// Whether reports can be asked for (RFC 3461).
+    pub dsn: bool,
     /// Whether octets above 127 may stand in a message (RFC 6152).
     pub eight_bit_mime: bool,
     /// Whether commands may be sent ahead of their answers (RFC 2920).
     pub pipelining: bool,
+    /// How many recipients one transaction takes, if the server says (RFC 9422 §4.2).
+    pub recipients: Option<usize>,
     /// Whether sizes are declared, and the largest in octets that is taken; 0 if there is no
     /// limit, or none that the server would name (RFC 1870 §4).
     pub size: Option<u64>,
@@ -32,6 +36,12 @@ impl From<&Reply> for Offers {
             match keyword.as_str() {
                 "8BITMIME" => offers.eight_bit_mime = true,
                 "AUTH" => offers.auth.extend(words.map(str::to_owned)),
+                "DSN" => offers.dsn = true,
+                "LIMITS" => {
+                    let limit = words.find_map(|word| word.strip_prefix("RCPTMAX="));
+                    offers.recipients =
+                        limit.and_then(|limit| limit.parse().ok()).filter(|&limit| limit > 0);
+                }
                 "PIPELINING" => offers.pipelining = true,
                 "SIZE" => {
                     let limit = words.next().and_then(|limit| limit.parse().ok());
@@ -66,7 +76,15 @@ mod tests {
         let offers = offers(&["mail AUTH", "size 1000", "Auth PLAIN LOGIN", "PIPELINING", "X-Y"]);
         assert_eq!(offers.auth, ["PLAIN", "LOGIN"]);
         assert_eq!(offers.size, Some(1000));
-        assert!(offers.pipelining && !offers.starttls);
+        assert!(offers.pipelining && !offers.starttls && !offers.dsn);
+    }
+
+    #[test]
+    fn a_limit_of_recipients_is_found_among_others() {
+        assert_eq!(offers(&["x", "LIMITS MAILMAX=9 RCPTMAX=50"]).recipients, Some(50));
+        for none in ["LIMITS", "LIMITS RCPTMAX=many", "LIMITS RCPTMAX=0", "LIMITS MAILMAX=9"] {
+            assert_eq!(offers(&["x", none]).recipients, None);
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Refusal {
     pub fn is_temporary(&self) -> bool {
         self.code < 500
     }
+
+    /// Whether it may be about the number of recipients so far: 452, or what it was before RFC 2821
+    /// (RFC 5321 §4.5.3.1.10).
+    pub fn is_too_many(&self) -> bool {
+        matches!(self.code, 452 | 552)
+    }
 }
 
 impl From<Reply> for Refusal {

@@ -8,7 +8,7 @@ use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
 use crate::limits;
 use crate::sasl::{Credentials, Mechanism, no_mechanism};
-use crate::text::{EhloName, Mailbox};
+use crate::text::{EhloName, Mailbox, Notify, Return, xtext};
 use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -52,6 +52,24 @@ pub enum Authenticated {}
 pub struct Envelope {
     reverse_path: Mailbox,
     recipients: Vec<Mailbox>,
+    reports: Reports,
+}
+
+/// Which reports are asked for (RFC 3461).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reports {
+    /// On which occasions.
+    pub notify: Option<Notify>,
+    /// How much of the message they hold.
+    pub ret: Option<Return>,
+    /// What they call it.
+    pub id: String,
+}
+
+impl Reports {
+    fn are_asked_for(&self) -> bool {
+        self.notify.is_some() || self.ret.is_some()
+    }
 }
 
 impl Envelope {
@@ -60,7 +78,46 @@ impl Envelope {
         let mut known = std::collections::HashSet::new();
         let recipients: Vec<_> =
             recipients.into_iter().filter(|mailbox| known.insert(mailbox.clone())).collect();
-        (!recipients.is_empty()).then_some(Self { reverse_path, recipients })
+        let reports = Reports::default();
+        (!recipients.is_empty()).then_some(Self { reverse_path, recipients, reports })
+    }
+
+    /// The same, asking for reports.
+    #[must_use]
+    pub fn reporting(self, reports: Reports) -> Self {
+        Self { reports, ..self }
+    }
+
+    /// The same for some of the recipients; `None` without any.
+    pub fn among(&self, recipients: &[Mailbox]) -> Option<Self> {
+        let envelope = Self::new(self.reverse_path.clone(), recipients.to_vec())?;
+        Some(envelope.reporting(self.reports.clone()))
+    }
+
+    /// What MAIL says of it, but for what depends on message and server.
+    pub fn mail(&self) -> Command {
+        let Reports { ret, id, .. } = &self.reports;
+        let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", self.reverse_path));
+        if let Some(ret) = ret {
+            mail = mail.arg(format_args!("RET={ret}"));
+        }
+        if self.reports.are_asked_for() && !id.is_empty() {
+            mail = mail.arg(format_args!("ENVID={}", xtext(id)));
+        }
+        mail
+    }
+
+    /// What RCPT says of a recipient.
+    pub fn rcpt(&self, recipient: &Mailbox) -> Command {
+        let mut rcpt = Command::new("RCPT").arg(format_args!("TO:<{recipient}>"));
+        if let Some(notify) = &self.reports.notify {
+            rcpt = rcpt.arg(format_args!("NOTIFY={notify}"));
+        }
+        // An international address would need a type of its own here (RFC 6533 §3).
+        if self.reports.are_asked_for() && !recipient.is_international() {
+            rcpt = rcpt.arg(format_args!("ORCPT=rfc822;{}", xtext(recipient.as_str())));
+        }
+        rcpt
     }
 
     /// Where failures are reported to (RFC 5321 §3.3).
@@ -247,7 +304,10 @@ impl<S: Private> Session<Authenticated, S> {
     /// MAIL with its parameters, or why there is no use in asking.
     fn mail(&self, envelope: &Envelope, message: &Content<'_>) -> Result<Command, Error> {
         let Content { octets, is_8bit, .. } = *message;
-        let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", envelope.reverse_path));
+        if envelope.reports.are_asked_for() && !self.offered.dsn {
+            return Err(Error::Missing("the reports that were asked for (DSN)"));
+        }
+        let mut mail = envelope.mail();
         if let Some(limit) = self.offered.size {
             if limit > 0 && octets > limit {
                 return Err(Error::TooLarge { octets, limit });
@@ -279,7 +339,7 @@ impl<S: Private> Session<Authenticated, S> {
             Transaction { recipients: Vec::with_capacity(envelope.recipients.len()), data: None };
         let steps = [Step::Mail(mail)]
             .into_iter()
-            .chain(envelope.recipients.iter().map(Step::Rcpt))
+            .chain(envelope.recipients.iter().map(|mailbox| Step::Rcpt(envelope, mailbox)))
             .chain(together.then_some(Step::Data))
             // Without a reverse-path there is nothing more to ask; what is in flight is heard out.
             .take_while(|_| {
@@ -291,7 +351,7 @@ impl<S: Private> Session<Authenticated, S> {
         self.wire.ask_each(window, steps, |(step, answer)| {
             match step {
                 Step::Mail(_) => refused.set(answer.err()),
-                Step::Rcpt(mailbox) => transaction.recipients.push((mailbox.clone(), answer)),
+                Step::Rcpt(_, mailbox) => transaction.recipients.push((mailbox.clone(), answer)),
                 Step::Data => transaction.data = Some(answer),
             }
             Ok::<_, Error>(())
@@ -358,7 +418,7 @@ impl Exchange for Raw {
 /// The commands of a mail transaction (RFC 5321 §3.3).
 enum Step<'a> {
     Mail(Command),
-    Rcpt(&'a Mailbox),
+    Rcpt(&'a Envelope, &'a Mailbox),
     Data,
 }
 
@@ -370,7 +430,7 @@ impl Exchange for Step<'_> {
     fn command(&self) -> Command {
         match self {
             Self::Mail(command) => command.clone(),
-            Self::Rcpt(mailbox) => Command::new("RCPT").arg(format_args!("TO:<{mailbox}>")),
+            Self::Rcpt(envelope, mailbox) => envelope.rcpt(mailbox),
             Self::Data => Command::new("DATA"),
         }
     }
@@ -378,7 +438,7 @@ impl Exchange for Step<'_> {
     fn answer(self, reply: Reply, _: Body<'_>) -> Result<Self::Answer, Error> {
         let (class, verb) = match self {
             Self::Mail(_) => (2, "MAIL"),
-            Self::Rcpt(_) => (2, "RCPT"),
+            Self::Rcpt(..) => (2, "RCPT"),
             Self::Data => (3, "DATA"),
         };
         let answer = reply.accepted(class, verb)?;
