@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::dovecot::Dovecot;
-use crate::support::mailbox::{assert_arrived, mailbox};
+use crate::support::mailbox::{self, assert_arrived, mailbox};
+use crate::support::mailutils::Mailutils;
 use crate::support::postfix::{Arrived, Auth, Postfix};
 use crate::support::postie::Home;
 use crate::support::servers;
@@ -41,6 +42,49 @@ fn what_is_not_to_be_kept_is_gone_from_the_server() {
     home.postie(dovecot.fetch(Tls::Starttls, "none")).run().exit(0).silent();
     assert_arrived(&home, &messages);
     assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn another_server_is_no_other_story() {
+    let Some(mailutils) = Mailutils::start() else { return };
+    let mut messages = mailbox(300);
+    // It takes a CR before a line's end for text, and a header that does not end for none.
+    messages.retain(|text| !text.contains(&b'\r') && text.windows(2).any(|two| two == b"\n\n"));
+    mailutils.deliver(&messages);
+    for tls in [Tls::Starttls, Tls::Implicit] {
+        let home = Home::new();
+        let args = mailutils.fetch(tls, "forever");
+        fetch_when_free(&home, &args);
+        let before = files(&home);
+        fetch_when_free(&home, &args);
+        assert!(files(&home) == before, "a run that brings nothing has written something");
+        let arrived = home.messages("Mail").iter().map(|text| without_uidl(text)).collect();
+        mailbox::assert_same(arrived, &messages);
+    }
+    let home = Home::new();
+    fetch_when_free(&home, &mailutils.fetch(Tls::Implicit, "none"));
+    assert_eq!((home.messages("Mail").len(), mailutils.count()), (messages.len(), 0));
+}
+
+/// A run that has nothing to delete does not wait for the server to close the mailbox, so the next
+/// may find it locked.
+#[track_caller]
+fn fetch_when_free(home: &Home, args: &[String]) {
+    let mut outcome = home.postie(args).run();
+    servers::wait_until(|| {
+        if outcome.stderr.contains("[IN-USE]") {
+            outcome.exit(75);
+            outcome = home.postie(args).run();
+        }
+        !outcome.stderr.contains("[IN-USE]")
+    });
+    outcome.exit(0).silent();
+}
+
+/// Without what GNU pop3d writes at the end of a header.
+fn without_uidl(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|&octet| octet == b'\n');
+    lines.filter(|line| !line.starts_with(b"X-UIDL: ")).collect::<Vec<_>>().concat()
 }
 
 #[test]

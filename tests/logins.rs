@@ -23,7 +23,7 @@ fn dovecot_knows_every_mechanism_for_a_password() {
         home.config(&format!("[account.home]\n{}auth = \"{auth}\"\n", dovecot.table()));
         let outcome = home.postie(["fetch", "-v"]).run();
         let command = match auth {
-            "user" => "C: USER ann\n".to_owned(),
+            "user" => "C: USER ann@example.com\n".to_owned(),
             auth => format!("C: AUTH {}", auth.to_ascii_uppercase()),
         };
         outcome.exit(0).says(&command);

@@ -2,6 +2,7 @@
 
 pub mod dovecot;
 pub mod mailbox;
+pub mod mailutils;
 pub mod pki;
 pub mod player;
 pub mod postfix;

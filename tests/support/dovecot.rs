@@ -1,6 +1,5 @@
 //! A Dovecot of the test's own: POP3 for one user, and SASL for whoever asks at its socket.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -42,13 +41,7 @@ impl Dovecot {
 
     /// The arguments of a fetch from it into `~/Mail`.
     pub fn fetch(&self, tls: Tls, keep: &str) -> Vec<String> {
-        let args = ["fetch", "--maildir=Mail", "--keep", keep].map(str::to_owned);
-        args.into_iter().chain(self.account(tls)).collect()
-    }
-
-    /// How to reach it.
-    pub fn account(&self, tls: Tls) -> Vec<String> {
-        self.site.account(self.port(tls), tls)
+        self.site.fetch(self.port(tls), tls, keep)
     }
 
     /// The same as keys of an account.
@@ -72,21 +65,12 @@ impl Dovecot {
 
     /// Puts messages into the user's mailbox, behind those that are there.
     pub fn deliver(&self, messages: &[Vec<u8>]) {
-        for dir in ["", "/new", "/cur", "/tmp"] {
-            self.site.mail_dir(&format!("mail/{USER}{dir}"));
-        }
-        for (number, message) in (self.count()..).zip(messages) {
-            let name = format!("mail/{USER}/new/{}.M{number}.example", 1_700_000_000 + number);
-            let path = self.site.path(&name);
-            fs::write(&path, message).unwrap();
-            servers::give_away(&path);
-        }
+        self.site.deliver(&mailbox(), messages);
     }
 
     /// How many messages are in the user's mailbox.
     pub fn count(&self) -> usize {
-        let count = |dir| fs::read_dir(self.site.path(&format!("mail/{USER}/{dir}"))).unwrap();
-        count("new").count() + count("cur").count()
+        self.site.count(&mailbox())
     }
 }
 
@@ -96,6 +80,10 @@ impl Drop for Dovecot {
         kill_process(Pid::from_child(&self.master), Signal::TERM).unwrap_or_default();
         drop(self.master.wait());
     }
+}
+
+fn mailbox() -> String {
+    format!("mail/{USER}")
 }
 
 fn name(port: u16) -> String {

@@ -16,7 +16,7 @@ use super::pki::Authority;
 use super::transcript::Tls;
 
 /// The only user of every server.
-pub const USER: &str = "ann";
+pub const USER: &str = "ann@example.com";
 /// The user's password.
 pub const PASSWORD: &str = "not-a-secret";
 
@@ -101,6 +101,25 @@ impl Site {
         path
     }
 
+    /// Puts messages into a mailbox, behind those that are there.
+    pub fn deliver(&self, mailbox: &str, messages: &[Vec<u8>]) {
+        for dir in ["", "/new", "/cur", "/tmp"] {
+            self.mail_dir(&format!("{mailbox}{dir}"));
+        }
+        for (number, message) in (self.count(mailbox)..).zip(messages) {
+            let name = format!("{mailbox}/new/{}.M{number}.example", 1_700_000_000 + number);
+            let path = self.path(&name);
+            fs::write(&path, message).unwrap();
+            give_away(&path);
+        }
+    }
+
+    /// How many messages are in a mailbox.
+    pub fn count(&self, mailbox: &str) -> usize {
+        let files = |dir| fs::read_dir(self.path(&format!("{mailbox}/{dir}"))).unwrap();
+        files("new").count() + files("cur").count()
+    }
+
     /// What a server has logged so far.
     pub fn log(&self) -> String {
         fs::read(self.path("log"))
@@ -121,6 +140,12 @@ impl Site {
              ca-file = \"{}\"\n",
             ca_file.display()
         )
+    }
+
+    /// The arguments of a fetch from a server of this site into `~/Mail`.
+    pub fn fetch(&self, port: u16, tls: Tls, keep: &str) -> Vec<String> {
+        let args = ["fetch", "--maildir=Mail", "--keep", keep].map(str::to_owned);
+        args.into_iter().chain(self.account(port, tls)).collect()
     }
 
     /// How to be turned away.
