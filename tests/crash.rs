@@ -207,6 +207,7 @@ fn fetch_despite_kills(home: &Home, args: &[String]) -> u64 {
                 run.wait().unwrap();
                 break;
             }
+            thread::sleep(Duration::from_micros(100));
         }
     }
     unreachable!()
@@ -222,7 +223,7 @@ struct Progress {
 
 impl Progress {
     fn of(home: &Home) -> Self {
-        let count = |dir| home.files(dir).len();
+        let count = |dir| fs::read_dir(home.path().join(dir)).map_or(0, Iterator::count);
         let mailboxes = home.files(".local/state/postie/fetch");
         let journals = mailboxes.iter().map(|mailbox| mailbox.join("journal").metadata());
         Self {
