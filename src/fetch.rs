@@ -1,35 +1,40 @@
 //! The story of a fetch: lock, connect, log in, list, retrieve what is new, make it safe, delete
 //! what may go.
 
+mod keep;
 mod plan;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use serde_json::json;
 
+use self::keep::{Arrival, Keeper};
 use self::plan::{Fate, Plan};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
-use crate::pop3::{self, Authorization, Declined, Doomed, Listed, Retrieved, Session, Transaction};
+use crate::pop3::{self, Authorization, Doomed, Listed, Session, Transaction};
 use crate::report::{Progress, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
-use crate::store::{Draft, Rejected, Seen, Stamp, Store};
+use crate::store::{Draft, Seen, Stamp, Store};
 use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went.
 pub fn fetch(jobs: &[FetchJob], at_once: usize, report: &Report, stop: &Stop) -> Exit {
-    let talkers = jobs.len();
+    let at_once = at_once.clamp(1, jobs.len().max(1));
+    let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
+    let company = Company { report, stop, talkers: jobs.len(), batch };
     // Whoever must be asked for a password is asked before the screen is full.
     let ready: Vec<_> = jobs.iter().map(|job| (job, Ready::for_job(job))).collect();
     let (ready, exit) = (Mutex::new(ready.into_iter()), Mutex::new(Exit::Done));
@@ -37,19 +42,28 @@ pub fn fetch(jobs: &[FetchJob], at_once: usize, report: &Report, stop: &Stop) ->
         loop {
             let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((job, ready)) = next else { return };
-            let run = Run::new(job, report, stop, talkers);
-            let this = run.run(ready);
+            let this = Run::new(job, &company).run(ready);
             let mut exit = exit.lock().unwrap_or_else(PoisonError::into_inner);
             *exit = exit.worse(this);
         }
     };
     thread::scope(|scope| {
-        for _ in 1..at_once.min(talkers) {
+        for _ in 1..at_once {
             scope.spawn(work);
         }
         work();
     });
     exit.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What all mailboxes of a run have in common.
+struct Company<'a> {
+    report: &'a Report,
+    stop: &'a Stop,
+    /// How many there are.
+    talkers: usize,
+    /// The most messages that one of them makes safe together.
+    batch: usize,
 }
 
 /// What a mailbox needs before it is connected to: what is known of it, and something to log in
@@ -164,33 +178,22 @@ impl Fetched {
 /// A fetch under way.
 struct Run<'a> {
     job: &'a FetchJob,
-    report: &'a Report,
-    stop: &'a Stop,
+    company: &'a Company<'a>,
     /// What the account is called.
     label: String,
-    /// Whether other accounts talk at the same time.
-    among_others: bool,
     fetched: Fetched,
-    /// Whole messages that are not safe yet.
-    batch: Vec<Retrieved<Incoming>>,
-    /// Their octets.
-    octets: u64,
     doomed: Vec<Doomed>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
 }
 
 impl<'a> Run<'a> {
-    fn new(job: &'a FetchJob, report: &'a Report, stop: &'a Stop, talkers: usize) -> Self {
+    fn new(job: &'a FetchJob, company: &'a Company<'a>) -> Self {
         Self {
             job,
-            report,
-            stop,
+            company,
             label: job.account.clone().unwrap_or_else(|| job.mailbox.clone()),
-            among_others: talkers > 1,
             fetched: Fetched::default(),
-            batch: Vec::new(),
-            octets: 0,
             doomed: Vec::new(),
             shared: HashMap::new(),
         }
@@ -208,7 +211,7 @@ impl<'a> Run<'a> {
 
     /// One session, or as many as it takes until one brings nothing new.
     fn sessions(&mut self, store: &mut Store, attempts: &Attempts) -> Result<(), Error> {
-        let way = Way::to(&self.job.peer, self.report, self.stop)?;
+        let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         loop {
             let before = self.fetched.new.len();
             let session = login(self.job, &way, self.trace(), attempts.clone())?;
@@ -220,7 +223,8 @@ impl<'a> Run<'a> {
     }
 
     fn trace(&self) -> Option<Trace> {
-        self.report.trace(self.among_others.then_some(&self.label))
+        let is_one_of_many = self.company.talkers > 1;
+        self.company.report.trace(is_one_of_many.then_some(&self.label))
     }
 
     fn session(
@@ -232,18 +236,7 @@ impl<'a> Run<'a> {
         let uids: HashSet<Uid> = listing.iter().filter_map(|listed| listed.uid.clone()).collect();
         self.greet_strangers(store, &uids);
         let wanted = self.sort_out(store, listing)?;
-        let drafts = store.drafts();
-        let progress = self.report.progress(&self.label);
-        progress.expect(wanted.len(), wanted.iter().filter_map(|listed| listed.size).sum());
-        let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
-        let retrieved = session.retr_each(wanted, draft, |message| {
-            progress.message();
-            self.take(store, message)
-        });
-        // What is whole is delivered even if the line broke behind it.
-        let delivered = self.deliver(store);
-        retrieved?;
-        delivered?;
+        self.retrieve(&mut session, store, wanted)?;
         let doomed = std::mem::take(&mut self.doomed);
         if doomed.is_empty() && !self.job.repeat {
             session.leave();
@@ -276,7 +269,7 @@ impl<'a> Run<'a> {
         let present = store.present();
         let is_known = |uid: &Uid| store.seen(uid).is_some();
         if present > 1 && listed.len() >= present && !listed.iter().any(is_known) {
-            self.report.complaint(format_args!(
+            self.company.report.complaint(format_args!(
                 "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
                  fetched again",
                 self.label,
@@ -309,51 +302,39 @@ impl<'a> Run<'a> {
         Ok(wanted)
     }
 
-    /// Takes in one message; when there are enough, makes them safe together.
-    fn take(
+    /// Messages stream in on one side and are made safe on the other. What is whole is delivered
+    /// even if the line breaks behind it.
+    fn retrieve(
         &mut self,
+        session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
-        message: Result<Retrieved<Incoming>, Declined>,
+        wanted: Vec<Listed>,
     ) -> Result<(), Error> {
-        match message {
-            Ok(retrieved) => {
-                self.octets += retrieved.octets();
-                self.batch.push(retrieved);
-            }
-            Err(Declined { listed, refusal }) => {
-                self.fetched.missed.push((listed.number, refusal.to_string()));
-            }
+        if wanted.is_empty() {
+            return Ok(());
         }
-        if self.batch.len() >= limits::BATCH || self.octets >= limits::BATCH_OCTETS {
-            self.deliver(store)?;
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self, store: &mut Store) -> Result<(), Error> {
-        self.octets = 0;
-        let batch = std::mem::take(&mut self.batch);
-        let Self { job, fetched, doomed, shared, .. } = self;
+        let progress = self.company.report.progress(&self.label);
+        progress.expect(wanted.len(), wanted.iter().filter_map(|listed| listed.size).sum());
         let drafts = store.drafts();
-        store.deliver(batch, |message| match message {
-            Ok(saved) => {
-                let message = saved.get();
-                let uid = message.listed().uid.clone();
-                let is_shared = uid.as_ref().is_some_and(|uid| shared.contains_key(uid));
-                fetched.new.push(Delivered {
-                    uid,
-                    octets: message.octets(),
-                    path: job.maildir().map(|_| drafts.delivered(&message.draft().draft)),
-                });
-                if job.deletes_at_once() && !is_shared {
-                    doomed.push(saved.into());
-                }
-            }
-            Err(Rejected(message, reason)) => {
-                fetched.missed.push((message.listed().number, reason));
-            }
-        })?;
-        Ok(())
+        let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
+        let most = self.company.batch;
+        let (sender, arrivals) = mpsc::sync_channel::<Arrival>(most);
+        let Self { job, fetched, doomed, shared, .. } = self;
+        let keeper = Keeper { job, store, fetched, doomed, shared, most };
+        thread::scope(|scope| {
+            let keeping = scope.spawn(move || keeper.keep(&arrivals));
+            let retrieved = session.retr_each(wanted, draft, |arrival| {
+                progress.message();
+                sender.send(arrival).map_err(|_| Halt::Unkept)
+            });
+            drop(sender);
+            let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
+            // If messages could not be kept, that is why no more were retrieved.
+            kept.and(match retrieved {
+                Ok(()) | Err(Halt::Unkept) => Ok(()),
+                Err(Halt::Ended(error)) => Err(error.into()),
+            })
+        })
     }
 
     /// What the user wants done when something new has come.
@@ -371,34 +352,34 @@ impl<'a> Run<'a> {
 
     /// Says what would be done, and does nothing.
     fn preview(&mut self, known: &HashMap<Uid, Seen>, attempts: Attempts) -> Result<(), Error> {
-        let way = Way::to(&self.job.peer, self.report, self.stop)?;
+        let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let mut session = login(self.job, &way, self.trace(), attempts)?;
         let listing = self.listing(&mut session)?;
         session.leave();
         let mut plan = Plan::new(self.job, &listing, 0);
-        let _turn = self.report.turn();
+        let _turn = self.company.report.turn();
         for listed in listing {
             let uid = listed.uid.as_ref();
             let fate = plan.fate(&listed, uid.and_then(|uid| known.get(uid)).copied());
             let what = fate.words(self.job.deletes_at_once());
             let (number, octets) = (listed.number, listed.size);
-            if self.report.is_json() {
+            if self.company.report.is_json() {
                 let uid = uid.map(ToString::to_string);
                 let message = json!({ "number": number, "size": octets, "uid": uid, "fate": what });
-                self.report.answer(json!({ "account": self.label, "message": message }))?;
+                self.company.report.answer(json!({ "account": self.label, "message": message }))?;
             } else {
                 let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
                 let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);
                 let label = &self.label;
                 let line = format_args!("{label} {number:>5} {octets:>9} {uid}  {what}");
-                self.report.answer(line)?;
+                self.company.report.answer(line)?;
             }
         }
         Ok(())
     }
 
     fn tell(&self, outcome: &Result<(), Error>) -> Exit {
-        let Self { job, report, label, fetched, .. } = self;
+        let Self { job, company: Company { report, .. }, label, fetched, .. } = self;
         let exit = match outcome {
             Err(error) => error.into(),
             Ok(()) if fetched.missed.is_empty() => Exit::Done,
@@ -424,8 +405,8 @@ impl<'a> Run<'a> {
         // After a failure, "nothing new" is nothing that anybody knows.
         let is_sure = failure.is_none() || !fetched.new.is_empty();
         let sentence = is_sure.then(|| fetched.sentence(label));
-        let object = fetched.object(label, failure.as_ref());
-        let result = if job.dry_run { Ok(()) } else { report.result(sentence.as_deref(), &object) };
+        let object = || fetched.object(label, failure.as_ref());
+        let result = if job.dry_run { Ok(()) } else { report.result(sentence.as_deref(), object) };
         if let Some(failure) = failure.filter(|_| is_told) {
             report.failure(&failure);
         }
@@ -442,7 +423,7 @@ impl<'a> Run<'a> {
 
     /// Whether a failure is to be told, and how many seconds it has lasted if that was counted.
     fn patience(&self, exit: Exit) -> (bool, Option<u64>) {
-        let Some(span) = self.job.patience.filter(|_| self.report.is_unattended()) else {
+        let Some(span) = self.job.patience.filter(|_| self.company.report.is_unattended()) else {
             return (true, None);
         };
         let patience = Patience::new(&Os, &self.job.state, span.seconds);
@@ -470,10 +451,24 @@ fn login(
     session.login(attempts.map(|attempt| attempt.map_err(Error::from)))
 }
 
+/// Why no more messages are retrieved.
+enum Halt {
+    /// The session ended.
+    Ended(pop3::Error),
+    /// Those that came could not be kept.
+    Unkept,
+}
+
+impl From<pop3::Error> for Halt {
+    fn from(error: pop3::Error) -> Self {
+        Self::Ended(error)
+    }
+}
+
 /// A draft whose octets somebody watches coming in.
 struct Incoming {
     draft: Draft,
-    watch: Box<dyn Fn(u64)>,
+    watch: Box<dyn Fn(u64) + Send>,
 }
 
 impl Incoming {
@@ -491,6 +486,12 @@ impl Write for Incoming {
 
     fn flush(&mut self) -> io::Result<()> {
         self.draft.flush()
+    }
+}
+
+impl AsRef<Draft> for Incoming {
+    fn as_ref(&self) -> &Draft {
+        &self.draft
     }
 }
 

@@ -55,8 +55,16 @@ pub const BUFFER: usize = 64 << 10;
 /// must fit into the two sockets' buffers while the next are written.
 pub const WINDOW: usize = 128;
 
-/// Messages made durable together.
-pub const BATCH: usize = 128;
+/// Files that all accounts together hold open: half of the 1,024 that a process may have unless
+/// somebody asked for more. Of an account's share, one half is being made durable while messages
+/// stream into the other.
+pub const FILES: usize = 512;
+
+/// Messages of one account made durable together, as far as its share of files allows.
+pub const BATCH: usize = 256;
+
+/// How long a batch that is not full waits for another message.
+pub const BATCH_WAIT: Duration = Duration::from_millis(20);
 
 /// Octets made durable together, unless one message is larger.
 pub const BATCH_OCTETS: u64 = 16 << 20;

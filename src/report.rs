@@ -97,10 +97,14 @@ impl Report {
 
     /// A result: a sentence for a person if there is one to be said, an object for a program,
     /// nothing for nobody.
-    pub fn result(&self, sentence: Option<&str>, object: &Value) -> Result<(), Error> {
+    pub fn result(
+        &self,
+        sentence: Option<&str>,
+        object: impl FnOnce() -> Value,
+    ) -> Result<(), Error> {
         let is_wanted = (self.terminal || self.verbose > 0) && !self.quiet;
         self.bars.suspend(|| match sentence.filter(|_| is_wanted) {
-            _ if self.json => self.answer(object),
+            _ if self.json => self.answer(object()),
             Some(sentence) => self.answer(sentence),
             None => Ok(()),
         })

@@ -40,9 +40,9 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         Ok(sent) => sent.exit(letter.demand),
         Err(error) => error.into(),
     };
-    let object = letter.object(&outcome);
+    let object = || letter.object(&outcome);
     let sentence = outcome.as_ref().ok().and_then(|sent| letter.sentence(sent));
-    let result = report.result(sentence.as_deref(), &object);
+    let result = report.result(sentence.as_deref(), object);
     match &outcome {
         Ok(sent) => letter.complain(sent, report),
         Err(error) => drop(fail(report, Some(&letter), error)),

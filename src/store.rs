@@ -265,6 +265,9 @@ impl Store {
         let (tmp, new) = (self.maildir.root().join("tmp"), self.maildir.root().join("new"));
         let mut drafts: Vec<&mut Draft> = batch.iter_mut().map(AsMut::as_mut).collect();
         for draft in &mut drafts {
+            draft.begin_sync();
+        }
+        for draft in &mut drafts {
             draft.sync().map_err(|error| Error::io("write", &draft.path(), error))?;
         }
         self.sync_dir(&tmp)?;

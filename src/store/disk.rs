@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::{Advice, fadvise};
+
 use crate::limits;
 
 /// What the store does with a disk; every step that can fail is one method.
@@ -43,6 +45,10 @@ pub trait Disk: Send + Sync {
 
 /// An open file of a [`Disk`].
 pub trait File: Write + Send {
+    /// Begins to make the contents durable without waiting for it. A hint: with many files begun
+    /// before the first is waited for, the disk can do them together.
+    fn begin_sync(&mut self) {}
+
     /// Waits until contents and size are durable.
     fn sync(&mut self) -> io::Result<()>;
 }
@@ -112,6 +118,12 @@ impl Disk for Os {
 }
 
 impl File for OsFile {
+    fn begin_sync(&mut self) {
+        // What is not needed any more is written out, which is all that is wanted. No harm is done
+        // where this means nothing: the wait that follows is what counts.
+        let _ = fadvise(&*self, 0, None, Advice::DontNeed);
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         // Data and size are all that recovery needs; times may wait.
         self.sync_data()

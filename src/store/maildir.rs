@@ -126,6 +126,13 @@ enum Fate {
 }
 
 impl Draft {
+    /// Begins to make the contents durable.
+    pub(super) fn begin_sync(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.begin_sync();
+        }
+    }
+
     /// Makes the contents durable and closes the file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.open()?.sync()?;
