@@ -48,6 +48,8 @@ pub struct Parts {
     pub to: Vec<Addressee>,
     /// Who gets a copy.
     pub cc: Vec<Addressee>,
+    /// Who gets a copy unbeknown to the others; for [`Message::remove_bcc`] to remove.
+    pub bcc: Vec<Addressee>,
     /// Who gets the answers, if not who writes.
     pub reply_to: Vec<Addressee>,
     /// What it is about.
@@ -118,6 +120,9 @@ impl Parts {
         }
         if !self.cc.is_empty() {
             field(&mut header, "Cc", &list(&self.cc));
+        }
+        if !self.bcc.is_empty() {
+            field(&mut header, "Bcc", &list(&self.bcc));
         }
         if self.to.is_empty() && self.cc.is_empty() {
             field(&mut header, "To", &Raw::new(UNDISCLOSED));
@@ -375,6 +380,7 @@ mod tests {
             from: Addressee { name: None, address: "ann@x.example".parse().unwrap() },
             to: "\"Smith, Bob\" <bob@x.example>".parse::<Addressees>().unwrap().0,
             cc: Vec::new(),
+            bcc: Vec::new(),
             reply_to: Vec::new(),
             subject: Some("Grüße".to_owned()),
             fields: Vec::new(),

@@ -176,6 +176,10 @@ pub struct Table {
     /// Whose From field gives way to the account's own.
     #[serde(deserialize_with = "parsed")]
     pub rewrite_from: Option<RewriteFrom>,
+    /// Where a copy of what was sent is kept.
+    pub sent_maildir: Option<PathBuf>,
+    /// Where a line is written for each attempt to send.
+    pub log_file: Option<PathBuf>,
     /// What holds for fetching only.
     pub fetch: Option<Box<Self>>,
     /// What holds for sending only.
@@ -222,6 +226,8 @@ impl Table {
             from: self.from.or(below.from),
             hello: self.hello.or(below.hello),
             rewrite_from: self.rewrite_from.or(below.rewrite_from),
+            sent_maildir: self.sent_maildir.or(below.sent_maildir),
+            log_file: self.log_file.or(below.log_file),
             fetch: self.fetch.or(below.fetch),
             send: self.send.or(below.send),
         }
@@ -672,7 +678,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 26] = [
+pub const KEYS: [Key; 28] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -850,6 +856,23 @@ pub const KEYS: [Key; 26] = [
                root, root@localhost or an address at the machine's own name; or always. The name \
                before the address is kept. The same holds for an address given with --from.",
     },
+    Key {
+        name: "sent-maildir",
+        place: Place::Send,
+        value: "\"DIRECTORY\"",
+        text: "A Maildir for a copy of each message that the server accepted, as it was sent and with \
+               its Bcc field. It is created if its parent exists. A copy that cannot be kept is \
+               complained about; the message was sent all the same, and the status says so.",
+    },
+    Key {
+        name: "log-file",
+        place: Place::Send,
+        value: "\"FILE\"",
+        text: "A file to which a line is added for each attempt to send: when, with which account, \
+               to which server, who sent, to whom with which reply, size, Message-ID, the server's \
+               last words or the error, and the exit status. It is opened anew for each line, so \
+               it may be renamed at any time.",
+    },
 ];
 
 /// The text of a file, within bounds.
@@ -914,7 +937,8 @@ mod tests {
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
-        let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n";
+        let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
+                    sent-maildir = \"s\"\nlog-file = \"l\"\n";
         let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
                      pin = \"00000000000000000000000000000000\
                      00000000000000000000000000000000\"\n";

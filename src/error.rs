@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use crate::text::plain;
 use crate::{compose, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
@@ -48,6 +49,14 @@ pub enum Error {
     /// The same, and it was to be in the header.
     #[error("no recipients: its To, Cc and Bcc name nobody")]
     NobodyNamed,
+    /// The log cannot be written to.
+    #[error("cannot write to {}: {}", path.display(), plain(source))]
+    Log {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]
     Stdio {
@@ -200,7 +209,7 @@ impl From<&Error> for Exit {
             },
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
-            Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
+            Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
         }
     }
 }

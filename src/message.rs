@@ -44,6 +44,8 @@ pub enum Error {
 /// A whole message.
 pub struct Message {
     fields: Vec<Field>,
+    /// Those that are not sent.
+    blind: Vec<Field>,
     body: Body,
 }
 
@@ -116,7 +118,8 @@ impl Message {
     /// was named, that much is said: a message without To and Cc looks like a broken one to many.
     pub fn remove_bcc(&mut self) {
         let is_blind = self.fields.iter().any(|field| field.is("Bcc"));
-        self.fields.retain(|field| !field.is("Bcc") && !field.is("Resent-Bcc"));
+        let is_hidden = |field: &mut Field| field.is("Bcc") || field.is("Resent-Bcc");
+        self.blind.extend(self.fields.extract_if(.., is_hidden));
         if is_blind && !self.fields.iter().any(|field| field.is("Cc")) {
             self.add_missing("To", UNDISCLOSED);
         }
@@ -164,6 +167,24 @@ impl Message {
         self.add_missing("Content-Type", &format!("text/plain; charset={charset}"));
         self.add_missing("Content-Transfer-Encoding", encoding);
         Ok(())
+    }
+
+    /// Writes the message for its sender to keep: with the fields that are not sent, and lines that
+    /// end in LF, as they do in files.
+    pub fn copy(&mut self, output: &mut dyn Write) -> io::Result<()> {
+        self.body.file.rewind()?;
+        let fields = self.blind.iter().chain(&self.fields).map(|field| field.0.as_slice());
+        let header = fields.chain([b"\r\n".as_slice()]).collect::<Vec<_>>().concat();
+        let mut text = io::Cursor::new(header).chain(&mut self.body.file);
+        let mut chunk = vec![0; limits::BUFFER];
+        loop {
+            let read = text.read(&mut chunk)?;
+            let Some(octets) = chunk.get(..read).filter(|octets| !octets.is_empty()) else {
+                return Ok(());
+            };
+            // In canonical form there is no CR but at line ends.
+            octets.split(|&octet| octet == b'\r').try_for_each(|piece| output.write_all(piece))?;
+        }
     }
 
     /// The whole text, from its beginning.
@@ -354,7 +375,7 @@ impl Intake {
             self.body.append(end)
         });
         finished.map_err(|error| self.reason(error))?;
-        Ok(Message { fields: self.header.fields, body: self.body })
+        Ok(Message { fields: self.header.fields, blind: Vec::new(), body: self.body })
     }
 
     /// What a failed write means.
@@ -582,6 +603,16 @@ mod tests {
             text(&mut message),
             "To: ann@x.example\r\nBccc: d@x.example\r\n\r\nBcc: body@x.example\r\n"
         );
+    }
+
+    #[test]
+    fn a_copy_has_what_is_not_sent_and_the_line_ends_of_a_file() {
+        let mut message = message("To: a@x\nBcc: b@x,\n c@x\n\n.\n\nend");
+        message.remove_bcc();
+        let mut copy = Vec::new();
+        message.copy(&mut copy).unwrap();
+        assert_eq!(copy, b"Bcc: b@x,\n c@x\nTo: a@x\n\n.\n\nend\n");
+        assert!(!text(&mut message).contains("Bcc"));
     }
 
     #[test]

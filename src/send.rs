@@ -1,5 +1,7 @@
 //! The story of a submission: have the whole message, then connect, log in, submit.
 
+mod record;
+
 use std::io::{self, Read, Write};
 
 use serde_json::json;
@@ -40,6 +42,7 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         Ok(sent) => sent.exit(letter.demand),
         Err(error) => error.into(),
     };
+    letter.remember(&outcome, exit, report);
     let object = || letter.object(&outcome);
     let sentence = outcome.as_ref().ok().and_then(|sent| letter.sentence(sent));
     let result = report.result(sentence.as_deref(), object);
@@ -165,6 +168,7 @@ fn composed(
         from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
         to: list(to),
         cc: list(cc),
+        bcc: list(bcc),
         reply_to: list(reply_to),
         subject: subject.clone(),
         fields: header.clone(),
@@ -174,7 +178,9 @@ fn composed(
         date: job.moment.date.clone(),
         unique: unique(&job),
     };
-    Ok((job, recipients, parts.compose()?))
+    let mut message = parts.compose()?;
+    message.remove_bcc();
+    Ok((job, recipients, message))
 }
 
 /// The message on standard input, completed, and its recipients.
@@ -227,6 +233,18 @@ fn text() -> Result<Vec<u8>, Error> {
 }
 
 impl Letter {
+    /// Keeps what is to be kept. What is not kept was sent all the same, or not, as `exit` says.
+    fn remember(&mut self, outcome: &Result<Sent, Error>, exit: Exit, report: &Report) {
+        let is_accepted = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
+        let copy = if is_accepted { self.keep() } else { Ok(()) };
+        if let Err(error) = copy {
+            report.complaint(format_args!("send: the message was sent, but no copy kept: {error}"));
+        }
+        if let Err(error) = self.log(outcome, exit) {
+            report.complaint(format_args!("send: {error}"));
+        }
+    }
+
     /// The envelope as it would be said, and the message as it would be sent.
     fn show(&mut self) -> Result<(), Error> {
         let mut output = io::stdout().lock();

@@ -100,6 +100,8 @@ pub struct Moment {
     pub seconds: u64,
     /// The same for people, in this machine's time zone (RFC 5322 §3.3).
     pub date: String,
+    /// The same for logs (RFC 3339).
+    pub timestamp: String,
     /// This process.
     pub pid: u32,
     /// This machine.
@@ -112,10 +114,11 @@ impl Moment {
     fn now() -> Result<Self, Error> {
         let now = jiff::ZonedDateTime::now();
         let date = jiff::fmt::rfc2822::to_string(&now).unwrap_or_default();
+        let timestamp = now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         let seconds = u64::try_from(now.timestamp().as_second()).unwrap_or_default();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let random = getrandom::u64().map_err(|_| Error::Random)?;
-        Ok(Self { seconds, date, pid: std::process::id(), host, random })
+        Ok(Self { seconds, date, timestamp, pid: std::process::id(), host, random })
     }
 }
 
@@ -212,6 +215,10 @@ pub struct SendJob {
     pub hello: EhloName,
     /// Whose From field gives way to `from`.
     pub rewrite_from: RewriteFrom,
+    /// Where a copy is kept.
+    pub sent_maildir: Option<PathBuf>,
+    /// Where a line is written for each attempt.
+    pub log_file: Option<PathBuf>,
     /// When this run happens.
     pub moment: Moment,
 }
@@ -360,8 +367,11 @@ impl Settings {
                 .unwrap_or_else(|_| EhloName::literal(std::net::Ipv4Addr::LOCALHOST.into())),
         };
         let rewrite_from = table.rewrite_from.unwrap_or_default();
+        let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path));
+        let log_file = table.log_file.as_ref().map(|path| self.path(path));
         let peer = self.peer(account.as_deref(), table, Usual { implicit: 465, starttls: 587 })?;
-        Ok(SendJob { account, peer, from, hello, rewrite_from, moment: self.moment.clone() })
+        let moment = self.moment.clone();
+        Ok(SendJob { account, peer, from, hello, rewrite_from, sent_maildir, log_file, moment })
     }
 
     /// Whose mailboxes these are: those with a domain as they stand, the others by `[aliases]`.

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "send",
         &[
             "cli", "compose", "config", "error", "message", "net", "password", "report",
-            "settings", "smtp", "text", "way", "wire",
+            "settings", "smtp", "store", "text", "way", "wire",
         ],
     ),
     ("way", &["error", "net", "report", "settings", "tls", "wire"]),

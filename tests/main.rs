@@ -17,6 +17,7 @@ mod logins;
 mod readme;
 mod round_trip;
 mod sendmail;
+mod sent;
 mod side_by_side;
 mod support;
 mod transcripts;

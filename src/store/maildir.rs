@@ -74,6 +74,24 @@ impl Maildir {
         }
     }
 
+    /// Keeps a message of one's own: durable, whole or not at all, and marked as read. Nothing
+    /// depends on whether it was kept, so there is no journal of it.
+    pub fn keep(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let mut draft = self.draft(None);
+        let (from, cur) = (draft.path(), self.root.join("cur"));
+        let to = cur.join(format!("{}:2,S", draft.name));
+        // What the draft has to say of itself travels inside.
+        let failed = |error: io::Error| {
+            error.downcast().unwrap_or_else(|error| Error::io("write", &from, error))
+        };
+        write(&mut draft).map_err(failed)?;
+        draft.sync().map_err(failed)?;
+        self.disk.rename(&from, &to).map_err(|error| Error::io("deliver", &to, error))?;
+        // Nothing is left in tmp/ to be removed.
+        draft.leave();
+        self.disk.sync_dir(&cur).map_err(|error| Error::io("write", &cur, error))
+    }
+
     /// Where a draft is once it is delivered, until a reader moves it.
     pub fn delivered(&self, draft: &Draft) -> PathBuf {
         self.root.join("new").join(&draft.name)

@@ -344,6 +344,29 @@ fn a_maildir_is_made_but_not_its_parents() {
 }
 
 #[test]
+fn what_is_kept_is_kept_whole_or_not_at_all() {
+    for last in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("Sent");
+        let stamp = Stamp { seconds: 1, pid: 2, host: "box".to_owned(), random: 3 };
+        let (disk, steps) = mortal(last);
+        let kept = Maildir::open(Arc::new(disk), &root, stamp, "sent")
+            .and_then(|maildir| maildir.keep(|file| file.write_all(b"hello\n")));
+        let found = Os.list(&root.join("cur")).unwrap_or_default();
+        for name in &found {
+            assert!(name.to_str().unwrap().ends_with(":2,S"));
+            assert_eq!(Os.read(&root.join("cur").join(name)).unwrap().unwrap(), b"hello\n");
+        }
+        if kept.is_ok() {
+            assert_eq!(found.len(), 1);
+            // The file is synced before it has its name, and its name after.
+            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 10));
+            return;
+        }
+    }
+}
+
+#[test]
 fn files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();

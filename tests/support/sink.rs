@@ -1,4 +1,5 @@
-//! A submission server on this machine that takes everything and remembers it. No TLS, any login.
+//! A submission server on this machine that takes everything and remembers it, but nothing for
+//! `nobody`. No TLS, any login.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -89,6 +90,7 @@ fn serve(socket: TcpStream, ehlo: &str, shelf: &Mutex<Vec<Taken>>) -> io::Result
                 rest.trim_start_matches("FROM:").clone_into(&mut sender);
                 say("250 2.1.0 go on")?;
             }
+            "RCPT" if rest.starts_with("TO:<nobody@") => say("550 5.1.1 \"nobody\" is not here")?,
             "RCPT" => {
                 recipients.push(rest.trim_start_matches("TO:").to_owned());
                 say("250 2.1.5 go on")?;

@@ -1,0 +1,87 @@
+//! What is kept of an attempt to send: a copy of what was accepted, and a line in a log. Neither
+//! changes what became of the message.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Letter, Sent};
+use crate::error::{Error, Exit};
+use crate::store::disk::{Disk, Os};
+use crate::store::{self, Maildir, Stamp};
+use crate::text::shown;
+
+impl Letter {
+    /// Keeps a copy in the Maildir for what was sent, if there is one.
+    pub(super) fn keep(&mut self) -> Result<(), store::Error> {
+        let Some(root) = &self.job.sent_maildir else { return Ok(()) };
+        let moment = &self.job.moment;
+        let stamp = Stamp {
+            seconds: moment.seconds,
+            pid: moment.pid,
+            host: moment.host.clone(),
+            random: moment.random,
+        };
+        let maildir = Maildir::open(Arc::new(Os), root, stamp, "sent")?;
+        maildir.keep(|file| self.message.copy(file))
+    }
+
+    /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for it
+    /// alone: many may write, and whoever likes may rename it.
+    pub(super) fn log(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Result<(), Error> {
+        let Some(path) = &self.job.log_file else { return Ok(()) };
+        let line = self.line(outcome, exit);
+        let written = Os.append(path).and_then(|mut file| file.write_all(line.as_bytes()));
+        written.map_err(|source| failed(path, source))
+    }
+
+    /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
+    fn line(&self, outcome: &Result<Sent, Error>, exit: Exit) -> String {
+        let mut line = self.job.moment.timestamp.clone();
+        let mut add = |name: &str, value: &str| {
+            let value = shown(value);
+            let is_bare = !value.is_empty() && !value.contains([' ', '"', '\\', '=']);
+            let value = if is_bare { value } else { format!("{value:?}") };
+            // Writing to a String cannot fail.
+            let _ = write!(line, " {name}={value}");
+        };
+        add("account", self.job.account.as_deref().unwrap_or("-"));
+        add("server", &self.job.peer.to_string());
+        add("from", self.envelope.reverse_path().as_str());
+        for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
+            match answer {
+                Ok(_) => add("to", mailbox.as_str()),
+                Err(refusal) => {
+                    add("refused", mailbox.as_str());
+                    add("because", &refusal.to_string());
+                }
+            }
+        }
+        let (error, unanswered) = match outcome {
+            Ok(Sent { broken: Some((error, mailboxes)), .. }) => {
+                (Some(error), mailboxes.as_slice())
+            }
+            Ok(_) => (None, [].as_slice()),
+            Err(error) => (Some(error), self.envelope.recipients()),
+        };
+        for mailbox in unanswered {
+            add("unanswered", mailbox.as_str());
+        }
+        add("size", &self.message.octets().to_string());
+        add("id", &self.message.field("Message-ID").unwrap_or_default());
+        if let Some(reply) = outcome.as_ref().ok().and_then(|sent| sent.accepted.as_ref()) {
+            add("reply", reply);
+        }
+        if let Some(error) = error {
+            add("error", &error.to_string());
+        }
+        add("status", &exit.status().to_string());
+        line.push('\n');
+        line
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::Log { path: path.to_owned(), source }
+}

@@ -1,0 +1,102 @@
+//! What is kept of a message that was sent: a copy, and a line in a log; and that neither stands in
+//! the way of the message.
+
+use std::fs;
+
+use crate::support::postie::Home;
+use crate::support::sink::Sink;
+
+const MESSAGE: &str = "From: ann@example.com\nTo: bob@example.net\nBcc: eve@example.org,\n dan@x.example\n\
+                       Date: x\nMessage-ID: <1@example.com>\n\nGr\u{fc}\u{df}e\n.\n";
+
+fn home(sink: &Sink, more: &str) -> Home {
+    let home = Home::new();
+    home.config(&sink.config(more));
+    home
+}
+
+#[test]
+fn a_copy_is_kept_as_it_was_sent_and_with_its_blind_recipients() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "sent-maildir = \"~/Sent\"");
+    home.postie(["send", "-t"]).stdin(MESSAGE).run().exit(0).silent();
+    let copies = home.files("Sent/cur");
+    assert_eq!(copies.len(), 1);
+    assert!(copies[0].to_string_lossy().ends_with(":2,S"), "{copies:?}");
+    assert_eq!((home.files("Sent/new").len(), home.files("Sent/tmp").len()), (0, 0));
+    let copy = fs::read_to_string(&copies[0]).unwrap();
+    let sent = sink.taken()[0].lines();
+    assert_eq!(copy, format!("Bcc: eve@example.org,\n dan@x.example\n{sent}"));
+    assert!(
+        sent.contains("Content-Transfer-Encoding: quoted-printable\n") && !sent.contains("eve")
+    );
+}
+
+#[test]
+fn a_composed_message_is_kept_with_its_blind_recipients_too() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "sent-maildir = \"Sent\"");
+    let args = ["send", "--to=bob@example.net", "--bcc=eve@example.org", "--body=hello"];
+    home.postie(args).run().exit(0).silent();
+    let copies = home.messages("Sent");
+    assert!(String::from_utf8_lossy(&copies[0]).contains("Bcc: <eve@example.org>\n"));
+    assert!(!sink.taken()[0].lines().contains("eve"));
+}
+
+#[test]
+fn nothing_is_kept_of_what_was_not_accepted() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "sent-maildir = \"Sent\"");
+    home.postie(["send", "nobody@example.net"]).stdin(MESSAGE).run().exit(67);
+    assert_eq!(home.messages("Sent").len(), 0);
+}
+
+#[test]
+fn what_cannot_be_kept_was_sent_all_the_same() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "sent-maildir = \"no/such\"\nlog-file = \"no/log\"");
+    let outcome = home.postie(["send", "bob@example.net"]).stdin(MESSAGE).run();
+    outcome.exit(0).says("postie: send: the message was sent, but no copy kept: cannot create ");
+    outcome.says("postie: send: cannot write to ").says("/no/log: no such file or directory\n");
+    assert_eq!((sink.taken().len(), outcome.stderr.lines().count()), (1, 2));
+}
+
+#[test]
+fn each_attempt_is_a_line_in_the_log() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "log-file = \"log\"");
+    let send = |recipients: &[&str]| {
+        home.postie([&["send"], recipients].concat()).stdin(MESSAGE).run().status
+    };
+    assert_eq!(send(&["bob@example.net", "nobody@example.org"]), 81);
+    // Whoever rotates the log takes it away between two lines.
+    let log = home.path().join("log");
+    fs::rename(&log, home.path().join("log.1")).unwrap();
+    assert_eq!(send(&["nobody@example.org"]), 67);
+    assert_eq!(send(&["bob@example.net"]), 0);
+    home.config(&sink.config("log-file = \"log\"\nserver = \"127.0.0.1:1\""));
+    assert_eq!(send(&["bob@example.net", "eve@example.org"]), 75);
+    home.postie(["send", "--dry-run", "bob@example.net"]).stdin(MESSAGE).run().exit(0);
+
+    let lines = |name: &str| -> Vec<String> {
+        let text = fs::read_to_string(home.path().join(name)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let server = sink.address;
+    let who = format!("account=home server={server} from=ann@example.com");
+    let refused = "refused=nobody@example.org because=\"550 5.1.1 \\\"nobody\\\" is not here\"";
+    let [first] = &lines("log.1")[..] else { panic!("{:?}", lines("log.1")) };
+    let (time, rest) = first.split_once(' ').unwrap();
+    assert!(time.len() == "2026-11-24T12:00:00+00:00".len() && &time[10..11] == "T", "{time}");
+    let expected = format!("{who} to=bob@example.net {refused} size=");
+    assert!(rest.starts_with(&expected), "{rest}");
+    assert!(rest.ends_with(" id=<1@example.com> reply=\"250 2.0.0 taken\" status=81"), "{rest}");
+    let [refusal, success, failed] = &lines("log")[..] else { panic!("{:?}", lines("log")) };
+    assert!(refusal.contains(refused) && refusal.ends_with("> status=67"), "{refusal}");
+    assert!(success.ends_with("reply=\"250 2.0.0 taken\" status=0"), "{success}");
+    assert!(failed.contains(" unanswered=bob@example.net unanswered=eve@example.org "), "{failed}");
+    assert!(
+        failed.ends_with(" error=\"cannot connect: connection refused\" status=75"),
+        "{failed}"
+    );
+}
