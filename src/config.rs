@@ -176,6 +176,8 @@ pub struct Table {
     /// Whose From field gives way to the account's own.
     #[serde(deserialize_with = "parsed")]
     pub rewrite_from: Option<RewriteFrom>,
+    /// Whether a message may go along with its envelope.
+    pub chunking: Option<bool>,
     /// Where a copy of what was sent is kept.
     pub sent_maildir: Option<PathBuf>,
     /// Where a line is written for each attempt to send.
@@ -226,6 +228,7 @@ impl Table {
             from: self.from.or(below.from),
             hello: self.hello.or(below.hello),
             rewrite_from: self.rewrite_from.or(below.rewrite_from),
+            chunking: self.chunking.or(below.chunking),
             sent_maildir: self.sent_maildir.or(below.sent_maildir),
             log_file: self.log_file.or(below.log_file),
             fetch: self.fetch.or(below.fetch),
@@ -678,7 +681,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 28] = [
+pub const KEYS: [Key; 29] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -857,6 +860,14 @@ pub const KEYS: [Key; 28] = [
                before the address is kept. The same holds for an address given with --from.",
     },
     Key {
+        name: "chunking",
+        place: Place::Send,
+        value: "true | false",
+        text: "Whether a small message goes along with its envelope where the server offers CHUNKING \
+               and PIPELINING, which saves a round trip (the default). For servers that get it \
+               wrong.",
+    },
+    Key {
         name: "sent-maildir",
         place: Place::Send,
         value: "\"DIRECTORY\"",
@@ -938,7 +949,7 @@ mod tests {
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
-                    sent-maildir = \"s\"\nlog-file = \"l\"\n";
+                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\n";
         let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
                      pin = \"00000000000000000000000000000000\
                      00000000000000000000000000000000\"\n";

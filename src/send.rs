@@ -344,6 +344,9 @@ impl Letter {
         let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
         let is_8bit = session.offered().eight_bit_mime;
         self.message.fit(if is_8bit { Transport::EightBit } else { Transport::SevenBit })?;
+        if !self.job.chunking {
+            session.forgo_chunking();
+        }
         let outcome = self.transactions(&mut session);
         let error = match &outcome {
             Ok(sent) => sent.broken.as_ref().map(|(error, _)| error),

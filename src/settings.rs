@@ -215,6 +215,8 @@ pub struct SendJob {
     pub hello: EhloName,
     /// Whose From field gives way to `from`.
     pub rewrite_from: RewriteFrom,
+    /// Whether CHUNKING is made use of.
+    pub chunking: bool,
     /// Where a copy is kept.
     pub sent_maildir: Option<PathBuf>,
     /// Where a line is written for each attempt.
@@ -367,11 +369,22 @@ impl Settings {
                 .unwrap_or_else(|_| EhloName::literal(std::net::Ipv4Addr::LOCALHOST.into())),
         };
         let rewrite_from = table.rewrite_from.unwrap_or_default();
+        let chunking = table.chunking.unwrap_or(true);
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path));
         let log_file = table.log_file.as_ref().map(|path| self.path(path));
         let peer = self.peer(account.as_deref(), table, Usual { implicit: 465, starttls: 587 })?;
         let moment = self.moment.clone();
-        Ok(SendJob { account, peer, from, hello, rewrite_from, sent_maildir, log_file, moment })
+        Ok(SendJob {
+            account,
+            peer,
+            from,
+            hello,
+            rewrite_from,
+            chunking,
+            sent_maildir,
+            log_file,
+            moment,
+        })
     }
 
     /// Whose mailboxes these are: those with a domain as they stand, the others by `[aliases]`.

@@ -72,6 +72,11 @@ pub trait Exchange {
     /// The command line.
     fn command(&self) -> Command;
 
+    /// Octets that follow the command line at once, as BDAT has them (RFC 3030 §2).
+    fn octets(&self) -> &[u8] {
+        &[]
+    }
+
     /// Reads the answer. `body` is the multi-line part that follows in POP3.
     fn answer(
         self,
@@ -277,6 +282,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
                 in_flight.extend(exchanges.by_ref().take(window - before).map(|exchange| {
                     let command = exchange.command();
                     self.push(&command);
+                    self.append(exchange.octets());
                     (exchange, command.verb)
                 }));
                 if let Some((_, verb)) = in_flight.get(before) {
@@ -351,6 +357,13 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
         self.output.extend_from_slice(command.line.as_bytes());
         self.output.extend_from_slice(b"\r\n");
         self.overhear(Said::Client(command));
+    }
+
+    fn append(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.output.extend_from_slice(octets);
+            self.overhear(Said::Octets(u64::try_from(octets.len()).unwrap_or(u64::MAX)));
+        }
     }
 
     /// Nothing is in flight, so nothing may have come.

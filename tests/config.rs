@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::postie::Home;
+use crate::support::sink::Sink;
 
 /// Nobody listens there, so that a run which gets this far ends with 75.
 const SERVER: &str = "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\n";
@@ -212,4 +213,15 @@ fn a_name_is_given_to_a_from_field_that_is_added() {
     assert!(shown.contains("From: Cron Daemon <ann@example.com>\r\n"), "{shown}");
     let shown = dry_run("", &["-F", "Cron Daemon", "root"], "From: eve@example.org\n\n");
     assert!(shown.contains("From: eve@example.org\r\n") && !shown.contains("Cron"), "{shown}");
+}
+
+#[test]
+fn a_server_that_gets_chunking_wrong_can_be_done_without_it() {
+    let sink = Sink::start(&["PIPELINING", "CHUNKING"]);
+    let home = Home::new();
+    for (more, status) in [("chunking = true", 69), ("chunking = false", 0)] {
+        home.config(&sink.config(more));
+        home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(status);
+    }
+    assert_eq!(sink.taken().len(), 1);
 }

@@ -8,6 +8,8 @@ use super::reply::Reply;
 pub struct Offers {
     /// Names of the SASL mechanisms (RFC 4954 §3); empty when logging in is not offered.
     pub auth: Vec<String>,
+    /// Whether a message can come in chunks, without asking first (RFC 3030).
+    pub chunking: bool,
     /// Whether reports can be asked for (RFC 3461).
     pub dsn: bool,
     /// Whether octets above 127 may stand in a message (RFC 6152).
@@ -36,6 +38,7 @@ impl From<&Reply> for Offers {
             match keyword.as_str() {
                 "8BITMIME" => offers.eight_bit_mime = true,
                 "AUTH" => offers.auth.extend(words.map(str::to_owned)),
+                "CHUNKING" => offers.chunking = true,
                 "DSN" => offers.dsn = true,
                 "LIMITS" => {
                     let limit = words.find_map(|word| word.strip_prefix("RCPTMAX="));

@@ -9,7 +9,7 @@ use super::reply::{Refusal, Reply, Smtp};
 use crate::limits;
 use crate::sasl::{Credentials, Mechanism, no_mechanism};
 use crate::text::{EhloName, Mailbox, Notify, Return, xtext};
-use crate::wire::{self, Body, Command, Exchange, Private, Trace, Wire};
+use crate::wire::{self, Body, Command, Exchange, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -146,6 +146,20 @@ pub struct Content<'a> {
     pub is_8bit: bool,
 }
 
+impl Content<'_> {
+    /// The whole text, which must be as long as was said.
+    #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
+    fn whole(&mut self) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        (&mut self.text).take(self.octets.saturating_add(1)).read_to_end(&mut text)?;
+        if u64::try_from(text.len()) == Ok(self.octets) {
+            Ok(text)
+        } else {
+            Err(io::Error::other("the message has changed its size"))
+        }
+    }
+}
+
 /// What to do when some recipients are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
@@ -264,8 +278,13 @@ impl<S: Private> Session<Authenticated, S> {
         &self.offered
     }
 
-    /// Submits one message. The envelope leaves in one flight if the server allows; the message
-    /// follows when its recipients are known.
+    /// As if the server did not offer CHUNKING, which not every server that does has right.
+    pub fn forgo_chunking(&mut self) {
+        self.offered.chunking = false;
+    }
+
+    /// Submits one message. The envelope leaves in one flight if the server allows, and a small
+    /// message goes along; any other follows when its recipients are known.
     pub fn submit(
         &mut self,
         envelope: &Envelope,
@@ -273,8 +292,12 @@ impl<S: Private> Session<Authenticated, S> {
         demand: Demand,
     ) -> Result<Submitted, Error> {
         let mail = self.mail(envelope, message)?;
-        let together = self.offered.pipelining && demand == Demand::Any;
-        let Transaction { recipients, data } = self.transaction(mail, envelope, together)?;
+        let last = match (self.offered.pipelining, demand) {
+            (true, Demand::Any) => Some(self.last_step(message)?),
+            // Whether there is to be a message depends on the answers.
+            _ => None,
+        };
+        let Transaction { recipients, data, verdict } = self.transaction(mail, envelope, last)?;
         let accepted = recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
         let needed = if demand == Demand::All { recipients.len() } else { 1 };
         if accepted < needed {
@@ -286,6 +309,10 @@ impl<S: Private> Session<Authenticated, S> {
                 self.wire.reply_to("the empty message")?;
             }
             return Ok(Submitted { recipients, accepted: None });
+        }
+        if let Some(verdict) = verdict {
+            let refused = |refusal| Error::Refused { what: MESSAGE, refusal };
+            return Ok(Submitted { recipients, accepted: Some(verdict.map_err(refused)?) });
         }
         let data = match data {
             Some(data) => data,
@@ -326,37 +353,60 @@ impl<S: Private> Session<Authenticated, S> {
         Ok(mail)
     }
 
-    /// MAIL, RCPT for each recipient, and DATA if it can go along.
+    /// What ends the flight of the envelope: a small message itself, or the word that one follows.
+    fn last_step<'a>(&self, message: &mut Content<'_>) -> Result<Step<'a>, Error> {
+        let limit = u64::try_from(limits::CHUNK).unwrap_or_default();
+        if !self.offered.chunking || message.octets > limit {
+            return Ok(Step::Data);
+        }
+        let text = message.whole().map_err(wire::Error::Source)?;
+        Ok(Step::Bdat(text))
+    }
+
+    /// MAIL, RCPT for each recipient, and what can go along.
     fn transaction(
         &mut self,
         mail: Command,
         envelope: &Envelope,
-        together: bool,
+        last: Option<Step<'_>>,
     ) -> Result<Transaction, Error> {
         let window = if self.offered.pipelining { limits::WINDOW } else { 1 };
         let refused = Cell::new(None);
-        let mut transaction =
-            Transaction { recipients: Vec::with_capacity(envelope.recipients.len()), data: None };
+        let is_out = Cell::new(false);
+        let mut transaction = Transaction::default();
         let steps = [Step::Mail(mail)]
             .into_iter()
             .chain(envelope.recipients.iter().map(|mailbox| Step::Rcpt(envelope, mailbox)))
-            .chain(together.then_some(Step::Data))
+            .chain(last)
             // Without a reverse-path there is nothing more to ask; what is in flight is heard out.
             .take_while(|_| {
                 let refusal = refused.take();
                 let go_on = refusal.is_none();
                 refused.set(refusal);
                 go_on
-            });
-        self.wire.ask_each(window, steps, |(step, answer)| {
+            })
+            .inspect(|step| is_out.set(matches!(step, Step::Bdat(_))));
+        let asked = self.wire.ask_each(window, steps, |(step, answer)| {
             match step {
                 Step::Mail(_) => refused.set(answer.err()),
                 Step::Rcpt(_, mailbox) => transaction.recipients.push((mailbox.clone(), answer)),
                 Step::Data => transaction.data = Some(answer),
+                Step::Bdat(_) => transaction.verdict = Some(answer),
             }
             Ok::<_, Error>(())
-        })?;
-        match refused.take() {
+        });
+        let refusal = refused.take();
+        if let Err(Error::Wire(error)) = asked {
+            let is_unsent = matches!(error, wire::Error::Stream { phase: Phase::Sending(_), .. });
+            let recipients = &transaction.recipients;
+            let is_for_nobody = recipients.len() == envelope.recipients.len()
+                && recipients.iter().all(|(_, answer)| answer.is_err());
+            // Otherwise the server may have all of the message, and somebody to give it to.
+            let is_certain = !is_out.get() || is_unsent || refusal.is_some() || is_for_nobody;
+            return Err(if is_certain { Error::Wire(error) } else { Error::InDoubt(error) });
+        }
+        asked?;
+        match refusal {
             Some(refusal) => Err(Error::Refused { what: "the sender's address", refusal }),
             None => Ok(transaction),
         }
@@ -364,7 +414,6 @@ impl<S: Private> Session<Authenticated, S> {
 
     /// The message and its verdict, after 354.
     fn message(&mut self, text: &mut dyn Read) -> Result<String, Error> {
-        const MESSAGE: &str = "the message";
         if let Err(error) = self.wire.send_message(text) {
             return Err(self.last_words(&error).unwrap_or(error.into()));
         }
@@ -385,18 +434,24 @@ impl<S: Private> Session<Authenticated, S> {
         if source.kind() == io::ErrorKind::TimedOut {
             return None;
         }
-        let reply = self.wire.reply_to("the message").ok()?;
-        let refusal = reply.accepted(2, "the message").ok()?.err()?;
-        Some(Error::Refused { what: "the message", refusal })
+        let reply = self.wire.reply_to(MESSAGE).ok()?;
+        let refusal = reply.accepted(2, MESSAGE).ok()?.err()?;
+        Some(Error::Refused { what: MESSAGE, refusal })
     }
 }
 
 /// What a mail transaction has come to before the message.
+#[derive(Default)]
 struct Transaction {
     recipients: Vec<(Mailbox, Result<String, Refusal>)>,
     /// The answer to DATA, if it was asked.
     data: Option<Result<String, Refusal>>,
+    /// The answer to the message, if it went along.
+    verdict: Option<Result<String, Refusal>>,
 }
+
+/// The message, as errors call it.
+const MESSAGE: &str = "the message";
 
 /// A command whose asker looks at the reply.
 struct Raw(Command);
@@ -420,6 +475,8 @@ enum Step<'a> {
     Mail(Command),
     Rcpt(&'a Envelope, &'a Mailbox),
     Data,
+    /// The whole text in one chunk, the last.
+    Bdat(Vec<u8>),
 }
 
 impl Exchange for Step<'_> {
@@ -432,6 +489,14 @@ impl Exchange for Step<'_> {
             Self::Mail(command) => command.clone(),
             Self::Rcpt(envelope, mailbox) => envelope.rcpt(mailbox),
             Self::Data => Command::new("DATA"),
+            Self::Bdat(text) => Command::new("BDAT").arg(text.len()).arg("LAST"),
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Bdat(text) => text,
+            _ => &[],
         }
     }
 
@@ -440,6 +505,7 @@ impl Exchange for Step<'_> {
             Self::Mail(_) => (2, "MAIL"),
             Self::Rcpt(..) => (2, "RCPT"),
             Self::Data => (3, "DATA"),
+            Self::Bdat(_) => (2, "BDAT"),
         };
         let answer = reply.accepted(class, verb)?;
         Ok((self, answer))

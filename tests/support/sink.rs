@@ -1,5 +1,5 @@
 //! A submission server on this machine that takes everything and remembers it, but nothing for
-//! `nobody`. No TLS, any login.
+//! `nobody`. No TLS, any login; BDAT is unknown to it, whatever it offers.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
