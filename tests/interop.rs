@@ -194,6 +194,47 @@ fn a_composed_message_arrives_with_its_attachment() {
 }
 
 #[test]
+fn all_that_an_envelope_and_a_composed_message_can_hold_is_taken() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let Some(postfix) = Postfix::start(&dovecot, Auth::Offered) else { return };
+    let home = Home::new();
+    home.file("page.html", "<p>Grüße <img src=\"cid:Füße 1.png\"></p>\n");
+    home.file("Füße 1.png", [0, 255, 13, 10, 46]);
+    home.file("notes.txt", "a\rb\n");
+    let composing = [
+        "--full-name=Ann Müller",
+        "--to=Jörg <jörg@example.net>, Smith <a+b=c@example.org>",
+        "--bcc=carol@bücher.example",
+        "--reply-to=desk@example.com",
+        "--subject=Grüße",
+        "--header=X-Note: für dich",
+        "--html=page.html",
+        "--attach=Füße 1.png",
+        "--attach=notes.txt",
+        "--dsn-notify=failure,delay",
+        "--dsn-return=hdrs",
+    ];
+    let args = send(postfix.account(Tls::Implicit), &composing);
+    home.postie(args).stdin("hello\n").run().exit(0).silent();
+    let arrived = postfix.arrived();
+    let recipients = ["a+b=c@example.org", "carol@xn--bcher-kva.example", "jörg@example.net"];
+    assert_eq!(sorted(&arrived.to), sorted(&recipients));
+    let text = std::str::from_utf8(without_trace(&arrived)).unwrap();
+    for part in ["Content-Type: multipart/related;", "\nAP8NCi4=\n", "\nYQ1iCg==\n"] {
+        assert!(text.contains(part), "expected {part:?} in:\n{text}");
+    }
+    let log = postfix.log();
+    for said in [
+        " RET=HDRS ENVID=",
+        " SMTPUTF8",
+        "RCPT TO:<a+b=c@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@example.org",
+        "BDAT ",
+    ] {
+        assert!(log.contains(said), "expected {said:?} in:\n{log}");
+    }
+}
+
+#[test]
 fn a_server_that_nobody_can_log_in_to_gets_no_mail() {
     let Some(dovecot) = Dovecot::start() else { return };
     let Some(postfix) = Postfix::start(&dovecot, Auth::NotOffered) else { return };
