@@ -153,9 +153,11 @@ impl Message {
         self.body.measure.high > 0 || self.fields.iter().any(|field| !field.0.is_ascii())
     }
 
-    /// Encodes a body that would not survive the transport, and says so in the header. A message
-    /// that has MIME fields of its own says already how it is to be read, and stays as it is.
+    /// Encodes a body that would not survive the transport, and says so in the header; folds fields
+    /// that would not. A message that has MIME fields of its own says already how its body is to be
+    /// read, which stays as it is.
     pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
+        self.fields.iter_mut().for_each(Field::fold);
         let has_mime = self.fields.iter().any(Field::is_mime);
         if has_mime || self.body.measure.survives(transport) {
             return Ok(());
@@ -321,6 +323,30 @@ impl Field {
         self.0.split_at_checked(name.len()).is_some_and(|(start, rest)| {
             start.eq_ignore_ascii_case(name.as_bytes()) && rest.trim_ascii_start().starts_with(b":")
         })
+    }
+
+    /// Breaks lines that are too long at their blanks, which changes nothing for who reads them
+    /// (RFC 5322 §2.2.3). Where there is no blank nothing can be done.
+    fn fold(&mut self) {
+        let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+        let mut folded = Vec::with_capacity(self.0.len());
+        for line in self.0.split_inclusive(|&octet| octet == b'\n') {
+            let mut rest = line;
+            while rest.len() > limits::TEXT_LINE {
+                let room = rest.get(..limits::TEXT_LINE - 2).unwrap_or(rest);
+                // A fold before the first word would leave a line of blanks.
+                let word = room.iter().position(|octet| !is_blank(octet)).unwrap_or(room.len());
+                let Some(end) = room.iter().rposition(is_blank).filter(|&end| end > word) else {
+                    break;
+                };
+                let (head, tail) = rest.split_at(end);
+                folded.extend_from_slice(head);
+                folded.extend_from_slice(b"\r\n");
+                rest = tail;
+            }
+            folded.extend_from_slice(rest);
+        }
+        self.0 = folded;
     }
 
     /// The name in lower case.
@@ -687,6 +713,20 @@ mod tests {
             message.fit(Transport::SevenBit).unwrap();
             assert_eq!(text(&mut message), input.replace('\n', "\r\n"));
         }
+    }
+
+    #[test]
+    fn a_field_that_is_too_long_is_folded_at_its_blanks() {
+        let list = vec!["someone@example.org"; 200].join(", ");
+        let (word, blanks) = ("x".repeat(2000), " ".repeat(1500));
+        let input = format!("To: {list}\nX-Word: {word} y\nX-Blanks:{blanks}z\n\n");
+        let mut message = message(&input);
+        message.fit(Transport::EightBit).unwrap();
+        let text = text(&mut message);
+        assert_eq!(text.replace("\r\n ", " "), input.replace('\n', "\r\n"));
+        let (to, _) = text.split_once("X-Word").unwrap();
+        assert!(to.lines().count() == 5 && to.lines().all(|line| line.len() <= 998), "{to}");
+        assert!(text.lines().all(|line| !line.trim().is_empty() || line.is_empty()), "{text}");
     }
 
     #[test]

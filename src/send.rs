@@ -1,11 +1,13 @@
 //! The story of a submission: have the whole message, then connect, log in, submit.
 
 mod record;
+mod sent;
 
 use std::io::{self, Read, Write};
 
 use serde_json::json;
 
+use self::sent::Sent;
 use crate::cli;
 use crate::compose::{self, Attachment, Parts};
 use crate::config::Tls;
@@ -16,8 +18,7 @@ use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
 use crate::settings::{Moment, SendJob, Settings};
 use crate::smtp::{
-    self, Authenticated, Content, Demand, Envelope, Refusal, Reports, Session, Submitted,
-    Unauthenticated,
+    self, Authenticated, Content, Demand, Envelope, Reports, Session, Unauthenticated,
 };
 use crate::text::{Address, Addressee, Addressees, Mailbox};
 use crate::way::Way;
@@ -66,51 +67,6 @@ fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
         lasting: None,
     });
     error.into()
-}
-
-/// What became of a message, in as many transactions as it took.
-#[derive(Default)]
-struct Sent {
-    recipients: Vec<(Mailbox, Result<String, Refusal>)>,
-    /// The server's words when it last took the message.
-    accepted: Option<String>,
-    /// What ended the conversation after some recipients had their answer, and who had none.
-    broken: Option<(Error, Vec<Mailbox>)>,
-}
-
-impl Sent {
-    /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
-    fn exit(&self, demand: Demand) -> Exit {
-        let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
-        match (&self.accepted, &self.broken) {
-            (Some(_), Some((error, _))) if Exit::from(error) != Exit::InDoubt => Exit::Partial,
-            (_, Some((error, _))) => error.into(),
-            (Some(_), None) if refusals.next().is_some() => Exit::Partial,
-            (Some(_), None) => Exit::Done,
-            (None, None) => {
-                let is_hopeless = match demand {
-                    Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
-                    Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
-                };
-                if is_hopeless { Exit::NoRecipient } else { Exit::Later }
-            }
-        }
-    }
-
-    /// Takes in how a transaction went, and hands back those who were too many for it. Where
-    /// nobody was accepted, a refusal is about something else.
-    fn add(&mut self, submitted: Submitted, demand: Demand) -> Vec<Mailbox> {
-        let is_split = submitted.accepted.is_some() && demand == Demand::Any;
-        let mut too_many = Vec::new();
-        for (mailbox, answer) in submitted.recipients {
-            match answer {
-                Err(refusal) if is_split && refusal.is_too_many() => too_many.push(mailbox),
-                answer => self.recipients.push((mailbox, answer)),
-            }
-        }
-        self.accepted = submitted.accepted.or(self.accepted.take());
-        too_many
-    }
 }
 
 /// A message in its envelope, and where to take it.

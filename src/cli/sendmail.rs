@@ -189,6 +189,7 @@ mod tests {
             ("/usr/sbin/sendmail -ti", "-t"),
             ("sendmail -it", "-t"),
             ("sendmail -oem simon", "simon"),
+            ("sendmail -o simon", "simon"),
             ("sendmail -oi -odb -oQ/var/q -or0s -o7 x", "x"),
             ("sendmail -f a@x -r b@x -fc@x x", "--from=a@x --from=b@x --from=c@x x"),
             ("sendmail -f root x", "x"),

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Letter, Sent};
+use super::Letter;
+use super::sent::Sent;
 use crate::error::{Error, Exit};
 use crate::store::disk::{Disk, Os};
 use crate::store::{self, Maildir, Stamp};

@@ -1,0 +1,51 @@
+//! What became of a message, recipient by recipient, and what that comes to.
+
+use crate::error::{Error, Exit};
+use crate::smtp::{Demand, Refusal, Submitted};
+use crate::text::Mailbox;
+
+/// What became of a message, in as many transactions as it took.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// Whose turn came, and what the server said.
+    pub(super) recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    /// The server's words when it last took the message.
+    pub(super) accepted: Option<String>,
+    /// What ended the conversation after some recipients had their answer, and who had none.
+    pub(super) broken: Option<(Error, Vec<Mailbox>)>,
+}
+
+impl Sent {
+    /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
+    pub(super) fn exit(&self, demand: Demand) -> Exit {
+        let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        match (&self.accepted, &self.broken) {
+            (Some(_), Some((error, _))) if Exit::from(error) != Exit::InDoubt => Exit::Partial,
+            (_, Some((error, _))) => error.into(),
+            (Some(_), None) if refusals.next().is_some() => Exit::Partial,
+            (Some(_), None) => Exit::Done,
+            (None, None) => {
+                let is_hopeless = match demand {
+                    Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
+                    Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
+                };
+                if is_hopeless { Exit::NoRecipient } else { Exit::Later }
+            }
+        }
+    }
+
+    /// Takes in how a transaction went, and hands back those who were too many for it. Where
+    /// nobody was accepted, a refusal is about something else.
+    pub(super) fn add(&mut self, submitted: Submitted, demand: Demand) -> Vec<Mailbox> {
+        let is_split = submitted.accepted.is_some() && demand == Demand::Any;
+        let mut too_many = Vec::new();
+        for (mailbox, answer) in submitted.recipients {
+            match answer {
+                Err(refusal) if is_split && refusal.is_too_many() => too_many.push(mailbox),
+                answer => self.recipients.push((mailbox, answer)),
+            }
+        }
+        self.accepted = submitted.accepted.or(self.accepted.take());
+        too_many
+    }
+}
