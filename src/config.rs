@@ -863,17 +863,17 @@ pub const KEYS: [Key; 29] = [
         name: "chunking",
         place: Place::Send,
         value: "true | false",
-        text: "Whether a small message goes along with its envelope where the server offers CHUNKING \
-               and PIPELINING, which saves a round trip (the default). For servers that get it \
-               wrong.",
+        text: "Whether a small message goes along with its envelope where the server offers \
+               CHUNKING and PIPELINING, which saves a round trip (the default). For servers that \
+               get it wrong.",
     },
     Key {
         name: "sent-maildir",
         place: Place::Send,
         value: "\"DIRECTORY\"",
-        text: "A Maildir for a copy of each message that the server accepted, as it was sent and with \
-               its Bcc field. It is created if its parent exists. A copy that cannot be kept is \
-               complained about; the message was sent all the same, and the status says so.",
+        text: "A Maildir for a copy of each message that the server accepted, as it was sent and \
+               with its Bcc field. It is created if its parent exists. A copy that cannot be kept \
+               is complained about; the message was sent all the same, and the status says so.",
     },
     Key {
         name: "log-file",

@@ -51,8 +51,8 @@ pub const IN_MEMORY: usize = 1 << 20;
 /// Octets read at a time, and the size of a flight written at a time.
 pub const BUFFER: usize = 64 << 10;
 
-/// Octets of a message that goes along with its envelope (RFC 3030): what fits into a socket's buffer
-/// while the answers to the envelope are not read yet.
+/// Octets of a message that goes along with its envelope (RFC 3030): what fits into a socket's
+/// buffer while the answers to the envelope are not read yet.
 pub const CHUNK: usize = 32 << 10;
 
 /// Commands in flight when the server offers PIPELINING (RFC 2449 §6.6, RFC 2920). Their replies

@@ -591,6 +591,71 @@ mod tests {
         }
     }
 
+    /// Whether no CR and no LF stands alone.
+    fn is_canonical(text: &[u8]) -> bool {
+        let crlf = text.windows(2).filter(|two| two == b"\r\n").count();
+        let count = |octet| memchr::memchr_iter(octet, text).count();
+        count(b'\r') == crlf && count(b'\n') == crlf
+    }
+
+    #[test]
+    fn nothing_that_is_read_can_break_out_of_canonical_form() {
+        const PIECES: [&[u8]; 16] = [
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b"\n\n",
+            b".",
+            b"\r\n.\r\n",
+            b"\n.\n",
+            b" ",
+            b"\0",
+            b"\xff",
+            b"a",
+            b"Bcc: x@y",
+            b"To: z",
+            b"From b",
+            b"MIME-Version: 1.0",
+            b":",
+        ];
+        // Any fixed sequence will do, so long as it is long and without a pattern (Lehmer).
+        let mut seed = 1_u64;
+        let mut next = |below: usize| {
+            seed = seed * 48_271 % 2_147_483_647;
+            usize::try_from(seed).unwrap() % below
+        };
+        for _ in 0..20_000 {
+            let input: Vec<u8> = (0..=next(12)).flat_map(|_| PIECES[next(16)].to_vec()).collect();
+            let mut intake = Intake::new();
+            let size = 1 + next(input.len());
+            input.chunks(size).for_each(|chunk| intake.write_all(chunk).unwrap());
+            let mut message = intake.finish().unwrap();
+            let read = |message: &mut Message| {
+                let mut text = Vec::new();
+                io::copy(&mut message.text().unwrap(), &mut text).unwrap();
+                assert_eq!(u64::try_from(text.len()).unwrap(), message.octets());
+                assert!(is_canonical(&text) && text.ends_with(b"\r\n"), "{input:?}");
+                text
+            };
+            let text = read(&mut message);
+            // Read again, it is the same; and it is the same in every chunk size.
+            assert_eq!(read(&mut Message::read(&mut text.as_slice()).unwrap()), text, "{input:?}");
+            assert_eq!(read(&mut Message::read(&mut input.as_slice()).unwrap()), text, "{input:?}");
+            message.remove_bcc();
+            message.fit(Transport::SevenBit).unwrap();
+            let text = read(&mut message);
+            let (header, body) = match memchr::memmem::find(&text, b"\r\n\r\n") {
+                _ if text.starts_with(b"\r\n") => (&b""[..], &text[2..]),
+                Some(end) => (&text[..end], &text[end + 4..]),
+                None => (&text[..], &b""[..]),
+            };
+            let is_safe = body.is_ascii() && !body.contains(&0);
+            let has_mime = memchr::memmem::find(header, b"MIME-Version: 1.0").is_some();
+            assert!(is_safe || has_mime, "{input:?}");
+            assert!(!header.split(|&octet| octet == b'\n').any(|line| line.starts_with(b"Bcc:")));
+        }
+    }
+
     #[test]
     fn a_text_without_header_is_a_body() {
         for input in ["hello\nworld\n", "hello\nworld", "\nhello\nworld\n"] {

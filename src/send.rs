@@ -5,7 +5,7 @@ mod sent;
 
 use std::io::{self, Read, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::sent::Sent;
 use crate::cli;
@@ -243,8 +243,10 @@ impl Letter {
         }
     }
 
-    fn object(&self, outcome: &Result<Sent, Error>) -> serde_json::Value {
-        let one = |mailbox: &Mailbox, status: &str, reply: String| json!({ "address": mailbox.as_str(), "status": status, "reply": reply });
+    fn object(&self, outcome: &Result<Sent, Error>) -> Value {
+        let one = |mailbox: &Mailbox, status: &str, reply: String| -> Value {
+            json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
+        };
         let mut recipients = Vec::new();
         for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
             recipients.push(match answer {

@@ -413,8 +413,8 @@ missing; Bcc and Resent-Bcc are removed, and if that leaves neither To nor Cc, a
 
 A body that would not arrive as it is, for it has a line of more than 998 octets, or NUL, or octets \
 above 127 where the server does not offer 8BITMIME, is encoded as quoted-printable or base64, and \
-MIME fields are added that say so. The body of a message that has MIME fields already is sent as it \
-is. Header lines that are too long are folded at blanks; a header of more than 1 MiB is refused. Nothing else is changed.
+MIME fields are added that say so. The body of a message that has MIME fields already is sent as \
+it is. Header lines that are too long are folded at blanks; a header of more than 1 MiB is refused. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
 argument may hold several addresses, with commas between them. Each gets the message once. A name \

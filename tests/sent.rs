@@ -6,7 +6,8 @@ use std::fs;
 use crate::support::postie::Home;
 use crate::support::sink::Sink;
 
-const MESSAGE: &str = "From: ann@example.com\nTo: bob@example.net\nBcc: eve@example.org,\n dan@x.example\n\
+const MESSAGE: &str = "From: ann@example.com\nTo: bob@example.net\n\
+                       Bcc: eve@example.org,\n dan@x.example\n\
                        Date: x\nMessage-ID: <1@example.com>\n\nGr\u{fc}\u{df}e\n.\n";
 
 fn home(sink: &Sink, more: &str) -> Home {

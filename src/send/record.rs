@@ -28,8 +28,8 @@ impl Letter {
         maildir.keep(|file| self.message.copy(file))
     }
 
-    /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for it
-    /// alone: many may write, and whoever likes may rename it.
+    /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for
+    /// it alone: many may write, and whoever likes may rename it.
     pub(super) fn log(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Result<(), Error> {
         let Some(path) = &self.job.log_file else { return Ok(()) };
         let line = self.line(outcome, exit);
