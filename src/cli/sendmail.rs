@@ -28,17 +28,19 @@ enum Face {
 /// Reads a whole command line, the program's name first. One that has nothing of sendmail's comes
 /// out as it was.
 pub fn call(words: impl IntoIterator<Item = OsString>) -> Call {
-    let words: Vec<OsString> = words.into_iter().collect();
+    let mut words: Vec<OsString> = words.into_iter().collect();
     let name = words.first().and_then(|program| Path::new(program).file_name());
-    let (face, first) = if name.is_some_and(|name| name == "sendmail") {
-        (Face::Sendmail, 1)
-    } else if words.get(1).is_some_and(|command| command == "send") {
-        (Face::Postie, 2)
+    let is_sendmail = name.is_some_and(|name| name == "sendmail");
+    let (face, mut args, rest) = if is_sendmail {
+        (Face::Sendmail, ["postie", "send"].map(OsString::from).to_vec(), words.split_off(1))
+    } else if let Some(behind) = behind_send(&words) {
+        let rest = words.split_off(behind);
+        (Face::Postie, words, rest)
     } else {
         return Call::Args(words);
     };
-    let mut reading = Reading { face, args: Vec::new(), is_sendmail: face == Face::Sendmail };
-    let mut rest = words.into_iter().skip(first);
+    let mut reading = Reading { face, args: Vec::new(), is_sendmail };
+    let mut rest = rest.into_iter();
     while let Some(word) = rest.next() {
         if word == "--" {
             reading.args.push(word);
@@ -56,13 +58,26 @@ pub fn call(words: impl IntoIterator<Item = OsString>) -> Call {
             None => reading.args.push(word),
         }
     }
-    let mut args = vec![OsString::from("postie"), OsString::from("send")];
     if reading.is_sendmail {
         // Whoever calls sendmail expects nothing but errors, and those in one line.
         args.push(OsString::from("--quiet"));
     }
     args.extend(reading.args);
     Call::Args(args)
+}
+
+/// Where the words of `postie send` begin; options for every command may stand before it.
+fn behind_send(words: &[OsString]) -> Option<usize> {
+    let mut words = words.iter().enumerate().skip(1);
+    while let Some((at, word)) = words.next() {
+        match word.to_str()? {
+            "send" => return Some(at + 1),
+            "-c" | "--config" | "--timeout" => drop(words.next()),
+            word if word.starts_with('-') => {}
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// What was understood so far.
@@ -209,10 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn options_for_every_command_may_stand_before_send() {
+        let line = "postie -c send --json --timeout 5 -v send -oi x";
+        assert_eq!(args(line), "postie -c send --json --timeout 5 -v send --quiet x");
+    }
+
+    #[test]
     fn our_own_words_stay_as_they_are() {
         for line in [
             "postie",
             "postie fetch -q -oi",
+            "postie -c send fetch -oi",
             "postie send -a work -c file -f a@x -Fname -h",
             "postie send -q -v -t --to a@x -",
             "postie send --subject=-oi -- -i",
