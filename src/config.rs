@@ -14,7 +14,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::limits;
 use crate::sasl::Mechanism;
-use crate::text::{Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown};
+use crate::text::{
+    AddressError, Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown,
+};
 use crate::tls::Pin;
 
 /// What is wrong with a configuration file.
@@ -169,7 +171,7 @@ pub struct Table {
     pub limit: Option<u32>,
     /// The sender's address.
     #[serde(deserialize_with = "parsed")]
-    pub from: Option<Mailbox>,
+    pub from: Option<Sender>,
     /// What this machine calls itself.
     #[serde(deserialize_with = "parsed")]
     pub hello: Option<EhloName>,
@@ -345,6 +347,51 @@ impl FromStr for Authorities {
                 Err(WrongValue { found: shown(text), expected: "`webpki` or `system`".to_owned() })
             }
         }
+    }
+}
+
+/// Whom an account sends as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// One address.
+    Mailbox(Mailbox),
+    /// Any address that has the domain of this one, which is written `*@DOMAIN`.
+    Anybody(Mailbox),
+}
+
+/// How an address is one of an account's, the best way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    /// It is the account's.
+    Same,
+    /// It is, but for what stands behind a plus sign (RFC 5233 §1).
+    Detail,
+    /// It has the domain.
+    Domain,
+}
+
+impl Sender {
+    /// How an address is one of this account's, if it is.
+    pub fn likeness(&self, address: &Mailbox) -> Option<Likeness> {
+        let (Self::Mailbox(own) | Self::Anybody(own)) = self;
+        let is_at_home = own.domain().eq_ignore_ascii_case(address.domain());
+        let user = address.local_part().split('+').next();
+        match self {
+            _ if !is_at_home => None,
+            Self::Anybody(_) => Some(Likeness::Domain),
+            Self::Mailbox(own) if own.local_part() == address.local_part() => Some(Likeness::Same),
+            Self::Mailbox(own) => (user == Some(own.local_part())).then_some(Likeness::Detail),
+        }
+    }
+}
+
+impl FromStr for Sender {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let mailbox: Mailbox = text.parse()?;
+        let is_anybody = mailbox.local_part() == "*";
+        Ok(if is_anybody { Self::Anybody(mailbox) } else { Self::Mailbox(mailbox) })
     }
 }
 
@@ -840,8 +887,10 @@ pub const KEYS: [Key; 29] = [
     Key {
         name: "from",
         place: Place::Send,
-        value: "\"ADDRESS\"",
-        text: "The sender's address; the user name if it is not given and has an @.",
+        value: "\"ADDRESS\" | \"*@DOMAIN\"",
+        text: "The sender's address; the user name if it is not given and has an @. With an \
+               asterisk, any address with this domain may send, and --from or the message must \
+               have one.",
     },
     Key {
         name: "hello",
@@ -1049,6 +1098,20 @@ mod tests {
         }
         let few = parse("[aliases]\nroot = \"a@x\"\n").unwrap();
         assert!(few.aliases.of(&"ops".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn an_address_is_an_accounts_in_one_of_three_ways() {
+        let likeness = |own: &str, address: &str| {
+            own.parse::<Sender>().unwrap().likeness(&address.parse().unwrap())
+        };
+        assert_eq!(likeness("a@x.y", "a@X.Y"), Some(Likeness::Same));
+        assert_eq!(likeness("a+b@x.y", "a+b@x.y"), Some(Likeness::Same));
+        assert_eq!(likeness("a@x.y", "a+b+c@x.y"), Some(Likeness::Detail));
+        assert_eq!(likeness("*@x.y", "b@x.y"), Some(Likeness::Domain));
+        for (own, address) in [("a@x.y", "ab@x.y"), ("a+b@x.y", "a@x.y"), ("*@x.y", "a@z.x.y")] {
+            assert_eq!(likeness(own, address), None, "{own} {address}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli;
 use crate::config::{
-    self, Authorities, CommandLine, File, Keep, RewriteFrom, Server, Size, Span, Table, Tls,
+    self, Authorities, CommandLine, File, Keep, RewriteFrom, Sender, Server, Size, Span, Table, Tls,
 };
 use crate::net::Bounds;
 use crate::password::Source;
@@ -341,7 +341,8 @@ impl Settings {
     /// sender's address, else the default, else the only one. `author` is who wrote the message,
     /// if it says so.
     pub fn send_job(&self, args: &cli::Send, author: Option<&Mailbox>) -> Result<SendJob, Error> {
-        let mut top = Table { from: args.from.clone(), ..self.top(&args.one_off) };
+        let typed = |from: &Mailbox| Sender::Mailbox(from.clone());
+        let mut top = Table { from: args.from.as_ref().map(typed), ..self.top(&args.one_off) };
         let (account, table) = if top.server.is_some() {
             (None, top)
         } else {
@@ -352,11 +353,13 @@ impl Settings {
             let table = self.account(&name, Side::Send)?;
             let rewrite = table.rewrite_from.unwrap_or_default();
             let host = &self.moment.host;
-            top.from = top.from.filter(|from| !rewrite.applies(|| from.is_local(host)));
+            let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
+            top.from = top.from.filter(|_| !args.from.as_ref().is_some_and(gives_way));
             (Some(name), top.over(table))
         };
         let from = match (sender(&table), author) {
-            (Some(from), _) => from,
+            (Some(Sender::Mailbox(from)), _) => from,
+            (Some(anybody), Some(author)) if anybody.likeness(author).is_some() => author.clone(),
             (None, Some(author)) if account.is_none() => author.clone(),
             _ => return Err(Error::NoSender),
         };
@@ -410,10 +413,10 @@ impl Settings {
         });
         let able: Vec<_> = able.by_ref().collect();
         let has_address = |address: &Mailbox| {
-            let mut with = able
-                .iter()
-                .filter(|(_, from)| from.as_ref().is_some_and(|from| from.is_same(address)));
-            with.next().map(|(name, _)| (*name).clone())
+            let like = |(name, from): &(&String, Option<Sender>)| {
+                Some((from.as_ref()?.likeness(address)?, (*name).clone()))
+            };
+            able.iter().filter_map(like).min_by_key(|&(likeness, _)| likeness).map(|(_, name)| name)
         };
         if let Some(name) = wanted.and_then(has_address).or_else(|| file.default.clone()) {
             return Ok(name);
@@ -551,6 +554,6 @@ struct Usual {
 }
 
 /// Whom an account sends as.
-fn sender(table: &Table) -> Option<Mailbox> {
+fn sender(table: &Table) -> Option<Sender> {
     table.from.clone().or_else(|| table.user.as_deref()?.parse().ok())
 }

@@ -423,7 +423,8 @@ was resent, -t reads the Resent fields that were added last. A domain beyond ASC
 ASCII; a local part beyond ASCII needs a server that offers SMTPUTF8.
 
 The account is the one named with --account, else the one whose address is the sender's (--from, \
-or the From field), else the `default`, else the only one.
+or the From field), be it but for what stands behind a plus sign, or by its domain; else the \
+`default`, else the only one.
 
 If some recipients are refused, the others get the message, the refused ones are listed, and the \
 status is 81; with --all-or-nothing, nobody gets it. Those who are too many for the server to \

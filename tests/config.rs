@@ -107,6 +107,39 @@ fn several_accounts_may_send_when_one_is_the_default_or_the_messages_own() {
 }
 
 #[test]
+fn the_account_whose_address_is_most_like_the_senders_sends() {
+    let home = Home::new();
+    let account = |name: &str, from: &str| {
+        format!(
+            "[account.{name}]\nserver = \"127.0.0.1:1\"\nuser = \"{name}\"\nfrom = \"{from}\"\n"
+        )
+    };
+    home.config(&format!(
+        "default = \"c\"\n[defaults]\npassword-command = \"echo not-a-secret\"\n{}{}{}{}",
+        account("a", "*@example.com"),
+        account("b", "bob@example.com"),
+        account("c", "carol@example.net"),
+        account("d", "bob+lists@example.com"),
+    ));
+    for (from, name, sender) in [
+        ("bob@example.com", "b", "bob@example.com"),
+        ("bob+lists@example.com", "d", "bob+lists@example.com"),
+        ("bob+shops@example.com", "b", "bob@example.com"),
+        ("eve@example.com", "a", "eve@example.com"),
+        ("eve@example.org", "c", "carol@example.net"),
+    ] {
+        let message = format!("From: {from}\n\nhello\n");
+        let shown = home.postie(["send", "--dry-run", "x@y"]).stdin(message.as_str()).run();
+        assert!(shown.stdout.starts_with(&format!("MAIL FROM:<{sender}>\n")), "{shown:?}");
+        let sent = home.postie(["send", "--timeout=5", "x@y"]).stdin(message).run();
+        sent.exit(75).says(&format!("postie: send {name}: "));
+    }
+    // Anybody is nobody in particular.
+    let nobody = home.postie(["send", "-a", "a", "x@y"]).stdin("A: b\n\n").run();
+    nobody.exit(78).stderr("postie: send: no sender's address: use --from, or set `from`\n");
+}
+
+#[test]
 fn the_command_line_outweighs_the_side_which_outweighs_the_account() {
     let home = Home::new();
     let side = "password = \"not-a-secret\"\n[account.home.fetch]\nport = 2\n";
