@@ -248,7 +248,7 @@ impl From<&pop3::Error> for Exit {
             pop3::Error::TurnedAway(refusal) | pop3::Error::Refused { refusal, .. } => {
                 coded(refusal, Self::Later)
             }
-            pop3::Error::Missing(_) | pop3::Error::NoMechanism(_) => Self::Missing,
+            pop3::Error::Missing(_) => Self::Missing,
         }
     }
 }
@@ -270,7 +270,7 @@ impl From<&smtp::Error> for Exit {
             smtp::Error::TurnedAway(refusal) | smtp::Error::Refused { refusal, .. } => {
                 lasting(refusal, Self::Message)
             }
-            smtp::Error::Missing(_) | smtp::Error::NoMechanism(_) => Self::Missing,
+            smtp::Error::Missing(_) => Self::Missing,
             smtp::Error::TooLarge { .. } => Self::Message,
             smtp::Error::InDoubt(_) => Self::InDoubt,
         }
@@ -280,6 +280,7 @@ impl From<&smtp::Error> for Exit {
 impl From<&sasl::Error> for Exit {
     fn from(error: &sasl::Error) -> Self {
         match error {
+            sasl::Error::NoMechanism { .. } => Self::Missing,
             // Whoever answers is not who was called.
             sasl::Error::Nonce | sasl::Error::Unproven => Self::Denied,
             sasl::Error::Challenge(..) | sasl::Error::Rounds(_) | sasl::Error::Insistent => {

@@ -39,9 +39,6 @@ pub enum Error {
         /// What it had to say of a token.
         explanation: Option<String>,
     },
-    /// There is no way to log in that both sides know.
-    #[error("{0}")]
-    NoMechanism(String),
     /// A command that should work was refused.
     #[error("{command} refused: {refusal}")]
     Refused {

@@ -14,6 +14,14 @@ use crate::text::{Secret, shown};
 /// Why a login cannot go on, apart from a refusal: the server does not keep to the mechanism.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// There is no way to log in that both sides know.
+    #[error("no way to log in: {wanted}, and the server offers {offered}")]
+    NoMechanism {
+        /// What this side could do, as a sentence.
+        wanted: String,
+        /// What the other side could.
+        offered: String,
+    },
     /// A challenge that the mechanism does not know.
     #[error("a challenge of {0} that makes no sense: `{1}`")]
     Challenge(&'static str, String),
@@ -109,15 +117,23 @@ impl Mechanism {
         offered: &[String],
         credentials: &Credentials,
         binding: Option<Binding>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Error> {
         let is_offered = |name: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(name));
-        let fitting = Self::ALL.iter().filter(|(mechanism, name)| {
+        let mut fitting = Self::ALL.iter().filter(|(mechanism, name)| {
             mechanism.suits(&credentials.key)
                 && (binding.is_some() || !mechanism.is_bound())
                 && credentials.auth.is_none_or(|decided| decided == *mechanism)
                 && is_offered(name)
         });
-        fitting.map(|&(mechanism, _)| mechanism).next()
+        fitting.next().map(|&(mechanism, _)| mechanism).ok_or_else(|| Error::NoMechanism {
+            wanted: match (credentials.auth, &credentials.key) {
+                (Some(decided), _) => format!("`auth` asks for {}", decided.name()),
+                (None, Key::Token(_)) => "a token needs OAUTHBEARER or XOAUTH2".to_owned(),
+                (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
+                (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
+            },
+            offered: offered.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", "),
+        })
     }
 
     fn suits(self, key: &Key) -> bool {
@@ -282,18 +298,6 @@ impl Login {
     }
 }
 
-/// Why none of what was offered would do, in words.
-pub fn no_mechanism(offered: &[String], credentials: &Credentials) -> String {
-    let offers = offered.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
-    let wanted = match (credentials.auth, &credentials.key) {
-        (Some(decided), _) => format!("`auth` asks for {}", decided.name()),
-        (None, Key::Token(_)) => "a token needs OAUTHBEARER or XOAUTH2".to_owned(),
-        (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
-        (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
-    };
-    format!("no way to log in: {wanted}, and the server offers {offers}")
-}
-
 /// What a server explained, behind its refusal.
 pub fn explained(explanation: Option<&str>) -> String {
     explanation.map(|text| format!(" ({text})")).unwrap_or_default()
@@ -327,7 +331,7 @@ mod tests {
     fn the_strongest_offered_mechanism_is_chosen() {
         let choose = |offered: &[&str], credentials: &Credentials, binding| {
             let offered: Vec<_> = offered.iter().map(|&name| name.to_owned()).collect();
-            Mechanism::choose(&offered, credentials, binding)
+            Mechanism::choose(&offered, credentials, binding).ok()
         };
         let bound = Some([7; 32]);
         assert_eq!(choose(&["LOGIN", "plain"], &password(), None), Some(Mechanism::Plain));

@@ -43,9 +43,6 @@ pub enum Error {
         /// What it had to say of a token.
         explanation: Option<String>,
     },
-    /// There is no way to log in that both sides know.
-    #[error("{0}")]
-    NoMechanism(String),
     /// A command, or the message itself, was refused.
     #[error("{what} refused: {refusal}")]
     Refused {

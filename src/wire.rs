@@ -144,6 +144,23 @@ impl fmt::Debug for Command {
     }
 }
 
+/// A command whose asker looks at the reply.
+struct Raw<G>(Command, std::marker::PhantomData<G>);
+
+impl<G: Grammar> Exchange for Raw<G> {
+    type Grammar = G;
+    type Answer = G::Reply;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        self.0.clone()
+    }
+
+    fn answer(self, reply: G::Reply, _: Body<'_>) -> Result<G::Reply, Error> {
+        Ok(reply)
+    }
+}
+
 /// What was said, for whoever listens in.
 #[derive(Clone, Copy)]
 pub enum Said<'a> {
@@ -261,7 +278,12 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
         answers.pop().ok_or_else(|| Error::Closed(Phase::Greeting).into())
     }
 
-    /// The same for many commands, with up to `window` of them in flight (RFC 2449 §6.6, RFC
+    /// One command, and its reply as it came.
+    pub fn say(&mut self, command: Command) -> Result<G::Reply, Error> {
+        self.ask(Raw(command, std::marker::PhantomData))
+    }
+
+    /// An exchange with many commands, up to `window` of them in flight (RFC 2449 §6.6, RFC
     /// 2920); a window of one waits for each answer before the next command. `each` is handed the
     /// answers in order. All commands that can leave together leave in one write.
     pub fn ask_each<X, E>(

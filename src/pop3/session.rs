@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use super::Error;
 use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
-use crate::sasl::{Credentials, Key, Login, Mechanism, no_mechanism};
+use crate::sasl::{Credentials, Key, Login, Mechanism};
 use crate::store::Saved;
 use crate::text::{Identified, Uid, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
@@ -67,7 +67,9 @@ impl<S: Read + Write> Session<Authorization, S> {
             return Err(Error::Missing("STLS, and without it nothing here would be private").into());
         }
         self.wire
-            .ask(Simple(Command::new("STLS")))?
+            .say(Command::new("STLS"))
+            .map_err(Error::from)?
+            .accepted()
             .map_err(|refusal| Error::Refused { command: "STLS", refusal })?;
         let (stream, trace) = self.wire.into_stream("STLS").map_err(Error::from)?;
         Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, trace))?)
@@ -113,8 +115,7 @@ impl<S: Private> Session<Authorization, S> {
 
     fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
         let binding = self.wire.stream().binding();
-        let mechanism = Mechanism::choose(&self.offered.sasl, credentials, binding)
-            .ok_or_else(|| Error::NoMechanism(no_mechanism(&self.offered.sasl, credentials)))?;
+        let mechanism = Mechanism::choose(&self.offered.sasl, credentials, binding)?;
         if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
             let user = Command::new("USER").arg(&credentials.user);
             let pass = Command::new("PASS").secret(password.expose());
@@ -130,7 +131,7 @@ impl<S: Private> Session<Authorization, S> {
             let reply = if login.is_said_out() {
                 self.last_words([command])?.into_iter().next()
             } else {
-                Some(self.wire.ask(Raw(command))?)
+                Some(self.wire.say(command)?)
             };
             match reply {
                 Some(Reply::Ok(_)) => return Ok(login.accepted()?),
@@ -342,23 +343,6 @@ pub struct Parting {
     pub refusal: Option<Refusal>,
 }
 
-/// A command of which only yes or no matters.
-struct Simple(Command);
-
-impl Exchange for Simple {
-    type Grammar = Pop3;
-    type Answer = Result<String, Refusal>;
-    type Error = Error;
-
-    fn command(&self) -> Command {
-        self.0.clone()
-    }
-
-    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Self::Answer, Error> {
-        Ok(reply.accepted())
-    }
-}
-
 /// CAPA (RFC 2449 §5). A server that does not know it offers nothing, which is an answer too.
 struct Capa;
 
@@ -394,23 +378,6 @@ fn auth(mechanism: Mechanism, login: &mut Login) -> Command {
     match login.initial_response(room) {
         Some(response) => bare.secret(response.expose()),
         None => bare,
-    }
-}
-
-/// A command whose asker looks at the reply.
-struct Raw(Command);
-
-impl Exchange for Raw {
-    type Grammar = Pop3;
-    type Answer = Reply;
-    type Error = Error;
-
-    fn command(&self) -> Command {
-        self.0.clone()
-    }
-
-    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Reply, Error> {
-        Ok(reply)
     }
 }
 

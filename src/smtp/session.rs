@@ -7,7 +7,7 @@ use super::Error;
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
 use crate::limits;
-use crate::sasl::{Credentials, Mechanism, no_mechanism};
+use crate::sasl::{Credentials, Mechanism};
 use crate::text::{EhloName, Mailbox, Notify, Return, xtext};
 use crate::wire::{self, Body, Command, Exchange, Phase, Private, Trace, Wire};
 
@@ -199,7 +199,8 @@ impl<S: Read + Write> Session<Unauthenticated, S> {
             let what = "STARTTLS, and without it nothing here would be private";
             return Err(Error::Missing(what).into());
         }
-        let answer = self.wire.ask(Raw(Command::new(STARTTLS)))?.accepted(2, STARTTLS);
+        let answer =
+            self.wire.say(Command::new(STARTTLS)).map_err(Error::from)?.accepted(2, STARTTLS);
         answer
             .map_err(Error::from)?
             .map_err(|refusal| Error::Refused { what: STARTTLS, refusal })?;
@@ -209,7 +210,7 @@ impl<S: Read + Write> Session<Unauthenticated, S> {
 
     fn ehlo(mut wire: Wire<Smtp, S>, name: EhloName) -> Result<Self, Error> {
         const EHLO: &str = "EHLO";
-        let reply = wire.ask(Raw(Command::new(EHLO).arg(&name)))?;
+        let reply = wire.say(Command::new(EHLO).arg(&name))?;
         let offered = Offers::from(&reply);
         reply.accepted(2, EHLO)?.map_err(|refusal| Error::Refused { what: EHLO, refusal })?;
         Ok(Self { wire, name, offered, state: std::marker::PhantomData })
@@ -246,8 +247,7 @@ impl<S: Private> Session<Unauthenticated, S> {
             return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
         }
         let binding = self.wire.stream().binding();
-        let mechanism = Mechanism::choose(&self.offered.auth, credentials, binding)
-            .ok_or_else(|| Error::NoMechanism(no_mechanism(&self.offered.auth, credentials)))?;
+        let mechanism = Mechanism::choose(&self.offered.auth, credentials, binding)?;
         let mut login = mechanism.start(credentials, binding);
         let mut command = Command::new(AUTH).arg(mechanism.name());
         let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
@@ -255,7 +255,7 @@ impl<S: Private> Session<Unauthenticated, S> {
             command = command.secret(response.expose());
         }
         loop {
-            let reply = self.wire.ask(Raw(command))?;
+            let reply = self.wire.say(command)?;
             if reply.code == 334 {
                 let challenge = reply.lines.join("");
                 command = Command::response(AUTH, login.respond(&challenge)?.expose());
@@ -452,23 +452,6 @@ struct Transaction {
 
 /// The message, as errors call it.
 const MESSAGE: &str = "the message";
-
-/// A command whose asker looks at the reply.
-struct Raw(Command);
-
-impl Exchange for Raw {
-    type Grammar = Smtp;
-    type Answer = Reply;
-    type Error = Error;
-
-    fn command(&self) -> Command {
-        self.0.clone()
-    }
-
-    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Reply, Error> {
-        Ok(reply)
-    }
-}
 
 /// The commands of a mail transaction (RFC 5321 §3.3).
 enum Step<'a> {
