@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 
 use crate::support::dovecot::Dovecot;
-use crate::support::mailbox::{assert_arrived, mailbox, with_lf};
+use crate::support::mailbox::{assert_arrived, assert_arrived_in, mailbox, with_lf};
 use crate::support::postie::{Home, Outcome};
 use crate::support::servers;
 use crate::support::transcript::Tls;
@@ -147,6 +147,59 @@ fn a_journal_that_could_be_written_by_half_only_is_made_good() {
     run().exit(0).silent();
     assert_arrived(&home, &messages);
     assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn a_run_killed_at_any_step_of_a_delivery_is_made_good_by_the_next() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    kill_at_every_step(&[dovecot]);
+}
+
+#[test]
+fn four_mailboxes_at_once_are_made_good_after_a_kill_at_any_step() {
+    let servers: Vec<_> = (0..4).map_while(|_| Dovecot::start()).collect();
+    if servers.len() == 4 {
+        kill_at_every_step(&servers);
+    }
+}
+
+/// Of each call that makes something durable or visible, every one.
+fn kill_at_every_step(servers: &[Dovecot]) {
+    if !servers::is_installed("strace") {
+        return;
+    }
+    // Files and journal; tmp/ and new/; from one to the other.
+    for (call, times) in [("fdatasync", 4), ("fsync", 2), ("rename", 3)] {
+        let kills = (1..100).take_while(|&time| kill_at(call, time, servers)).count();
+        assert!(kills >= times, "{call}: only {kills} runs were killed");
+    }
+}
+
+/// Kills a run that is about to make a call for the given time in one of its threads, and looks at
+/// what the next run makes of what it left. Says whether it came to that.
+fn kill_at(call: &str, time: usize, servers: &[Dovecot]) -> bool {
+    let (home, messages) = (Home::new(), mailbox(3 * servers.len()));
+    let account = |(number, server): (usize, &Dovecot)| {
+        let table = server.table();
+        format!("[account.a{number}]\n{table}keep = \"none\"\nmaildir = \"Mail{number}\"\n")
+    };
+    home.config(&servers.iter().enumerate().map(account).collect::<String>());
+    // The journals are begun, so that the calls are those of deliveries.
+    home.postie(["fetch"]).run().exit(0).silent();
+    for (server, messages) in servers.iter().zip(messages.chunks(3)) {
+        server.deliver(messages);
+    }
+    let inject = format!("--inject={call}:signal=KILL:when={time}");
+    let postie = env!("CARGO_BIN_EXE_postie");
+    let args = ["-f", "-qqq", "-o", "/dev/null", &inject, postie, "fetch"].map(str::to_owned);
+    let killed = home.program(Path::new("/usr/bin/strace"), args).run();
+    assert!([0, 137].contains(&killed.status), "{killed:?}");
+    home.postie(["fetch"]).run().exit(0).silent();
+    for (number, (server, messages)) in servers.iter().zip(messages.chunks(3)).enumerate() {
+        assert_arrived_in(&home, &format!("Mail{number}"), messages);
+        assert_eq!(server.count(), 0, "{call} {time}");
+    }
+    killed.status == 137
 }
 
 /// A file system with little room.

@@ -107,10 +107,12 @@ impl Site {
             self.mail_dir(&format!("{mailbox}{dir}"));
         }
         for (number, message) in (self.count(mailbox)..).zip(messages) {
-            let name = format!("{mailbox}/new/{}.M{number}.example", 1_700_000_000 + number);
-            let path = self.path(&name);
+            // The server must not meet it before it is whole, and its own.
+            let name = format!("{}.M{number}.example", 1_700_000_000 + number);
+            let path = self.path(&format!("{mailbox}/tmp/{name}"));
             fs::write(&path, message).unwrap();
             give_away(&path);
+            fs::rename(&path, self.path(&format!("{mailbox}/new/{name}"))).unwrap();
         }
     }
 
