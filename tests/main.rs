@@ -20,4 +20,5 @@ mod sendmail;
 mod sent;
 mod side_by_side;
 mod support;
+mod terminal;
 mod transcripts;

@@ -1,0 +1,90 @@
+//! What a person at a terminal sees and is asked for, on a real one.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use crate::support::dovecot::Dovecot;
+use crate::support::mailbox::mailbox;
+use crate::support::postie::Home;
+use crate::support::servers;
+use crate::support::transcript::Tls;
+
+const ASKED: &str = "Password for ann@example.com at 127.0.0.1: ";
+
+/// Runs the program on a terminal of its own. When it asks, it is answered, as soon as the
+/// terminal shows nothing any more of what is typed.
+fn at_a_terminal(home: &Home, args: &[String], answer: &str) -> String {
+    let words: Vec<_> = args.iter().map(|word| format!("'{word}'")).collect();
+    let postie = env!("CARGO_BIN_EXE_postie");
+    let line = format!("tty; stty cols 80; {postie} {}; echo status $?", words.join(" "));
+    let script = Command::new("script")
+        .args(["-qc", &line, "/dev/null"])
+        .env_clear()
+        .envs([("TERM", "xterm"), ("SHELL", "/bin/sh"), ("PATH", "/usr/bin:/bin")])
+        .env("HOME", home.path())
+        .current_dir(home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut script = script.unwrap();
+    let (mut keyboard, mut screen) = (script.stdin.take(), script.stdout.take().unwrap());
+    let (mut seen, mut octets, mut length) = (String::new(), [0; 4096], 1);
+    while length > 0 {
+        length = screen.read(&mut octets).unwrap_or_default();
+        seen.push_str(&String::from_utf8_lossy(&octets[..length]));
+        if seen.contains(ASKED)
+            && let Some(mut keyboard) = keyboard.take()
+        {
+            let terminal = seen.lines().next().unwrap().to_owned();
+            assert!(servers::wait_until(|| is_blind(&terminal)), "what is typed is shown");
+            keyboard.write_all(answer.as_bytes()).unwrap();
+        }
+    }
+    script.wait().unwrap();
+    seen.split_once("\r\n").unwrap().1.to_owned()
+}
+
+fn is_blind(terminal: &str) -> bool {
+    let stty = Command::new("stty").args(["-F", terminal, "-a"]).output().unwrap();
+    String::from_utf8_lossy(&stty.stdout).contains(" -echo ")
+}
+
+#[test]
+fn a_person_sees_how_far_it_has_come_and_what_it_came_to() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start() else { return };
+    let home = Home::new();
+    dovecot.deliver(&mailbox(1_000));
+    let args = dovecot.fetch(Tls::Implicit, "forever");
+    let run = |args: &[String]| at_a_terminal(&home, args, "");
+    let first = run(&args);
+    assert!(first.contains("/1000 "), "no bar in {first:?}");
+    assert!(first.contains("1000 new messages ("), "no sum in {first:?}");
+    assert!(first.ends_with("status 0\r\n"), "{first:?}");
+    let second = run(&args);
+    assert!(second.contains(": nothing new\r\n"), "{second:?}");
+    // Into another Maildir it is the same mailbox, and one should know.
+    let other: Vec<_> = args.iter().map(|arg| arg.replace("Mail", "Other")).collect();
+    let third = run(&other);
+    assert!(third.contains("was fetched before, into "), "{third:?}");
+    let quiet: Vec<_> = args.into_iter().chain(["--quiet".to_owned()]).collect();
+    assert_eq!(run(&quiet), "status 0\r\n");
+}
+
+#[test]
+fn a_person_is_asked_for_the_password_and_it_is_not_shown() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start() else { return };
+    let home = Home::new();
+    let args = dovecot.fetch(Tls::Implicit, "forever").into_iter();
+    let args: Vec<_> = args.filter(|arg| !arg.starts_with("--password-")).collect();
+    let right = at_a_terminal(&home, &args, "not-a-secret\n");
+    assert!(right.contains(": nothing new") && right.contains("status 0"), "{right:?}");
+    assert!(!right.contains("not-a-secret"), "{right:?}");
+    let wrong = at_a_terminal(&home, &args, "not-the-secret\n");
+    assert!(wrong.contains("login refused") && wrong.contains("status 77"), "{wrong:?}");
+}
