@@ -55,9 +55,13 @@ pub const BUFFER: usize = 64 << 10;
 /// buffer while the answers to the envelope are not read yet.
 pub const CHUNK: usize = 32 << 10;
 
-/// Commands in flight when the server offers PIPELINING (RFC 2449 §6.6, RFC 2920). Their replies
-/// must fit into the two sockets' buffers while the next are written.
-pub const WINDOW: usize = 128;
+/// POP3 commands in flight when the server offers PIPELINING (RFC 2449 §6.6). All of them fit into
+/// a socket's buffer, so that writing them never waits for the answers to be read.
+pub const POP3_WINDOW: usize = 512;
+
+/// SMTP commands in flight when the server offers PIPELINING (RFC 2920). Their replies must fit
+/// into the two sockets' buffers while the next are written (§3.1).
+pub const SMTP_WINDOW: usize = 128;
 
 /// Files that all accounts together hold open: half of the 1,024 that a process may have unless
 /// somebody asked for more. Of an account's share, one half is being made durable while messages

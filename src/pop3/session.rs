@@ -178,7 +178,7 @@ impl<S: Private> Session<Authorization, S> {
 impl<State, S: Read + Write> Session<State, S> {
     /// How many commands may be in flight.
     fn window(&self) -> usize {
-        if self.offered.pipelining { limits::WINDOW } else { 1 }
+        if self.offered.pipelining { limits::POP3_WINDOW } else { 1 }
     }
 }
 

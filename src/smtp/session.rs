@@ -370,7 +370,7 @@ impl<S: Private> Session<Authenticated, S> {
         envelope: &Envelope,
         last: Option<Step<'_>>,
     ) -> Result<Transaction, Error> {
-        let window = if self.offered.pipelining { limits::WINDOW } else { 1 };
+        let window = if self.offered.pipelining { limits::SMTP_WINDOW } else { 1 };
         let refused = Cell::new(None);
         let is_out = Cell::new(false);
         let mut transaction = Transaction::default();
