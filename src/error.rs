@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::settings::Peer;
 use crate::text::plain;
 use crate::{compose, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
 
@@ -191,8 +192,10 @@ impl From<&Error> for Exit {
                 net::Error::NotLoopback(_) => Self::Config,
             },
             Error::Tls(error) => match error {
-                tls::Error::Certificate(_) => Self::Denied,
-                tls::Error::NotTls | tls::Error::Handshake(_) => Self::Protocol,
+                tls::Error::Certificate { .. } => Self::Denied,
+                tls::Error::NotTls | tls::Error::OnlyTls | tls::Error::Handshake(_) => {
+                    Self::Protocol
+                }
                 tls::Error::Stream(_) => Self::Later,
                 tls::Error::Name(_) | tls::Error::File { .. } | tls::Error::NoSystem(_) => {
                     Self::Config
@@ -347,34 +350,7 @@ impl Error {
             _ => false,
         }
     }
-
-    /// What to try, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Settings(settings::Error::NoFile { .. }) => {
-                Some("three lines in it make an account: see postie-config(5)")
-            }
-            Self::Tls(tls::Error::NotTls) => {
-                Some("ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)")
-            }
-            Self::Tls(tls::Error::Certificate(_)) => {
-                Some("if the server is your own, name its authority with `ca-file` (--ca-file)")
-            }
-            Self::Pop3(pop3::Error::Login { refusal, .. })
-                if matches!(refusal.code, None | Some(pop3::Code::Auth)) =>
-            {
-                Some(LOGIN)
-            }
-            Self::Smtp(smtp::Error::Login { refusal, .. }) if !refusal.is_temporary() => {
-                Some(LOGIN)
-            }
-            _ => None,
-        }
-    }
 }
-
-const LOGIN: &str =
-    "check user and password; many providers want an app password, not the account's own";
 
 /// A failure and where it happened, in one line.
 #[derive(Debug)]
@@ -384,7 +360,7 @@ pub struct Failure<'a> {
     /// For which account, if it has a name.
     pub account: Option<&'a str>,
     /// With which server, if it had come to that.
-    pub peer: Option<String>,
+    pub peer: Option<&'a Peer>,
     /// What went wrong.
     pub error: &'a Error,
     /// For how many seconds it has, if that was counted.
@@ -397,7 +373,7 @@ impl fmt::Display for Failure<'_> {
         if let Some(account) = self.account {
             write!(f, " {account}")?;
         }
-        if let Some(peer) = self.peer.as_ref().filter(|_| self.error.is_remote()) {
+        if let Some(peer) = self.peer.filter(|_| self.error.is_remote()) {
             write!(f, ": {peer}")?;
         }
         write!(f, ": {}", self.error)?;

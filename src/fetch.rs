@@ -257,8 +257,7 @@ impl<'a> Run<'a> {
         let listing = session.list()?;
         self.fetched.listed = listing.len();
         if !self.job.deletes_at_once() && listing.iter().any(|listed| listed.uid.is_none()) {
-            let what = "unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages";
-            return Err(pop3::Error::Missing(what).into());
+            return Err(pop3::Error::Missing(pop3::UNIQUE_IDS).into());
         }
         Ok(listing)
     }
@@ -388,7 +387,7 @@ impl<'a> Run<'a> {
         };
         let _turn = report.turn();
         let account = job.account.as_deref();
-        let peer = job.peer.to_string();
+        let peer = &job.peer;
         for (number, reason) in &fetched.missed {
             report.complaint(format_args!(
                 "fetch {label}: {peer}: message {number} stays on the server: {reason}"

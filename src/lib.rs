@@ -13,6 +13,7 @@
 //! fetch  send              the two stories, each readable in one sitting
 //! way                      what both do first: reach a server
 //! report                   what a person, a script or nobody gets to see
+//! advice                   what to try next, as far as it is known
 //! error                    every way a run can fail, the status of each, the line that says so
 //! settings                 command line + file + environment -> FetchJob | SendJob
 //! cli  config  password    what was typed, what was written, what is secret
@@ -54,6 +55,7 @@
 //! (RFC 8305). And one that waits for signals, to end what waits for a peer.
 #![forbid(unsafe_code)]
 
+pub mod advice;
 pub mod cli;
 pub mod compose;
 pub mod config;

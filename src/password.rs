@@ -35,9 +35,12 @@ pub enum Error {
     /// The command did not succeed; it has said why on standard error.
     #[error("the {0} command failed ({1})")]
     Failed(&'static str, ExitStatus),
-    /// It is empty, or has an octet that cannot be typed into a conversation.
-    #[error("the {0} {1}")]
-    Unfit(&'static str, &'static str),
+    /// There is nothing on its first line.
+    #[error("the {0} is empty")]
+    Empty(&'static str),
+    /// It has a character that cannot be said in a conversation.
+    #[error("the {0} holds a control character")]
+    Control(&'static str),
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
     Random,
@@ -166,9 +169,9 @@ fn first_line(source: impl Read) -> io::Result<Secret> {
 /// A NUL would end the password in a SASL message (RFC 4616 §2), a line end the command.
 fn fit(what: &'static str, secret: Secret) -> Result<Secret, Error> {
     if secret.expose().is_empty() {
-        Err(Error::Unfit(what, "is empty"))
+        Err(Error::Empty(what))
     } else if secret.expose().chars().any(char::is_control) {
-        Err(Error::Unfit(what, "holds a control character"))
+        Err(Error::Control(what))
     } else {
         Ok(secret)
     }
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn a_command_that_fails_gives_none() {
         assert!(matches!(shell("echo x; exit 3"), Err(Error::Failed(..))));
-        assert!(matches!(shell("true"), Err(Error::Unfit("password", "is empty"))));
+        assert!(matches!(shell("true"), Err(Error::Empty("password"))));
         let words: Table = toml::from_str("password-command = ['/no/such/program']").unwrap();
         let missing = password(&Source::Command(words.password_command.unwrap()));
         assert!(matches!(missing, Err(Error::Run(..))));
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn a_password_that_would_end_a_command_is_unfit() {
         let text = Source::Text(Secret::new("a\0b"));
-        assert!(matches!(password(&text), Err(Error::Unfit(..))));
+        assert!(matches!(password(&text), Err(Error::Control(_))));
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub use session::{
 
 use crate::{sasl, wire};
 
+/// What is missing where messages have no unique-ids.
+pub const UNIQUE_IDS: &str =
+    "unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages";
+
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -10,8 +10,10 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::advice;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
+use crate::settings::Peer;
 use crate::text::shown;
 use crate::wire::{Said, Trace};
 
@@ -123,7 +125,12 @@ impl Report {
     /// One line about what ended a job, and perhaps one of advice.
     pub fn failure(&self, failure: &Failure<'_>) {
         self.complaint(failure);
-        if let Some(hint) = failure.error.hint().filter(|_| !self.quiet) {
+        self.advise(failure.error, failure.peer);
+    }
+
+    /// What to try after this error, in a line if there is something to be said.
+    pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
+        if let Some(hint) = advice::hint(error, peer).filter(|_| !self.quiet) {
             self.bars.suspend(|| talk(format_args!("hint: {hint}")));
         }
     }

@@ -62,7 +62,7 @@ fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
     report.failure(&Failure {
         command: "send",
         account: job.and_then(|job| job.account.as_deref()),
-        peer: job.map(|job| job.peer.to_string()),
+        peer: job.map(|job| &job.peer),
         error,
         lasting: None,
     });
@@ -230,6 +230,12 @@ impl Letter {
                 let line = format_args!("send{label}: {peer}: {recipient} refused: {refusal}");
                 report.complaint(line);
             }
+        }
+        // What is to be done about one of them is to be done about most.
+        let refusal = sent.recipients.iter().find_map(|(_, answer)| answer.as_ref().err());
+        if let Some(refusal) = refusal.cloned() {
+            let error = smtp::Error::Refused { what: smtp::RECIPIENT, refusal };
+            report.advise(&error.into(), Some(peer));
         }
         if let Some((error, recipients)) = &sent.broken {
             for recipient in recipients {

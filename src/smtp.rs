@@ -23,6 +23,12 @@ pub use session::{
 
 use crate::{sasl, wire};
 
+/// What MAIL FROM is about.
+pub const SENDER: &str = "the sender's address";
+
+/// What RCPT TO is about.
+pub const RECIPIENT: &str = "a recipient's address";
+
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,13 +1,16 @@
 //! TLS 1.2 and 1.3 by rustls with the aws-lc provider, whose first key exchange is the hybrid
 //! X25519MLKEM768. Certificates are always verified; there is no switch.
 
+mod certificate;
+
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -15,6 +18,8 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
     ProtocolVersion, RootCertStore, SignatureScheme,
 };
+
+pub use self::certificate::{Certificate, Moment};
 
 use crate::limits;
 use crate::net::Tcp;
@@ -94,11 +99,19 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server showed a certificate that does not hold.
-    #[error("certificate refused: {0}")]
-    Certificate(String),
+    #[error("certificate refused: {}", fault.words(certificate.as_deref()))]
+    Certificate {
+        /// Why it does not.
+        fault: Fault,
+        /// The certificate, as far as it could be read.
+        certificate: Option<Box<Certificate>>,
+    },
     /// The server does not speak TLS here; what came may be a plaintext greeting.
     #[error("the server does not speak TLS on this port")]
     NotTls,
+    /// The server speaks nothing but TLS here, and plaintext was to come first.
+    #[error("the server speaks TLS from the start on this port")]
+    OnlyTls,
     /// The two found no common version or cipher, or the peer broke the protocol.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
@@ -109,8 +122,10 @@ pub enum Error {
     #[error("`{0}` cannot be checked against a certificate")]
     Name(Domain),
     /// A file of certificates or keys cannot be used.
-    #[error("{}: {reason}", path.display())]
+    #[error("`{key}`: {}: {reason}", path.display())]
     File {
+        /// What it was for, by its key in the configuration.
+        key: &'static str,
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
@@ -121,51 +136,140 @@ pub enum Error {
     NoSystem(String),
 }
 
+/// Why a certificate does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYetValid,
+    /// The server has another name.
+    OtherName,
+    /// Whoever signed it is not trusted here.
+    UnknownAuthority,
+    /// Nobody vouches for it but itself.
+    SelfSigned,
+    /// It is another one than the pinned.
+    NotPinned,
+    /// Anything else, in the verifier's words.
+    Other(String),
+}
+
+impl Fault {
+    /// In words that a person can act on.
+    fn words(&self, certificate: Option<&Certificate>) -> String {
+        let told = |words: &str, tell: fn(&Certificate) -> String| match certificate {
+            Some(certificate) => format!("{words}{}", tell(certificate)),
+            None => words.to_owned(),
+        };
+        match self {
+            Self::Expired => told("it has expired", |it| format!(" on {}", it.not_after.day)),
+            Self::NotYetValid => {
+                told("it is not valid yet", |it| format!(" before {}", it.not_before.day))
+            }
+            Self::OtherName => told("it is for another name", |it| {
+                let names = if it.names.is_empty() { &it.subject } else { &it.names.join(", ") };
+                format!(" ({})", shown(names))
+            }),
+            Self::UnknownAuthority => {
+                told("no authority that is trusted here vouches for it", |it| {
+                    format!(", but `{}`", it.issuer)
+                })
+            }
+            Self::SelfSigned => "it is self-signed, so nobody vouches for it".to_owned(),
+            Self::NotPinned => {
+                told("it is not the pinned one", |it| format!(": its pin is {}", it.pin))
+            }
+            Self::Other(reason) => reason.clone(),
+        }
+    }
+
+    fn new(reason: &CertificateError, certificate: Option<&Certificate>) -> Self {
+        match reason {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::OtherName
+            }
+            CertificateError::Other(reason) if reason.0.is::<NotPinned>() => Self::NotPinned,
+            // One that is an authority of its own comes as one that may not stand for a server.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_)
+                if certificate.is_some_and(|certificate| certificate.is_self_signed) =>
+            {
+                Self::SelfSigned
+            }
+            // An authority that has a trusted one's name, and not its key, is an unknown one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Self::UnknownAuthority
+            }
+            CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
+                Self::Other("it is an authority's own, which cannot stand for a server".to_owned())
+            }
+            other => Self::Other(shown(&other.to_string())),
+        }
+    }
+}
+
 /// What this side trusts, made once and used for every connection of an account.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<ClientConfig>);
+pub struct Client {
+    config: Arc<ClientConfig>,
+    witness: Arc<Witness>,
+}
 
 impl Client {
     /// Reads the files that it takes.
     pub fn new(trust: &Trust) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(&error))?;
-        let config = match &trust.anchor {
-            Anchor::Webpki => {
-                let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-                config.with_root_certificates(roots)
-            }
-            Anchor::System => config.with_root_certificates(system_roots()?),
-            Anchor::CaFile(path) => config.with_root_certificates(file_roots(path)?),
-            Anchor::Pin(pin) => {
-                let verifier = Arc::new(Pinned { pin: *pin, provider });
-                config.dangerous().with_custom_certificate_verifier(verifier)
-            }
+        let trusting = |roots: RootCertStore| -> Result<Arc<dyn ServerCertVerifier>, Error> {
+            let provider = Arc::clone(&provider);
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+            Ok(verifier.build().map_err(|error| Error::Handshake(error.to_string()))?)
         };
+        let verifier = match &trust.anchor {
+            Anchor::Webpki => {
+                trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })?
+            }
+            Anchor::System => trusting(system_roots()?)?,
+            Anchor::CaFile(path) => trusting(file_roots(path)?)?,
+            Anchor::Pin(pin) => Arc::new(Pinned { pin: *pin, provider: Arc::clone(&provider) }),
+        };
+        let witness = Arc::new(Witness { verifier, seen: Mutex::default() });
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::<Witness>::clone(&witness);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         let config = match &trust.identity {
             None => config.with_no_client_auth(),
             Some(Identity { certificate, key }) => {
-                let chain = certificates(certificate)?;
+                let chain = certificates("client-cert", certificate)?;
                 let wrong = |error: rustls::Error| Error::File {
+                    key: "client-key",
                     path: key.clone(),
                     reason: error.to_string(),
                 };
                 config.with_client_auth_cert(chain, private_key(key)?).map_err(wrong)?
             }
         };
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), witness })
     }
 
     /// The whole handshake; what comes back was verified to belong to `host`.
     pub fn handshake(&self, mut tcp: Tcp, host: &Domain) -> Result<TlsStream, Error> {
         let name = ServerName::try_from(host.as_str().to_owned())
             .map_err(|_| Error::Name(host.clone()))?;
-        let mut connection =
-            ClientConnection::new(Arc::clone(&self.0), name).map_err(|error| unusable(&error))?;
+        let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|error| unusable(&error))?;
         while connection.is_handshaking() {
-            connection.complete_io(&mut tcp).map_err(handshake_error)?;
+            connection
+                .complete_io(&mut tcp)
+                .map_err(|error| handshake_error(error, self.witness.certificate()))?;
         }
         Ok(TlsStream { connection, tcp })
     }
@@ -182,13 +286,19 @@ impl TlsStream {
     /// What was agreed on, for people.
     pub fn describe(&self) -> String {
         let connection = &self.connection;
-        let version = connection.protocol_version().map(|version| format!("{version:?}"));
+        let version =
+            connection.protocol_version().map(|version| format!("{version:?}").replace('_', "."));
         let suite =
             connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
         let group = connection.negotiated_key_exchange_group();
         let group = group.map(|group| format!("{:?}", group.name()));
         let words = [version, group, suite];
         words.into_iter().flatten().collect::<Vec<_>>().join(", ").replace('_', "-")
+    }
+
+    /// What the server showed for itself.
+    pub fn certificate(&self) -> Option<Certificate> {
+        Certificate::read(self.connection.peer_certificates()?.first()?)
     }
 }
 
@@ -229,6 +339,61 @@ impl Private for TlsStream {
     }
 }
 
+/// Leaves the decision to another verifier, and remembers what it was about.
+#[derive(Debug)]
+struct Witness {
+    verifier: Arc<dyn ServerCertVerifier>,
+    /// The last certificate, which is the one of the handshake under way: an account's connections
+    /// are made one after another.
+    seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl Witness {
+    fn seen(&self) -> MutexGuard<'_, Option<CertificateDer<'static>>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        Certificate::read(self.seen().as_ref()?)
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.seen() = Some(certificate.clone().into_owned());
+        self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
 /// Takes one certificate and no other for the server's. Chain, name and dates are not looked at;
 /// that the server has the certificate's key is.
 #[derive(Debug)]
@@ -239,8 +404,8 @@ struct Pinned {
 
 /// The certificate is another one than the pinned.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not the pinned one: its pin is {0}")]
-struct NotPinned(Pin);
+#[error("it is not the pinned one")]
+struct NotPinned;
 
 impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
@@ -251,12 +416,10 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let found = Pin::of(certificate);
-        if found == self.pin {
+        if Pin::of(certificate) == self.pin {
             Ok(ServerCertVerified::assertion())
         } else {
-            let reason = OtherError(Arc::new(NotPinned(found)));
-            Err(CertificateError::Other(reason).into())
+            Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into())
         }
     }
 
@@ -299,34 +462,39 @@ fn system_roots() -> Result<RootCertStore, Error> {
 
 fn file_roots(path: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        let wrong =
-            |error: rustls::Error| Error::File { path: path.to_owned(), reason: error.to_string() };
+    for certificate in certificates("ca-file", path)? {
+        let wrong = |error: rustls::Error| Error::File {
+            key: "ca-file",
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
         roots.add(certificate).map_err(wrong)?;
     }
     Ok(roots)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let found = pem(path)?.into_iter().filter_map(|item| match item {
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found = pem(key, path)?.into_iter().filter_map(|item| match item {
         rustls_pemfile::Item::X509Certificate(certificate) => Some(certificate),
         _ => None,
     });
     let found: Vec<_> = found.collect();
     if found.is_empty() {
         let reason = "it holds no certificate".to_owned();
-        return Err(Error::File { path: path.to_owned(), reason });
+        return Err(Error::File { key, path: path.to_owned(), reason });
     }
     Ok(found)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let wrong = |reason: &str| Error::File { path: path.to_owned(), reason: reason.to_owned() };
+    const KEY: &str = "client-key";
+    let wrong =
+        |reason: &str| Error::File { key: KEY, path: path.to_owned(), reason: reason.to_owned() };
     let metadata = std::fs::metadata(path).map_err(|error| wrong(&plain(&error)))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(wrong("others may read the private key: `chmod 600` it"));
     }
-    let key = pem(path)?.into_iter().find_map(|item| match item {
+    let key = pem(KEY, path)?.into_iter().find_map(|item| match item {
         rustls_pemfile::Item::Pkcs1Key(key) => Some(key.into()),
         rustls_pemfile::Item::Pkcs8Key(key) => Some(key.into()),
         rustls_pemfile::Item::Sec1Key(key) => Some(key.into()),
@@ -337,18 +505,18 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 
 /// What a PEM file holds. `rustls-pemfile` has no maintainer any more (RUSTSEC-2025-0134), so
 /// nothing reads with it but this function.
-fn pem(path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
+fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
     let read = std::fs::File::open(path).and_then(|file| {
         rustls_pemfile::read_all(&mut io::BufReader::new(file.take(limits::PEM))).collect()
     });
-    read.map_err(|error| Error::File { path: path.to_owned(), reason: plain(&error) })
+    read.map_err(|error| Error::File { key, path: path.to_owned(), reason: plain(&error) })
 }
 
 fn unusable(error: &rustls::Error) -> Error {
     Error::Handshake(error.to_string())
 }
 
-fn handshake_error(error: io::Error) -> Error {
+fn handshake_error(error: io::Error, certificate: Option<Certificate>) -> Error {
     let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
     else {
         return match error.kind() {
@@ -359,37 +527,12 @@ fn handshake_error(error: io::Error) -> Error {
         };
     };
     match inner {
-        rustls::Error::InvalidCertificate(reason) => Error::Certificate(certificate_words(reason)),
+        rustls::Error::InvalidCertificate(reason) => Error::Certificate {
+            fault: Fault::new(reason, certificate.as_ref()),
+            certificate: certificate.map(Box::new),
+        },
         rustls::Error::InvalidMessage(_) => Error::NotTls,
         other => Error::Handshake(other.to_string()),
-    }
-}
-
-/// A certificate's fault in words a person can act on.
-fn certificate_words(reason: &CertificateError) -> String {
-    match reason {
-        CertificateError::UnknownIssuer => {
-            "no authority that is trusted here vouches for it (self-signed, or a private CA)"
-                .to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet: is this machine's clock right?".to_owned()
-        }
-        // A certificate that was made by hand in the simplest way is such a one.
-        CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
-            "it is an authority's own, which cannot stand for a server; pin it, or have it sign one"
-                .to_owned()
-        }
-        CertificateError::Other(reason) => reason.to_string(),
-        CertificateError::NotValidForName => "it is for another name".to_owned(),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.join(", ");
-            format!("it is for another name ({})", shown(&names))
-        }
-        other => other.to_string(),
     }
 }
 
@@ -411,7 +554,7 @@ mod tests {
     #[test]
     fn the_first_key_exchange_offered_is_post_quantum() {
         let client = Client::new(&Trust::default()).unwrap();
-        let first = client.0.crypto_provider().kx_groups[0].name();
+        let first = client.config.crypto_provider().kx_groups[0].name();
         assert_eq!(first, rustls::NamedGroup::X25519MLKEM768);
     }
 

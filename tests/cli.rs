@@ -84,7 +84,8 @@ fn a_host_that_does_not_exist_is_68() {
     let home = Home::new();
     let outcome = home.postie(fetch("pop.invalid", &["--maildir", "Mail"])).run();
     outcome.exit(68).says("postie: fetch: pop.invalid:995: host name not found: ");
-    assert_eq!(outcome.stderr.lines().count(), 1);
+    outcome.says("\nhint: compare `server` with what the provider's help pages call it\n");
+    assert_eq!(outcome.stderr.lines().count(), 2);
     assert_eq!(home.messages("Mail").len(), 0);
 }
 
@@ -92,8 +93,11 @@ fn a_host_that_does_not_exist_is_68() {
 fn a_port_where_nobody_listens_is_75() {
     let (home, port) = (Home::new(), refused_port());
     let server = format!("127.0.0.1:{port}");
-    let line = format!("postie: fetch: {server}: cannot connect: connection refused\n");
-    home.postie(fetch(&server, &["--maildir", "Mail"])).run().exit(75).stderr(&line);
+    let lines = format!(
+        "postie: fetch: {server}: cannot connect: connection refused\n\
+         hint: nothing listens there: `port` and `tls` must fit, and the server must be running\n"
+    );
+    home.postie(fetch(&server, &["--maildir", "Mail"])).run().exit(75).stderr(&lines);
 }
 
 #[test]

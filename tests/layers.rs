@@ -22,7 +22,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("way", &["error", "net", "report", "settings", "tls", "wire"]),
-    ("report", &["cli", "error", "text", "wire"]),
+    ("report", &["advice", "cli", "error", "settings", "text", "wire"]),
+    (
+        "advice",
+        &["config", "error", "net", "password", "pop3", "settings", "smtp", "store", "tls", "wire"],
+    ),
     (
         "error",
         &[
@@ -52,6 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("webpki_roots", &["tls"]),
+    ("x509_parser", &["tls"]),
     ("rustls_native_certs", &["tls"]),
     ("rustls_pemfile", &["tls"]),
     ("aws_lc_rs", &["sasl", "tls"]),

@@ -85,7 +85,8 @@ fn one_accounts_failure_does_not_touch_another() {
     let outcome = home.postie(["fetch"]).run();
     outcome.exit(77).says("postie: fetch wrong: 127.0.0.1:").says("login refused: [AUTH]");
     outcome.says("postie: fetch closed: 127.0.0.1:1: cannot connect: connection refused\n");
-    assert_eq!(outcome.stderr.lines().count(), 3, "{}", outcome.stderr);
+    // Each with a hint.
+    assert_eq!(outcome.stderr.lines().count(), 4, "{}", outcome.stderr);
     assert_arrived(&home, &messages[..20]);
     assert_eq!(home.files("Wrong/new").len(), 0);
     home.postie(["fetch", "closed", "good"]).run().exit(75);

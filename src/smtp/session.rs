@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 
-use super::Error;
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
+use super::{Error, SENDER};
 use crate::limits;
 use crate::sasl::{Credentials, Mechanism};
 use crate::text::{EhloName, Mailbox, Notify, Return, xtext};
@@ -407,7 +407,7 @@ impl<S: Private> Session<Authenticated, S> {
         }
         asked?;
         match refusal {
-            Some(refusal) => Err(Error::Refused { what: "the sender's address", refusal }),
+            Some(refusal) => Err(Error::Refused { what: SENDER, refusal }),
             None => Ok(transaction),
         }
     }

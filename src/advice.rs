@@ -1,0 +1,574 @@
+//! What to try when something went wrong: one table, of which the first row that fits is shown as
+//! the hint. The manual prints it as TROUBLESHOOTING.
+//!
+//! To add a row, say when it holds, at whose servers, by which of their words it is known, and what
+//! to do about it; before those that hold in more cases.
+
+use std::fmt;
+use std::io;
+
+use crate::config::Tls;
+use crate::error::Error;
+use crate::settings::Peer;
+use crate::tls::Fault;
+use crate::{net, password, pop3, settings, smtp, store, tls, wire};
+
+/// A row: when all of what it says is true, its words are worth saying.
+#[derive(Debug)]
+pub struct Advice {
+    /// What went wrong.
+    pub when: When,
+    /// The domains of the servers that it is about; all servers if there are none.
+    pub servers: &'static [&'static str],
+    /// What the error says, in any case of letters, one of these; anything if there are none.
+    pub says: &'static [&'static str],
+    /// What to do. `{pin}` stands for that of the server's certificate.
+    pub words: &'static str,
+}
+
+/// Everything that is known to help.
+pub const TABLE: [Advice; 47] = [
+    on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
+    on(
+        When::NoPassword,
+        "`password-command` prints it, `password-file` holds it: see postie-config(5)",
+    ),
+    on(
+        When::PasswordCommandFailed,
+        "run it by hand and look; cron gives it no terminal, and few environment variables",
+    ),
+    on(
+        When::PasswordEmpty,
+        "its first line is what counts: run the command, or open the file, and look",
+    ),
+    on(
+        When::PasswordUnfit,
+        "a line end, a tab or the like has come in with it: write it anew, on one line",
+    ),
+    on(
+        When::CaFile,
+        "it should hold the authorities to trust, as PEM; without `ca-file` the usual ones are",
+    ),
+    on(When::NoHost, "compare `server` with what the provider's help pages call it"),
+    on(When::NoLookup, "is this machine online? ask again in a minute"),
+    on(
+        When::ConnectionRefused,
+        "nothing listens there: `port` and `tls` must fit, and the server must be running",
+    ),
+    on(
+        When::ConnectionTimedOut,
+        "a firewall may be in the way: here, at your internet provider, or at the server",
+    ),
+    on(When::Unreachable, "there is no way to the server: is this machine online?"),
+    on(When::NotTls, "ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)"),
+    on(When::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
+    on(
+        When::Silence,
+        "if this port speaks TLS from the start, as 995 and 465 do, use `tls = \"implicit\"` \
+         (--tls implicit)",
+    ),
+    on(
+        When::TlsNotOffered,
+        "if the server has port 995 or 465, use `tls = \"implicit\"` (--tls implicit)",
+    ),
+    on(When::NotYetValid, "look at this machine's clock first"),
+    on(
+        When::Expired,
+        "only who runs the server can renew it; but if this machine's clock is wrong, set it",
+    ),
+    on(
+        When::OtherName,
+        "use one of its names for `server`; if none is this provider's, you reached another machine",
+    ),
+    on(
+        When::SelfSigned,
+        "if the server is yours, and this is its certificate: `pin = \"{pin}\"`, or name it with \
+         `ca-file` (--ca-file)",
+    ),
+    on(
+        When::UnknownAuthority,
+        "if the server is your own, name its authority with `ca-file` (--ca-file), or \
+         `pin = \"{pin}\"`; if it is not, the network you are in may be listening",
+    ),
+    on(When::NotPinned, "if the server has a new certificate, and this is it: `pin = \"{pin}\"`"),
+    says(
+        When::LoginRefused,
+        &["5.7.139", "5.7.30", "basic authentication is"],
+        "Microsoft takes no passwords from mail programs: use an OAuth 2.0 token \
+         (`token-command`); an administrator may have to allow SMTP AUTH",
+    ),
+    says(
+        When::LoginBarred,
+        &["pop access"],
+        "POP is switched off: turn it on in the settings of your mail on the web (in Gmail under \
+         Forwarding and POP/IMAP)",
+    ),
+    says(
+        When::LoginRefused,
+        &["not enabled for pop", "pop is disabled", "pop3 is disabled", "enable pop"],
+        "POP is switched off: turn it on in the settings of your mail on the web",
+    ),
+    at(
+        When::LoginRefused,
+        MICROSOFT,
+        "Microsoft takes no passwords from mail programs: use an OAuth 2.0 token (`token-command`)",
+    ),
+    at(
+        When::LoginRefused,
+        &["gmail.com", "googlemail.com"],
+        "Gmail wants an app password, which is made at myaccount.google.com/apppasswords, or an \
+         OAuth 2.0 token (`token-command`)",
+    ),
+    at(
+        When::LoginRefused,
+        &["yahoo.com", "aol.com"],
+        "Yahoo and AOL want an app password, which is made in the account's security settings",
+    ),
+    at(
+        When::LoginRefused,
+        &["mail.me.com", "icloud.com"],
+        "iCloud wants an app-specific password, which is made at account.apple.com",
+    ),
+    at(
+        When::LoginRefused,
+        &["fastmail.com", "messagingengine.com"],
+        "Fastmail wants an app password, which is made in its settings",
+    ),
+    at(
+        When::LoginRefused,
+        &["gmx.net", "gmx.com", "web.de"],
+        "GMX and WEB.DE let mail programs in only when POP3 and IMAP are switched on in their \
+         settings on the web",
+    ),
+    says(
+        When::LoginRefused,
+        &["application-specific password", "app password", "5.7.9"],
+        "make an app password in the account's security settings, and use that",
+    ),
+    says(
+        When::LoginRefused,
+        &["starttls"],
+        "the server wants TLS first: use `tls = \"starttls\"` (--tls starttls)",
+    ),
+    on(
+        When::LoginRefused,
+        "check user and password; many providers want an app password, not the account's own",
+    ),
+    on(When::LoginBarred, "the server's administrator has to act, or you at its web site"),
+    says(
+        When::LoginLater,
+        &["[in-use]"],
+        "another program has the mailbox open: end it, or wait until the server gives up on it",
+    ),
+    says(
+        When::LoginLater,
+        &["[login-delay]"],
+        "the server wants more time between two logins: fetch less often",
+    ),
+    on(When::LoginLater, "nothing is wrong on this side: try again later"),
+    on(
+        When::NoLogin,
+        "one logs in on the ports for submission, 465 or 587; 25 is for servers among themselves",
+    ),
+    says(
+        When::SenderRefused,
+        &["5.7.60", "not owned", "send as this sender", "does not belong"],
+        "the account may not send as this address: use its own as `from` (--from)",
+    ),
+    says(
+        When::SenderRefused,
+        &["5.2.2", "quota"],
+        "the account has sent too much, or its storage is full",
+    ),
+    on(When::SenderRefused, "use the account's own address as `from` (--from)"),
+    says(
+        When::RecipientRefused,
+        &["relay"],
+        "the server does not know you as one of its own: is it the one for this `user`?",
+    ),
+    says(
+        When::RecipientRefused,
+        &["5.2.2", "quota", "mailbox is full", "mailbox full"],
+        "the recipient's mailbox is full, which only the recipient can change",
+    ),
+    says(
+        When::RecipientRefused,
+        &["5.1.1", "no such user", "user unknown"],
+        "nobody has this address: look for a typing error",
+    ),
+    says(
+        When::MessageRefused,
+        &["5.3.4", "too large", "exceeds"],
+        "the server takes smaller messages only: send a link in place of the attachment",
+    ),
+    on(When::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
+    on(When::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
+];
+
+const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "hotmail.com", "live.com"];
+
+const fn on(when: When, words: &'static str) -> Advice {
+    Advice { when, servers: &[], says: &[], words }
+}
+
+const fn at(when: When, servers: &'static [&'static str], words: &'static str) -> Advice {
+    Advice { when, servers, says: &[], words }
+}
+
+const fn says(when: When, says: &'static [&'static str], words: &'static str) -> Advice {
+    Advice { when, servers: &[], says, words }
+}
+
+/// What to try after this error, where that is known. `peer` is who it happened with.
+pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
+    let when = When::of(error, peer)?;
+    let text = error.to_string().to_ascii_lowercase();
+    let host = peer.map(|peer| peer.host.as_str().to_ascii_lowercase()).unwrap_or_default();
+    let is_below = |domain: &&str| {
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let row = TABLE.iter().find(|row| {
+        row.when == when
+            && (row.servers.is_empty() || row.servers.iter().any(is_below))
+            && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
+    })?;
+    let pin = match error {
+        Error::Tls(tls::Error::Certificate { certificate: Some(certificate), .. }) => {
+            certificate.pin.to_string()
+        }
+        _ => String::new(),
+    };
+    Some(row.words.replace("{pin}", &pin))
+}
+
+/// What can go wrong, as far as there is something to say to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum When {
+    /// There is no configuration.
+    NoFile,
+    /// Nobody said where the password is.
+    NoPassword,
+    /// The command that should print the password did not.
+    PasswordCommandFailed,
+    /// There is none where it should be.
+    PasswordEmpty,
+    /// It has something inside that cannot be said.
+    PasswordUnfit,
+    /// The file of authorities cannot be used.
+    CaFile,
+    /// The name does not exist.
+    NoHost,
+    /// The resolver does not answer.
+    NoLookup,
+    /// Nobody listens.
+    ConnectionRefused,
+    /// Nobody answers at all.
+    ConnectionTimedOut,
+    /// There is no route.
+    Unreachable,
+    /// Plaintext where TLS was to begin.
+    NotTls,
+    /// TLS where plaintext was to begin.
+    OnlyTls,
+    /// No greeting where plaintext was to begin.
+    Silence,
+    /// No STLS or STARTTLS.
+    TlsNotOffered,
+    /// A certificate of the future.
+    NotYetValid,
+    /// A certificate of the past.
+    Expired,
+    /// Somebody else's certificate.
+    OtherName,
+    /// A certificate that nobody vouches for.
+    SelfSigned,
+    /// A certificate that nobody trusted vouches for.
+    UnknownAuthority,
+    /// Another certificate than the pinned.
+    NotPinned,
+    /// The credentials were not accepted.
+    LoginRefused,
+    /// The credentials are not at fault, and waiting does not help.
+    LoginBarred,
+    /// The login was refused for now.
+    LoginLater,
+    /// The server offers no way to log in.
+    NoLogin,
+    /// The sender's address was refused.
+    SenderRefused,
+    /// A recipient's address was refused.
+    RecipientRefused,
+    /// The message was refused.
+    MessageRefused,
+    /// No UIDL.
+    NoUniqueIds,
+    /// The Maildir has no parent.
+    NoMaildir,
+}
+
+impl When {
+    /// What an error comes to.
+    fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
+        Some(match error {
+            Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
+            Error::Password(error) => match error {
+                password::Error::Nowhere => Self::NoPassword,
+                password::Error::Run(..) | password::Error::Failed(..) => {
+                    Self::PasswordCommandFailed
+                }
+                password::Error::Empty(_) => Self::PasswordEmpty,
+                password::Error::Control(_) => Self::PasswordUnfit,
+                _ => return None,
+            },
+            Error::Net(error) => match error {
+                net::Error::NotFound(_) => Self::NoHost,
+                net::Error::Lookup(_) => Self::NoLookup,
+                net::Error::Connect(error) => match error.kind() {
+                    io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
+                    io::ErrorKind::TimedOut => Self::ConnectionTimedOut,
+                    io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                        Self::Unreachable
+                    }
+                    _ => return None,
+                },
+                net::Error::NotLoopback(_) => return None,
+            },
+            Error::Tls(error) => match error {
+                tls::Error::Certificate { fault, .. } => match fault {
+                    Fault::Expired => Self::Expired,
+                    Fault::NotYetValid => Self::NotYetValid,
+                    Fault::OtherName => Self::OtherName,
+                    Fault::SelfSigned => Self::SelfSigned,
+                    Fault::UnknownAuthority => Self::UnknownAuthority,
+                    Fault::NotPinned => Self::NotPinned,
+                    Fault::Other(_) => return None,
+                },
+                tls::Error::NotTls => Self::NotTls,
+                tls::Error::OnlyTls => Self::OnlyTls,
+                tls::Error::File { key: "ca-file", .. } => Self::CaFile,
+                _ => return None,
+            },
+            Error::Pop3(error) => match error {
+                pop3::Error::Wire(error) => return Self::of_wire(error, peer),
+                pop3::Error::Login { refusal, .. } | pop3::Error::TurnedAway(refusal) => {
+                    match refusal.code {
+                        Some(pop3::Code::SysPerm) => Self::LoginBarred,
+                        Some(pop3::Code::Auth) => Self::LoginRefused,
+                        Some(_) => Self::LoginLater,
+                        None if matches!(error, pop3::Error::Login { .. }) => Self::LoginRefused,
+                        None => return None,
+                    }
+                }
+                pop3::Error::Missing(what) if what.starts_with("STLS") => Self::TlsNotOffered,
+                pop3::Error::Missing(what) if what.starts_with("unique-ids") => Self::NoUniqueIds,
+                _ => return None,
+            },
+            Error::Smtp(error) => match error {
+                smtp::Error::Wire(error) => return Self::of_wire(error, peer),
+                smtp::Error::Login { refusal, .. } if refusal.is_temporary() => Self::LoginLater,
+                smtp::Error::Login { .. } => Self::LoginRefused,
+                smtp::Error::Missing(what) if what.starts_with("STARTTLS") => Self::TlsNotOffered,
+                smtp::Error::Missing(what) if what.starts_with("to log in") => Self::NoLogin,
+                smtp::Error::Refused { refusal, .. } if refusal.is_temporary() => return None,
+                smtp::Error::Refused { what: smtp::SENDER, .. } => Self::SenderRefused,
+                smtp::Error::Refused { what: smtp::RECIPIENT, .. } => Self::RecipientRefused,
+                smtp::Error::Refused { .. } | smtp::Error::TooLarge { .. } => Self::MessageRefused,
+                _ => return None,
+            },
+            Error::Store(store::Error::NoParent { .. }) => Self::NoMaildir,
+            _ => return None,
+        })
+    }
+
+    /// A server that speaks TLS from the start waits for a client that does, too.
+    fn of_wire(error: &wire::Error, peer: Option<&Peer>) -> Option<Self> {
+        let is_silence = match error {
+            wire::Error::Stream { phase: wire::Phase::Greeting, source } => {
+                source.kind() == io::ErrorKind::TimedOut
+            }
+            wire::Error::Closed(phase) => *phase == wire::Phase::Greeting,
+            _ => false,
+        };
+        (is_silence && peer.is_some_and(|peer| peer.tls != Tls::Implicit)).then_some(Self::Silence)
+    }
+}
+
+/// As the manual calls it.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoFile => "There is no configuration file",
+            Self::NoPassword => "There is no password, and nobody to ask",
+            Self::PasswordCommandFailed => "The password command fails",
+            Self::PasswordEmpty => "The password is empty",
+            Self::PasswordUnfit => "The password holds a control character",
+            Self::CaFile => "The file that `ca-file` names cannot be used",
+            Self::NoHost => "The host name is not found",
+            Self::NoLookup => "The host name cannot be looked up now",
+            Self::ConnectionRefused => "The connection is refused",
+            Self::ConnectionTimedOut => "The connection times out",
+            Self::Unreachable => "The network or host is unreachable",
+            Self::NotTls => "The server does not speak TLS on this port",
+            Self::OnlyTls => "The server speaks TLS from the start on this port",
+            Self::Silence => "The greeting does not come, though no TLS was begun",
+            Self::TlsNotOffered => "The server does not offer STLS or STARTTLS",
+            Self::NotYetValid => "The certificate is not valid yet",
+            Self::Expired => "The certificate has expired",
+            Self::OtherName => "The certificate is for another name",
+            Self::SelfSigned => "The certificate is self-signed",
+            Self::UnknownAuthority => "No trusted authority vouches for the certificate",
+            Self::NotPinned => "The certificate is not the pinned one",
+            Self::LoginRefused => "The login is refused",
+            Self::LoginBarred => "The login is refused by [SYS/PERM]",
+            Self::LoginLater => "The login is refused for now",
+            Self::NoLogin => "The server does not offer to log in",
+            Self::SenderRefused => "The sender's address is refused",
+            Self::RecipientRefused => "A recipient's address is refused",
+            Self::MessageRefused => "The message is refused",
+            Self::NoUniqueIds => "The server does not offer unique-ids (UIDL)",
+            Self::NoMaildir => "The Maildir cannot be created",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pop3::Pop3;
+    use crate::smtp::Smtp;
+    use crate::tls::Pin;
+    use crate::wire::{Grammar as _, Phase};
+
+    /// An error of this kind in which a server says `words`.
+    fn example(when: When, words: &str) -> Error {
+        let kind = |kind: io::ErrorKind| Error::Net(net::Error::Connect(kind.into()));
+        let certificate = |fault| Error::Tls(tls::Error::Certificate { fault, certificate: None });
+        let pop3 = |code: &str| {
+            let line = format!("-ERR {}\r\n", format!("{code} {words}").trim());
+            let (reply, _) = Pop3::parse(line.as_bytes()).unwrap().unwrap();
+            let refusal = reply.accepted().unwrap_err();
+            Error::Pop3(pop3::Error::Login { refusal, explanation: None })
+        };
+        let refused = |what| {
+            let (reply, _) = Smtp::parse(format!("550 {words}\r\n").as_bytes()).unwrap().unwrap();
+            Error::Smtp(smtp::Error::Refused { what, refusal: reply.into() })
+        };
+        match when {
+            When::NoFile => settings::Error::NoFile { purpose: "fetch", path: "x".into() }.into(),
+            When::NoPassword => password::Error::Nowhere.into(),
+            When::PasswordCommandFailed => {
+                password::Error::Run("password", io::ErrorKind::NotFound.into()).into()
+            }
+            When::PasswordEmpty => password::Error::Empty("password").into(),
+            When::PasswordUnfit => password::Error::Control("password").into(),
+            When::CaFile => {
+                let reason = "no such file".to_owned();
+                tls::Error::File { key: "ca-file", path: "x".into(), reason }.into()
+            }
+            When::NoHost => net::Error::NotFound(io::ErrorKind::Other.into()).into(),
+            When::NoLookup => net::Error::Lookup(io::ErrorKind::Other.into()).into(),
+            When::ConnectionRefused => kind(io::ErrorKind::ConnectionRefused),
+            When::ConnectionTimedOut => kind(io::ErrorKind::TimedOut),
+            When::Unreachable => kind(io::ErrorKind::HostUnreachable),
+            When::NotTls => tls::Error::NotTls.into(),
+            When::OnlyTls => tls::Error::OnlyTls.into(),
+            When::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
+            When::TlsNotOffered => smtp::Error::Missing("STARTTLS").into(),
+            When::NotYetValid => certificate(Fault::NotYetValid),
+            When::Expired => certificate(Fault::Expired),
+            When::OtherName => certificate(Fault::OtherName),
+            When::SelfSigned => certificate(Fault::SelfSigned),
+            When::UnknownAuthority => certificate(Fault::UnknownAuthority),
+            When::NotPinned => certificate(Fault::NotPinned),
+            When::LoginRefused => pop3("[AUTH]"),
+            When::LoginBarred => pop3("[SYS/PERM]"),
+            When::LoginLater if words.starts_with('[') => pop3(""),
+            When::LoginLater => pop3("[SYS/TEMP]"),
+            When::NoLogin => smtp::Error::Missing("to log in (AUTH)").into(),
+            When::SenderRefused => refused(smtp::SENDER),
+            When::RecipientRefused => refused(smtp::RECIPIENT),
+            When::MessageRefused => refused("the message"),
+            When::NoUniqueIds => pop3::Error::Missing(pop3::UNIQUE_IDS).into(),
+            When::NoMaildir => {
+                store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()
+            }
+        }
+    }
+
+    fn peer(host: &str) -> Peer {
+        Peer {
+            host: host.parse().unwrap(),
+            port: 110,
+            tls: Tls::Starttls,
+            trust: tls::Trust::default(),
+            bounds: net::Bounds { per_wait: std::time::Duration::from_secs(1), in_all: None },
+            user: "ann".to_owned(),
+            source: password::Source::Terminal,
+            auth: None,
+        }
+    }
+
+    /// Each row is given when it should be: it is true of its own example, and no row before it is.
+    #[test]
+    fn no_row_hides_another() {
+        for row in &TABLE {
+            let servers = if row.servers.is_empty() { &["mail.example"] } else { row.servers };
+            let words = if row.says.is_empty() { &["no"] } else { row.says };
+            for server in servers {
+                for words in words {
+                    let said = words.to_ascii_uppercase();
+                    let said =
+                        hint(&example(row.when, &said), Some(&peer(&format!("pop.{server}"))));
+                    let expected = row.words.replace("{pin}", "");
+                    assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_short_enough_for_a_line_and_their_signs_in_lower_case() {
+        for row in &TABLE {
+            assert!(row.words.len() < 180, "{}", row.words);
+            assert!(row.says.iter().all(|words| *words == words.to_ascii_lowercase()));
+        }
+    }
+
+    #[test]
+    fn a_provider_is_known_by_its_domain_and_not_by_what_looks_like_it() {
+        let refused = example(When::LoginRefused, "no");
+        let at = |host| hint(&refused, Some(&peer(host))).unwrap();
+        assert!(at("POP.Gmail.com").starts_with("Gmail"));
+        assert!(at("gmail.com").starts_with("Gmail"));
+        assert!(at("notgmail.com").starts_with("check user"));
+        assert!(at("gmail.com.example").starts_with("check user"));
+        assert!(hint(&refused, None).unwrap().starts_with("check user"));
+    }
+
+    #[test]
+    fn silence_means_tls_only_where_none_was_begun() {
+        let silent = example(When::Silence, "");
+        assert!(hint(&silent, Some(&peer("mail.example"))).is_some());
+        let implicit = Peer { tls: Tls::Implicit, ..peer("mail.example") };
+        assert_eq!(hint(&silent, Some(&implicit)), None);
+    }
+
+    #[test]
+    fn the_pin_is_ready_to_be_pasted() {
+        let pin: Pin = "0123456789abcdef".repeat(4).parse().unwrap();
+        let day = tls::Moment { seconds: 0, day: "1970-01-01".to_owned() };
+        let certificate = tls::Certificate {
+            subject: "mail".to_owned(),
+            issuer: "mail".to_owned(),
+            names: Vec::new(),
+            not_before: day.clone(),
+            not_after: day,
+            is_self_signed: true,
+            pin,
+        };
+        let fault = Fault::SelfSigned;
+        let certificate = Some(Box::new(certificate));
+        let error = Error::Tls(tls::Error::Certificate { fault, certificate });
+        assert!(hint(&error, None).unwrap().contains(&format!("`pin = \"{pin}\"`")));
+    }
+}
