@@ -33,6 +33,7 @@ complete -c postie -n "__fish_postie_needs_command" -s h -l help -d 'Print help 
 complete -c postie -n "__fish_postie_needs_command" -s V -l version -d 'Print version'
 complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
 complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, logged in'
+complete -c postie -n "__fish_postie_needs_command" -f -a "check" -d 'Find out what is wrong with an account, and what to do about it'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l limit -d 'Fetch at most so many messages per account, the oldest first' -r
@@ -86,3 +87,21 @@ complete -c postie -n "__fish_postie_using_subcommand send" -s q -l quiet -d 'Sa
 complete -c postie -n "__fish_postie_using_subcommand send" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
 complete -c postie -n "__fish_postie_using_subcommand send" -l json -d 'Print results as one JSON object a line'
 complete -c postie -n "__fish_postie_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand check" -s f -l from -d 'The sender\'s address' -r -f
+complete -c postie -n "__fish_postie_using_subcommand check" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
+complete -c postie -n "__fish_postie_using_subcommand check" -l user -d 'Log in with this name' -r -f
+complete -c postie -n "__fish_postie_using_subcommand check" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''
+starttls\t''
+none\t''"
+complete -c postie -n "__fish_postie_using_subcommand check" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c postie -n "__fish_postie_using_subcommand check" -l password-command -d 'Read the password from what a command prints on its first line' -r -f -a "(__fish_complete_command)"
+complete -c postie -n "__fish_postie_using_subcommand check" -l ca-file -d 'Trust these certification authorities instead of the usual ones (PEM)' -r -F
+complete -c postie -n "__fish_postie_using_subcommand check" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand check" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand check" -l fetch -d 'Check fetching only'
+complete -c postie -n "__fish_postie_using_subcommand check" -l send -d 'Check sending only'
+complete -c postie -n "__fish_postie_using_subcommand check" -l probe-sender -d 'Ask whether the server takes mail from the sender\'s address, with MAIL FROM and RSET'
+complete -c postie -n "__fish_postie_using_subcommand check" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand check" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand check" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -61,10 +61,17 @@ pub enum Command {
     /// the options for composing, a message is composed instead, and standard input is its text.
     #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
+    /// Find out what is wrong with an account, and what to do about it.
+    ///
+    /// Goes step by step from the configuration to the mailbox or the readiness to take mail, and
+    /// says at the first step that fails what is wrong and what to try. Sends no mail and changes
+    /// nothing, here or there; no password is said before the server's certificate was verified.
+    #[command(after_long_help = CHECK_EXAMPLES)]
+    Check(Check),
 }
 
 /// `postie fetch`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Fetch {
     /// Fetch from these accounts; from all of them if none is named.
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
@@ -99,7 +106,7 @@ pub struct Fetch {
 }
 
 /// `postie send`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Send {
     /// Who gets the message.
     #[arg(value_name = "RECIPIENT")]
@@ -131,6 +138,29 @@ pub struct Send {
     /// What a message is composed of.
     #[command(flatten)]
     pub compose: Compose,
+    /// The one-off account.
+    #[command(flatten)]
+    pub one_off: OneOff,
+}
+
+/// `postie check`.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Check these accounts; all of them if none is named.
+    #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
+    pub accounts: Vec<String>,
+    /// Check fetching only.
+    #[arg(long, conflicts_with_all = ["send", "from", "probe_sender"])]
+    pub fetch: bool,
+    /// Check sending only.
+    #[arg(long)]
+    pub send: bool,
+    /// Ask whether the server takes mail from the sender's address, with MAIL FROM and RSET.
+    #[arg(long)]
+    pub probe_sender: bool,
+    /// The sender's address.
+    #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub from: Option<Mailbox>,
     /// The one-off account.
     #[command(flatten)]
     pub one_off: OneOff,
@@ -187,7 +217,7 @@ impl Compose {
 }
 
 /// An account of which no configuration file knows, or what is to be different this time.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "One-off account")]
 pub struct OneOff {
     /// Use this server, and no configuration file.
@@ -215,7 +245,8 @@ pub struct OneOff {
 pub const EXAMPLES: &str = "\
 Examples:
   postie fetch                                 # new messages of every account
-  postie send bob@example.net < message.eml    # a message, header and all";
+  postie send bob@example.net < message.eml    # a message, header and all
+  postie check                                 # what is wrong, if something is";
 
 /// How `postie fetch` is called.
 pub const FETCH_EXAMPLES: &str = "\
@@ -230,6 +261,13 @@ Examples:
   postie send bob@example.net < message.eml    # a message, header and all
   postie send -t < message.eml                 # recipients from its To, Cc and Bcc
   date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
+
+/// How `postie check` is called.
+pub const CHECK_EXAMPLES: &str = "\
+Examples:
+  postie check                        # both sides of every account
+  postie check home --send --probe-sender
+  postie check --server mail.example.com --user ann@example.com";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

@@ -248,6 +248,16 @@ pub struct Server {
     pub port: Option<u16>,
 }
 
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, self.port) {
+            (host, None) => f.write_str(host.as_str()),
+            (host, Some(port)) if host.as_str().contains(':') => write!(f, "[{host}]:{port}"),
+            (host, Some(port)) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 impl FromStr for Server {
     type Err = WrongValue;
 
@@ -287,6 +297,11 @@ impl Tls {
     /// Every way, by name.
     pub const NAMES: [(&'static str, Self); 3] =
         [("implicit", Self::Implicit), ("starttls", Self::Starttls), ("none", Self::None)];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl FromStr for Tls {
@@ -659,6 +674,11 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Text as a value of the file.
+pub fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }
 
 /// What to say of a key that nobody knows.

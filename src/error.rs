@@ -229,6 +229,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::NoHome => Self::Config,
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser
+            | settings::Error::NoSide(_)
             | settings::Error::User(_) => Self::Usage,
             settings::Error::NoAlias(_) => Self::NoRecipient,
             settings::Error::Random => Self::Disk,

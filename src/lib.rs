@@ -1,5 +1,6 @@
-//! `postie` brings your mail and takes it away: `postie fetch` (POP3 to a Maildir) and
-//! `postie send` (authenticated SMTP submission). Blocking, synchronous, no daemon.
+//! `postie` brings your mail and takes it away: `postie fetch` (POP3 to a Maildir),
+//! `postie send` (authenticated SMTP submission), and `postie check` when either does not work.
+//! Blocking, synchronous, no daemon.
 //!
 //! This library is the program's, split off for its doctests and generators. It is not an API:
 //! nothing in it is promised to anybody from one version to the next.
@@ -10,8 +11,8 @@
 //!
 //! ```text
 //! main                     one command, one exit status
-//! fetch  send              the two stories, each readable in one sitting
-//! way                      what both do first: reach a server
+//! fetch  send  check       the three stories, each readable in one sitting
+//! way                      what all do first: reach a server
 //! report                   what a person, a script or nobody gets to see
 //! advice                   what to try next, as far as it is known
 //! error                    every way a run can fail, the status of each, the line that says so
@@ -51,11 +52,12 @@
 //! # Threads
 //!
 //! One for each account that is fetched from, up to a number. Two short-lived kinds: a name's
-//! look-up, which the system cannot be asked to give up, and the race between a host's addresses
-//! (RFC 8305). And one that waits for signals, to end what waits for a peer.
+//! look-up, which the system cannot be asked to give up, and one for each of a host's addresses,
+//! which race (RFC 8305) or are asked by a check. And one that waits for signals, to end what waits for a peer.
 #![forbid(unsafe_code)]
 
 pub mod advice;
+pub mod check;
 pub mod cli;
 pub mod compose;
 pub mod config;

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use postie::check::check;
 use postie::cli::sendmail::{self, Call};
 use postie::cli::{Args, Command, Global, OneOff};
 use postie::error::{Error, Exit, Failure};
@@ -89,6 +90,10 @@ fn run(args: &Args) -> Exit {
             Ok(settings) => send(&settings, sending, &report, &stop),
             Err(error) => refuse(&report, "send", &error),
         },
+        Command::Check(checking) => {
+            let settings = settings(&args.global, &checking.one_off);
+            check(settings, checking, &report, &stop)
+        }
     };
     interrupted.die();
     exit

@@ -138,6 +138,34 @@ pub fn connect(host: &Domain, port: u16, bounds: Bounds, stop: &Stop) -> Result<
     Ok(Tcp { stream, deadline, stop: stop.clone() })
 }
 
+/// The addresses of `host`, in the order in which they are tried.
+pub fn addresses(host: &Domain, bounds: Bounds) -> Result<Vec<IpAddr>, Error> {
+    let found = resolve(host, 0, Deadline::begin(bounds))?;
+    Ok(found.iter().map(SocketAddr::ip).collect())
+}
+
+/// Which of these addresses answer at `port`, all asked at once.
+pub fn answers(
+    addresses: &[IpAddr],
+    port: u16,
+    bounds: Bounds,
+) -> Vec<(IpAddr, Result<(), io::Error>)> {
+    let deadline = Deadline::begin(bounds);
+    let ask = |address| {
+        let wait = deadline.wait()?;
+        let answer = TcpStream::connect_timeout(&SocketAddr::new(address, port), wait);
+        answer.map(drop).map_err(|error| connect_error(error, deadline))
+    };
+    thread::scope(|scope| {
+        let asked: Vec<_> =
+            addresses.iter().map(|&address| (address, scope.spawn(move || ask(address)))).collect();
+        let answer = |asked: thread::ScopedJoinHandle<'_, _>| {
+            asked.join().unwrap_or_else(|_| Err(io::Error::other("it could not be asked")))
+        };
+        asked.into_iter().map(|(address, asked)| (address, answer(asked))).collect()
+    })
+}
+
 /// A connected socket on which every read and write ends in time. Not private: nothing secret
 /// can be spoken on it.
 #[derive(Debug)]
@@ -156,6 +184,22 @@ impl Tcp {
         } else {
             Err(Error::NotLoopback(peer))
         }
+    }
+
+    /// Which of the host's addresses it was.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.stream.peer_addr().ok().map(|peer| peer.ip())
+    }
+
+    /// Whether the peer says nothing for this long. What it says is still there to be read.
+    pub fn is_silent_for(&self, span: Duration) -> bool {
+        let silence = self.stream.set_read_timeout(Some(span)).and_then(|()| {
+            let heard = self.stream.peek(&mut [0]);
+            self.stream.set_read_timeout(Some(self.deadline.bounds.per_wait))?;
+            heard
+        });
+        let is_timeout = |kind| matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        silence.is_err_and(|error| is_timeout(error.kind()))
     }
 
     /// The socket keeps the bound of each wait by itself; the one of the whole shortens it.
@@ -389,6 +433,31 @@ mod tests {
         assert_eq!(stream.peer_addr().unwrap(), good);
         let error = race(&[closed, closed], Deadline::begin(soon())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn each_address_answers_for_itself() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let other: IpAddr = "127.0.0.9".parse().unwrap();
+        let answers = answers(&[good.ip(), other], good.port(), soon());
+        let kinds = answers
+            .iter()
+            .map(|(address, answer)| (*address, answer.as_ref().err().map(io::Error::kind)));
+        let refused = Some(io::ErrorKind::ConnectionRefused);
+        assert_eq!(kinds.collect::<Vec<_>>(), [(good.ip(), None), (other, refused)]);
+    }
+
+    #[test]
+    fn a_peer_that_has_spoken_is_not_silent_and_is_still_to_be_heard() {
+        let (listener, mut tcp) = connected(soon(), &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        assert!(tcp.is_silent_for(Duration::from_millis(10)));
+        peer.write_all(b"x").unwrap();
+        assert!(!tcp.is_silent_for(Duration::from_secs(10)));
+        assert_eq!(tcp.read(&mut [0; 8]).unwrap(), 1);
+        drop(peer);
+        assert!(!tcp.is_silent_for(Duration::from_secs(10)), "hanging up is not waiting");
     }
 
     #[test]

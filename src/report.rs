@@ -2,6 +2,7 @@
 //! error; away from a terminal, success is silent.
 
 use std::cell::Cell;
+use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,8 @@ pub struct Report {
     json: bool,
     /// Whether somebody sees the results.
     terminal: bool,
+    /// Whether they may have colours (no-color.org).
+    colour: bool,
     start: Instant,
     bars: MultiProgress,
     turn: Mutex<()>,
@@ -40,6 +43,8 @@ impl Report {
             verbose: global.verbose,
             json: global.json,
             terminal: io::stdout().is_terminal(),
+            colour: io::stdout().is_terminal()
+                && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             start: Instant::now(),
             bars: MultiProgress::with_draw_target(if is_bar_wanted {
                 ProgressDrawTarget::stderr()
@@ -112,6 +117,20 @@ impl Report {
         })
     }
 
+    /// Several lines that somebody may want to copy.
+    pub fn block(&self, text: &str) -> Result<(), Error> {
+        if self.json || self.quiet {
+            Ok(())
+        } else {
+            self.answer(format_args!("\n{}", text.trim_end()))
+        }
+    }
+
+    /// Whether nothing but failures is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether results are wanted as objects.
     pub fn is_json(&self) -> bool {
         self.json
@@ -135,6 +154,48 @@ impl Report {
         }
     }
 
+    /// A clock for the steps of something.
+    #[expect(clippy::disallowed_methods, reason = "people want to know how long a step took")]
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch(Instant::now())
+    }
+
+    /// What is about to be checked.
+    pub fn ladder(&self, title: impl fmt::Display) -> Result<(), Error> {
+        if self.json || self.quiet {
+            return Ok(());
+        }
+        self.answer(if self.colour { format!("\x1b[1m{title}\x1b[m") } else { title.to_string() })
+    }
+
+    /// One step of a check: a line, and perhaps one of advice.
+    pub fn rung(&self, rung: &Rung) -> Result<(), Error> {
+        let Rung { name, is_good, text, hint, ms } = rung;
+        if self.json || self.quiet {
+            return Ok(());
+        }
+        let (mark, colour) = match (is_good, hint) {
+            (true, None) => ("ok", "32"),
+            (true, Some(_)) => ("note", "33"),
+            (false, _) => ("FAILED", "1;31"),
+        };
+        if self.terminal {
+            let sign = if *is_good { "✓" } else { "✗" };
+            let (on, dim, off) = if self.colour {
+                (format!("\x1b[{colour}m"), "\x1b[2m", "\x1b[m")
+            } else {
+                (String::new(), "", "")
+            };
+            self.answer(format_args!("  {on}{sign}{off} {name:<13} {text} {dim}({ms} ms){off}"))?;
+            let Some(hint) = hint else { return Ok(()) };
+            self.answer(format_args!("    {on}hint:{off} {hint}"))
+        } else {
+            self.answer(format_args!("{mark} {name}: {text}"))?;
+            let Some(hint) = hint else { return Ok(()) };
+            self.answer(format_args!("hint: {hint}"))
+        }
+    }
+
     /// A line that was asked for, whoever reads it.
     pub fn answer(&self, line: impl fmt::Display) -> Result<(), Error> {
         written(writeln!(io::stdout(), "{line}"))
@@ -145,6 +206,42 @@ impl Report {
         if io::stdin().is_terminal() && io::stderr().is_terminal() && !self.quiet {
             talk(format_args!("{line}"));
         }
+    }
+}
+
+/// One step of a check.
+#[derive(Debug)]
+pub struct Rung {
+    /// What was looked at.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub is_good: bool,
+    /// What was found, or what is wrong.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+}
+
+impl Rung {
+    /// The same for programs.
+    pub fn object(&self) -> Value {
+        let Self { name, is_good, text, hint, ms } = self;
+        json!({ "rung": name, "ok": is_good, "text": text, "hint": hint, "ms": ms })
+    }
+}
+
+/// Times one step after another.
+#[derive(Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Milliseconds since it was started, or asked the last time.
+    #[expect(clippy::disallowed_methods, reason = "people want to know how long a step took")]
+    pub fn lap(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.0, Instant::now());
+        u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

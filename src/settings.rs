@@ -60,6 +60,9 @@ pub enum Error {
     /// A one-off account without a name to log in with.
     #[error("--server needs --user")]
     NoUser,
+    /// A port that says nothing about what is spoken there.
+    #[error("port {0} could be for either: say --fetch or --send")]
+    NoSide(u16),
     /// Nobody to send the message as.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,
@@ -307,7 +310,7 @@ impl Settings {
         let (after_fetch, keep) = (table.after_fetch.take(), table.keep.unwrap_or_default());
         let (max_size, patience) = (table.max_size, table.patience);
         let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
-        let peer = self.peer(account.as_deref(), table, Usual { implicit: 995, starttls: 110 })?;
+        let peer = self.peer(account.as_deref(), table, Side::Fetch.usual())?;
         let mut mailbox = format!(
             "{}@{}",
             percent_encoded(peer.user.as_bytes()),
@@ -334,6 +337,116 @@ impl Settings {
             mailbox,
             state,
             moment,
+        })
+    }
+
+    /// What is to be checked: those accounts that were named, or all, and of each the sides that were
+    /// asked for, or those that have a server. A side that is not complete comes as its error.
+    pub fn checks(&self, args: &cli::Check) -> Result<Vec<Check>, Error> {
+        let wanted: &[Side] = match (args.fetch, args.send) {
+            (true, false) => &[Side::Fetch],
+            (false, true) => &[Side::Send],
+            _ => &[Side::Fetch, Side::Send],
+        };
+        if let Some(server) = &args.one_off.server {
+            // A host may well be both; a port is one side's.
+            let sides = match (server.port, wanted) {
+                (Some(port), [_, _]) => {
+                    let side = wanted.iter().find(|side| side.usual().has(port));
+                    vec![*side.ok_or(Error::NoSide(port))?]
+                }
+                _ => wanted.to_vec(),
+            };
+            let check = |side| Check { account: None, side, job: self.job(None, side, args) };
+            return Ok(sides.into_iter().map(check).collect());
+        }
+        let file = self.file.as_ref().ok_or_else(|| self.nothing_to("check"))?;
+        let names: Vec<_> = match args.accounts.as_slice() {
+            [] => file.account.keys().cloned().collect(),
+            named => named.to_vec(),
+        };
+        let mut checks = Vec::new();
+        for name in names {
+            let mut sides = Vec::new();
+            for &side in wanted {
+                if self.account(&name, side)?.server.is_some() {
+                    sides.push(side);
+                }
+            }
+            let sides = if sides.is_empty() { wanted } else { &sides };
+            checks.extend(sides.iter().map(|&side| Check {
+                account: Some(name.clone()),
+                side,
+                job: self.job(Some(&name), side, args),
+            }));
+        }
+        if checks.is_empty() { Err(self.nothing_to("check")) } else { Ok(checks) }
+    }
+
+    /// What to write where, so that a one-off account of which these sides work becomes a permanent
+    /// one.
+    pub fn permanent(&self, args: &cli::Check, checks: &[Check]) -> Option<String> {
+        let cli::OneOff { server, user, tls, password_file, password_command, ca_file } =
+            &args.one_off;
+        let path = |path: &PathBuf| {
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        };
+        let password = match (password_file, password_command) {
+            (Some(file), _) => ("password-file", path(file)),
+            (_, Some(line)) => ("password-command", line.clone()),
+            (None, None) => ("password-command", "a command that prints it".to_owned()),
+        };
+        let server = Some(("server", server.as_ref()?.to_string()));
+        let from = args.from.as_ref().map(|from| ("from", from.to_string()));
+        // Two sides share a server; one has it for itself, since the other's is elsewhere.
+        let (shared, side, own) = match checks {
+            [only] => (None, only.side, vec![server, from]),
+            _ => (server, Side::Send, vec![from]),
+        };
+        let keys = [
+            shared,
+            user.clone().map(|user| ("user", user)),
+            tls.map(|tls| ("tls", tls.name().to_owned())),
+            ca_file.as_ref().map(|file| ("ca-file", path(file))),
+            Some(password),
+        ];
+        let mut block = format!("To keep this account, write to {}:\n\n", self.path.display());
+        block += "[account.home]\n";
+        for (key, value) in keys.into_iter().flatten() {
+            block += &format!("{key} = {}\n", config::quoted(&value));
+        }
+        let mut head = format!("\n[account.home.{}]\n", side.purpose());
+        for (key, value) in own.into_iter().flatten() {
+            block += &std::mem::take(&mut head);
+            block += &format!("{key} = {}\n", config::quoted(&value));
+        }
+        Some(block)
+    }
+
+    fn job(&self, account: Option<&str>, side: Side, args: &cli::Check) -> Result<Job, Error> {
+        let (account, one_off) = (account.map(str::to_owned), args.one_off.clone());
+        Ok(match side {
+            Side::Fetch => {
+                let accounts = account.into_iter().collect();
+                let args = cli::Fetch { accounts, one_off, ..cli::Fetch::default() };
+                let mut jobs = self.fetch_jobs(&args)?;
+                Job::Fetch(Box::new(jobs.pop().ok_or_else(|| self.nothing_to("check"))?))
+            }
+            Side::Send => {
+                // To log in needs no address, nor does it matter which; only to probe one does.
+                let domain = match &account {
+                    _ if args.probe_sender => None,
+                    None => one_off.server.as_ref().map(|server| server.host.to_string()),
+                    Some(name) => match self.account(name, side)?.from {
+                        Some(Sender::Anybody(own)) => Some(own.domain().to_owned()),
+                        _ => None,
+                    },
+                };
+                let author = domain.and_then(|domain| format!("nobody@{domain}").parse().ok());
+                let from = args.from.clone();
+                let args = cli::Send { account, from, one_off, ..cli::Send::default() };
+                Job::Send(Box::new(self.send_job(&args, author.as_ref())?))
+            }
         })
     }
 
@@ -375,7 +488,7 @@ impl Settings {
         let chunking = table.chunking.unwrap_or(true);
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path));
         let log_file = table.log_file.as_ref().map(|path| self.path(path));
-        let peer = self.peer(account.as_deref(), table, Usual { implicit: 465, starttls: 587 })?;
+        let peer = self.peer(account.as_deref(), table, Side::Send.usual())?;
         let moment = self.moment.clone();
         Ok(SendJob {
             account,
@@ -522,7 +635,11 @@ impl Settings {
     }
 
     fn no_account(&self, side: Side) -> Error {
-        let (purpose, path) = (side.purpose(), self.path.clone());
+        self.nothing_to(side.purpose())
+    }
+
+    fn nothing_to(&self, purpose: &'static str) -> Error {
+        let path = self.path.clone();
         match self.file {
             Some(_) => Error::NoAccount { purpose, path },
             None => Error::NoFile { purpose, path },
@@ -530,15 +647,72 @@ impl Settings {
     }
 }
 
+/// A side of an account that is to be checked.
+#[derive(Debug)]
+pub struct Check {
+    /// The account, unless it is a one-off one.
+    pub account: Option<String>,
+    /// Which side of it.
+    pub side: Side,
+    /// What it is to do, or why that cannot be said.
+    pub job: Result<Job, Error>,
+}
+
+/// What one side of an account is for.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// To fetch.
+    Fetch(Box<FetchJob>),
+    /// To send.
+    Send(Box<SendJob>),
+}
+
+impl Job {
+    /// Whom it is done with.
+    pub fn peer(&self) -> &Peer {
+        match self {
+            Self::Fetch(job) => &job.peer,
+            Self::Send(job) => &job.peer,
+        }
+    }
+
+    /// Which side of an account it is.
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Fetch(_) => Side::Fetch,
+            Self::Send(_) => Side::Send,
+        }
+    }
+
+    /// When.
+    pub fn moment(&self) -> &Moment {
+        match self {
+            Self::Fetch(job) => &job.moment,
+            Self::Send(job) => &job.moment,
+        }
+    }
+}
+
 /// The half of an account.
-#[derive(Clone, Copy)]
-enum Side {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// POP3.
     Fetch,
+    /// SMTP.
     Send,
 }
 
 impl Side {
-    fn purpose(self) -> &'static str {
+    /// The ports of this side.
+    pub fn usual(self) -> Usual {
+        match self {
+            Self::Fetch => Usual { implicit: 995, starttls: 110 },
+            Self::Send => Usual { implicit: 465, starttls: 587 },
+        }
+    }
+
+    /// In one word.
+    pub fn purpose(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
             Self::Send => "send",
@@ -547,10 +721,23 @@ impl Side {
 }
 
 /// The ports that follow from how a conversation becomes private.
-#[derive(Clone, Copy)]
-struct Usual {
-    implicit: u16,
-    starttls: u16,
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// With TLS from the start.
+    pub implicit: u16,
+    /// With STLS or STARTTLS.
+    pub starttls: u16,
+}
+
+impl Usual {
+    /// Both, and what they want `tls` to be.
+    pub fn ports(self) -> [(u16, Tls); 2] {
+        [(self.implicit, Tls::Implicit), (self.starttls, Tls::Starttls)]
+    }
+
+    fn has(self, port: u16) -> bool {
+        self.ports().iter().any(|(usual, _)| *usual == port)
+    }
 }
 
 /// Whom an account sends as.

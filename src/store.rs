@@ -190,6 +190,23 @@ impl Store {
         Journal::peek(disk, state)
     }
 
+    /// Whether messages could be delivered, without a lock and without changing anything.
+    pub fn foresee(
+        disk: &dyn Disk,
+        state: &Path,
+        destination: &Destination,
+    ) -> Result<Outlook, Error> {
+        if is_locked(&state.join(LOCK)) {
+            return Ok(Outlook::Busy);
+        }
+        let Destination::Maildir(root) = destination else { return Ok(Outlook::Ready) };
+        if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
+            return Ok(Outlook::Ready);
+        }
+        maildir::parent_exists(disk, root)?;
+        Ok(Outlook::ToBeMade)
+    }
+
     /// What is known of a message.
     pub fn seen(&self, uid: &Uid) -> Option<Seen> {
         self.journal.recall(uid).copied()
@@ -377,11 +394,32 @@ impl Store {
     }
 }
 
+/// What a delivery would meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Everything is there.
+    Ready,
+    /// There is no Maildir yet, and it can be made.
+    ToBeMade,
+    /// Another run has the lock.
+    Busy,
+}
+
+/// The lock in the directory of a mailbox's state.
+const LOCK: &str = "lock";
+
+/// Whether somebody holds the lock. It is asked for by sharing it for a moment, which makes nothing
+/// that is not there.
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// Makes the directory of a mailbox's state and locks it.
 fn lock(state: &Path) -> Result<File, Error> {
     let mut dirs = DirBuilder::new();
     dirs.recursive(true).mode(0o700).create(state).map_err(|error| Error::create(state, error))?;
-    let path = state.join("lock");
+    let path = state.join(LOCK);
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(|error| Error::create(&path, error))?;

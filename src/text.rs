@@ -558,6 +558,11 @@ impl Secret {
         Self(text.into())
     }
 
+    /// Whether a blank stands at either end, where nobody sees it.
+    pub fn has_blank_ends(&self) -> bool {
+        self.0.trim() != self.0
+    }
+
     /// The text itself, for the one command that carries it.
     pub fn expose(&self) -> &str {
         &self.0

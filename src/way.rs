@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::net::{self, Stop, Tcp};
 use crate::report::Report;
 use crate::settings::Peer;
-use crate::tls;
+use crate::tls::{self, TlsStream};
 use crate::wire::Private;
 
 /// What it takes to reach one server.
@@ -34,9 +34,14 @@ impl<'a> Way<'a> {
 
     /// A connection made private by TLS.
     pub fn tls(&self, tcp: Tcp) -> Result<Box<dyn Private>, Error> {
+        Ok(Box::new(self.handshake(tcp)?))
+    }
+
+    /// The same, for whoever has questions to the stream.
+    pub fn handshake(&self, tcp: Tcp) -> Result<TlsStream, Error> {
         let stream = self.client.handshake(tcp, &self.peer.host)?;
         self.report.detail(stream.describe());
-        Ok(Box::new(stream))
+        Ok(stream)
     }
 
     /// A connection that needs no TLS, since it does not leave this machine.

@@ -8,7 +8,8 @@ use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
-use postie::cli::{Args, EXAMPLES, FETCH_EXAMPLES, SEND_EXAMPLES};
+use postie::advice::{self, Advice};
+use postie::cli::{Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, SEND_EXAMPLES};
 use postie::config::{KEYS, Place};
 use postie::error::Exit;
 use postie::limits;
@@ -43,6 +44,20 @@ fn the_manual_pages_are_fresh() {
                 ("THE MESSAGE", Text::Prose(THE_MESSAGE)),
                 ("COMPOSING", Text::Prose(COMPOSING)),
                 ("AS SENDMAIL", Text::Prose(AS_SENDMAIL)),
+            ],
+        ),
+    );
+    fresh(
+        "man/postie-check.1",
+        &command(
+            "postie-check",
+            CHECK_USAGE,
+            CHECK_EXAMPLES,
+            &[
+                ("THE RUNGS", Text::Table(THE_RUNGS)),
+                ("WHAT IS CHECKED", Text::Prose(WHAT_IS_CHECKED)),
+                ("OUTPUT", Text::Prose(CHECK_OUTPUT)),
+                ("TROUBLESHOOTING", Text::Advice),
             ],
         ),
     );
@@ -88,6 +103,7 @@ fn postie_1() -> Vec<u8> {
     for (name, about) in [
         ("postie-fetch(1)", "fetch new messages from POP3 servers into a Maildir"),
         ("postie-send(1)", "submit a message to an SMTP server, logged in"),
+        ("postie-check(1)", "find out what is wrong with an account, and what to do about it"),
     ] {
         roff.control("TP", []).text([bold(name)]).text([roman(about)]);
     }
@@ -117,7 +133,8 @@ fn postie_1() -> Vec<u8> {
     }
     paragraphs(&mut roff, "SECURITY", SECURITY);
     examples(&mut roff, EXAMPLES);
-    see_also(&mut roff, &["postie-fetch(1)", "postie-send(1)", "postie-config(5)"]);
+    let pages = ["postie-fetch(1)", "postie-send(1)", "postie-check(1)", "postie-config(5)"];
+    see_also(&mut roff, &pages);
     page.extend(roff.to_roff().into_bytes());
     page
 }
@@ -128,6 +145,8 @@ enum Text {
     Prose(&'static str),
     /// What may happen, and what it comes to.
     Table(&'static [(&'static str, &'static str)]),
+    /// What is known to help.
+    Advice,
 }
 
 fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Text)]) -> Vec<u8> {
@@ -142,6 +161,7 @@ fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Te
     let mut roff = Roff::new();
     for (title, text) in sections {
         match text {
+            Text::Advice => troubleshooting(&mut roff, title),
             Text::Prose(text) => paragraphs(&mut roff, title, text),
             Text::Table(rows) => {
                 roff.control("SH", [*title]);
@@ -153,7 +173,9 @@ fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Te
     }
     roff.control("SH", ["EXIT STATUS"]).text([roman("See "), bold("postie"), roman("(1).")]);
     examples(&mut roff, text);
-    see_also(&mut roff, &["postie(1)", "postie-config(5)"]);
+    let pages = ["postie(1)", "postie-check(1)", "postie-config(5)"];
+    let others: Vec<_> = pages.into_iter().filter(|page| !page.starts_with(name)).collect();
+    see_also(&mut roff, &others);
     page.extend(roff.to_roff().into_bytes());
     page
 }
@@ -185,8 +207,36 @@ fn postie_config_5() -> Vec<u8> {
         roff.control("TP", []).text([roman(what)]).text([roman(format!("{limit} octets"))]);
     }
     examples(&mut roff, CONFIG_EXAMPLE);
-    see_also(&mut roff, &["postie(1)", "postie-fetch(1)", "postie-send(1)"]);
+    let pages = ["postie(1)", "postie-fetch(1)", "postie-send(1)", "postie-check(1)"];
+    see_also(&mut roff, &pages);
     roff.to_roff().into_bytes()
+}
+
+/// The table of hints: what went wrong, where and with which words, and what to do.
+fn troubleshooting(roff: &mut Roff, title: &str) {
+    roff.control("SH", [title]).text([roman(
+        "What a line that starts with \"hint:\" may say, here and after a fetch or a message that \
+         failed. The first that fits is said.",
+    )]);
+    let mut last = None;
+    for Advice { when, servers, says, words } in &advice::TABLE {
+        let mut signs = Vec::new();
+        if !servers.is_empty() {
+            signs.push(format!("at {}", servers.join(", ")));
+        }
+        if !says.is_empty() {
+            let says: Vec<_> = says.iter().map(|words| format!("\"{}\"", words.trim())).collect();
+            signs.push(format!("and the server says {}", says.join(" or ")));
+        }
+        let signs = signs.join(", ");
+        let title = match signs.as_str() {
+            "" if last == Some(*when) => format!("{when}, otherwise"),
+            "" => when.to_string(),
+            signs => format!("{when}, {signs}"),
+        };
+        last = Some(*when);
+        roff.control("TP", []).text([bold(title)]).text([roman(words.replace("{pin}", "PIN"))]);
+    }
 }
 
 /// The head of a page: title line and name.
@@ -279,6 +329,51 @@ const SEND_USAGE: &[&str] = &[
     "postie send --to ADDRESS [OPTION]... [RECIPIENT]...",
 ];
 
+const CHECK_USAGE: &[&str] = &[
+    "postie check [OPTION]... [ACCOUNT]...",
+    "postie check --server HOST --user NAME [OPTION]...",
+];
+
+const THE_RUNGS: &[(&str, &str)] = &[
+    ("configuration", "What the account comes to; whether the files that it trusts can be read."),
+    ("maildir", "Where messages go, and whether another run is at work. For fetching only."),
+    ("password", "Whether it is to be had, or a token; whether it is empty or ends in a blank."),
+    ("name", "Which addresses the server's name has."),
+    (
+        "connection",
+        "Which of them answer. If none does, whether the other usual port for this answers.",
+    ),
+    ("tls", "Version, key exchange and cipher."),
+    ("certificate", "Whom it is for, who signed it, how many days it holds; or why it does not."),
+    ("greeting", "What the server says first. With STLS or STARTTLS this comes before tls."),
+    ("capabilities", "What the server offers of what postie can use, and how it will log in."),
+    ("login", "Whether it is accepted."),
+    ("mailbox", "How many messages are there, their size, and how many were not fetched yet."),
+    (
+        "submission",
+        "The largest message that is taken, and with --probe-sender, whether the sender's address \
+         is.",
+    ),
+];
+
+const WHAT_IS_CHECKED: &str = "\
+Both sides of an account that have a server are checked unless --fetch or --send picks one. A port \
+given with --server picks the side that it is usual for. A check of several goes on after one that \
+failed.
+
+A one-off account of which all rungs hold is followed by the lines that make it permanent.";
+
+const CHECK_OUTPUT: &str = "\
+One line a rung on standard output, wherever it goes: \"ok\", \"note\" (it holds, and the hint below \
+is worth knowing) or \"FAILED\", its name, and what was found. A terminal gets marks, colours unless \
+NO_COLOR is set, and the time that each took. With --quiet, nothing but the failure, on standard \
+error.
+
+With --json, one object for each account and side: account (null if it is a one-off one), side \
+(\"fetch\" or \"send\"), server, rungs, status. Each of the rungs has rung (its name), ok (whether it \
+holds), text, hint (null if there is none) and ms (how long it took). If there is nothing to check, \
+account, side and server are null. The status of the run is that of the first rung that broke.";
+
 const CONFIGURATION: &str = "\
 Three facts make an account: the name of the server, the name of the user, the password. They \
 stand in a file that postie-config(5) describes:
@@ -315,8 +410,9 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
     ("HOME", "Where files are looked for."),
+    ("NO_COLOR", "If it is set and not empty, a check has no colours."),
     ("TZ", "The time zone of a Date field that is added."),
     ("XDG_CONFIG_HOME, XDG_STATE_HOME", "Where configuration and state are, if elsewhere."),
 ];

@@ -59,7 +59,7 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
 #[test]
 fn help_and_version_go_to_standard_output() {
     let home = Home::new();
-    for args in [&["--help"][..], &["fetch", "--help"], &["send", "-h"]] {
+    for args in [&["--help"][..], &["fetch", "--help"], &["send", "-h"], &["check", "-h"]] {
         let outcome = home.postie(args).run();
         outcome.exit(0).stderr("");
         assert!(outcome.stdout.contains("Usage: postie"), "{}", outcome.stdout);

@@ -21,6 +21,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings", "smtp", "store", "text", "way", "wire",
         ],
     ),
+    (
+        "check",
+        &[
+            "advice", "cli", "config", "error", "net", "password", "pop3", "report", "sasl",
+            "settings", "smtp", "store", "text", "tls", "way", "wire",
+        ],
+    ),
     ("way", &["error", "net", "report", "settings", "tls", "wire"]),
     ("report", &["advice", "cli", "error", "settings", "text", "wire"]),
     (
@@ -67,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("toml", &["config"]),
     ("serde", &["config"]),
-    ("serde_json", &["fetch", "report", "send"]),
+    ("serde_json", &["check", "fetch", "report", "send"]),
     ("strsim", &["config"]),
     ("mail_builder", &["compose"]),
     ("idna", &["text"]),
@@ -78,10 +85,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["settings"]),
     ("getrandom", &["password", "settings"]),
     ("rustix", &["settings", "store"]),
-    ("std::net", &["net", "settings", "text", "tls"]),
+    ("std::net", &["check", "net", "settings", "text", "tls"]),
     ("std::fs", &["compose", "config", "message", "password", "store", "tls"]),
     ("std::process", &["config", "main", "password", "settings", "store"]),
-    ("std::env", &["main", "settings"]),
+    ("std::env", &["main", "report", "settings"]),
     ("std::time::Instant", &["net", "report"]),
     ("std::thread", &["fetch", "main", "net"]),
 ];

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use crate::check::account;
 use crate::support::dovecot::Dovecot;
 use crate::support::mailbox::mailbox;
 use crate::support::postie::Home;
@@ -14,6 +15,16 @@ const ASKED: &str = "Password for ann@example.com at 127.0.0.1: ";
 /// Runs the program on a terminal of its own. When it asks, it is answered, as soon as the
 /// terminal shows nothing any more of what is typed.
 fn at_a_terminal(home: &Home, args: &[String], answer: &str) -> String {
+    at_a_terminal_with(&[], home, args, answer)
+}
+
+/// The same with more in the environment.
+fn at_a_terminal_with(
+    environment: &[(&str, &str)],
+    home: &Home,
+    args: &[String],
+    answer: &str,
+) -> String {
     let words: Vec<_> = args.iter().map(|word| format!("'{word}'")).collect();
     let postie = env!("CARGO_BIN_EXE_postie");
     let line = format!("tty; stty cols 80; {postie} {}; echo status $?", words.join(" "));
@@ -21,6 +32,7 @@ fn at_a_terminal(home: &Home, args: &[String], answer: &str) -> String {
         .args(["-qc", &line, "/dev/null"])
         .env_clear()
         .envs([("TERM", "xterm"), ("SHELL", "/bin/sh"), ("PATH", "/usr/bin:/bin")])
+        .envs(environment.iter().copied())
         .env("HOME", home.path())
         .current_dir(home.path())
         .stdin(Stdio::piped())
@@ -87,4 +99,32 @@ fn a_person_is_asked_for_the_password_and_it_is_not_shown() {
     assert!(!right.contains("not-a-secret"), "{right:?}");
     let wrong = at_a_terminal(&home, &args, "not-the-secret\n");
     assert!(wrong.contains("login refused") && wrong.contains("status 77"), "{wrong:?}");
+}
+
+#[test]
+fn a_check_has_marks_and_colours_unless_nobody_wants_them() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let (home, _server) = account("password = \"not-a-secret\"\n");
+    let check = |environment: &[(&str, &str)]| {
+        at_a_terminal_with(environment, &home, &["check".to_owned()], "")
+    };
+    let coloured = check(&[("NO_COLOR", "")]);
+    assert!(coloured.contains("\x1b[32m✓\x1b[m login "), "{coloured:?}");
+    let plain = check(&[("NO_COLOR", "1")]);
+    assert!(plain.contains("  ✓ login         ann@example.com by PLAIN ("), "{plain:?}");
+    assert!(!plain.contains('\x1b'), "{plain:?}");
+}
+
+#[test]
+fn a_check_of_both_sides_asks_once_for_the_password() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let (home, _server) = account("");
+    let seen = at_a_terminal(&home, &["check".to_owned()], "not-a-secret\n");
+    assert!(seen.ends_with("status 0\r\n"), "{seen:?}");
+    assert_eq!(seen.matches(ASKED).count(), 1, "{seen:?}");
+    assert!(seen.contains("it was typed") && !seen.contains("not-a-secret"), "{seen:?}");
 }

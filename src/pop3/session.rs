@@ -89,7 +89,6 @@ impl<S: Private> Session<Authorization, S> {
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
     ) -> Result<Session<Transaction, S>, E> {
-        self.offered.sasl.push(Mechanism::User.name().to_owned());
         let mut refused = None;
         for credentials in attempts {
             match self.attempt(&credentials?) {
@@ -113,9 +112,16 @@ impl<S: Private> Session<Authorization, S> {
         Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
     }
 
+    /// How these credentials would log in.
+    pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
+        let mut offered = self.offered.sasl.clone();
+        offered.push(Mechanism::User.name().to_owned());
+        Ok(Mechanism::choose(&offered, credentials, self.wire.stream().binding())?)
+    }
+
     fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
         let binding = self.wire.stream().binding();
-        let mechanism = Mechanism::choose(&self.offered.sasl, credentials, binding)?;
+        let mechanism = self.mechanism(credentials)?;
         if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
             let user = Command::new("USER").arg(&credentials.user);
             let pass = Command::new("PASS").secret(password.expose());
@@ -176,6 +182,11 @@ impl<S: Private> Session<Authorization, S> {
 }
 
 impl<State, S: Read + Write> Session<State, S> {
+    /// What the server offers.
+    pub fn offered(&self) -> &Capabilities {
+        &self.offered
+    }
+
     /// How many commands may be in flight.
     fn window(&self) -> usize {
         if self.offered.pipelining { limits::POP3_WINDOW } else { 1 }

@@ -241,13 +241,19 @@ impl<S: Private> Session<Unauthenticated, S> {
         Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
     }
 
-    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        const AUTH: &str = "AUTH";
-        if self.offered.auth.is_empty() {
+    /// How these credentials would log in.
+    pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
+        let offered = &self.offered.auth;
+        if offered.is_empty() {
             return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
         }
+        Ok(Mechanism::choose(offered, credentials, self.wire.stream().binding())?)
+    }
+
+    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        const AUTH: &str = "AUTH";
         let binding = self.wire.stream().binding();
-        let mechanism = Mechanism::choose(&self.offered.auth, credentials, binding)?;
+        let mechanism = self.mechanism(credentials)?;
         let mut login = mechanism.start(credentials, binding);
         let mut command = Command::new(AUTH).arg(mechanism.name());
         let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
@@ -273,11 +279,6 @@ impl<S: Private> Session<Unauthenticated, S> {
 }
 
 impl<S: Private> Session<Authenticated, S> {
-    /// What the server offers, now that it is known who asks.
-    pub fn offered(&self) -> &Offers {
-        &self.offered
-    }
-
     /// As if the server did not offer CHUNKING, which not every server that does has right.
     pub fn forgo_chunking(&mut self) {
         self.offered.chunking = false;
@@ -323,6 +324,32 @@ impl<S: Private> Session<Authenticated, S> {
         Ok(Submitted { recipients, accepted: Some(accepted) })
     }
 
+    /// Asks whether mail may come from this address, and takes it back. As a message, this comes
+    /// after AUTH only:
+    ///
+    /// ```
+    /// # use postie::{smtp::{Authenticated as State, Session}, text::Mailbox, tls::TlsStream};
+    /// fn ask(session: &mut Session<State, TlsStream>, from: &Mailbox) { drop(session.probe(from)); }
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # use postie::{smtp::{Unauthenticated as State, Session}, text::Mailbox, tls::TlsStream};
+    /// fn ask(session: &mut Session<State, TlsStream>, from: &Mailbox) { drop(session.probe(from)); }
+    /// ```
+    pub fn probe(&mut self, reverse_path: &Mailbox) -> Result<(), Error> {
+        let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{reverse_path}>"));
+        if reverse_path.is_international() {
+            if !self.offered.smtp_utf8 {
+                return Err(Error::Missing(NOT_ASCII));
+            }
+            mail = mail.arg("SMTPUTF8");
+        }
+        let answer = self.wire.say(mail)?.accepted(2, "MAIL")?;
+        // A refusal of this would be strange and change nothing: what was begun ends with QUIT.
+        drop(self.wire.say(Command::new("RSET"))?.accepted(2, "RSET")?);
+        answer.map(drop).map_err(|refusal| Error::Refused { what: SENDER, refusal })
+    }
+
     /// Takes leave. Nothing depends on whether this arrives.
     pub fn quit(mut self) {
         drop(self.wire.tell(&Command::new("QUIT")));
@@ -346,7 +373,7 @@ impl<S: Private> Session<Authenticated, S> {
         }
         if envelope.is_international() {
             if !self.offered.smtp_utf8 {
-                return Err(Error::Missing("SMTPUTF8, and an address here is not ASCII"));
+                return Err(Error::Missing(NOT_ASCII));
             }
             mail = mail.arg("SMTPUTF8");
         }
@@ -437,6 +464,15 @@ impl<S: Private> Session<Authenticated, S> {
         let reply = self.wire.reply_to(MESSAGE).ok()?;
         let refusal = reply.accepted(2, MESSAGE).ok()?.err()?;
         Some(Error::Refused { what: MESSAGE, refusal })
+    }
+}
+
+const NOT_ASCII: &str = "SMTPUTF8, and an address here is not ASCII";
+
+impl<State, S: Read + Write> Session<State, S> {
+    /// What the server offers.
+    pub fn offered(&self) -> &Offers {
+        &self.offered
     }
 }
 

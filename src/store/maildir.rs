@@ -44,12 +44,7 @@ impl Maildir {
         stamp: Stamp,
         mailbox: &str,
     ) -> Result<Self, Error> {
-        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent
-            && !disk.exists(parent).map_err(|error| Error::io("look at", parent, error))?
-        {
-            return Err(Error::NoParent { path: root.to_owned(), parent: parent.to_owned() });
-        }
+        parent_exists(&*disk, root)?;
         for dir in [root.to_owned(), root.join("tmp"), root.join("new"), root.join("cur")] {
             disk.make_dir(&dir).map_err(|error| Error::create(&dir, error))?;
         }
@@ -122,6 +117,17 @@ impl Maildir {
         }
         name
     }
+}
+
+/// A Maildir is made where it is not; the directory that it is in is not.
+pub(super) fn parent_exists(disk: &dyn Disk, root: &Path) -> Result<(), Error> {
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent
+        && !disk.exists(parent).map_err(|error| Error::io("look at", parent, error))?
+    {
+        return Err(Error::NoParent { path: root.to_owned(), parent: parent.to_owned() });
+    }
+    Ok(())
 }
 
 /// A message in tmp/, not delivered yet. Dropped, it takes its file with it.

@@ -39,15 +39,23 @@ impl Authority {
         self.issue_until(names, SystemTime::now() - Duration::from_hours(24))
     }
 
+    /// A certificate whose first day is tomorrow.
+    pub fn issue_early(&self, names: &[&str]) -> Identity {
+        self.issue_until(names, SystemTime::now() + Duration::from_hours(8 * 24))
+    }
+
     fn issue_until(&self, names: &[&str], end: SystemTime) -> Identity {
-        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
+        let mut params = params(names);
         params.not_before = (end - Duration::from_hours(7 * 24)).into();
         params.not_after = end.into();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap()
 }
 
 /// A server's certificate and private key, both as PEM.
@@ -57,6 +65,13 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whom nobody vouches for.
+    pub fn self_signed(names: &[&str]) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params(names).self_signed(&key).unwrap();
+        Self { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     /// The same for rustls.
     pub fn config(&self) -> ServerConfig {
         self.finish(builder().with_no_client_auth())

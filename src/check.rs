@@ -1,0 +1,612 @@
+//! The story of a check: one rung after another, from the configuration to the mailbox or to the
+//! readiness to take mail, up to the first that breaks. Sends no mail, deletes nothing, writes
+//! nothing, and says no password before the rung of the certificate held.
+
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::advice;
+use crate::cli;
+use crate::config::{Keep, Tls};
+use crate::error::{Error, Exit, Failure};
+use crate::net::{self, Bounds, Stop, Tcp};
+use crate::password::{self, Attempts, Source};
+use crate::pop3;
+use crate::report::{Report, Rung, Stopwatch, count, size};
+use crate::sasl::{Credentials, Key};
+use crate::settings::{self, Check, FetchJob, Job, Peer, SendJob, Settings};
+use crate::smtp;
+use crate::store::disk::Os;
+use crate::store::{Outlook, Store};
+use crate::text::{Identified as _, plain, shown};
+use crate::tls::{self, Certificate, TlsStream};
+use crate::way::Way;
+use crate::wire::{Private, Said, Trace};
+
+/// How long a server may be silent before somebody asks whether it waits for TLS.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait for an answer to a question on the side.
+const ASIDE: Bounds = Bounds { per_wait: Duration::from_secs(3), in_all: None };
+
+/// Certificates are renewed before they have so few days left.
+const SOON: i64 = 14;
+
+/// Checks what `args` name and reports each rung. The status is that of the first that broke.
+pub fn check(
+    settings: Result<Settings, Error>,
+    args: &cli::Check,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
+    let ready = settings.and_then(|settings| {
+        let checks = settings.checks(args)?;
+        Ok((settings, checks))
+    });
+    let (settings, checks) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            return Ladder::new(report, None).end(|_| Err(error).at("configuration"));
+        }
+    };
+    let (mut exit, mut asked) = (Exit::Done, Asked::default());
+    let block = settings.permanent(args, &checks);
+    for check in checks {
+        let Check { account, side, job } = check;
+        let label = account.as_deref().unwrap_or("one-off account");
+        let side = side.purpose();
+        let place = match &job {
+            Ok(Job::Fetch(job)) => format!(" from {}", job.peer),
+            Ok(Job::Send(job)) => format!(" by way of {}", job.peer),
+            Err(_) => String::new(),
+        };
+        let title = format!("{label}: {side}{place}");
+        let subject =
+            Subject { account, side, peer: job.as_ref().ok().map(|job| job.peer().clone()) };
+        let ladder = Ladder::new(report, Some(subject));
+        if let Err(error) = report.ladder(title) {
+            return ladder.end(|_| Err(error).at("output"));
+        }
+        let this = ladder.end(|ladder| {
+            let job = job.at("configuration").map_err(|broken| match *broken.error {
+                Error::Settings(settings::Error::NoSender) => {
+                    let hint = Some("if the account sends nothing, use --fetch".to_owned());
+                    Broken { hint, ..broken }
+                }
+                _ => broken,
+            })?;
+            ladder.climb(&job, args, stop, &mut asked)
+        });
+        if exit == Exit::Done {
+            exit = this;
+        }
+    }
+    if exit == Exit::Done
+        && let Some(block) = block
+        && let Err(error) = report.block(&block)
+    {
+        return Ladder::new(report, None).end(|_| Err(error).at("output"));
+    }
+    exit
+}
+
+/// The rung that broke, and how.
+struct Broken {
+    rung: &'static str,
+    error: Box<Error>,
+    /// What was found out about it beside, as words that follow the error.
+    beside: String,
+    /// A hint that knows more than the table.
+    hint: Option<String>,
+}
+
+/// Names the rung that an error belongs to.
+trait At<T> {
+    fn at(self, rung: &'static str) -> Result<T, Broken>;
+}
+
+impl<T, E: Into<Error>> At<T> for Result<T, E> {
+    fn at(self, rung: &'static str) -> Result<T, Broken> {
+        let broken =
+            |error| Broken { rung, error: Box::new(error), beside: String::new(), hint: None };
+        self.map_err(|error| broken(error.into()))
+    }
+}
+
+/// What is checked.
+struct Subject {
+    account: Option<String>,
+    side: &'static str,
+    peer: Option<Peer>,
+}
+
+/// What has been climbed.
+struct Ladder<'a> {
+    report: &'a Report,
+    subject: Option<Subject>,
+    rungs: Vec<Rung>,
+    watch: Stopwatch,
+}
+
+impl<'a> Ladder<'a> {
+    fn new(report: &'a Report, subject: Option<Subject>) -> Self {
+        let watch = report.stopwatch();
+        Self { report, subject, rungs: Vec::new(), watch }
+    }
+
+    /// Climbs as far as it goes, and reports what it has come to.
+    fn end(mut self, climb: impl FnOnce(&mut Self) -> Result<(), Broken>) -> Exit {
+        let outcome = climb(&mut self);
+        let peer = self.subject.as_ref().and_then(|subject| subject.peer.as_ref());
+        let account = self.subject.as_ref().and_then(|subject| subject.account.as_deref());
+        let mut exit = Exit::Done;
+        if let Err(Broken { rung: name, error, beside, hint }) = &outcome {
+            exit = Exit::from(&**error);
+            let rung = Rung {
+                name,
+                is_good: false,
+                text: format!("{error}{beside}"),
+                hint: hint.clone().or_else(|| advice::hint(error, peer)),
+                ms: self.watch.lap(),
+            };
+            if let Err(error) = self.report.rung(&rung) {
+                self.report.complaint(format_args!("check: {error}"));
+            }
+            if self.report.is_quiet() {
+                let failure = Failure { command: "check", account, peer, error, lasting: None };
+                self.report.failure(&failure);
+            }
+            self.rungs.push(rung);
+        }
+        if self.report.is_json() {
+            let object = json!({
+                "account": account,
+                "side": self.subject.as_ref().map(|subject| subject.side),
+                "server": peer.map(ToString::to_string),
+                "rungs": self.rungs.iter().map(Rung::object).collect::<Vec<_>>(),
+                "status": exit.status(),
+            });
+            if let Err(error) = self.report.answer(object) {
+                self.report.complaint(format_args!("check: {error}"));
+                return exit.worse((&error).into());
+            }
+        }
+        exit
+    }
+
+    /// A rung that holds.
+    fn good(&mut self, name: &'static str, text: impl Into<String>) -> Result<(), Broken> {
+        self.note(name, text, None)
+    }
+
+    /// A rung that holds, and something worth knowing.
+    fn note(
+        &mut self,
+        name: &'static str,
+        text: impl Into<String>,
+        hint: Option<String>,
+    ) -> Result<(), Broken> {
+        let rung = Rung { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
+        let written = self.report.rung(&rung);
+        self.rungs.push(rung);
+        written.at("output")
+    }
+
+    fn climb(
+        &mut self,
+        job: &Job,
+        args: &cli::Check,
+        stop: &Stop,
+        asked: &mut Asked,
+    ) -> Result<(), Broken> {
+        let (peer, report) = (job.peer(), self.report);
+        let way = Way::to(peer, report, stop).at("configuration")?;
+        self.good("configuration", configuration(peer))?;
+        if let Job::Fetch(job) = job {
+            self.maildir(job)?;
+        }
+        let login = self.password(peer, asked)?;
+        let addresses = net::addresses(&peer.host, peer.bounds).at("name")?;
+        self.good("name", list(&addresses))?;
+        let line = Line { job, way: &way, addresses: &addresses, stop };
+        match job {
+            Job::Fetch(job) => self.mailbox(job, &line, login),
+            Job::Send(job) => self.submission(job, &line, login, args),
+        }
+    }
+
+    /// Whether what is fetched has a place to go to.
+    fn maildir(&mut self, job: &FetchJob) -> Result<(), Broken> {
+        let outlook = Store::foresee(&Os, &job.state, &job.destination).at("maildir")?;
+        let place = match job.maildir() {
+            Some(root) => root.display().to_string(),
+            None => "messages go to `deliver-command`".to_owned(),
+        };
+        match outlook {
+            Outlook::Ready => self.good("maildir", place),
+            Outlook::ToBeMade => self.good("maildir", format!("{place}, which a fetch will make")),
+            Outlook::Busy => {
+                let hint = "the server may let only one of the two in";
+                self.note("maildir", format!("{place}: a fetch is at work"), Some(hint.to_owned()))
+            }
+        }
+    }
+
+    /// Something to log in with.
+    fn password(&mut self, peer: &Peer, asked: &mut Asked) -> Result<Login, Broken> {
+        const NAME: &str = "password";
+        let mut attempts = asked.attempts(peer).at(NAME)?;
+        let first = attempts.next().unwrap_or(Err(password::Error::Nowhere)).at(NAME)?;
+        let text = match &peer.source {
+            Source::Text(_) => "it stands in the configuration".to_owned(),
+            Source::Command(_) => "the command prints it".to_owned(),
+            Source::File(path) => format!("it stands in {}", path.display()),
+            Source::Terminal => "it was typed".to_owned(),
+            Source::TokenCommand(_) => "the command prints a token".to_owned(),
+            Source::Certificate => "the certificate is what to log in with".to_owned(),
+        };
+        let is_blank = match &first.key {
+            Key::Password(secret) | Key::Token(secret) => secret.has_blank_ends(),
+            Key::Certificate => false,
+        };
+        let hint = is_blank.then(|| {
+            "it begins or ends with a blank; if that is no part of it, take it away".to_owned()
+        });
+        self.note(NAME, text, hint)?;
+        Ok(Login { first, attempts })
+    }
+
+    /// A connection; if there is none, what else there might be.
+    fn connect(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
+        const NAME: &str = "connection";
+        let Peer { port, bounds, .. } = line.job.peer();
+        let tcp = line.way.tcp().at(NAME).map_err(|broken| line.other_port(broken))?;
+        let reached = tcp.address();
+        let others: Vec<_> =
+            line.addresses.iter().copied().filter(|other| Some(*other) != reached).collect();
+        let bounds = Bounds { per_wait: bounds.per_wait.min(ASIDE.per_wait), ..ASIDE };
+        let answers = net::answers(&others, *port, bounds);
+        let silent = answers.iter().filter_map(|(address, answer)| {
+            answer.as_ref().err().map(|error| format!("{address} does not ({})", plain(error)))
+        });
+        let silent: Vec<_> = silent.collect();
+        let mut text = reached.map(|address| format!("{address} answers")).unwrap_or_default();
+        for words in &silent {
+            text += &format!(", {words}");
+        }
+        let hint = "the address that answers is used; connecting may take a moment longer";
+        self.note(NAME, text, (!silent.is_empty()).then(|| hint.to_owned()))?;
+        Ok(tcp)
+    }
+
+    /// A connection on which the server speaks first. One that waits for TLS would be silent for
+    /// as long as anybody waits for it.
+    fn connect_in_the_clear(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
+        const NAME: &str = "greeting";
+        let tcp = self.connect(line)?;
+        if !tcp.is_silent_for(SILENCE.min(line.job.peer().bounds.per_wait)) {
+            return Ok(tcp);
+        }
+        drop(tcp);
+        let handshake = line.way.tcp().and_then(|tcp| line.way.handshake(tcp));
+        if let Ok(_) | Err(Error::Tls(tls::Error::Certificate { .. })) = handshake {
+            return Err(tls::Error::OnlyTls).at(NAME);
+        }
+        line.way.tcp().at(NAME)
+    }
+
+    /// TLS from the first octet.
+    fn connect_by_tls(&mut self, line: &Line<'_>) -> Result<Box<dyn Private>, Broken> {
+        let tcp = self.connect(line)?;
+        let mut secured = None;
+        let stream = line.secure(tcp, &mut secured);
+        self.secured(secured, stream).map_err(|broken| match *broken.error {
+            Error::Tls(tls::Error::NotTls) => line.greeting_in_the_clear(broken),
+            _ => broken,
+        })
+    }
+
+    /// What TLS has come to.
+    fn secured<T>(
+        &mut self,
+        secured: Option<Secured>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Broken> {
+        let Some(Secured { agreed, certificate, now }) = secured else {
+            let is_refusal = matches!(outcome, Err(Error::Tls(tls::Error::Certificate { .. })));
+            return outcome.at(if is_refusal { "certificate" } else { "tls" });
+        };
+        self.good("tls", agreed)?;
+        if let Some(certificate) = certificate {
+            let days = certificate.days_left(now);
+            let Certificate { subject, issuer, .. } = certificate;
+            let text = format!("{subject}, by {issuer}, {} left", count_days(days));
+            let hint = (days < SOON).then(|| "it should be renewed by now".to_owned());
+            self.note("certificate", text, hint)?;
+        }
+        outcome.at("capabilities")
+    }
+
+    /// What the server said before it was asked, and then how asking for its capabilities went.
+    fn greeted<T, E: Into<Error>>(
+        &mut self,
+        heard: &Heard,
+        opened: Result<T, E>,
+    ) -> Result<T, Broken> {
+        let opened = opened.map_err(Into::into);
+        let greeting = heard.take();
+        let turned_away = matches!(
+            opened,
+            Err(Error::Pop3(pop3::Error::TurnedAway(_)) | Error::Smtp(smtp::Error::TurnedAway(_)))
+        );
+        let Some(greeting) = greeting.filter(|_| !turned_away) else {
+            return opened.at("greeting");
+        };
+        self.good("greeting", greeting)?;
+        opened.at("capabilities")
+    }
+
+    fn mailbox(&mut self, job: &FetchJob, line: &Line<'_>, login: Login) -> Result<(), Broken> {
+        use pop3::Session;
+        const NAME: &str = "mailbox";
+        let (trace, heard) = listen(self.report);
+        let session = match job.peer.tls {
+            Tls::Implicit => {
+                let stream = self.connect_by_tls(line)?;
+                self.greeted(&heard, Session::open(stream, Some(trace)))?
+            }
+            Tls::Starttls => {
+                let tcp = self.connect_in_the_clear(line)?;
+                let session = self.greeted(&heard, Session::open(tcp, Some(trace)))?;
+                let mut secured = None;
+                let outcome = session.stls(|tcp| line.secure(tcp, &mut secured));
+                self.secured(secured, outcome)?
+            }
+            Tls::None => {
+                let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
+                let stream: Box<dyn Private> = Box::new(tcp);
+                self.greeted(&heard, Session::open(stream, Some(trace)))?
+            }
+        };
+        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        let offered = session.offered();
+        let announces_uidl = offered.uidl;
+        let words = capabilities(
+            &[(announces_uidl, "UIDL"), (offered.pipelining, "PIPELINING")],
+            ("SASL", &offered.sasl),
+        );
+        self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        let mut session = session.login(login.attempts()).at("login")?;
+        self.good("login", format!("{} by {mechanism}", job.peer.user))?;
+
+        let listing = session.list().at(NAME)?;
+        let known = Store::peek(&Os, &job.state).at(NAME)?;
+        session.leave();
+        let has_uids = match listing.as_slice() {
+            [] => announces_uidl,
+            some => some.iter().all(|listed| listed.uid().is_some()),
+        };
+        if !has_uids && job.keep != Keep::Days(0) && !listing.is_empty() {
+            return Err(pop3::Error::Missing(pop3::UNIQUE_IDS)).at(NAME);
+        }
+        let is_new =
+            |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| !known.contains_key(uid));
+        let new = listing.iter().filter(is_new).count();
+        let octets = listing.iter().filter_map(|listed| listed.size).sum();
+        let messages = count(listing.len(), "message");
+        let text = format!("{messages} ({}), {new} new", size(octets));
+        let hint = (!has_uids).then(|| {
+            "the server gives no unique-ids (UIDL), so messages can be fetched with `keep = \
+             \"none\"` only"
+                .to_owned()
+        });
+        self.note(NAME, text, hint)
+    }
+
+    fn submission(
+        &mut self,
+        job: &SendJob,
+        line: &Line<'_>,
+        login: Login,
+        args: &cli::Check,
+    ) -> Result<(), Broken> {
+        use smtp::Session;
+        let (trace, heard) = listen(self.report);
+        let hello = job.hello.clone();
+        let session = match job.peer.tls {
+            Tls::Implicit => {
+                let stream = self.connect_by_tls(line)?;
+                self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
+            }
+            Tls::Starttls => {
+                let tcp = self.connect_in_the_clear(line)?;
+                let session = self.greeted(&heard, Session::open(tcp, hello, Some(trace)))?;
+                let mut secured = None;
+                let outcome = session.starttls(|tcp| line.secure(tcp, &mut secured));
+                self.secured(secured, outcome)?
+            }
+            Tls::None => {
+                let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
+                let stream: Box<dyn Private> = Box::new(tcp);
+                self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
+            }
+        };
+        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        let offered = session.offered();
+        let limit = offered.size;
+        let words = capabilities(
+            &[
+                (limit.is_some(), "SIZE"),
+                (offered.pipelining, "PIPELINING"),
+                (offered.eight_bit_mime, "8BITMIME"),
+                (offered.smtp_utf8, "SMTPUTF8"),
+            ],
+            ("AUTH", &offered.auth),
+        );
+        self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        let mut session = session.auth(login.attempts()).at("login")?;
+        self.good("login", format!("{} by {mechanism}", job.peer.user))?;
+
+        let mut text = match limit {
+            Some(0) | None => "the server names no limit for a message's size".to_owned(),
+            Some(limit) => format!("the server takes messages of up to {}", size(limit)),
+        };
+        if args.probe_sender {
+            session.probe(&job.from).at("submission")?;
+            text += &format!(", and from {}", job.from);
+        }
+        session.quit();
+        self.good("submission", text)
+    }
+}
+
+/// The way to a server, with what is known of it so far.
+struct Line<'a> {
+    job: &'a Job,
+    way: &'a Way<'a>,
+    addresses: &'a [IpAddr],
+    stop: &'a Stop,
+}
+
+impl Line<'_> {
+    /// TLS, and what was agreed on and shown, if it came to that.
+    fn secure(&self, tcp: Tcp, secured: &mut Option<Secured>) -> Result<Box<dyn Private>, Error> {
+        let stream: TlsStream = self.way.handshake(tcp)?;
+        *secured = Some(Secured {
+            agreed: stream.describe(),
+            certificate: stream.certificate(),
+            now: self.job.moment().seconds,
+        });
+        Ok(Box::new(stream))
+    }
+
+    /// Adds which other port of this kind answers, and what to do about it.
+    fn other_port(&self, broken: Broken) -> Broken {
+        let Peer { host, port, .. } = self.job.peer();
+        let usual = self.job.side().usual().ports().into_iter();
+        let answering = usual
+            .filter(|(other, _)| other != port)
+            .find(|(other, _)| net::connect(host, *other, ASIDE, self.stop).is_ok());
+        let Some((other, tls)) = answering else { return broken };
+        Broken {
+            beside: format!("; but port {other} answers"),
+            hint: Some(format!("use `tls = \"{}\"` (--tls {0}), and no other port", tls.name())),
+            ..broken
+        }
+    }
+
+    /// Adds what the server says to whoever does not speak TLS to it.
+    fn greeting_in_the_clear(&self, broken: Broken) -> Broken {
+        const GREETING: usize = 512;
+        let Peer { host, port, .. } = self.job.peer();
+        let mut octets = [0; GREETING];
+        let read = net::connect(host, *port, ASIDE, self.stop)
+            .map(|mut tcp| tcp.read(&mut octets).unwrap_or_default());
+        let text = octets.get(..read.unwrap_or_default()).map(String::from_utf8_lossy);
+        let beside = match text.unwrap_or_default().lines().next() {
+            Some(line) => format!(": it says `{}` in plaintext", shown(line)),
+            None => String::new(),
+        };
+        Broken { beside, ..broken }
+    }
+}
+
+/// What a handshake has come to.
+struct Secured {
+    agreed: String,
+    certificate: Option<Certificate>,
+    now: u64,
+}
+
+/// What to log in with: the first attempt was looked at already.
+struct Login {
+    first: Credentials,
+    attempts: Attempts,
+}
+
+impl Login {
+    fn attempts(self) -> impl Iterator<Item = Result<Credentials, Error>> {
+        let rest = self.attempts.map(|attempt| attempt.map_err(Error::from));
+        [Ok(self.first)].into_iter().chain(rest)
+    }
+}
+
+/// Passwords that somebody has typed, who will not be asked twice: both sides of an account have
+/// the same one more often than not.
+#[derive(Default)]
+struct Asked(Vec<(String, String, Attempts)>);
+
+impl Asked {
+    fn attempts(&mut self, peer: &Peer) -> Result<Attempts, password::Error> {
+        let (user, host) = (peer.user.as_str(), peer.host.as_str());
+        let is_typed = matches!(peer.source, Source::Terminal);
+        let known = self.0.iter().find(|(whose, at, _)| is_typed && whose == user && at == host);
+        if let Some((_, _, attempts)) = known {
+            return Ok(attempts.clone());
+        }
+        let attempts = peer.source.attempts(user, host, peer.auth)?;
+        if is_typed {
+            self.0.push((user.to_owned(), host.to_owned(), attempts.clone()));
+        }
+        Ok(attempts)
+    }
+}
+
+/// The first thing that a server said.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Option<String>>>);
+
+impl Heard {
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Somebody who listens for the greeting, beside whoever listens anyway.
+fn listen(report: &Report) -> (Trace, Heard) {
+    let (heard, mut trace, mut is_first) = (Heard::default(), report.trace(None), true);
+    let said = heard.clone();
+    let listener = move |words: Said<'_>| {
+        if let (Said::Server(octets), true) = (&words, is_first) {
+            let line = shown(String::from_utf8_lossy(octets).trim_end());
+            *said.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+            is_first = false;
+        }
+        if let Some(trace) = &mut trace {
+            trace(words);
+        }
+    };
+    (Box::new(listener), heard)
+}
+
+fn configuration(peer: &Peer) -> String {
+    let Peer { tls, user, .. } = peer;
+    let tls = match tls {
+        Tls::Implicit => "TLS from the start",
+        Tls::Starttls => "TLS by STARTTLS",
+        Tls::None => "no TLS",
+    };
+    format!("{peer} as {user}, {tls}")
+}
+
+/// What is offered of what postie makes use of, in front of other words.
+fn capabilities(offered: &[(bool, &str)], (name, mechanisms): (&str, &[String])) -> String {
+    let offered = offered.iter().filter(|(is_offered, _)| *is_offered);
+    let mut words: Vec<_> = offered.map(|(_, word)| (*word).to_owned()).collect();
+    if !mechanisms.is_empty() {
+        words.push(format!("{name} {}", mechanisms.join(" ")));
+    }
+    if words.is_empty() { String::new() } else { format!("{}; ", shown(&words.join(", "))) }
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn count_days(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
