@@ -63,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("webpki_roots", &["tls"]),
-    ("x509_parser", &["tls"]),
+    ("x509_cert", &["tls"]),
     ("rustls_native_certs", &["tls"]),
     ("rustls_pemfile", &["tls"]),
     ("aws_lc_rs", &["sasl", "tls"]),

@@ -4,7 +4,11 @@
 use std::net::IpAddr;
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate, X509Name};
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use x509_cert::time::Time;
 
 use super::Pin;
 use crate::text::shown;
@@ -41,16 +45,17 @@ pub struct Moment {
 impl Certificate {
     /// `None` if it is not one.
     pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
-        let (_, read) = X509Certificate::from_der(der).ok()?;
-        let names = read.subject_alternative_name().ok().flatten();
-        let names = names.iter().flat_map(|extension| &extension.value.general_names);
+        let read = x509_cert::Certificate::from_der(der).ok()?;
+        let read = read.tbs_certificate();
+        let names = read.get_extension::<SubjectAltName>().ok().flatten();
+        let names = names.iter().flat_map(|(_, SubjectAltName(names))| names);
         Some(Self {
             subject: in_brief(read.subject()),
             issuer: in_brief(read.issuer()),
             names: names.filter_map(name).collect(),
             not_before: moment(read.validity().not_before),
             not_after: moment(read.validity().not_after),
-            is_self_signed: read.subject().as_raw() == read.issuer().as_raw(),
+            is_self_signed: read.subject() == read.issuer(),
             pin: Pin::of(der),
         })
     }
@@ -63,24 +68,29 @@ impl Certificate {
 }
 
 /// The organization and the common name, as far as they are there; else whatever is.
-fn in_brief(name: &X509Name<'_>) -> String {
-    let organization = name.iter_organization().next().and_then(|part| part.as_str().ok());
-    let common = name.iter_common_name().next().and_then(|part| part.as_str().ok());
-    let words: Vec<_> = [organization, common].into_iter().flatten().collect();
+fn in_brief(name: &Name) -> String {
+    let parts = [name.organization(), name.common_name()].map(|part| part.ok().flatten());
+    let words: Vec<String> = parts.into_iter().flatten().map(String::from).collect();
     shown(&if words.is_empty() { name.to_string() } else { words.join(" ") })
 }
 
-fn name(name: &GeneralName<'_>) -> Option<String> {
+fn name(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some(shown(name)),
-        GeneralName::IPAddress(octets) => match octets.len() {
-            4 => <[u8; 4]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
-            _ => <[u8; 16]>::try_from(*octets).ok().map(|octets| IpAddr::from(octets).to_string()),
-        },
+        GeneralName::DnsName(name) => Some(shown(name.as_str())),
+        GeneralName::IpAddress(octets) => {
+            let octets = octets.as_bytes();
+            let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+            let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
+            address.ok().map(|address| address.to_string())
+        }
         _ => None,
     }
 }
 
-fn moment(time: ASN1Time) -> Moment {
-    Moment { seconds: time.timestamp(), day: time.to_datetime().date().to_string() }
+fn moment(time: Time) -> Moment {
+    let date = time.to_date_time();
+    Moment {
+        seconds: i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX),
+        day: format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()),
+    }
 }
