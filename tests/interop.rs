@@ -1,4 +1,5 @@
-//! Against real servers, each started for one test: Dovecot for POP3, Postfix for submission.
+//! Against real servers, each started for one test: Dovecot and GNU pop3d for POP3, Postfix
+//! and Exim for submission.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::dovecot::Dovecot;
+use crate::support::exim::Exim;
 use crate::support::mailbox::{self, assert_arrived, mailbox};
 use crate::support::mailutils::Mailutils;
-use crate::support::postfix::{Arrived, Auth, Postfix};
+use crate::support::postfix::{Auth, Postfix};
 use crate::support::postie::Home;
-use crate::support::servers;
+use crate::support::servers::{self, Arrived};
 use crate::support::transcript::Tls;
 
 #[test]
@@ -235,6 +237,71 @@ fn all_that_an_envelope_and_a_composed_message_can_hold_is_taken() {
 }
 
 #[test]
+fn another_submission_server_takes_the_same_octet_for_octet() {
+    let Some(exim) = Exim::start() else { return };
+    let home = Home::new();
+    home.file("page.html", "<p>Grüße <img src=\"cid:Füße 1.png\"></p>\n");
+    home.file("Füße 1.png", [0, 255, 13, 10, 46]);
+    home.file("写真.jpg", (0..=255).cycle().take(30_000_000).collect::<Vec<_>>());
+    let raw = [
+        b"To: bob@example.net\nBcc: dave@example.org,\n eve@example.org\n\n\n.\n..\n.hidden\n \t\n\
+          Gr\xfc\xdfe, \xe5\x86\x99\nlone\rcr\nFrom here\n"
+            .as_slice(),
+        &b".".repeat(998),
+        b"\nno end of line",
+    ];
+    let composed = [
+        "--full-name=Ann Müller",
+        "--to=Jörg <jörg@example.net>, Smith <a+b=c@example.org>",
+        "--cc=frank@example.org",
+        "--bcc=carol@bücher.example",
+        "--subject=Grüße",
+        "--header=X-Note: für dich",
+        "--html=page.html",
+        "--attach=Füße 1.png",
+        "--dsn-notify=failure,delay",
+        "--dsn-return=hdrs",
+    ];
+    let large = [&composed[..], &["--attach=写真.jpg"]].concat();
+    let raw_to = ["bob@example.net", "carol@example.org", "dave@example.org", "eve@example.org"];
+    let composed_to = [
+        "a+b=c@example.org",
+        "carol@xn--bcher-kva.example",
+        "frank@example.org",
+        "jörg@example.net",
+    ];
+    for tls in [Tls::Implicit, Tls::Starttls] {
+        for (args, text, recipients) in [
+            (&["-t", "carol@example.org"][..], raw.concat(), raw_to),
+            // Enough of it to be sent after its envelope, and not along with it.
+            (&["-t", "carol@example.org"], [raw.concat(), b"\nx".repeat(50_000)].concat(), raw_to),
+            (&composed, b"hello\n.\n".to_vec(), composed_to),
+            (&large, b"hello\n.\n".to_vec(), composed_to),
+        ] {
+            let sent = home.path().join("Sent");
+            home.config(&format!(
+                "[account.exim]\n{}send.sent-maildir = \"Sent\"\n",
+                exim.table(tls)
+            ));
+            home.postie([&["send"], args].concat()).stdin(text).run().exit(0).silent();
+            let arrived = exim.arrived();
+            assert_eq!(
+                (arrived.from.as_str(), sorted(&arrived.to)),
+                ("ann@example.com", recipients.to_vec())
+            );
+            let [copy] = &home.messages("Sent")[..] else { panic!("more than one copy") };
+            fs::remove_dir_all(sent).unwrap();
+            assert_same(without_trace(&arrived), without_first("Bcc: ", copy));
+        }
+    }
+    // CHUNKING, SMTPUTF8 and 8BITMIME, as it logs them.
+    let log = exim.log();
+    for used in [" K S=", " P=utf8esmtpsa ", " M8S=8 "] {
+        assert!(log.contains(used), "expected {used:?} in:\n{log}");
+    }
+}
+
+#[test]
 fn a_server_that_nobody_can_log_in_to_gets_no_mail() {
     let Some(dovecot) = Dovecot::start() else { return };
     let Some(postfix) = Postfix::start(&dovecot, Auth::NotOffered) else { return };
@@ -256,10 +323,15 @@ fn send(account: Vec<String>, more: &[&str]) -> Vec<String> {
     args
 }
 
-/// What Postfix writes in front of a message is its own.
+/// What a server writes in front of a message is its own.
 fn without_trace(arrived: &Arrived) -> &[u8] {
-    let text = &arrived.text;
-    assert!(text.starts_with(b"Received: from "), "{}", text.escape_ascii());
+    without_first("Received: from ", &arrived.text)
+}
+
+/// A message without its first field, which must begin like this.
+#[track_caller]
+fn without_first<'a>(field: &str, text: &'a [u8]) -> &'a [u8] {
+    assert!(text.starts_with(field.as_bytes()), "{}", text.escape_ascii());
     let is_next = |two: &[u8]| two[0] == b'\n' && !b" \t".contains(&two[1]);
     &text[text.windows(2).position(is_next).unwrap() + 1..]
 }
@@ -276,12 +348,14 @@ fn assert_never_says(postfix: &Postfix, text: &str) {
 
 #[track_caller]
 fn assert_same(found: &[u8], expected: &[u8]) {
+    if found == expected {
+        return;
+    }
     let same = found.iter().zip(expected).take_while(|(a, b)| a == b).count();
     let context = |octets: &[u8]| {
         octets[same.saturating_sub(40)..octets.len().min(same + 40)].escape_ascii().to_string()
     };
-    assert!(
-        found == expected,
+    panic!(
         "{} octets of {} are as expected, then:\n{}\ninstead of\n{}",
         same,
         expected.len(),

@@ -1,6 +1,7 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
 pub mod dovecot;
+pub mod exim;
 pub mod mailbox;
 pub mod mailutils;
 pub mod pki;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::dovecot::Dovecot;
-use super::servers::{self, Site, free_ports};
+use super::servers::{self, Arrived, Site, free_ports};
 use super::transcript::Tls;
 
 /// Stopped when dropped.
@@ -25,17 +25,6 @@ pub struct Postfix {
 pub enum Auth {
     Offered,
     NotOffered,
-}
-
-/// What has arrived.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Arrived {
-    /// The reverse-path.
-    pub from: String,
-    /// The recipients, in order.
-    pub to: Vec<String>,
-    /// Line ends are LF, and the first field is the one that Postfix adds, Received.
-    pub text: Vec<u8>,
 }
 
 impl Postfix {
@@ -57,9 +46,8 @@ impl Postfix {
         for dir in ["config", "queue", "data"] {
             fs::create_dir(site.path(dir)).unwrap();
         }
-        let chown = Command::new("chown").arg("postfix").arg(site.path("data")).status().unwrap();
-        assert!(chown.success());
-        site.mail_dir("arrived");
+        site.give("data", "postfix");
+        site.arrivals("nobody");
         let keep = site.file("keep", KEEP);
         fs::set_permissions(keep, fs::Permissions::from_mode(0o755)).unwrap();
         site.file("config/main.cf", &main_cf(&site, dovecot, auth, submission));
@@ -102,17 +90,7 @@ impl Postfix {
 
     /// Waits for one message and takes it away.
     pub fn arrived(&self) -> Arrived {
-        let mut path = None;
-        let arrives = servers::wait_until(|| {
-            let entries = fs::read_dir(self.site.path("arrived")).unwrap();
-            let mut paths = entries.map(|entry| entry.unwrap().path());
-            path = paths.find(|path| path.extension().is_some_and(|end| end == "whole"));
-            path.is_some()
-        });
-        assert!(arrives, "nothing has arrived:\n{}", self.log());
-        let path = path.unwrap();
-        let text = fs::read(&path).unwrap();
-        fs::remove_file(path).unwrap();
+        let text = self.site.arrived();
         let end = text.iter().position(|&octet| octet == b'\n').unwrap();
         let envelope = String::from_utf8(text[..end].to_vec()).unwrap();
         let mut paths = envelope.split(' ').map(str::to_owned);
@@ -145,10 +123,10 @@ const KEEP: &str = "#!/bin/sh
 set -e
 cd \"$1\"
 shift
-file=$(mktemp XXXXXXXX.half)
+file=$(mktemp tmp/XXXXXXXX)
 echo \"$@\" > \"$file\"
 cat >> \"$file\"
-mv \"$file\" \"${file%half}whole\"
+mv \"$file\" new/
 ";
 
 fn main_cf(site: &Site, dovecot: &Dovecot, auth: Auth, port: u16) -> String {

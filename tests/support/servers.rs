@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,14 +29,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a program is installed; if it is not, the test is skipped.
 pub fn is_installed(program: &str) -> bool {
+    installed(program).is_some()
+}
+
+/// Where a program is; if it is not installed, the test is skipped.
+pub fn installed(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // Servers are not on everybody's path.
-    let dirs = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    let is_installed = dirs.into_iter().any(|dir| dir.join(program).is_file());
-    if !is_installed {
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut places = env::split_paths(&path).chain(usual).map(|dir| dir.join(program));
+    let place = places.find(|place| place.is_file());
+    if place.is_none() {
         skip(&format!("{program} is not installed"));
     }
-    is_installed
+    place
 }
 
 /// Says that a test shows nothing here, and why. Where it is decided whether a change may land,
@@ -53,6 +60,17 @@ pub fn note(text: &str) {
 /// Whether this process is root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// A message that a server has taken.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The reverse-path.
+    pub from: String,
+    /// The recipients, in whatever order.
+    pub to: Vec<String>,
+    /// Line ends are LF, and the first field is the one that every server adds, Received.
+    pub text: Vec<u8>,
 }
 
 /// A directory for one server and whoever it becomes, removed when dropped.
@@ -99,6 +117,35 @@ impl Site {
         fs::create_dir_all(&path).unwrap();
         give_away(&path);
         path
+    }
+
+    /// Directories for a server that takes mail to leave it in: `arrived/tmp` while it is written,
+    /// `arrived/new` when it is whole. They belong to `user`.
+    pub fn arrivals(&self, user: &str) {
+        for name in ["arrived", "arrived/tmp", "arrived/new"] {
+            fs::create_dir(self.path(name)).unwrap();
+            self.give(name, user);
+        }
+    }
+
+    /// Makes a file or directory the property of a user.
+    pub fn give(&self, name: &str, user: &str) {
+        assert!(Command::new("chown").arg(user).arg(self.path(name)).status().unwrap().success());
+    }
+
+    /// Waits for one file in `arrived/new` and takes it away.
+    pub fn arrived(&self) -> Vec<u8> {
+        let mut path = None;
+        let arrives = wait_until(|| {
+            let mut entries = fs::read_dir(self.path("arrived/new")).unwrap();
+            path = entries.next().map(|entry| entry.unwrap().path());
+            path.is_some()
+        });
+        assert!(arrives, "nothing has arrived:\n{}", self.log());
+        let path = path.unwrap();
+        let text = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        text
     }
 
     /// Puts messages into a mailbox, behind those that are there.
