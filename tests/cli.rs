@@ -2,14 +2,11 @@
 //! is connected to, read or written for it.
 
 use std::fs;
-use std::net::TcpListener;
 
 use crate::support::postie::Home;
 
-/// A port of this machine where nobody listens.
-fn refused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+/// Where nobody listens. No port that the system hands out, for it might be handed to another test.
+const NOBODY: &str = "127.0.0.1:1";
 
 fn one_off(server: &str) -> [String; 6] {
     let password = "--password-command=echo not-a-secret";
@@ -23,7 +20,7 @@ fn fetch(server: &str, more: &[&str]) -> Vec<String> {
 
 fn send(more: &[&str]) -> Vec<String> {
     let more = more.iter().map(|&word| word.to_owned());
-    std::iter::once("send".to_owned()).chain(one_off("127.0.0.1:1")).chain(more).collect()
+    std::iter::once("send".to_owned()).chain(one_off(NOBODY)).chain(more).collect()
 }
 
 #[test]
@@ -91,19 +88,18 @@ fn a_host_that_does_not_exist_is_68() {
 
 #[test]
 fn a_port_where_nobody_listens_is_75() {
-    let (home, port) = (Home::new(), refused_port());
-    let server = format!("127.0.0.1:{port}");
-    let lines = format!(
-        "postie: fetch: {server}: cannot connect: connection refused\n\
-         hint: nothing listens there: `port` and `tls` must fit, and the server must be running\n"
-    );
-    home.postie(fetch(&server, &["--maildir", "Mail"])).run().exit(75).stderr(&lines);
+    let home = Home::new();
+    let lines = "postie: fetch: 127.0.0.1:1: cannot connect: connection refused
+\
+                 hint: nothing listens there: `port` and `tls` must fit, and the server must be running
+";
+    home.postie(fetch(NOBODY, &["--maildir", "Mail"])).run().exit(75).stderr(lines);
 }
 
 #[test]
 fn a_maildir_whose_parent_is_missing_is_73() {
     let home = Home::new();
-    let outcome = home.postie(fetch("127.0.0.1:1", &["--maildir", "no/such"])).run();
+    let outcome = home.postie(fetch(NOBODY, &["--maildir", "no/such"])).run();
     outcome.exit(73).says("no/such: ").says("/no does not exist");
     assert!(!home.path().join("no").exists(), "a directory was made nobody asked for");
 }
@@ -113,7 +109,7 @@ fn a_maildir_that_cannot_be_written_is_73() {
     let home = Home::new();
     fs::create_dir_all(home.path().join("Mail/new")).unwrap();
     home.file("Mail/tmp", "in the way");
-    let outcome = home.postie(fetch("127.0.0.1:1", &["--maildir", "Mail"])).run();
+    let outcome = home.postie(fetch(NOBODY, &["--maildir", "Mail"])).run();
     outcome.exit(73).says("Mail/tmp: file exists");
     assert_eq!(fs::read(home.path().join("Mail/tmp")).unwrap(), b"in the way");
 }
@@ -241,8 +237,7 @@ fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
 #[test]
 fn json_is_one_object_on_standard_output_even_when_all_goes_wrong() {
     let home = Home::new();
-    let server = format!("127.0.0.1:{}", refused_port());
-    let outcome = home.postie(fetch(&server, &["--json", "--maildir", "Mail"])).run();
+    let outcome = home.postie(fetch(NOBODY, &["--json", "--maildir", "Mail"])).run();
     outcome.exit(75);
     let object: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(object["error"]["status"], 75);

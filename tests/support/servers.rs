@@ -7,7 +7,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -222,12 +223,23 @@ pub fn give_away(path: &Path) {
     }
 }
 
-/// Ports on which nobody listens now. Somebody may before the server does, so be ready to try
-/// again.
+/// Ports on which nobody listens now, and none of those that the system hands out: whoever looks
+/// for a server there before it has come up must not meet another test's. Somebody else may be
+/// there first, so be ready to try again.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    // All are taken before one is given back, so that they are different.
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    const FIRST: u16 = 20_000;
+    const COUNT: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    [(); N].map(|()| {
+        loop {
+            // Another run of the tests begins elsewhere.
+            let number = process::id() * 97 + NEXT.fetch_add(1, Ordering::Relaxed);
+            let port = FIRST + u16::try_from(number % COUNT).unwrap();
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
+    })
 }
 
 /// Tries three times to start a server, since another program may have been faster on its ports.
