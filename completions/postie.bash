@@ -305,7 +305,7 @@ _postie() {
             return 0
             ;;
         postie__subcmd__send)
-            opts="-a -f -F -t -N -R -c -q -v -h --account --from --full-name --read-recipients --all-or-nothing --dsn-notify --dsn-return --dry-run --to --cc --bcc --reply-to --subject --header --body --html --attach --server --user --tls --password-file --password-command --ca-file --config --quiet --verbose --timeout --json --help"
+            opts="-a -f -F -t -N -R -c -q -v -h --account --from --full-name --read-recipients --all-or-nothing --dsn-notify --dsn-return --require-tls --dry-run --to --cc --bcc --reply-to --subject --header --body --html --attach --server --user --tls --password-file --password-command --ca-file --config --quiet --verbose --timeout --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -92,6 +92,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -t 'Send also to the addresses in To, Cc and Bcc'
             cand --read-recipients 'Send also to the addresses in To, Cc and Bcc'
             cand --all-or-nothing 'Send to nobody unless the server accepts every recipient'
+            cand --require-tls 'Have every server pass the message on by verified TLS, or not at all'
             cand --dry-run 'Print the envelope and the message, and connect to nothing'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'

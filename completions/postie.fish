@@ -82,6 +82,7 @@ complete -c postie -n "__fish_postie_using_subcommand send" -s c -l config -d 'R
 complete -c postie -n "__fish_postie_using_subcommand send" -l timeout -d 'Wait so long for each step of the network' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -s t -l read-recipients -d 'Send also to the addresses in To, Cc and Bcc'
 complete -c postie -n "__fish_postie_using_subcommand send" -l all-or-nothing -d 'Send to nobody unless the server accepts every recipient'
+complete -c postie -n "__fish_postie_using_subcommand send" -l require-tls -d 'Have every server pass the message on by verified TLS, or not at all'
 complete -c postie -n "__fish_postie_using_subcommand send" -l dry-run -d 'Print the envelope and the message, and connect to nothing'
 complete -c postie -n "__fish_postie_using_subcommand send" -s q -l quiet -d 'Say nothing but errors'
 complete -c postie -n "__fish_postie_using_subcommand send" -s v -l verbose -d 'Show the conversation with the server, passwords masked'

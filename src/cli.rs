@@ -132,6 +132,9 @@ pub struct Send {
     /// Have failures reported with the `full` message or its header only (`hdrs`).
     #[arg(short = 'R', long, value_name = "WHAT")]
     pub dsn_return: Option<Return>,
+    /// Have every server pass the message on by verified TLS, or not at all.
+    #[arg(long)]
+    pub require_tls: bool,
     /// Print the envelope and the message, and connect to nothing.
     #[arg(long)]
     pub dry_run: bool,

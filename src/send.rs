@@ -18,7 +18,7 @@ use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size};
 use crate::settings::{Moment, SendJob, Settings};
 use crate::smtp::{
-    self, Authenticated, Content, Demand, Envelope, Reports, Session, Unauthenticated,
+    self, Authenticated, Content, Demand, Envelope, Session, Terms, Unauthenticated,
 };
 use crate::text::{Address, Addressee, Addressees, Mailbox};
 use crate::way::Way;
@@ -85,10 +85,11 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         given(settings, args, report)?
     };
     let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
-    let envelope = envelope.reporting(Reports {
+    let envelope = envelope.on(Terms {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
         id: unique(&job),
+        require_tls: args.require_tls,
     });
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })

@@ -1,6 +1,6 @@
 //! SMTP submission (RFC 6409, RFC 5321) with STARTTLS (RFC 3207), AUTH (RFC 4954), PIPELINING
 //! (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461), LIMITS
-//! (RFC 9422) and CHUNKING (RFC 3030).
+//! (RFC 9422), CHUNKING (RFC 3030) and REQUIRETLS (RFC 8689).
 //!
 //! ```text
 //!   open ──> Session<Unauthenticated> ──auth──> Session<Authenticated> ──submit──> a verdict
@@ -18,7 +18,7 @@ mod session;
 pub use ehlo::Offers;
 pub use reply::{Refusal, Smtp};
 pub use session::{
-    Authenticated, Content, Demand, Envelope, Reports, Session, Submitted, Unauthenticated,
+    Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
 };
 
 use crate::{sasl, wire};

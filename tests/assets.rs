@@ -529,7 +529,9 @@ the message was sent and before the server's verdict came, the status is 80: the
 been delivered, so look before sending it again.
 
 --dsn-notify and --dsn-return ask the recipients' servers for reports (RFC 3461). A server that does \
-not offer to pass this on gets no message, and the status is 69.";
+not offer to pass this on gets no message, and the status is 69. The same holds for --require-tls \
+(RFC 8689), which has the message come back rather than go on to a server without verified TLS. For \
+the opposite, put a field \"TLS-Required: No\" into the header.";
 
 const COMPOSING: &str = "\
 Any of --to, --cc, --bcc, --reply-to, --subject, --header, --body, --html and --attach makes a \

@@ -18,6 +18,8 @@ pub struct Offers {
     pub pipelining: bool,
     /// How many recipients one transaction takes, if the server says (RFC 9422 §4.2).
     pub recipients: Option<usize>,
+    /// Whether TLS all the way can be demanded (RFC 8689).
+    pub require_tls: bool,
     /// Whether sizes are declared, and the largest in octets that is taken; 0 if there is no
     /// limit, or none that the server would name (RFC 1870 §4).
     pub size: Option<u64>,
@@ -46,6 +48,7 @@ impl From<&Reply> for Offers {
                         limit.and_then(|limit| limit.parse().ok()).filter(|&limit| limit > 0);
                 }
                 "PIPELINING" => offers.pipelining = true,
+                "REQUIRETLS" => offers.require_tls = true,
                 "SIZE" => {
                     let limit = words.next().and_then(|limit| limit.parse().ok());
                     offers.size = Some(limit.unwrap_or_default());

@@ -52,22 +52,24 @@ pub enum Authenticated {}
 pub struct Envelope {
     reverse_path: Mailbox,
     recipients: Vec<Mailbox>,
-    reports: Reports,
+    terms: Terms,
 }
 
-/// Which reports are asked for (RFC 3461).
+/// What servers are asked besides delivery, all the way to the recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reports {
-    /// On which occasions.
+pub struct Terms {
+    /// On which occasions to report (RFC 3461).
     pub notify: Option<Notify>,
-    /// How much of the message they hold.
+    /// How much of the message a report holds.
     pub ret: Option<Return>,
-    /// What they call it.
+    /// What reports call the message.
     pub id: String,
+    /// To pass the message on by verified TLS, or not at all (RFC 8689).
+    pub require_tls: bool,
 }
 
-impl Reports {
-    fn are_asked_for(&self) -> bool {
+impl Terms {
+    fn ask_for_reports(&self) -> bool {
         self.notify.is_some() || self.ret.is_some()
     }
 }
@@ -78,31 +80,34 @@ impl Envelope {
         let mut known = std::collections::HashSet::new();
         let recipients: Vec<_> =
             recipients.into_iter().filter(|mailbox| known.insert(mailbox.clone())).collect();
-        let reports = Reports::default();
-        (!recipients.is_empty()).then_some(Self { reverse_path, recipients, reports })
+        let terms = Terms::default();
+        (!recipients.is_empty()).then_some(Self { reverse_path, recipients, terms })
     }
 
-    /// The same, asking for reports.
+    /// The same on these terms.
     #[must_use]
-    pub fn reporting(self, reports: Reports) -> Self {
-        Self { reports, ..self }
+    pub fn on(self, terms: Terms) -> Self {
+        Self { terms, ..self }
     }
 
     /// The same for some of the recipients; `None` without any.
     pub fn among(&self, recipients: &[Mailbox]) -> Option<Self> {
-        let envelope = Self::new(self.reverse_path.clone(), recipients.to_vec())?;
-        Some(envelope.reporting(self.reports.clone()))
+        let recipients = recipients.to_vec();
+        (!recipients.is_empty()).then(|| Self { recipients, ..self.clone() })
     }
 
     /// What MAIL says of it, but for what depends on message and server.
     pub fn mail(&self) -> Command {
-        let Reports { ret, id, .. } = &self.reports;
+        let Terms { ret, id, require_tls, .. } = &self.terms;
         let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", self.reverse_path));
         if let Some(ret) = ret {
             mail = mail.arg(format_args!("RET={ret}"));
         }
-        if self.reports.are_asked_for() && !id.is_empty() {
+        if self.terms.ask_for_reports() && !id.is_empty() {
             mail = mail.arg(format_args!("ENVID={}", xtext(id)));
+        }
+        if *require_tls {
+            mail = mail.arg("REQUIRETLS");
         }
         mail
     }
@@ -110,11 +115,11 @@ impl Envelope {
     /// What RCPT says of a recipient.
     pub fn rcpt(&self, recipient: &Mailbox) -> Command {
         let mut rcpt = Command::new("RCPT").arg(format_args!("TO:<{recipient}>"));
-        if let Some(notify) = &self.reports.notify {
+        if let Some(notify) = &self.terms.notify {
             rcpt = rcpt.arg(format_args!("NOTIFY={notify}"));
         }
         // An international address would need a type of its own here (RFC 6533 §3).
-        if self.reports.are_asked_for() && !recipient.is_international() {
+        if self.terms.ask_for_reports() && !recipient.is_international() {
             rcpt = rcpt.arg(format_args!("ORCPT=rfc822;{}", xtext(recipient.as_str())));
         }
         rcpt
@@ -358,8 +363,12 @@ impl<S: Private> Session<Authenticated, S> {
     /// MAIL with its parameters, or why there is no use in asking.
     fn mail(&self, envelope: &Envelope, message: &Content<'_>) -> Result<Command, Error> {
         let Content { octets, is_8bit, .. } = *message;
-        if envelope.reports.are_asked_for() && !self.offered.dsn {
+        if envelope.terms.ask_for_reports() && !self.offered.dsn {
             return Err(Error::Missing("the reports that were asked for (DSN)"));
+        }
+        if envelope.terms.require_tls && !self.offered.require_tls {
+            let what = "TLS all the way to the recipients (REQUIRETLS), so nothing was sent";
+            return Err(Error::Missing(what));
         }
         let mut mail = envelope.mail();
         if let Some(limit) = self.offered.size {
