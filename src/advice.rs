@@ -501,6 +501,7 @@ mod tests {
             port: 110,
             tls: Tls::Starttls,
             trust: tls::Trust::default(),
+            source_address: None,
             bounds: net::Bounds { per_wait: std::time::Duration::from_secs(1), in_all: None },
             user: "ann".to_owned(),
             source: password::Source::Terminal,

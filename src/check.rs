@@ -210,7 +210,7 @@ impl<'a> Ladder<'a> {
             self.maildir(job)?;
         }
         let login = self.password(peer, asked)?;
-        let addresses = net::addresses(&peer.host, peer.bounds).at("name")?;
+        let addresses = net::addresses(&peer.host, peer.source_address, peer.bounds).at("name")?;
         self.good("name", list(&addresses))?;
         let line = Line { job, way: &way, addresses: &addresses, stop };
         match job {
@@ -263,13 +263,13 @@ impl<'a> Ladder<'a> {
     /// A connection; if there is none, what else there might be.
     fn connect(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
         const NAME: &str = "connection";
-        let Peer { port, bounds, .. } = line.job.peer();
+        let Peer { port, source_address, bounds, .. } = line.job.peer();
         let tcp = line.way.tcp().at(NAME).map_err(|broken| line.other_port(broken))?;
         let reached = tcp.address();
         let others: Vec<_> =
             line.addresses.iter().copied().filter(|other| Some(*other) != reached).collect();
         let bounds = Bounds { per_wait: bounds.per_wait.min(ASIDE.per_wait), ..ASIDE };
-        let answers = net::answers(&others, *port, bounds);
+        let answers = net::answers(&others, *port, *source_address, bounds);
         let silent = answers.iter().filter_map(|(address, answer)| {
             answer.as_ref().err().map(|error| format!("{address} does not ({})", plain(error)))
         });
@@ -486,11 +486,11 @@ impl Line<'_> {
 
     /// Adds which other port of this kind answers, and what to do about it.
     fn other_port(&self, broken: Broken) -> Broken {
-        let Peer { host, port, .. } = self.job.peer();
+        let Peer { host, port, source_address, .. } = self.job.peer();
         let usual = self.job.side().usual().ports().into_iter();
-        let answering = usual
-            .filter(|(other, _)| other != port)
-            .find(|(other, _)| net::connect(host, *other, ASIDE, self.stop).is_ok());
+        let answering = usual.filter(|(other, _)| other != port).find(|(other, _)| {
+            net::connect(host, *other, *source_address, ASIDE, self.stop).is_ok()
+        });
         let Some((other, tls)) = answering else { return broken };
         Broken {
             beside: format!("; but port {other} answers"),
@@ -502,9 +502,9 @@ impl Line<'_> {
     /// Adds what the server says to whoever does not speak TLS to it.
     fn greeting_in_the_clear(&self, broken: Broken) -> Broken {
         const GREETING: usize = 512;
-        let Peer { host, port, .. } = self.job.peer();
+        let Peer { host, port, source_address, .. } = self.job.peer();
         let mut octets = [0; GREETING];
-        let read = net::connect(host, *port, ASIDE, self.stop)
+        let read = net::connect(host, *port, *source_address, ASIDE, self.stop)
             .map(|mut tcp| tcp.read(&mut octets).unwrap_or_default());
         let text = octets.get(..read.unwrap_or_default()).map(String::from_utf8_lossy);
         let beside = match text.unwrap_or_default().lines().next() {

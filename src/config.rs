@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -139,6 +140,8 @@ pub struct Table {
     /// Seconds that one connection may last.
     #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
     pub max_time: Option<u32>,
+    /// The address of this machine to connect from.
+    pub source_address: Option<IpAddr>,
     /// How long temporary failures may last before anybody hears of them.
     #[serde(deserialize_with = "parsed")]
     pub patience: Option<Span>,
@@ -215,6 +218,7 @@ impl Table {
             auth: self.auth.or(below.auth),
             timeout: self.timeout.or(below.timeout),
             max_time: self.max_time.or(below.max_time),
+            source_address: self.source_address.or(below.source_address),
             patience: self.patience.or(below.patience),
             trust: self.trust.or(below.trust.filter(|_| anchors)),
             ca_file: self.ca_file.or(below.ca_file.filter(|_| anchors)),
@@ -748,7 +752,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 29] = [
+pub const KEYS: [Key; 30] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -857,6 +861,13 @@ pub const KEYS: [Key; 29] = [
         place: Place::Account,
         value: "SECONDS",
         text: "How long one connection may last in all; not bounded if it is not given.",
+    },
+    Key {
+        name: "source-address",
+        place: Place::Account,
+        value: "\"ADDRESS\"",
+        text: "The address of this machine to connect from, if not the one that the system chooses: \
+               \"192.0.2.1\" or \"2001:db8::1\". Of the server's, only those of its kind are tried.",
     },
     Key {
         name: "patience",
@@ -1013,6 +1024,7 @@ mod tests {
     fn every_key_is_known_to_both_the_check_and_the_types() {
         let every = "server = \"h:1\"\nuser = \"u\"\npassword-file = \"f\"\ntls = \"starttls\"\n\
                      port = 5\nca-file = \"c\"\ntimeout = 3\nmax-time = 4\nauth = \"Plain\"\n\
+                     source-address = \"::1\"\n\
                      client-cert = \"c\"\nclient-key = \"k\"\n";
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
@@ -1079,6 +1091,7 @@ mod tests {
                 "[aliases]\nroot = 1\n",
                 "c.toml:2: expected an address as text, or a list of addresses",
             ),
+            ("[account.a]\nsource-address = \"eth0\"\n", "c.toml:2: invalid IP address syntax"),
             ("aliases = 1\n", "c.toml:1: expected a table, as in [aliases]"),
             (
                 "[account.a.send]\nrewrite-from = \"yes\"\n",

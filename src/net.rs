@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Socket, Type};
+
 use crate::text::{Domain, plain};
 use crate::wire::{self, Private};
 
@@ -124,12 +126,18 @@ pub enum Error {
     NotLoopback(IpAddr),
 }
 
-/// Looks up `host` and connects to whichever of its addresses answers first. `bounds` hold for the
-/// connection from here on, and `stop` ends it.
-pub fn connect(host: &Domain, port: u16, bounds: Bounds, stop: &Stop) -> Result<Tcp, Error> {
+/// Looks up `host` and connects to whichever of its addresses answers first; if there is a
+/// `source`, from this address. `bounds` hold for the connection from here on, and `stop` ends it.
+pub fn connect(
+    host: &Domain,
+    port: u16,
+    source: Option<IpAddr>,
+    bounds: Bounds,
+    stop: &Stop,
+) -> Result<Tcp, Error> {
     let deadline = Deadline::begin(bounds);
-    let addresses = resolve(host, port, deadline)?;
-    let stream = race(&addresses, deadline).map_err(Error::Connect)?;
+    let addresses = within_reach(host, port, source, deadline)?;
+    let stream = race(&addresses, source, deadline).map_err(Error::Connect)?;
     // Commands leave in whole flights; Nagle's algorithm would only hold the last one back.
     stream.set_nodelay(true).map_err(Error::Connect)?;
     stream.set_read_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
@@ -139,8 +147,12 @@ pub fn connect(host: &Domain, port: u16, bounds: Bounds, stop: &Stop) -> Result<
 }
 
 /// The addresses of `host`, in the order in which they are tried.
-pub fn addresses(host: &Domain, bounds: Bounds) -> Result<Vec<IpAddr>, Error> {
-    let found = resolve(host, 0, Deadline::begin(bounds))?;
+pub fn addresses(
+    host: &Domain,
+    source: Option<IpAddr>,
+    bounds: Bounds,
+) -> Result<Vec<IpAddr>, Error> {
+    let found = within_reach(host, 0, source, Deadline::begin(bounds))?;
     Ok(found.iter().map(SocketAddr::ip).collect())
 }
 
@@ -148,12 +160,13 @@ pub fn addresses(host: &Domain, bounds: Bounds) -> Result<Vec<IpAddr>, Error> {
 pub fn answers(
     addresses: &[IpAddr],
     port: u16,
+    source: Option<IpAddr>,
     bounds: Bounds,
 ) -> Vec<(IpAddr, Result<(), io::Error>)> {
     let deadline = Deadline::begin(bounds);
     let ask = |address| {
         let wait = deadline.wait()?;
-        let answer = TcpStream::connect_timeout(&SocketAddr::new(address, port), wait);
+        let answer = dial(SocketAddr::new(address, port), source, wait);
         answer.map(drop).map_err(|error| connect_error(error, deadline))
     };
     thread::scope(|scope| {
@@ -279,6 +292,18 @@ impl Private for Loopback {
     }
 }
 
+/// The addresses of `host` that are of the same kind as `source`.
+fn within_reach(
+    host: &Domain,
+    port: u16,
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Vec<SocketAddr>, Error> {
+    let mut addresses = resolve(host, port, deadline)?;
+    addresses.retain(|to| source.is_none_or(|source| source.is_ipv6() == to.is_ipv6()));
+    Ok(addresses)
+}
+
 /// The resolver has no deadline of its own, so it is waited for from outside.
 fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
     if let Ok(address) = host.as_str().parse::<IpAddr>() {
@@ -327,16 +352,20 @@ fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// RFC 8305 §5: an address that has not answered within a quarter of a second gets company.
-fn race(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<TcpStream> {
+fn race(
+    addresses: &[SocketAddr],
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> io::Result<TcpStream> {
     const HEAD_START: Duration = Duration::from_millis(250);
     if let [only] = addresses {
-        return TcpStream::connect_timeout(only, deadline.wait()?)
+        return dial(*only, source, deadline.wait()?)
             .map_err(|error| connect_error(error, deadline));
     }
     let (sender, finish) = mpsc::channel();
     let mut running = 0_u32;
     let mut waiting = addresses.iter().copied();
-    let mut last = io::Error::other("it has no address");
+    let mut last = io::Error::other("it has no address of the source address's kind");
     let wait = deadline.wait()?;
     loop {
         let started = waiting.next();
@@ -345,7 +374,7 @@ fn race(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<TcpStream> {
             running += 1;
             thread::spawn(move || {
                 // Nobody listens any more if another address was faster.
-                drop(sender.send(TcpStream::connect_timeout(&address, wait)));
+                drop(sender.send(dial(address, source, wait)));
             });
         } else if running == 0 {
             return Err(connect_error(last, deadline));
@@ -361,6 +390,16 @@ fn race(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<TcpStream> {
             Err(_) => return Err(deadline.passed()),
         }
     }
+}
+
+fn dial(address: SocketAddr, source: Option<IpAddr>, wait: Duration) -> io::Result<TcpStream> {
+    let Some(source) = source else { return TcpStream::connect_timeout(&address, wait) };
+    let socket = Socket::new(socket2::Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into()).map_err(|error| {
+        io::Error::new(error.kind(), format!("not from {source} ({})", plain(&error)))
+    })?;
+    socket.connect_timeout(&address.into(), wait)?;
+    Ok(socket.into())
 }
 
 fn connect_error(error: io::Error, deadline: Deadline) -> io::Error {
@@ -380,7 +419,7 @@ mod tests {
     fn connected(bounds: Bounds, stop: &Stop) -> (TcpListener, Tcp) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let tcp = connect(&"127.0.0.1".parse().unwrap(), port, bounds, stop).unwrap();
+        let tcp = connect(&"127.0.0.1".parse().unwrap(), port, None, bounds, stop).unwrap();
         (listener, tcp)
     }
 
@@ -429,9 +468,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let closed = "127.0.0.1:1".parse().unwrap();
-        let stream = race(&[closed, good], Deadline::begin(soon())).unwrap();
+        let stream = race(&[closed, good], None, Deadline::begin(soon())).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good);
-        let error = race(&[closed, closed], Deadline::begin(soon())).unwrap_err();
+        let error = race(&[closed, closed], None, Deadline::begin(soon())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -440,7 +479,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let other: IpAddr = "127.0.0.9".parse().unwrap();
-        let answers = answers(&[good.ip(), other], good.port(), soon());
+        let answers = answers(&[good.ip(), other], good.port(), None, soon());
         let kinds = answers
             .iter()
             .map(|(address, answer)| (*address, answer.as_ref().err().map(io::Error::kind)));
@@ -458,6 +497,28 @@ mod tests {
         assert_eq!(tcp.read(&mut [0; 8]).unwrap(), 1);
         drop(peer);
         assert!(!tcp.is_silent_for(Duration::from_secs(10)), "hanging up is not waiting");
+    }
+
+    #[test]
+    fn a_connection_comes_from_the_address_that_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connect = |source: &str| {
+            let source = Some(source.parse().unwrap());
+            connect(&"127.0.0.1".parse().unwrap(), port, source, soon(), &Stop::default())
+        };
+        let _tcp = connect("127.0.0.2").unwrap();
+        let (_, client) = listener.accept().unwrap();
+        assert_eq!(client.ip().to_string(), "127.0.0.2");
+        for (source, expected) in [
+            (
+                "198.51.100.1",
+                "cannot connect: not from 198.51.100.1 (cannot assign requested address)",
+            ),
+            ("::1", "cannot connect: it has no address of the source address's kind"),
+        ] {
+            assert_eq!(connect(source).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

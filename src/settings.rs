@@ -2,6 +2,7 @@
 //! that is required. Precedence: command line, side table, account, defaults. The clock, the
 //! name of this machine and its source of randomness are read here, once per run.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,6 +137,8 @@ pub struct Peer {
     pub tls: Tls,
     /// What makes its certificate good.
     pub trust: Trust,
+    /// The address of this machine to connect from, if not any.
+    pub source_address: Option<IpAddr>,
     /// How long to wait.
     pub bounds: Bounds,
     /// Who logs in.
@@ -482,7 +485,7 @@ impl Settings {
             None => from
                 .domain()
                 .parse()
-                .unwrap_or_else(|_| EhloName::literal(std::net::Ipv4Addr::LOCALHOST.into())),
+                .unwrap_or_else(|_| EhloName::literal(Ipv4Addr::LOCALHOST.into())),
         };
         let rewrite_from = table.rewrite_from.unwrap_or_default();
         let chunking = table.chunking.unwrap_or(true);
@@ -619,6 +622,7 @@ impl Settings {
             }),
             tls,
             trust: Trust { anchor, identity },
+            source_address: table.source_address,
             bounds: Bounds {
                 per_wait: seconds(table.timeout.unwrap_or(60)),
                 in_all: table.max_time.map(seconds),

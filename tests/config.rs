@@ -90,6 +90,21 @@ fn a_file_without_a_server_is_78_and_named() {
 }
 
 #[test]
+fn each_side_connects_from_the_address_that_it_was_given() {
+    let home = Home::new();
+    home.config(&format!(
+        "{SERVER}password-command = \"echo not-a-secret\"\nsource-address = \"198.51.100.1\"\n\
+         send.source-address = \"198.51.100.2\"\n"
+    ));
+    home.postie(["fetch"])
+        .run()
+        .exit(75)
+        .says("127.0.0.1:1: cannot connect: not from 198.51.100.1 (");
+    let outcome = home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run();
+    outcome.exit(75).says("127.0.0.1:1: cannot connect: not from 198.51.100.2 (");
+}
+
+#[test]
 fn several_accounts_may_send_when_one_is_the_default_or_the_messages_own() {
     let home = Home::new();
     let other = SERVER.replace("home", "work").replace("ann", "bob");
