@@ -20,7 +20,7 @@ use crate::text::{Addressee, HeaderField, Mailbox, percent_decoded, plain};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file that is to go along cannot be read.
-    #[error("cannot attach {}: {}", path.display(), plain(source))]
+    #[error("cannot read {}: {}", path.display(), plain(source))]
     Attachment {
         /// Which.
         path: PathBuf,

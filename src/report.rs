@@ -284,8 +284,8 @@ impl Drop for Progress {
     }
 }
 
-/// Whoever reads may have read enough, which is no failure.
-fn written(written: io::Result<()>) -> Result<(), Error> {
+/// What has become of a result. Whoever reads it may have read enough, which is no failure.
+pub fn written(written: io::Result<()>) -> Result<(), Error> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|source| Error::Stdio { doing: "cannot write the result", source }),

@@ -1,26 +1,27 @@
 //! The story of a submission: have the whole message, then connect, log in, submit.
 
+mod input;
 mod record;
 mod sent;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use self::input::Input;
 use self::sent::Sent;
 use crate::cli;
-use crate::compose::{self, Attachment, Parts};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::message::{Message, Transport};
 use crate::net::Stop;
 use crate::password::Attempts;
-use crate::report::{Report, count, error_object, size};
-use crate::settings::{Moment, SendJob, Settings};
+use crate::report::{Report, count, error_object, size, written};
+use crate::settings::{SendJob, Settings};
 use crate::smtp::{
     self, Authenticated, Content, Demand, Envelope, Session, Terms, Unauthenticated,
 };
-use crate::text::{Address, Addressee, Addressees, Mailbox};
+use crate::text::Mailbox;
 use crate::way::Way;
 use crate::wire::Private;
 
@@ -79,114 +80,16 @@ struct Letter {
 
 /// Everything that is needed before a connection is worth making.
 fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Letter, Error> {
-    let (job, recipients, message) = if args.compose.is_wanted() {
-        composed(settings, args, report)?
-    } else {
-        given(settings, args, report)?
-    };
+    let Input { job, recipients, message } = Input::take(settings, args, report)?;
     let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let envelope = envelope.on(Terms {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
-        id: unique(&job),
+        id: job.moment.unique(),
         require_tls: args.require_tls,
     });
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
     Ok(Letter { job, envelope, message, demand })
-}
-
-/// A message from what the command line says, and its recipients.
-fn composed(
-    settings: &Settings,
-    args: &cli::Send,
-    report: &Report,
-) -> Result<(SendJob, Vec<Mailbox>, Message), Error> {
-    let cli::Compose { to, cc, bcc, reply_to, subject, header, body, html, attach } = &args.compose;
-    let list = |addressees: &[Addressees]| -> Vec<Addressee> {
-        addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
-    };
-    let mut recipients = settings.mailboxes(typed(args))?;
-    for addressees in [to, cc, bcc] {
-        recipients.extend(list(addressees).into_iter().map(|addressee| addressee.address));
-    }
-    if recipients.is_empty() {
-        return Err(Error::NoRecipients);
-    }
-    let job = settings.send_job(args, None)?;
-    let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
-    let html = html.as_ref().map(|path| Attachment::open(path)?.text()).transpose()?;
-    let text = if let Some(text) = body {
-        text.clone()
-    } else {
-        report.prompt("write the text; Ctrl-D on a line of its own ends it");
-        compose::utf8("the text on standard input", text()?)?
-    };
-    let parts = Parts {
-        from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
-        to: list(to),
-        cc: list(cc),
-        bcc: list(bcc),
-        reply_to: list(reply_to),
-        subject: subject.clone(),
-        fields: header.clone(),
-        text,
-        html,
-        attachments,
-        date: job.moment.date.clone(),
-        unique: unique(&job),
-    };
-    let mut message = parts.compose()?;
-    message.remove_bcc();
-    Ok((job, recipients, message))
-}
-
-/// The message on standard input, completed, and its recipients.
-fn given(
-    settings: &Settings,
-    args: &cli::Send,
-    report: &Report,
-) -> Result<(SendJob, Vec<Mailbox>, Message), Error> {
-    let mut recipients = typed(args);
-    if recipients.is_empty() && !args.read_recipients {
-        return Err(Error::NoRecipients);
-    }
-    report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
-    let mut message = Message::read(&mut io::stdin().lock())?;
-    let author = message.author();
-    let address = author.as_ref().map(|author| &author.address);
-    let job = settings.send_job(args, address.and_then(Address::mailbox))?;
-    if args.read_recipients {
-        recipients.extend(message.addressees()?);
-    }
-    message.remove_bcc();
-    message.add_missing("Date", &job.moment.date);
-    message.add_missing("Message-ID", &format!("<{}@{}>", unique(&job), job.from.domain()));
-    if message.field("From").is_some() && job.rewrites(address) {
-        let name = author.as_ref().and_then(|author| author.name.as_deref());
-        message.replace("From", &compose::named(name, &job.from));
-    }
-    message.add_missing("From", &compose::named(args.full_name.as_deref(), &job.from));
-    let recipients = settings.mailboxes(recipients)?;
-    Ok((job, recipients, message))
-}
-
-/// The recipients that are arguments.
-fn typed(args: &cli::Send) -> Vec<Address> {
-    args.recipients.iter().cloned().flat_map(Addressees::addresses).collect()
-}
-
-/// Unlike that of any other message (RFC 5322 §3.6.4), and without a word about this machine.
-fn unique(job: &SendJob) -> String {
-    let Moment { seconds, pid, random, .. } = job.moment;
-    format!("{seconds:x}.{pid:x}.{random:016x}")
-}
-
-#[expect(clippy::disallowed_methods, reason = "the user chose the text and its size")]
-fn text() -> Result<Vec<u8>, Error> {
-    let mut text = Vec::new();
-    let read = io::stdin().lock().read_to_end(&mut text);
-    read.map_err(|source| Error::Stdio { doing: "cannot read the text", source })?;
-    Ok(text)
 }
 
 impl Letter {
@@ -204,15 +107,17 @@ impl Letter {
 
     /// The envelope as it would be said, and the message as it would be sent.
     fn show(&mut self) -> Result<(), Error> {
-        let mut output = io::stdout().lock();
-        let failed = |source| Error::Stdio { doing: "cannot write the message", source };
-        writeln!(output, "{:?}", self.envelope.mail()).map_err(failed)?;
-        for recipient in self.envelope.recipients() {
-            writeln!(output, "{:?}", self.envelope.rcpt(recipient)).map_err(failed)?;
-        }
-        writeln!(output).map_err(failed)?;
-        io::copy(&mut self.message.text()?, &mut output).map_err(failed)?;
-        Ok(())
+        let Self { envelope, message, .. } = self;
+        let (mut text, mut output) = (message.text()?, io::stdout().lock());
+        let mut show = || -> io::Result<()> {
+            writeln!(output, "{:?}", envelope.mail())?;
+            for recipient in envelope.recipients() {
+                writeln!(output, "{:?}", envelope.rcpt(recipient))?;
+            }
+            writeln!(output)?;
+            io::copy(&mut text, &mut output).map(drop)
+        };
+        written(show())
     }
 
     fn sentence(&self, sent: &Sent) -> Option<String> {

@@ -124,6 +124,12 @@ impl Moment {
         let random = getrandom::u64().map_err(|_| Error::Random)?;
         Ok(Self { seconds, date, timestamp, pid: std::process::id(), host, random })
     }
+
+    /// What no other message is called (RFC 5322 §3.6.4), and without a word about this machine.
+    pub fn unique(&self) -> String {
+        let Self { seconds, pid, random, .. } = self;
+        format!("{seconds:x}.{pid:x}.{random:016x}")
+    }
 }
 
 /// The other end of a conversation.

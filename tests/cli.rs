@@ -2,6 +2,7 @@
 //! is connected to, read or written for it.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::support::postie::Home;
 
@@ -232,6 +233,16 @@ fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
                     To: Bob <bob@example.net>\r\nDate: x\r\nMessage-ID: <y@z>\r\n\
                     From: ann@example.com\r\n\r\n.hello\r\n";
     assert_eq!(outcome.stdout, expected);
+}
+
+#[test]
+fn whoever_reads_a_dry_run_may_have_read_enough() {
+    let home = Home::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let args = send(&["--from=ann@example.com", "--dry-run", "bob@example.net"]);
+    let run = home.postie(args).stdin("A: b\n\nhello\n").output(writer, Stdio::piped());
+    run.run().exit(0).stderr("");
 }
 
 #[test]

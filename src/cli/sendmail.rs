@@ -130,26 +130,11 @@ impl Reading {
                         self.option("--from", &from);
                     }
                 }
-                'F' => {
-                    let name = value();
-                    self.option("--full-name", &name);
-                }
-                'a' => {
-                    let account = value();
-                    self.option("--account", &account);
-                }
-                'C' => {
-                    let file = value();
-                    self.option("--config", &file);
-                }
-                'N' => {
-                    let occasions = value();
-                    self.option("--dsn-notify", &occasions);
-                }
-                'R' => {
-                    let part = value();
-                    self.option("--dsn-return", &part);
-                }
+                'F' => self.option("--full-name", &value()),
+                'a' => self.option("--account", &value()),
+                'C' => self.option("--config", &value()),
+                'N' => self.option("--dsn-notify", &value()),
+                'R' => self.option("--dsn-return", &value()),
                 'A' | 'B' | 'h' | 'L' | 'O' | 'p' | 'V' | 'X' => drop(value()),
                 'b' => match attached {
                     "m" => {}
