@@ -233,6 +233,10 @@ fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
                     To: Bob <bob@example.net>\r\nDate: x\r\nMessage-ID: <y@z>\r\n\
                     From: ann@example.com\r\n\r\n.hello\r\n";
     assert_eq!(outcome.stdout, expected);
+    // It is shown as it would be sent, and not as it was read.
+    let outcome = home.postie(send(&args)).stdin(format!("{text}{}\n", "x".repeat(999))).run();
+    let encoded = "Content-Transfer-Encoding: quoted-printable\r\n\r\n.hello\r\nxxx";
+    assert!(outcome.exit(0).stdout.contains(encoded), "{}", outcome.stdout);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::support::postie::Home;
 use crate::support::sink::Sink;
 
@@ -60,6 +62,36 @@ fn what_cannot_be_kept_was_sent_all_the_same() {
     outcome.exit(0).says("postie: send: the message was sent, but no copy kept: cannot create ");
     outcome.says("postie: send: cannot write to ").says("/no/log: no such file or directory\n");
     assert_eq!((sink.taken().len(), outcome.stderr.lines().count()), (1, 2));
+}
+
+#[test]
+fn what_became_of_each_recipient_is_told_to_programs() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "");
+    let send = |recipients: &[&str], status| {
+        let run = home.postie([&["send", "--json"], recipients].concat()).stdin(MESSAGE).run();
+        run.exit(status);
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()
+    };
+    let bob = json!({
+        "address": "bob@example.net", "status": "accepted", "reply": "250 2.1.5 go on"
+    });
+    let nobody = json!({
+        "address": "nobody@example.org", "status": "refused",
+        "reply": "550 5.1.1 \"nobody\" is not here"
+    });
+    let partial = send(&["bob@example.net", "nobody@example.org"], 81);
+    assert_eq!(partial["recipients"], json!([bob, nobody]));
+    assert_eq!(partial["reply"], "250 2.0.0 taken");
+    assert_eq!(partial["error"]["status"], 81);
+    assert_eq!(partial["message_id"], "<1@example.com>");
+    let size = u64::try_from(sink.taken()[0].text.len()).unwrap();
+    assert_eq!((&partial["from"], &partial["size"]), (&json!("ann@example.com"), &json!(size)));
+    let whole = send(&["bob@example.net"], 0);
+    assert_eq!((&whole["recipients"], &whole["error"]), (&json!([bob]), &json!(null)));
+    let refused = send(&["nobody@example.org"], 67);
+    assert_eq!((&refused["recipients"], &refused["reply"]), (&json!([nobody]), &json!(null)));
+    assert_eq!(refused["error"]["kind"], "no-recipient");
 }
 
 #[test]
