@@ -225,20 +225,22 @@ impl Client {
     /// Reads the files that it takes.
     pub fn new(trust: &Trust) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let trusting = |roots: RootCertStore| -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let chain = |roots: RootCertStore| {
             let provider = Arc::clone(&provider);
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-            Ok(verifier.build().map_err(|error| Error::Handshake(error.to_string()))?)
+            let verifier = verifier.build().map_err(|error| Error::Handshake(error.to_string()))?;
+            Ok::<_, Error>(Judge::Chain(verifier))
         };
-        let verifier = match &trust.anchor {
+        let judge = match &trust.anchor {
             Anchor::Webpki => {
-                trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })?
+                chain(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })?
             }
-            Anchor::System => trusting(system_roots()?)?,
-            Anchor::CaFile(path) => trusting(file_roots(path)?)?,
-            Anchor::Pin(pin) => Arc::new(Pinned { pin: *pin, provider: Arc::clone(&provider) }),
+            Anchor::System => chain(system_roots()?)?,
+            Anchor::CaFile(path) => chain(file_roots(path)?)?,
+            Anchor::Pin(pin) => Judge::Pin(*pin),
         };
-        let witness = Arc::new(Witness { verifier, seen: Mutex::default() });
+        let seen = Mutex::default();
+        let witness = Arc::new(Witness { judge, provider: Arc::clone(&provider), seen });
         let verifier: Arc<dyn ServerCertVerifier> = Arc::<Witness>::clone(&witness);
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -339,13 +341,24 @@ impl Private for TlsStream {
     }
 }
 
-/// Leaves the decision to another verifier, and remembers what it was about.
+/// Decides on certificates, and remembers the one that it was about. That the server has the
+/// certificate's key is looked at whatever makes the certificate good.
 #[derive(Debug)]
 struct Witness {
-    verifier: Arc<dyn ServerCertVerifier>,
+    judge: Judge,
+    provider: Arc<CryptoProvider>,
     /// The last certificate, which is the one of the handshake under way: an account's connections
     /// are made one after another.
     seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+/// What makes a certificate good.
+#[derive(Debug)]
+enum Judge {
+    /// A chain to an authority, the name, and the dates.
+    Chain(Arc<WebPkiServerVerifier>),
+    /// That it is this one.
+    Pin(Pin),
 }
 
 impl Witness {
@@ -358,6 +371,11 @@ impl Witness {
     }
 }
 
+/// The certificate is another one than the pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the pinned one")]
+struct NotPinned;
+
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
         &self,
@@ -368,58 +386,12 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         *self.seen() = Some(certificate.clone().into_owned());
-        self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// Takes one certificate and no other for the server's. Chain, name and dates are not looked at;
-/// that the server has the certificate's key is.
-#[derive(Debug)]
-struct Pinned {
-    pin: Pin,
-    provider: Arc<CryptoProvider>,
-}
-
-/// The certificate is another one than the pinned.
-#[derive(Debug, thiserror::Error)]
-#[error("it is not the pinned one")]
-struct NotPinned;
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if Pin::of(certificate) == self.pin {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into())
+        match &self.judge {
+            Judge::Chain(verifier) => {
+                verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+            }
+            Judge::Pin(pin) if Pin::of(certificate) == *pin => Ok(ServerCertVerified::assertion()),
+            Judge::Pin(_) => Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into()),
         }
     }
 
