@@ -313,7 +313,8 @@ impl From<&wire::Error> for Exit {
 impl From<&store::Error> for Exit {
     fn from(error: &store::Error) -> Self {
         match error {
-            store::Error::Locked => Self::Later,
+            store::Error::Locked | store::Error::Busy => Self::Later,
+            store::Error::Unknown(_) => Self::Usage,
             store::Error::Program { .. } => Self::Config,
             store::Error::NoParent { .. } | store::Error::Create { .. } => Self::CannotCreate,
             store::Error::Io { .. }

@@ -85,6 +85,21 @@ pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 /// silent for ten minutes (RFC 1939 §3).
 pub const DELIVERY: Duration = Duration::from_mins(9);
 
+/// How long a message waits after the first attempt to send it. After each further one it waits
+/// twice as long.
+pub const FIRST_RETRY: Duration = Duration::from_mins(1);
+
+/// The longest that a message waits after a server refused it for now. RFC 5321 §4.5.4.1 wants
+/// half an hour at least, after a first attempt or two.
+pub const RETRY: Duration = Duration::from_hours(4);
+
+/// The longest that a message waits after there was no connection.
+pub const RETRY_UNREACHED: Duration = Duration::from_mins(15);
+
+/// After so long a message that could not be sent is given up: RFC 5321 §4.5.4.1 wants four or five
+/// days.
+pub const GIVE_UP: Duration = Duration::from_hours(5 * 24);
+
 /// Octets of a password file or of what a password command prints.
 pub const SECRET: u64 = 64 << 10;
 

@@ -18,12 +18,14 @@
 //! directory's own Maildir; the journal learns of it when the program has said that it has it. Cut
 //! off in between, the program gets the message once more: at least once is what can be had.
 //!
-//! All of this happens under a lock that is held for the whole run.
+//! All of this happens under a lock that is held for the whole run. What is to be sent and waits
+//! for it is another matter, and [`outbox`]'s.
 
 pub mod disk;
 mod handover;
 mod journal;
 mod maildir;
+pub mod outbox;
 pub mod patience;
 
 use std::collections::{HashMap, HashSet};
@@ -91,6 +93,12 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Another run has the message's lock.
+    #[error("another run is at work on this message")]
+    Busy,
+    /// There is no such message in the outbox.
+    #[error("no message `{0}` in the outbox")]
+    Unknown(String),
     /// A delivery was under way to a Maildir that is not there now.
     #[error("a message was on its way into {}, which is not there now", .0.display())]
     Unreachable(PathBuf),
@@ -415,10 +423,15 @@ fn is_locked(path: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
+/// Makes a directory, and its parents.
+fn directory(path: &Path) -> Result<(), Error> {
+    let mut dirs = DirBuilder::new();
+    dirs.recursive(true).mode(0o700).create(path).map_err(|error| Error::create(path, error))
+}
+
 /// Makes the directory of a mailbox's state and locks it.
 fn lock(state: &Path) -> Result<File, Error> {
-    let mut dirs = DirBuilder::new();
-    dirs.recursive(true).mode(0o700).create(state).map_err(|error| Error::create(state, error))?;
+    directory(state)?;
     let path = state.join(LOCK);
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);

@@ -27,11 +27,14 @@ pub trait Disk: Send + Sync {
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a file another name, replacing what had it.
+    /// Gives a file another name, replacing what had it; or a directory one that is free.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory with nothing in it.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Whether there is something of that name.
     fn exists(&self, path: &Path) -> io::Result<bool>;
@@ -95,6 +98,10 @@ impl Disk for Os {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

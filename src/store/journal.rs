@@ -400,12 +400,12 @@ fn intent_line(intent: &Intent) -> String {
     format!("intent {} {uid} {} {maildir}\n", intent.time, intent.name)
 }
 
-fn encoded_path(path: &Path) -> String {
+pub(super) fn encoded_path(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt as _;
     percent_encoded(path.as_os_str().as_bytes()).replace("%2F", "/")
 }
 
-fn decoded_path(text: &str) -> Option<PathBuf> {
+pub(super) fn decoded_path(text: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
     Some(std::ffi::OsString::from_vec(percent_decoded(text)?).into())
 }

@@ -11,7 +11,7 @@ use super::*;
 
 /// The real disk until a given step, and from then on no disk at all, as if the process had been
 /// killed there: the step itself fails, and so does every later one.
-struct Mortal {
+pub(super) struct Mortal {
     steps: Arc<AtomicUsize>,
     last: usize,
 }
@@ -98,6 +98,11 @@ impl Disk for Mortal {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.step()?;
         Os.remove(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.remove_dir(path)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -201,7 +206,7 @@ fn subjects(count: usize) -> Vec<String> {
 }
 
 /// The real disk, counting.
-fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
+pub(super) fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
     let steps = Arc::new(AtomicUsize::new(0));
     (Mortal { steps: Arc::clone(&steps), last }, steps)
 }

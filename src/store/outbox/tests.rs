@@ -1,0 +1,293 @@
+//! Every step of a message's way through the outbox, cut off or failing.
+
+use std::sync::atomic::Ordering;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::disk::Os;
+use crate::store::tests::mortal;
+
+const NOW: u64 = 1_700_000_000;
+const TEXT: &[u8] = b"Subject: hello\n\nhello\n";
+
+fn mailbox(name: &str) -> Mailbox {
+    format!("{name}@example.net").parse().unwrap()
+}
+
+fn order(recipients: &[&str]) -> Order {
+    Order {
+        accepted: NOW,
+        config: "/home/ann/my config.toml".into(),
+        account: "at home\n".to_owned(),
+        from: "ann@example.com".parse().unwrap(),
+        recipients: recipients.iter().map(|name| mailbox(name)).collect(),
+        notify: Some("failure,delay".parse().unwrap()),
+        ret: Some(Return::Headers),
+        envid: "1.2.3".to_owned(),
+        is_all_or_nothing: true,
+    }
+}
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn outbox(&self, disk: impl Disk + 'static) -> Outbox {
+        Outbox::new(Arc::new(disk), &self.0.path().join("state/outbox"))
+    }
+
+    fn names(&self, dir: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.0.path().join("state/outbox").join(dir)) else {
+            return Vec::new();
+        };
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn journal(&self) -> PathBuf {
+        let name = self.names("waiting").pop().unwrap();
+        self.0.path().join("state/outbox/waiting").join(name).join(JOURNAL)
+    }
+}
+
+fn id() -> Id {
+    Id::new(NOW, 0x1234_5678_9abc_def0)
+}
+
+fn add(outbox: &Outbox, recipients: &[&str]) -> Result<Held, Error> {
+    outbox.add(&id(), order(recipients), |file| file.write_all(TEXT))
+}
+
+/// A server that knows who got the message, as nobody else can.
+#[derive(Default)]
+struct Server {
+    got: Vec<Mailbox>,
+}
+
+impl Server {
+    /// One run: holds the message if it waits, and sends it to one recipient at a time; `eve` is
+    /// refused. Whatever fails ends the run.
+    fn run(&mut self, outbox: &Outbox) -> Result<(), Error> {
+        let mut held = match outbox.hold(&id()) {
+            Err(Error::Unknown(_)) => return Ok(()),
+            held => held?,
+        };
+        self.deliver(&mut held)?;
+        if held.record().failed().is_empty() { held.remove() } else { held.fail().map(drop) }
+    }
+
+    fn deliver(&mut self, held: &mut Held) -> Result<(), Error> {
+        held.begin(NOW)?;
+        for mailbox in held.record().waiting() {
+            held.hand_over(NOW)?;
+            let answer = if mailbox == self::mailbox("eve") {
+                Err("550 no".to_owned())
+            } else {
+                self.got.push(mailbox.clone());
+                Ok("250 ok".to_owned())
+            };
+            held.answer(NOW, [(&mailbox, answer)], "250 ok")?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_order_reads_back_as_it_was_written() {
+    let place = Place::new();
+    let held = add(&place.outbox(Os), &["bob", "o'hara+x"]).unwrap();
+    drop(held);
+    let held = place.outbox(Os).hold(&id()).unwrap();
+    assert_eq!(held.record().order, order(&["bob", "o'hara+x"]));
+    let mut text = Vec::new();
+    io::copy(&mut held.message().unwrap(), &mut text).unwrap();
+    assert_eq!(text, TEXT);
+}
+
+#[test]
+fn an_addition_cut_off_at_any_disk_step_leaves_a_whole_message_or_none() {
+    for last in 0.. {
+        let place = Place::new();
+        let (disk, steps) = mortal(last);
+        let is_added = add(&place.outbox(disk), &["bob"]).is_ok();
+        // Whoever was told that it is there finds it there; what is there is whole.
+        let listed = place.outbox(Os).list().unwrap();
+        assert!(listed.len() == 1 || !is_added, "cut off at step {last}");
+        for listed in listed {
+            assert_eq!(listed.record.unwrap().order, order(&["bob"]));
+            let mut text = Vec::new();
+            let held = place.outbox(Os).hold(&listed.id).unwrap();
+            io::copy(&mut held.message().unwrap(), &mut text).unwrap();
+            assert_eq!(text, TEXT);
+        }
+        // The next day nothing is left of what did not come to be.
+        let later = Id::new(NOW + 2 * DAY, 0);
+        let order = Order { accepted: NOW + 2 * DAY, ..order(&["bob"]) };
+        place.outbox(Os).add(&later, order, |_| Ok(())).unwrap();
+        assert_eq!(place.names("tmp"), Vec::<String>::new(), "cut off at step {last}");
+        if is_added {
+            assert!(steps.load(Ordering::Relaxed) > 10);
+            break;
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_not_listed() {
+    let place = Place::new();
+    let full = |_: &mut dyn Write| Err(io::Error::from(io::ErrorKind::StorageFull));
+    let error = place.outbox(Os).add(&id(), order(&["bob"]), full).map(drop).unwrap_err();
+    assert!(error.to_string().ends_with("message.eml: no storage space"), "{error}");
+    assert_eq!((place.names("waiting").len(), place.names("tmp").len()), (0, 0));
+}
+
+#[test]
+fn an_attempt_cut_off_at_any_disk_step_loses_nothing_and_repeats_nothing_unmarked() {
+    for last in 0.. {
+        let (place, mut server) = (Place::new(), Server::default());
+        drop(add(&place.outbox(Os), &["bob", "eve", "dave"]).unwrap());
+        let ended = server.run(&place.outbox(mortal(last).0)).is_ok();
+        let before = server.got.clone();
+        let is_marked = match place.outbox(Os).hold(&id()) {
+            Ok(held) => held.record().may_be_duplicate(),
+            Err(_) => false,
+        };
+        server.run(&place.outbox(Os)).unwrap();
+        for name in ["bob", "dave"] {
+            let times = server.got.iter().filter(|got| **got == mailbox(name)).count();
+            assert!(times == 1 || times == 2 && is_marked, "{name}: {times}, cut off at {last}");
+        }
+        assert!(before.len() < 3, "cut off at step {last}");
+        // Eve was refused, and somebody will see to it.
+        assert_eq!(place.names("waiting"), Vec::<String>::new(), "cut off at step {last}");
+        assert_eq!(place.names("failed"), [id().to_string()], "cut off at step {last}");
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_removal_cut_off_at_any_disk_step_sends_nothing_again() {
+    for last in 0.. {
+        let (place, mut server) = (Place::new(), Server::default());
+        let mut held = add(&place.outbox(Os), &["bob"]).unwrap();
+        server.deliver(&mut held).unwrap();
+        drop(held);
+        let ended = place.outbox(mortal(last).0).remove(&id()).is_ok();
+        server.run(&place.outbox(Os)).unwrap();
+        assert_eq!(server.got, [mailbox("bob")], "cut off at step {last}");
+        assert_eq!(place.names("waiting"), Vec::<String>::new(), "cut off at step {last}");
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn only_a_lost_verdict_makes_a_possible_duplicate() {
+    let place = Place::new();
+    let mut held = add(&place.outbox(Os), &["bob"]).unwrap();
+    let is_marked = |held: &Held| held.record().may_be_duplicate();
+    held.begin(NOW).unwrap();
+    held.end(NOW, Ending::Unreached, "cannot connect").unwrap();
+    held.begin(NOW).unwrap();
+    assert!(!is_marked(&held));
+    held.hand_over(NOW).unwrap();
+    assert!(is_marked(&held));
+    held.end(NOW, Ending::Later, "451 later").unwrap();
+    assert!(!is_marked(&held));
+    // Once in doubt, always in doubt.
+    held.hand_over(NOW).unwrap();
+    held.begin(NOW).unwrap();
+    held.end(NOW, Ending::Later, "451 later").unwrap();
+    assert!(is_marked(&held));
+    drop(held);
+    let held = place.outbox(Os).hold(&id()).unwrap();
+    assert!(is_marked(&held));
+    assert_eq!((held.record().attempts, held.record().last.as_deref()), (3, Some("451 later")));
+}
+
+#[test]
+fn an_answer_of_which_only_half_was_written_is_a_lost_verdict() {
+    let place = Place::new();
+    let mut held = add(&place.outbox(Os), &["bob", "dave"]).unwrap();
+    held.begin(NOW).unwrap();
+    held.hand_over(NOW).unwrap();
+    drop(held);
+    let mut journal = Os.append(&place.journal()).unwrap();
+    journal.write_all(b"sent bob@example.net 250 ok\nsent dave@ex").unwrap();
+    drop(journal);
+    let mut held = place.outbox(Os).hold(&id()).unwrap();
+    assert_eq!(held.record().waiting(), [mailbox("dave")]);
+    assert!(held.record().may_be_duplicate());
+    held.begin(NOW).unwrap();
+    drop(held);
+    assert_eq!(place.outbox(Os).hold(&id()).unwrap().record().attempts, 2);
+}
+
+#[test]
+fn nonsense_with_sense_behind_it_is_not_guessed_at() {
+    let place = Place::new();
+    drop(add(&place.outbox(Os), &["bob"]).unwrap());
+    let mut journal = Os.append(&place.journal()).unwrap();
+    journal.write_all(b"rubbish\ntry 5\n").unwrap();
+    drop(journal);
+    let error = place.outbox(Os).hold(&id()).map(drop).unwrap_err();
+    assert!(error.to_string().ends_with("/journal:12: not a line of a journal"), "{error}");
+    assert!(place.outbox(Os).list().unwrap()[0].record.is_err());
+}
+
+#[test]
+fn a_message_has_one_holder_at_a_time() {
+    let place = Place::new();
+    let outbox = place.outbox(Os);
+    let held = add(&outbox, &["bob"]).unwrap();
+    assert!(matches!(outbox.hold(&id()), Err(Error::Busy)));
+    assert!(matches!(outbox.remove(&id()), Err(Error::Busy)));
+    assert!(outbox.list().unwrap()[0].is_busy);
+    drop(held);
+    assert!(!outbox.list().unwrap()[0].is_busy);
+    outbox.hold(&id()).unwrap().fail().unwrap();
+    assert!(matches!(outbox.hold(&id()), Err(Error::Unknown(_))));
+    outbox.remove(&id()).unwrap();
+    assert!(matches!(outbox.remove(&id()), Err(Error::Unknown(_))));
+    assert!("../../etc".parse::<Id>().is_err());
+}
+
+#[test]
+fn each_wait_is_twice_as_long_up_to_a_bound() {
+    let record = Record::new(order(&["bob"]));
+    assert!(record.is_due(NOW));
+    let pauses = |ending: &str| {
+        let mut record = record.clone();
+        let pause = |_| {
+            record.take(&format!("try {NOW}")).unwrap();
+            record.take(&format!("{ending} {NOW} x")).unwrap();
+            assert!(!record.is_due(record.due() - 1) && record.is_due(record.due()));
+            assert!(record.is_due(NOW - 1), "a clock that was put back");
+            (record.due() - NOW) / 60
+        };
+        (0..10).map(pause).collect::<Vec<_>>()
+    };
+    assert_eq!(pauses("later"), [1, 2, 4, 8, 16, 32, 64, 128, 240, 240]);
+    assert_eq!(pauses("unreached"), [1, 2, 4, 8, 15, 15, 15, 15, 15, 15]);
+    assert!(!record.is_too_old(NOW + 5 * DAY) && record.is_too_old(NOW + 5 * DAY + 1));
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    drop(add(&place.outbox(Os), &["bob"]).unwrap());
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let journal = place.journal();
+    assert_eq!(mode(&journal), 0o600);
+    assert_eq!(mode(&journal.with_file_name(MESSAGE)), 0o600);
+    for dir in journal.ancestors().skip(1).take(4) {
+        assert_eq!(mode(dir), 0o700, "{}", dir.display());
+    }
+}
