@@ -32,6 +32,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --version 'Print version'
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, logged in'
+            cand queue 'List the messages that wait to be sent; send them, or drop them'
             cand check 'Find out what is wrong with an account, and what to do about it'
         }
         &'postie;fetch'= {
@@ -94,6 +95,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --all-or-nothing 'Send to nobody unless the server accepts every recipient'
             cand --require-tls 'Have every server pass the message on by verified TLS, or not at all'
             cand --dry-run 'Print the envelope and the message, and connect to nothing'
+            cand --queue 'If the message cannot be sent now, keep it in the outbox and send it later'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -101,6 +103,45 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --json 'Print results as one JSON object a line'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;queue'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand flush 'Send what is due'
+            cand remove 'Drop messages'
+        }
+        &'postie;queue;flush'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand --all 'Send also what is not due yet'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'postie;queue;remove'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'postie;check'= {
             cand -f 'The sender''s address'

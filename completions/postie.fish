@@ -33,6 +33,7 @@ complete -c postie -n "__fish_postie_needs_command" -s h -l help -d 'Print help 
 complete -c postie -n "__fish_postie_needs_command" -s V -l version -d 'Print version'
 complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
 complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, logged in'
+complete -c postie -n "__fish_postie_needs_command" -f -a "queue" -d 'List the messages that wait to be sent; send them, or drop them'
 complete -c postie -n "__fish_postie_needs_command" -f -a "check" -d 'Find out what is wrong with an account, and what to do about it'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
@@ -84,10 +85,32 @@ complete -c postie -n "__fish_postie_using_subcommand send" -s t -l read-recipie
 complete -c postie -n "__fish_postie_using_subcommand send" -l all-or-nothing -d 'Send to nobody unless the server accepts every recipient'
 complete -c postie -n "__fish_postie_using_subcommand send" -l require-tls -d 'Have every server pass the message on by verified TLS, or not at all'
 complete -c postie -n "__fish_postie_using_subcommand send" -l dry-run -d 'Print the envelope and the message, and connect to nothing'
+complete -c postie -n "__fish_postie_using_subcommand send" -l queue -d 'If the message cannot be sent now, keep it in the outbox and send it later'
 complete -c postie -n "__fish_postie_using_subcommand send" -s q -l quiet -d 'Say nothing but errors'
 complete -c postie -n "__fish_postie_using_subcommand send" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
 complete -c postie -n "__fish_postie_using_subcommand send" -l json -d 'Print results as one JSON object a line'
 complete -c postie -n "__fish_postie_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -f -a "flush" -d 'Send what is due'
+complete -c postie -n "__fish_postie_using_subcommand queue; and not __fish_seen_subcommand_from flush remove" -f -a "remove" -d 'Drop messages'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -l all -d 'Send also what is not due yet'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from flush" -s h -l help -d 'Print help'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c postie -n "__fish_postie_using_subcommand check" -s f -l from -d 'The sender\'s address' -r -f
 complete -c postie -n "__fish_postie_using_subcommand check" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
 complete -c postie -n "__fish_postie_using_subcommand check" -l user -d 'Log in with this name' -r -f

@@ -61,6 +61,13 @@ pub enum Command {
     /// the options for composing, a message is composed instead, and standard input is its text.
     #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
+    /// List the messages that wait to be sent; send them, or drop them.
+    ///
+    /// A message waits if it was sent with `--queue`, or `queue = true`, and the server could not be
+    /// reached, refused it for now, or left it in doubt. It is sent when it is due: by
+    /// `postie queue flush`, or at the end of a fetch or submission with the same account.
+    #[command(after_long_help = QUEUE_EXAMPLES)]
+    Queue(Queue),
     /// Find out what is wrong with an account, and what to do about it.
     ///
     /// Goes step by step from the configuration to the mailbox or the readiness to take mail, and
@@ -138,6 +145,9 @@ pub struct Send {
     /// Print the envelope and the message, and connect to nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// If the message cannot be sent now, keep it in the outbox and send it later.
+    #[arg(long, conflicts_with_all = ONE_OFF)]
+    pub queue: bool,
     /// What a message is composed of.
     #[command(flatten)]
     pub compose: Compose,
@@ -219,6 +229,31 @@ impl Compose {
     }
 }
 
+/// `postie queue`.
+#[derive(Debug, clap::Args)]
+pub struct Queue {
+    /// What to do with the outbox, if not list it.
+    #[command(subcommand)]
+    pub action: Option<QueueAction>,
+}
+
+/// What can be done with the outbox.
+#[derive(Debug, Subcommand)]
+pub enum QueueAction {
+    /// Send what is due.
+    Flush {
+        /// Send also what is not due yet.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Drop messages.
+    Remove {
+        /// What the list calls them.
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+}
+
 /// An account of which no configuration file knows, or what is to be different this time.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "One-off account")]
@@ -244,6 +279,23 @@ pub struct OneOff {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Every option of [`OneOff`].
+const ONE_OFF: [&str; 6] =
+    ["server", "user", "tls", "password_file", "password_command", "ca_file"];
+
+impl OneOff {
+    /// Whether anything was said.
+    pub fn is_given(&self) -> bool {
+        let Self { server, user, tls, password_file, password_command, ca_file } = self;
+        server.is_some()
+            || user.is_some()
+            || tls.is_some()
+            || password_file.is_some()
+            || password_command.is_some()
+            || ca_file.is_some()
+    }
+}
+
 /// How `postie` is called; what stands behind a `#` is a remark.
 pub const EXAMPLES: &str = "\
 Examples:
@@ -264,6 +316,13 @@ Examples:
   postie send bob@example.net < message.eml    # a message, header and all
   postie send -t < message.eml                 # recipients from its To, Cc and Bcc
   date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
+
+/// How `postie queue` is called.
+pub const QUEUE_EXAMPLES: &str = "\
+Examples:
+  postie queue                            # what waits, and why
+  postie queue flush --all                # send everything now
+  postie queue remove 6924e3a1.5f0c81d2";
 
 /// How `postie check` is called.
 pub const CHECK_EXAMPLES: &str = "\
@@ -308,6 +367,9 @@ mod tests {
             &["postie", "send", "some body"],
             &["postie", "send", "a@x\r\nRSET"],
             &["postie", "send", "--password-file", "x", "--password-command", "y"],
+            &["postie", "send", "--queue", "--server", "x", "a@x"],
+            &["postie", "send", "--queue", "--user", "x", "a@x"],
+            &["postie", "queue", "remove"],
         ] {
             assert!(Args::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

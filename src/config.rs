@@ -187,6 +187,8 @@ pub struct Table {
     pub sent_maildir: Option<PathBuf>,
     /// Where a line is written for each attempt to send.
     pub log_file: Option<PathBuf>,
+    /// Whether a message that cannot be sent now waits in the outbox.
+    pub queue: Option<bool>,
     /// What holds for fetching only.
     pub fetch: Option<Box<Self>>,
     /// What holds for sending only.
@@ -237,6 +239,7 @@ impl Table {
             chunking: self.chunking.or(below.chunking),
             sent_maildir: self.sent_maildir.or(below.sent_maildir),
             log_file: self.log_file.or(below.log_file),
+            queue: self.queue.or(below.queue),
             fetch: self.fetch.or(below.fetch),
             send: self.send.or(below.send),
         }
@@ -752,7 +755,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 30] = [
+pub const KEYS: [Key; 31] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -964,6 +967,13 @@ pub const KEYS: [Key; 30] = [
                last words or the error, and the exit status. It is opened anew for each line, so \
                it may be renamed at any time.",
     },
+    Key {
+        name: "queue",
+        place: Place::Send,
+        value: "true | false",
+        text: "Whether a message that cannot be sent now waits in the outbox; see postie-queue(1). \
+               The default is false: then it is for the caller to try again.",
+    },
 ];
 
 /// The text of a file, within bounds.
@@ -1030,7 +1040,7 @@ mod tests {
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
-                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\n";
+                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\n";
         let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
                      pin = \"00000000000000000000000000000000\
                      00000000000000000000000000000000\"\n";

@@ -114,7 +114,12 @@ pub enum Exit {
 impl Exit {
     /// Every way, its status, a word for programs, and what it means: the manual's table.
     pub const TABLE: [(Self, u8, &'static str, &'static str); 16] = [
-        (Self::Done, 0, "done", "Done; also when there was nothing new."),
+        (
+            Self::Done,
+            0,
+            "done",
+            "Done; also when there was nothing new, or a message waits in the outbox.",
+        ),
         (Self::Usage, 64, "usage", "The command line is wrong."),
         (Self::Message, 65, "message", "The message itself is bad, or was refused for good."),
         (Self::NoInput, 66, "no-input", "A file to be attached cannot be read."),

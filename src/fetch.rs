@@ -30,8 +30,15 @@ use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
 
-/// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went.
-pub fn fetch(jobs: &[FetchJob], at_once: usize, report: &Report, stop: &Stop) -> Exit {
+/// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
+/// be done with accounts whose servers have answered is up to `then`.
+pub fn fetch(
+    jobs: &[FetchJob],
+    at_once: usize,
+    report: &Report,
+    stop: &Stop,
+    then: impl Fn(&str) + Sync,
+) -> Exit {
     let at_once = at_once.clamp(1, jobs.len().max(1));
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
     let company = Company { report, stop, talkers: jobs.len(), batch };
@@ -43,6 +50,12 @@ pub fn fetch(jobs: &[FetchJob], at_once: usize, report: &Report, stop: &Stop) ->
             let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((job, ready)) = next else { return };
             let this = Run::new(job, &company).run(ready);
+            if let Some(account) = &job.account
+                && matches!(this, Exit::Done | Exit::Partial)
+                && !job.dry_run
+            {
+                then(account);
+            }
             let mut exit = exit.lock().unwrap_or_else(PoisonError::into_inner);
             *exit = exit.worse(this);
         }

@@ -25,7 +25,7 @@
 //! dot  sasl                octets in and out of a message on the wire; who logs in, and how
 //!
 //! compose  message         a message from its parts; any message in canonical form
-//! store                    Maildir and journal: delivery exactly once
+//! store                    Maildir and journal: delivery exactly once; what waits to be sent
 //!
 //! text  limits             what was parsed once and cannot be wrong; every bound, by name
 //! ```
@@ -48,6 +48,10 @@
 //! A batch of messages is written to `tmp/`, synced, named in the journal, synced, renamed to
 //! `new/`, synced, and only then deleted from the server. Whatever cuts this off, the next run
 //! finds out from journal and Maildir how far it went. [`store`] has the details.
+//!
+//! A message that is to wait if it cannot be sent is in the outbox before a connection is made, and
+//! the outbox knows when its last octets leave and what the server said to them. Whatever cuts this
+//! off, the next run sends it to those who do not have it. [`store::outbox`] has the details.
 //!
 //! # Threads
 //!

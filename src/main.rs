@@ -19,6 +19,7 @@ use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::net::Stop;
 use postie::report::{self, Report};
+use postie::send::queue::{in_passing, queue};
 use postie::send::send;
 use postie::settings::Settings;
 
@@ -31,10 +32,6 @@ fn main() -> ExitCode {
             Ok(args) => run(&args),
             Err(error) => refuse_arguments(&error),
         },
-        Call::Outbox => {
-            report::empty_outbox();
-            Exit::Done
-        }
         Call::Nothing => Exit::Done,
         Call::Refused(why) => {
             report::misuse(why);
@@ -76,12 +73,15 @@ fn run(args: &Args) -> Exit {
     };
     let exit = match &args.command {
         Command::Fetch(fetching) => {
-            let jobs = settings(&args.global, &fetching.one_off)
-                .and_then(|settings| Ok(settings.fetch_jobs(fetching)?));
-            match jobs {
-                Ok(jobs) => {
+            let prepared = settings(&args.global, &fetching.one_off).and_then(|settings| {
+                let jobs = settings.fetch_jobs(fetching)?;
+                Ok((settings, jobs))
+            });
+            match prepared {
+                Ok((settings, jobs)) => {
                     let at_once = fetching.jobs.map_or(AT_ONCE, usize::from);
-                    fetch(&jobs, at_once, &report, &stop)
+                    let then = |account: &str| in_passing(&settings, account, None, &report, &stop);
+                    fetch(&jobs, at_once, &report, &stop, then)
                 }
                 Err(error) => refuse(&report, "fetch", &error),
             }
@@ -89,6 +89,10 @@ fn run(args: &Args) -> Exit {
         Command::Send(sending) => match settings(&args.global, &sending.one_off) {
             Ok(settings) => send(&settings, sending, &report, &stop),
             Err(error) => refuse(&report, "send", &error),
+        },
+        Command::Queue(queueing) => match settings(&args.global, &OneOff::default()) {
+            Ok(settings) => queue(&settings, queueing, &report, &stop),
+            Err(error) => refuse(&report, "queue", &error),
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);

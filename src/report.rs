@@ -141,6 +141,13 @@ impl Report {
         self.bars.suspend(|| talk(format_args!("postie: {line}")));
     }
 
+    /// One line that nobody has to act upon.
+    pub fn notice(&self, line: impl fmt::Display) {
+        if !self.quiet {
+            self.complaint(line);
+        }
+    }
+
     /// One line about what ended a job, and perhaps one of advice.
     pub fn failure(&self, failure: &Failure<'_>) {
         self.complaint(failure);
@@ -314,12 +321,6 @@ pub fn misuse(line: impl fmt::Display) {
     talk(format_args!("postie: {line} (see --help)"));
 }
 
-/// What `mailq` shows of a queue in which nothing is, in words that monitors look for.
-pub fn empty_outbox() {
-    // Whoever reads may have read enough.
-    drop(writeln!(io::stdout(), "Mail queue is empty"));
-}
-
 /// An error as programs get it.
 pub fn error_object(exit: Exit, message: impl fmt::Display) -> Value {
     json!({ "kind": exit.word(), "status": exit.status(), "message": message.to_string() })
@@ -339,6 +340,15 @@ pub fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// A length of time, roughly.
+pub fn span(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m")];
+    match UNITS.iter().find(|(unit, _)| seconds >= 2 * unit) {
+        Some((unit, name)) => format!("{}{name}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}
+
 /// Standard error is the last resort: if it cannot be written to, nobody can be told.
 fn talk(line: fmt::Arguments<'_>) {
     // In one write, lest a line of another process come in between.
@@ -356,5 +366,10 @@ mod tests {
         assert_eq!(size(2_500_000_000), "2.5 GB");
         assert_eq!(count(1, "message"), "1 message");
         assert_eq!(count(0, "message"), "0 messages");
+        assert_eq!(
+            (span(119), span(120), span(7_199)),
+            ("119s".into(), "2m".into(), "119m".into())
+        );
+        assert_eq!((span(47 * 3600), span(48 * 3600)), ("47h".into(), "2d".into()));
     }
 }

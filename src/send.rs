@@ -1,6 +1,7 @@
 //! The story of a submission: have the whole message, then connect, log in, submit.
 
 mod input;
+pub mod queue;
 mod record;
 mod sent;
 
@@ -15,12 +16,12 @@ use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::message::{Message, Transport};
 use crate::net::Stop;
-use crate::password::Attempts;
 use crate::report::{Report, count, error_object, size, written};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{
     self, Authenticated, Content, Demand, Envelope, Session, Terms, Unauthenticated,
 };
+use crate::store::outbox::Held;
 use crate::text::Mailbox;
 use crate::way::Way;
 use crate::wire::Private;
@@ -39,23 +40,34 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
             Err(error) => fail(report, Some(&letter), &error),
         };
     }
-    let outcome = conversation(&mut letter, report, stop);
-    let exit = match &outcome {
-        Ok(sent) => sent.exit(letter.demand),
-        Err(error) => error.into(),
-    };
-    letter.remember(&outcome, exit, report);
-    let object = || letter.object(&outcome);
+    if letter.job.queue
+        && let Err(error) = letter.enqueue(settings)
+    {
+        return fail(report, Some(&letter), &error);
+    }
+    let (outcome, line) = conversation(&mut letter, report, stop);
+    letter.remember(&outcome, report);
+    let settled = letter.settle(&outcome, queue::Occasion::First);
+    let exit = letter.exit(&outcome);
+    let object = || letter.object(&outcome, exit);
     let sentence = outcome.as_ref().ok().and_then(|sent| letter.sentence(sent));
     let result = report.result(sentence.as_deref(), object);
     match &outcome {
         Ok(sent) => letter.complain(sent, report),
+        Err(_) if letter.held.is_some() => {}
         Err(error) => drop(fail(report, Some(&letter), error)),
     }
-    match result {
-        Ok(()) => exit,
-        Err(error) => exit.worse(fail(report, Some(&letter), &error)),
+    if let Some(notice) = letter.notice() {
+        report.notice(notice);
     }
+    let told = letter.told();
+    match (line, &letter.job.account) {
+        (Some(line), Some(name)) => queue::in_passing(settings, name, Some(line), report, stop),
+        (Some(line), None) => line.quit(),
+        (None, _) => {}
+    }
+    let errors = [settled.err(), told.err(), result.err()].into_iter().flatten();
+    errors.fold(exit, |exit, error| exit.worse(fail(report, Some(&letter), &error)))
 }
 
 fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
@@ -76,6 +88,8 @@ struct Letter {
     envelope: Envelope,
     message: Message,
     demand: Demand,
+    /// Its place in the outbox, while it has one.
+    held: Option<Held>,
 }
 
 /// Everything that is needed before a connection is worth making.
@@ -89,20 +103,27 @@ fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Lett
         require_tls: args.require_tls,
     });
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
-    Ok(Letter { job, envelope, message, demand })
+    Ok(Letter { job, envelope, message, demand, held: None })
 }
 
 impl Letter {
-    /// Keeps what is to be kept. What is not kept was sent all the same, or not, as `exit` says.
-    fn remember(&mut self, outcome: &Result<Sent, Error>, exit: Exit, report: &Report) {
-        let is_accepted = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
-        let copy = if is_accepted { self.keep() } else { Ok(()) };
+    /// Keeps what is to be kept. What is not kept was sent all the same, or not, as `outcome` says.
+    fn remember(&mut self, outcome: &Result<Sent, Error>, report: &Report) {
+        let copy = if self.is_to_be_kept(outcome) { self.keep() } else { Ok(()) };
         if let Err(error) = copy {
             report.complaint(format_args!("send: the message was sent, but no copy kept: {error}"));
         }
-        if let Err(error) = self.log(outcome, exit) {
+        if let Err(error) = self.log(outcome) {
             report.complaint(format_args!("send: {error}"));
         }
+    }
+
+    /// Whether somebody has the message now, and nobody had it before.
+    fn is_to_be_kept(&self, outcome: &Result<Sent, Error>) -> bool {
+        let Ok(sent) = outcome else { return false };
+        let accepted = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let in_all = self.held.as_ref().map_or(accepted, |held| held.record().sent());
+        sent.accepted.is_some() && in_all <= accepted
     }
 
     /// The envelope as it would be said, and the message as it would be sent.
@@ -131,32 +152,50 @@ impl Letter {
     fn complain(&self, sent: &Sent, report: &Report) {
         let peer = &self.job.peer;
         let label = self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-        for (recipient, answer) in &sent.recipients {
-            if let Err(refusal) = answer {
-                let line = format_args!("send{label}: {peer}: {recipient} refused: {refusal}");
-                report.complaint(line);
-            }
+        let mut refusals = sent.recipients.iter().filter_map(|(recipient, answer)| {
+            let refusal = answer.as_ref().err()?;
+            (!self.waits_for(recipient)).then_some((recipient, refusal))
+        });
+        for (recipient, refusal) in refusals.clone() {
+            report.complaint(format_args!("send{label}: {peer}: {recipient} refused: {refusal}"));
         }
         // What is to be done about one of them is to be done about most.
-        let refusal = sent.recipients.iter().find_map(|(_, answer)| answer.as_ref().err());
-        if let Some(refusal) = refusal.cloned() {
-            let error = smtp::Error::Refused { what: smtp::RECIPIENT, refusal };
-            report.advise(&error.into(), Some(peer));
+        if let Some((_, refusal)) = refusals.next() {
+            let (what, refusal) = (smtp::RECIPIENT, refusal.clone());
+            report.advise(&smtp::Error::Refused { what, refusal }.into(), Some(peer));
         }
         if let Some((error, recipients)) = &sent.broken {
-            for recipient in recipients {
+            for recipient in recipients.iter().filter(|recipient| !self.waits_for(recipient)) {
                 report.complaint(format_args!("send{label}: {peer}: {recipient}: {error}"));
             }
         }
         let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
         let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
-        if refused && accepted && sent.accepted.is_none() {
+        if refused && accepted && sent.accepted.is_none() && self.held.is_none() {
             report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
         }
     }
 
-    fn object(&self, outcome: &Result<Sent, Error>) -> Value {
+    /// How the run ends. What waits is taken care of.
+    fn exit(&self, outcome: &Result<Sent, Error>) -> Exit {
+        match &self.held {
+            Some(held) if held.record().failed().is_empty() => Exit::Done,
+            Some(_) => Exit::Partial,
+            None => self.verdict(outcome),
+        }
+    }
+
+    /// How the attempt ended.
+    fn verdict(&self, outcome: &Result<Sent, Error>) -> Exit {
+        match outcome {
+            Ok(sent) => sent.exit(self.demand),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn object(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Value {
         let one = |mailbox: &Mailbox, status: &str, reply: String| -> Value {
+            let status = if self.waits_for(mailbox) { "waiting" } else { status };
             json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
         };
         let mut recipients = Vec::new();
@@ -170,13 +209,16 @@ impl Letter {
             let unanswered = |mailbox| one(mailbox, "unanswered", error.to_string());
             recipients.extend(mailboxes.iter().map(unanswered));
         }
+        if let Err(error) = outcome {
+            let waiting = self.envelope.recipients().iter().filter(|one| self.waits_for(one));
+            recipients.extend(waiting.map(|mailbox| one(mailbox, "waiting", error.to_string())));
+        }
         let error = match outcome {
-            Ok(sent) => match (sent.exit(self.demand), &sent.broken) {
-                (Exit::Done, _) => None,
-                (exit, Some((error, _))) => Some(error_object(exit, error)),
-                (exit, None) => Some(error_object(exit, "recipients were refused")),
-            },
-            Err(error) => Some(error_object(error.into(), error)),
+            _ if exit == Exit::Done => None,
+            Ok(Sent { broken: Some((error, _)), .. }) | Err(error) => {
+                Some(error_object(exit, error))
+            }
+            Ok(_) => Some(error_object(exit, "recipients were refused")),
         };
         json!({
             "account": self.job.account,
@@ -186,57 +228,67 @@ impl Letter {
             "size": self.message.octets(),
             "message_id": self.message.field("Message-ID"),
             "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
+            "queued": self.held.as_ref().map(|held| held.id().to_string()),
             "error": error,
         })
     }
 }
 
-/// From the password to the verdict.
-fn conversation(letter: &mut Letter, report: &Report, stop: &Stop) -> Result<Sent, Error> {
-    let peer = letter.job.peer.clone();
+/// A conversation in which messages can be submitted.
+type Line = Session<Authenticated, Box<dyn Private>>;
+
+/// From the password to the verdict, and the line if more can be said on it.
+fn conversation(
+    letter: &mut Letter,
+    report: &Report,
+    stop: &Stop,
+) -> (Result<Sent, Error>, Option<Line>) {
+    match letter.begin().and_then(|()| login(&letter.job, report, stop)) {
+        Ok(line) => letter.submit(line),
+        Err(error) => (Err(error), None),
+    }
+}
+
+/// From the password to an accepted login.
+fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<Line, Error> {
+    let peer = &job.peer;
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
-    let way = Way::to(&peer, report, stop)?;
-    let (hello, trace) = (letter.job.hello.clone(), report.trace(None));
-    let session = match peer.tls {
+    let way = Way::to(peer, report, stop)?;
+    let (hello, trace) = (job.hello.clone(), report.trace(None));
+    let session: Session<Unauthenticated, _> = match peer.tls {
         Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
         Tls::Starttls => Session::open(way.tcp()?, hello, trace)?.starttls(|tcp| way.tls(tcp))?,
         Tls::None => Session::open(way.loopback()?, hello, trace)?,
     };
-    letter.submit(session, attempts)
+    session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
 }
 
 impl Letter {
-    fn submit(
-        &mut self,
-        session: Session<Unauthenticated, Box<dyn Private>>,
-        attempts: Attempts,
-    ) -> Result<Sent, Error> {
-        let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
-        let is_8bit = session.offered().eight_bit_mime;
-        self.message.fit(if is_8bit { Transport::EightBit } else { Transport::SevenBit })?;
+    /// What becomes of the message, and the line unless it is broken.
+    fn submit(&mut self, mut line: Line) -> (Result<Sent, Error>, Option<Line>) {
+        let is_8bit = line.offered().eight_bit_mime;
+        let transport = if is_8bit { Transport::EightBit } else { Transport::SevenBit };
+        let fitted = self.message.fit(transport).map_err(Error::from);
         if !self.job.chunking {
-            session.forgo_chunking();
+            line.forgo_chunking();
         }
-        let outcome = self.transactions(&mut session);
+        let outcome = fitted.and_then(|()| self.transactions(&mut line));
         let error = match &outcome {
             Ok(sent) => sent.broken.as_ref().map(|(error, _)| error),
             Err(error) => Some(error),
         };
-        // A line that is broken is not said goodbye to.
-        if !matches!(error, Some(Error::Smtp(smtp::Error::Wire(_) | smtp::Error::InDoubt(_)))) {
-            session.quit();
-        }
-        outcome
+        let is_broken = |error: &Error| {
+            matches!(error, Error::Smtp(smtp::Error::Wire(_) | smtp::Error::InDoubt(_)))
+        };
+        let line = (!error.is_some_and(is_broken)).then_some(line);
+        (outcome, line)
     }
 
     /// One transaction, and further ones for recipients who are too many for it, which some
     /// servers say beforehand (RFC 9422) and others when they have had enough.
-    fn transactions(
-        &mut self,
-        session: &mut Session<Authenticated, Box<dyn Private>>,
-    ) -> Result<Sent, Error> {
+    fn transactions(&mut self, line: &mut Line) -> Result<Sent, Error> {
         let mut most = match self.demand {
-            Demand::Any => session.offered().recipients.unwrap_or(usize::MAX),
+            Demand::Any => line.offered().recipients.unwrap_or(usize::MAX),
             // What is taken in parts is not taken by all.
             Demand::All => usize::MAX,
         };
@@ -246,22 +298,37 @@ impl Letter {
         loop {
             let later = waiting.split_off(most.min(waiting.len()));
             let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
-            let mut content = Content { text: &mut self.message.text()?, octets, is_8bit };
-            match session.submit(&envelope, &mut content, self.demand) {
+            let now = self.job.moment.seconds;
+            let (text, held) = (self.message.text()?, self.held.as_mut());
+            let mut text = queue::HandedOver { text, left: octets, held, now };
+            let mut content = Content { text: &mut text, octets, is_8bit };
+            let broken = match line.submit(&envelope, &mut content, self.demand) {
                 Ok(submitted) => {
-                    let asked = waiting.len();
+                    drop(text);
+                    let (asked, answered) = (waiting.len(), sent.recipients.len());
+                    let accepted = submitted.accepted.clone();
                     waiting = sent.add(submitted, self.demand);
                     if !waiting.is_empty() {
                         most = asked - waiting.len();
                     }
                     waiting.extend(later);
+                    let answers = sent.recipients.iter().skip(answered);
+                    let noted = match &mut self.held {
+                        Some(held) => queue::note(held, now, answers, accepted.as_deref()),
+                        None => Ok(()),
+                    };
+                    // With nobody left to send to, there is nothing to be remembered.
+                    noted.err().filter(|_| !waiting.is_empty()).map(Error::from)
                 }
                 Err(error) if sent.recipients.is_empty() => return Err(error.into()),
                 Err(error) => {
                     waiting.extend(later);
-                    sent.broken = Some((error.into(), waiting));
-                    return Ok(sent);
+                    Some(error.into())
                 }
+            };
+            if let Some(error) = broken {
+                sent.broken = Some((error, waiting));
+                return Ok(sent);
             }
         }
     }

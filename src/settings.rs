@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli;
@@ -14,6 +15,8 @@ use crate::net::Bounds;
 use crate::password::Source;
 use crate::sasl::Mechanism;
 use crate::store::Destination;
+use crate::store::disk::Os;
+use crate::store::outbox::Outbox;
 use crate::text::{Address, Domain, EhloName, LocalName, Mailbox, percent_encoded, shown};
 use crate::tls::{Anchor, Identity, Trust};
 
@@ -233,6 +236,8 @@ pub struct SendJob {
     pub sent_maildir: Option<PathBuf>,
     /// Where a line is written for each attempt.
     pub log_file: Option<PathBuf>,
+    /// Whether the message waits in the outbox if it cannot be sent now.
+    pub queue: bool,
     /// When this run happens.
     pub moment: Moment,
 }
@@ -485,6 +490,25 @@ impl Settings {
             (None, Some(author)) if account.is_none() => author.clone(),
             _ => return Err(Error::NoSender),
         };
+        let job = self.sending(account, table, from)?;
+        // What was typed of the account is not known later.
+        let queue = (job.queue || args.queue) && !args.one_off.is_given();
+        Ok(SendJob { queue, ..job })
+    }
+
+    /// The same for a message that was accepted from this sender before.
+    pub fn queued_job(&self, account: &str, from: &Mailbox) -> Result<SendJob, Error> {
+        let top = Table { timeout: self.timeout, ..Table::default() };
+        let table = top.over(self.account(account, Side::Send)?);
+        self.sending(Some(account.to_owned()), table, from.clone())
+    }
+
+    fn sending(
+        &self,
+        account: Option<String>,
+        table: Table,
+        from: Mailbox,
+    ) -> Result<SendJob, Error> {
         // The machine's own name is nobody's business (RFC 5321 §4.1.4 allows a literal).
         let hello = match &table.hello {
             Some(hello) => hello.clone(),
@@ -497,6 +521,7 @@ impl Settings {
         let chunking = table.chunking.unwrap_or(true);
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path));
         let log_file = table.log_file.as_ref().map(|path| self.path(path));
+        let queue = table.queue.unwrap_or_default();
         let peer = self.peer(account.as_deref(), table, Side::Send.usual())?;
         let moment = self.moment.clone();
         Ok(SendJob {
@@ -508,8 +533,24 @@ impl Settings {
             chunking,
             sent_maildir,
             log_file,
+            queue,
             moment,
         })
+    }
+
+    /// Where messages wait.
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(Arc::new(Os), &self.state.join("outbox"))
+    }
+
+    /// The configuration file, by which the accounts of messages that wait are known.
+    pub fn config(&self) -> PathBuf {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// When this run happens.
+    pub fn moment(&self) -> &Moment {
+        &self.moment
     }
 
     /// Whose mailboxes these are: those with a domain as they stand, the others by `[aliases]`.

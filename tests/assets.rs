@@ -9,7 +9,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
-use postie::cli::{Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, SEND_EXAMPLES};
+use postie::cli::{Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES};
 use postie::config::{KEYS, Place};
 use postie::error::Exit;
 use postie::limits;
@@ -44,6 +44,21 @@ fn the_manual_pages_are_fresh() {
                 ("THE MESSAGE", Text::Prose(THE_MESSAGE)),
                 ("COMPOSING", Text::Prose(COMPOSING)),
                 ("AS SENDMAIL", Text::Prose(AS_SENDMAIL)),
+            ],
+        ),
+    );
+    fresh(
+        "man/postie-queue.1",
+        &command(
+            "postie-queue",
+            QUEUE_USAGE,
+            QUEUE_EXAMPLES,
+            &[
+                ("COMMANDS", Text::Table(QUEUE_COMMANDS)),
+                ("WHAT WAITS", Text::Prose(WHAT_WAITS)),
+                ("WHEN IT IS SENT", Text::Prose(WHEN_IT_IS_SENT)),
+                ("WHAT FAILED", Text::Prose(WHAT_FAILED)),
+                ("POSSIBLE DUPLICATES", Text::Prose(POSSIBLE_DUPLICATES)),
             ],
         ),
     );
@@ -103,6 +118,7 @@ fn postie_1() -> Vec<u8> {
     for (name, about) in [
         ("postie-fetch(1)", "fetch new messages from POP3 servers into a Maildir"),
         ("postie-send(1)", "submit a message to an SMTP server, logged in"),
+        ("postie-queue(1)", "list the messages that wait to be sent; send them, or drop them"),
         ("postie-check(1)", "find out what is wrong with an account, and what to do about it"),
     ] {
         roff.control("TP", []).text([bold(name)]).text([roman(about)]);
@@ -133,7 +149,13 @@ fn postie_1() -> Vec<u8> {
     }
     paragraphs(&mut roff, "SECURITY", SECURITY);
     examples(&mut roff, EXAMPLES);
-    let pages = ["postie-fetch(1)", "postie-send(1)", "postie-check(1)", "postie-config(5)"];
+    let pages = [
+        "postie-fetch(1)",
+        "postie-send(1)",
+        "postie-queue(1)",
+        "postie-check(1)",
+        "postie-config(5)",
+    ];
     see_also(&mut roff, &pages);
     page.extend(roff.to_roff().into_bytes());
     page
@@ -207,7 +229,8 @@ fn postie_config_5() -> Vec<u8> {
         roff.control("TP", []).text([roman(what)]).text([roman(format!("{limit} octets"))]);
     }
     examples(&mut roff, CONFIG_EXAMPLE);
-    let pages = ["postie(1)", "postie-fetch(1)", "postie-send(1)", "postie-check(1)"];
+    let pages =
+        ["postie(1)", "postie-fetch(1)", "postie-send(1)", "postie-queue(1)", "postie-check(1)"];
     see_also(&mut roff, &pages);
     roff.to_roff().into_bytes()
 }
@@ -329,6 +352,12 @@ const SEND_USAGE: &[&str] = &[
     "postie send --to ADDRESS [OPTION]... [RECIPIENT]...",
 ];
 
+const QUEUE_USAGE: &[&str] = &[
+    "postie queue [OPTION]...",
+    "postie queue flush [--all] [OPTION]...",
+    "postie queue remove [OPTION]... ID...",
+];
+
 const CHECK_USAGE: &[&str] = &[
     "postie check [OPTION]... [ACCOUNT]...",
     "postie check --server HOST --user NAME [OPTION]...",
@@ -396,10 +425,12 @@ always.
 The object of a fetch has account, new, bytes, files (each with uid, size and path), left, deleted \
 and error; one for each account. With --dry-run it has account and message, one for each message, \
 with number, size, uid and fate. That of a sent message has account, host, from, recipients (each with address, status \
-and reply), size, message_id, reply and error. An error has kind, status and message, and is null \
+and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
+That of a message in the outbox has id, state (waiting, busy or failed), accepted (seconds since \
+1970), account, from, recipients, attempts, due, reply and duplicate. An error has kind, status and message, and is null \
 if there is none.";
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("$XDG_CONFIG_HOME/postie/config.toml", "The configuration, usually in ~/.config."),
     ("/etc/postie/config.toml", "The configuration for those who have none of their own."),
     ("~/Maildir", "Where fetched messages go unless `maildir` says otherwise."),
@@ -407,6 +438,11 @@ const FILES: [(&str, &str); 4] = [
         "$XDG_STATE_HOME/postie/fetch/USER@SERVER",
         "What was fetched from a mailbox, usually in ~/.local/state: a journal that a person can \
          read, and a lock file.",
+    ),
+    (
+        "$XDG_STATE_HOME/postie/outbox",
+        "Messages that wait to be sent (in waiting) and those that could not be (in failed), each \
+         in a directory with the message and a journal that a person can read.",
     ),
 ];
 
@@ -528,6 +564,8 @@ take at once get it in further transactions of the same session. If the connecti
 the message was sent and before the server's verdict came, the status is 80: the message may have \
 been delivered, so look before sending it again.
 
+With --queue, a message that cannot be sent now waits in the outbox; see postie-queue(1).
+
 --dsn-notify and --dsn-return ask the recipients' servers for reports (RFC 3461). A server that does \
 not offer to pass this on gets no message, and the status is 69. The same holds for --require-tls \
 (RFC 8689), which has the message come back rather than go on to a server without verified TLS. For \
@@ -553,14 +591,72 @@ its own, as in
   set sendmail = \"postie send -a work -oi\"
 
 -f and -r name the sender, if they have an @; -F its full name; -t reads recipients from the \
-message; -N and -R ask for reports; -v shows the conversation; -C names a configuration file. -bp lists the messages that \
-wait; -bi and -q do nothing, successfully. -bs, -bd and other modes are refused. All other options \
+message; -N and -R ask for reports; -v shows the conversation; -C names a configuration file. -bp is \"postie queue\" and -q \
+is \"postie queue flush\"; -bi does nothing, successfully. -bs, -bd and other modes are refused. All other options \
 of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
 follows it is a recipient.
 
 Input is always read to its end; a dot on a line of its own does not end it, with or without -i. \
 With -t, recipients that are arguments are added to those in the message. There is no output but \
 errors, of one line each.";
+
+const QUEUE_COMMANDS: &[(&str, &str)] = &[
+    (
+        "postie queue",
+        "lists all messages, the oldest first: what each is called, how long ago it came, its \
+         account, and who is still to get it; below that, how often it was tried, when it is due, and \
+         what the server said last.",
+    ),
+    (
+        "postie queue flush",
+        "sends what is due; with --all, everything. The messages of an account go over one \
+         connection. What somebody else is sending is left to them, so any number of flushes may run \
+         at once.",
+    ),
+    ("postie queue remove", "drops messages, whether they wait or failed."),
+];
+
+const WHAT_WAITS: &str = "\
+With --queue, or `queue = true` in the configuration, a message is durable in the outbox before a \
+connection is made, and \"postie send\" ends with 0 when it waits there: if the server could not \
+be reached, refused the message or a recipient for now (4xx), or left it in doubt. One line says so, \
+unless --quiet does not want it. Recipients who have the message do not get it again; it waits for \
+those who do not.
+
+What is refused for good is reported as ever, and so is what does not pass by itself: a login that is \
+refused, a certificate that is not trusted, a server that does not exist. Then nothing waits.
+
+The account must be one of the configuration file, and nothing of it be said on the command line: \
+what is typed is not known later. A message that came with another configuration file (--config) is \
+sent by a run that reads that file.
+
+Date and Message-ID are fixed when a message enters the outbox. If a run is killed at any moment, the \
+message is there, or whoever wanted to send it has not been told that it is.";
+
+const WHEN_IT_IS_SENT: &str = "\
+A message is due one minute after the first attempt, and after each further one it waits twice as \
+long: up to 15 minutes if the server could not be reached, up to four hours if it answered. It is \
+sent by \"postie queue flush\", and at the end of every fetch or submission with the same account \
+that succeeded, whose output and status do not depend on it. From cron:
+
+  */5 * * * * postie queue flush
+
+The status is 0 if nothing went wrong, and otherwise that of the most lasting failure: 75 if a message \
+was refused for now, 65 or 67 if for good. A login that is refused (77) leaves all messages \
+waiting.";
+
+const WHAT_FAILED: &str = "\
+If some recipients are refused for good, or still do not have the message after five days, nobody \
+waits for an answer any more. That is said on standard error, the message is moved to failed, and \
+stays in the list until it is removed. It can be sent anew:
+
+  postie send bob@example.net < ~/.local/state/postie/outbox/failed/ID/message.eml";
+
+const POSSIBLE_DUPLICATES: &str = "\
+Between the end of a message and the server's verdict nobody can know whether it was taken. If a \
+connection is lost there, or a run killed, the message is sent again, as losing it would be worse, \
+and from then on the list says that it may be a duplicate. Many mail readers show a message of the \
+same Message-ID once. A message whose verdict is known is never sent again.";
 
 const CONFIG: &str = "\
 The file is TOML. It is looked for at $XDG_CONFIG_HOME/postie/config.toml (usually \

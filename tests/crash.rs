@@ -16,6 +16,7 @@ use crate::support::dovecot::Dovecot;
 use crate::support::mailbox::{assert_arrived, assert_arrived_in, mailbox, with_lf};
 use crate::support::postie::{Home, Outcome};
 use crate::support::servers;
+use crate::support::sink::Sink;
 use crate::support::transcript::Tls;
 
 /// How many messages a mailbox holds that takes a while.
@@ -200,6 +201,141 @@ fn kill_at(call: &str, time: usize, servers: &[Dovecot]) -> bool {
         assert_eq!(server.count(), 0, "{call} {time}");
     }
     killed.status == 137
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_is_neither_sent_nor_listed() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    home.config(&sink.config("queue = true"));
+    let Some(disk) = SmallDisk::mount(&home, "state", "size=64k") else { return };
+    let text = "x".repeat(70).repeat(2_000);
+    let run = |args: &[&str]| {
+        let run = home.postie(args).env("XDG_STATE_HOME", home.path().join("state"));
+        run.stdin(format!("Subject: x\n\n{text}\n")).run()
+    };
+    let outcome = run(&["send", "bob@example.net"]);
+    outcome.exit(74).says("/message.eml: no space left on device");
+    assert_eq!(outcome.stderr.lines().count(), 1);
+    assert_eq!(run(&["queue"]).stdout, "Mail queue is empty\n");
+    assert_eq!(home.files("state/postie/outbox/tmp"), Vec::<PathBuf>::new());
+    assert_eq!(sink.taken(), []);
+
+    disk.resize("size=64m");
+    run(&["send", "bob@example.net"]).exit(0).silent();
+    assert_eq!(sink.taken().len(), 1);
+}
+
+#[test]
+fn what_was_killed_on_its_way_arrives_and_twice_only_if_that_was_said() {
+    const WAITING: &str = ".local/state/postie/outbox/waiting";
+    let sink = Sink::start(&["PIPELINING"]);
+    let home = Home::new();
+    home.config(&sink.config("queue = true"));
+    let journals = || {
+        let journals = home.files(WAITING).into_iter().map(|dir| dir.join("journal"));
+        journals.filter_map(|path| fs::read_to_string(path).ok()).collect::<Vec<_>>()
+    };
+    let (mut taken, mut must_arrive, mut doubtful) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut kills = 0;
+    for number in 0..48 {
+        let subject = number.to_string();
+        let flush = ["queue", "flush", "--all"].as_slice();
+        let send = ["send", "bob@example.net", "--body=hello", "--subject", &subject];
+        let args = if number % 4 == 3 { flush } else { &send };
+        let (before, start) = (journals().concat(), Instant::now());
+        let is_new =
+            |word| journals().concat().matches(word).count() > before.matches(word).count();
+        // When the message is there, when it is on its way, and at no moment in particular.
+        let is_time = || match number % 6 {
+            0 => !journals().is_empty(),
+            1 => is_new("try "),
+            2 => is_new("data "),
+            3 => is_new("verdict "),
+            _ => start.elapsed() > Duration::from_millis(number * 7 % 60),
+        };
+        let mut run = home.postie(args).spawn();
+        let is_whole = loop {
+            if run.try_wait().unwrap().is_some() {
+                Outcome::new(run.wait_with_output().unwrap()).exit(0).silent();
+                break true;
+            }
+            if is_time() {
+                run.kill().unwrap();
+                run.wait().unwrap();
+                kills += 1;
+                break false;
+            }
+            thread::sleep(Duration::from_micros(100));
+        };
+        taken.extend(sink.taken());
+        if is_whole && args == send {
+            must_arrive.insert(subject);
+        }
+        let listed = home.postie(["queue", "--json"]).run();
+        for line in listed.exit(0).stdout.lines() {
+            let listed: serde_json::Value = serde_json::from_str(line).unwrap();
+            let dir = home.path().join(WAITING).join(listed["id"].as_str().unwrap());
+            let subject = subject_of(&fs::read_to_string(dir.join("message.eml")).unwrap());
+            if listed["duplicate"] == true {
+                doubtful.insert(subject.clone());
+            }
+            must_arrive.insert(subject);
+        }
+    }
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    assert_eq!(home.files(WAITING), Vec::<PathBuf>::new());
+    assert!(kills >= 10, "only {kills} runs were killed");
+    taken.extend(sink.taken());
+    let arrived: Vec<_> = taken.iter().map(|taken| subject_of(&taken.lines())).collect();
+    for subject in &must_arrive {
+        let times = arrived.iter().filter(|arrived| *arrived == subject).count();
+        let most = if doubtful.contains(subject) { usize::MAX } else { 1 };
+        assert!((1..=most).contains(&times), "{subject} arrived {times} times");
+    }
+}
+
+#[test]
+fn a_submission_killed_at_any_step_is_made_good_by_the_next_flush() {
+    if !servers::is_installed("strace") {
+        return;
+    }
+    // Message and journal; directories; into the outbox and out of it; the rest.
+    for (call, times) in [("fdatasync", 5), ("fsync", 5), ("rename", 2), ("unlink", 2)] {
+        let kills = (1..100).take_while(|&time| kill_submission_at(call, time)).count();
+        assert!(kills >= times, "{call}: only {kills} runs were killed");
+    }
+}
+
+/// Kills a submission that is about to make a call for the given time, and looks at what the next
+/// flush makes of what it left. Says whether it came to that.
+fn kill_submission_at(call: &str, time: usize) -> bool {
+    let (sink, home) = (Sink::start(&[]), Home::new());
+    home.config(&sink.config("queue = true"));
+    let inject = format!("--inject={call}:signal=KILL:when={time}");
+    let args = ["-f", "-qqq", "-o", "/dev/null", &inject, env!("CARGO_BIN_EXE_postie")];
+    let args = args.into_iter().chain(["send", "bob@example.net", "--body=hello"]);
+    let killed = home.program(Path::new("/usr/bin/strace"), args).run();
+    assert!([0, 137].contains(&killed.status), "{killed:?}");
+    let listed = home.postie(["queue", "--json"]).run().exit(0).stdout.clone();
+    let before = sink.taken().len();
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    let arrived = before + sink.taken().len();
+    let may_be = if !listed.is_empty() {
+        if listed.contains("\"duplicate\":true") { 1..3 } else { 1..2 }
+    } else if killed.status == 0 {
+        1..2
+    } else {
+        // Nobody was told that it was there, or it was gone already.
+        0..2
+    };
+    assert!(may_be.contains(&arrived), "{call} {time}: {arrived} arrived\n{listed}");
+    assert_eq!(home.files(".local/state/postie/outbox/waiting"), Vec::<PathBuf>::new());
+    killed.status == 137
+}
+
+fn subject_of(text: &str) -> String {
+    text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned()
 }
 
 /// A file system with little room.

@@ -15,6 +15,7 @@ mod crash;
 mod interop;
 mod layers;
 mod logins;
+mod outbox;
 mod readme;
 mod round_trip;
 mod sendmail;

@@ -208,6 +208,12 @@ fn what_sendmail_is_asked_besides_is_answered() {
     assert_eq!(listed.stdout, "Mail queue is empty\n");
     run(&["-bi"]).exit(0).silent();
     run(&["-q"]).exit(0).silent();
+    home.config(&sink.config("server = \"127.0.0.1:1\"\nqueue = true"));
+    run(&["bob@example.net"]).exit(0).silent();
+    let listed = run(&["-bp"]);
+    assert!(listed.stdout.contains("  home  bob@example.net\n"), "{}", listed.stdout);
+    // It is not due yet.
+    run(&["-q"]).exit(0).silent();
     let line = "postie: -bs: this program does not speak SMTP on standard input (see --help)\n";
     run(&["-bs"]).exit(64).stderr(line);
     run(&["-bd", "-q15m"]).exit(64).stderr("postie: -bd: this program is no daemon (see --help)\n");

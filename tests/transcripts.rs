@@ -20,6 +20,11 @@ fn mail_is_submitted_as_the_transcripts_say() {
 }
 
 #[test]
+fn what_cannot_be_sent_now_waits_as_the_transcripts_say() {
+    play_all("queue");
+}
+
+#[test]
 fn what_is_wrong_is_found_as_the_transcripts_say() {
     play_all("check");
 }

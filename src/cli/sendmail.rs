@@ -1,5 +1,5 @@
 //! The words of `/usr/sbin/sendmail`, as cron, git, mutt and PHP use them, in those of
-//! `postie send`. What speaks of a mail queue or a daemon of sendmail's own means nothing here;
+//! `postie send` and `postie queue`. What speaks of a daemon of sendmail's own means nothing here;
 //! what would change where a message goes is honoured or refused.
 
 use std::ffi::OsString;
@@ -10,9 +10,7 @@ use std::path::Path;
 pub enum Call {
     /// Words for [`super::Args`], the program's name first.
     Args(Vec<OsString>),
-    /// The list of messages that wait (`-bp`).
-    Outbox,
-    /// There is nothing to do (`-bi`, `-q`): no aliases to compile, no daemon to wake.
+    /// There is nothing to do (`-bi`): no aliases to compile.
     Nothing,
     /// Words that cannot be honoured, and why.
     Refused(String),
@@ -138,18 +136,28 @@ impl Reading {
                 'A' | 'B' | 'h' | 'L' | 'O' | 'p' | 'V' | 'X' => drop(value()),
                 'b' => match attached {
                     "m" => {}
-                    "p" => return Some(Call::Outbox),
+                    "p" => return Some(self.queue(&[])),
                     "i" => return Some(Call::Nothing),
                     _ => {
                         return Some(Call::Refused(format!("-b{attached}: {}", no_mode(attached))));
                     }
                 },
-                'q' => return Some(Call::Nothing),
+                // How often, and which of them, is for a daemon to know.
+                'q' => return Some(self.queue(&["flush"])),
                 _ => return Some(Call::Refused(format!("-{letter} means nothing here"))),
             }
             return None;
         }
         None
+    }
+
+    /// A call for the outbox, with what was said so far that means something to it.
+    fn queue(&self, action: &[&str]) -> Call {
+        let is_global = |word: &&OsString| {
+            word.to_str().is_some_and(|word| word == "-v" || word.starts_with("--config="))
+        };
+        let words = ["postie", "queue", "--quiet"].iter().chain(action).map(OsString::from);
+        Call::Args(words.chain(self.args.iter().filter(is_global).cloned()).collect())
     }
 
     fn option(&mut self, name: &str, value: &OsString) {
@@ -229,11 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn other_modes_are_refused_by_name_or_come_to_nothing() {
-        assert_eq!(read("sendmail -bp"), Call::Outbox);
-        for line in ["sendmail -bi", "sendmail -q", "sendmail -q30m", "sendmail -qRhost"] {
-            assert_eq!(read(line), Call::Nothing);
+    fn what_speaks_of_the_queue_is_for_the_outbox() {
+        assert_eq!(args("sendmail -bp"), "postie queue --quiet");
+        assert_eq!(args("sendmail -C file -v -bp"), "postie queue --quiet --config=file -v");
+        for line in ["sendmail -q", "sendmail -q30m", "sendmail -qRhost", "sendmail -i -q"] {
+            assert_eq!(args(line), "postie queue --quiet flush");
         }
+    }
+
+    #[test]
+    fn other_modes_are_refused_by_name_or_come_to_nothing() {
+        assert_eq!(read("sendmail -bi"), Call::Nothing);
         for (line, word) in [
             ("sendmail -bs", "-bs: "),
             ("sendmail -bd -q1h", "-bd: "),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Letter;
 use super::sent::Sent;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::store::disk::{Disk, Os};
 use crate::store::{self, Maildir, Stamp};
 use crate::text::shown;
@@ -30,15 +30,15 @@ impl Letter {
 
     /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for
     /// it alone: many may write, and whoever likes may rename it.
-    pub(super) fn log(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Result<(), Error> {
+    pub(super) fn log(&self, outcome: &Result<Sent, Error>) -> Result<(), Error> {
         let Some(path) = &self.job.log_file else { return Ok(()) };
-        let line = self.line(outcome, exit);
+        let line = self.line(outcome);
         let written = Os.append(path).and_then(|mut file| file.write_all(line.as_bytes()));
         written.map_err(|source| failed(path, source))
     }
 
     /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
-    fn line(&self, outcome: &Result<Sent, Error>, exit: Exit) -> String {
+    fn line(&self, outcome: &Result<Sent, Error>) -> String {
         let mut line = self.job.moment.timestamp.clone();
         let mut add = |name: &str, value: &str| {
             let value = shown(value);
@@ -77,7 +77,13 @@ impl Letter {
         if let Some(error) = error {
             add("error", &error.to_string());
         }
-        add("status", &exit.status().to_string());
+        if let Some(held) = &self.held {
+            add("outbox", &held.id().to_string());
+            if held.record().may_be_duplicate() {
+                add("duplicate", "maybe");
+            }
+        }
+        add("status", &self.verdict(outcome).status().to_string());
         line.push('\n');
         line
     }

@@ -130,6 +130,11 @@ impl Envelope {
         &self.reverse_path
     }
 
+    /// On which terms.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// Who gets the message.
     pub fn recipients(&self) -> &[Mailbox] {
         &self.recipients
@@ -327,6 +332,14 @@ impl<S: Private> Session<Authenticated, S> {
         data.map_err(|refusal| Error::Refused { what: "DATA", refusal })?;
         let accepted = self.message(message.text)?;
         Ok(Submitted { recipients, accepted: Some(accepted) })
+    }
+
+    /// Whatever was begun is forgotten, and the server is there for another message.
+    pub fn reset(mut self) -> Result<Self, Error> {
+        const RSET: &str = "RSET";
+        let reply = self.wire.say(Command::new(RSET))?.accepted(2, RSET)?;
+        reply.map_err(|refusal| Error::Refused { what: RSET, refusal })?;
+        Ok(self)
     }
 
     /// Asks whether mail may come from this address, and takes it back. As a message, this comes

@@ -21,6 +21,7 @@
 //! from ADDRESS
 //! notify WORDS, return WORD     the reports that were asked for, if any
 //! envid TEXT                    what they call the message
+//! require-tls                   if it is to go by TLS all the way
 //! all-or-nothing                unless some will do
 //! to ADDRESS                    for each recipient
 //! try TIME                      an attempt begins
@@ -28,6 +29,7 @@
 //! sent ADDRESS REPLY            this recipient has it
 //! failed ADDRESS REASON         this one never will
 //! verdict TIME REPLY            so much for a transaction
+//! told TIME                     whoever sent the message knows of all who failed
 //! later TIME REASON             the attempt is over: refused for now,
 //! unreached TIME REASON         or there was no connection,
 //! doubt TIME REASON             or the verdict was lost
@@ -107,6 +109,8 @@ pub struct Order {
     pub ret: Option<Return>,
     /// What they call it.
     pub envid: String,
+    /// Whether it is to go by TLS all the way.
+    pub require_tls: bool,
     /// Whether nobody gets it unless everybody does.
     pub is_all_or_nothing: bool,
 }
@@ -129,6 +133,9 @@ impl Order {
         add("envid", Some(self.envid.clone()));
         for mailbox in &self.recipients {
             add("to", Some(encoded(mailbox)));
+        }
+        if self.require_tls {
+            text += "require-tls\n";
         }
         if self.is_all_or_nothing {
             text += "all-or-nothing\n";
@@ -317,7 +324,8 @@ impl Outbox {
 
     /// Removes what runs that were cut off left in tmp/.
     fn sweep(&self, now: u64) -> Result<(), Error> {
-        let is_old = |id: &Id| id.seconds().is_some_and(|seconds| seconds + DAY < now);
+        let is_old =
+            |id: &Id| id.seconds().is_some_and(|seconds| seconds < now.saturating_sub(DAY));
         self.names(&self.root.join("tmp"))?
             .iter()
             .filter(|id| is_old(id))
@@ -425,6 +433,11 @@ impl Held {
         self.write(&text)
     }
 
+    /// Whoever sent the message has heard of those who will never get it.
+    pub fn told(&mut self, now: u64) -> Result<(), Error> {
+        self.write(&format!("told {now}\n"))
+    }
+
     /// The attempt is over, for those who are still to get the message.
     pub fn end(&mut self, now: u64, ending: Ending, reason: &str) -> Result<(), Error> {
         let word = Ending::NAMES.iter().find(|(_, named)| *named == ending).map_or("", |row| row.0);
@@ -456,12 +469,21 @@ impl Held {
     }
 }
 
+/// What became of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Sent,
+    Failed(String),
+    /// The same, and nobody need hear of it again.
+    Told,
+}
+
 /// What a journal says of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What is to be done.
     pub order: Order,
-    answers: HashMap<Mailbox, Result<String, String>>,
+    answers: HashMap<Mailbox, Answer>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was tried last.
@@ -499,11 +521,19 @@ impl Record {
         !self.answers.contains_key(mailbox)
     }
 
-    /// Who will never get it, and why.
+    /// How many have it.
+    pub fn sent(&self) -> usize {
+        self.answers.values().filter(|answer| **answer == Answer::Sent).count()
+    }
+
+    /// Who will never get it, and why, unless somebody has heard of it.
     pub fn failed(&self) -> Vec<(&Mailbox, &str)> {
-        let reason = |mailbox| self.answers.get(mailbox)?.as_ref().err();
+        let reason = |mailbox| match self.answers.get(mailbox)? {
+            Answer::Failed(reason) => Some(reason.as_str()),
+            Answer::Sent | Answer::Told => None,
+        };
         let all = self.order.recipients.iter();
-        all.filter_map(|mailbox| Some((mailbox, reason(mailbox)?.as_str()))).collect()
+        all.filter_map(|mailbox| Some((mailbox, reason(mailbox)?))).collect()
     }
 
     /// Whether somebody may get the message twice, since the verdict of an attempt was lost.
@@ -573,11 +603,15 @@ impl Record {
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = true;
             }
-            "sent" | "failed" => {
-                let mailbox = decoded(first)?;
-                let words = words.unwrap_or_default();
-                let answer = if word == "sent" { Ok(words) } else { Err(words) };
-                self.answers.insert(mailbox, answer);
+            "sent" => drop(self.answers.insert(decoded(first)?, Answer::Sent)),
+            "failed" => {
+                let answer = Answer::Failed(words.unwrap_or_default());
+                self.answers.insert(decoded(first)?, answer);
+            }
+            "told" => {
+                first.parse::<u64>().ok()?;
+                let failed = |answer: &&mut Answer| matches!(answer, Answer::Failed(_));
+                self.answers.values_mut().filter(failed).for_each(|answer| *answer = Answer::Told);
             }
             "verdict" => {
                 first.parse::<u64>().ok()?;
@@ -614,6 +648,7 @@ struct Draft {
     notify: Option<Notify>,
     ret: Option<Return>,
     envid: String,
+    require_tls: bool,
     is_all_or_nothing: bool,
 }
 
@@ -651,6 +686,7 @@ impl Draft {
             "notify" => self.notify = Some(rest.parse().ok()?),
             "return" => self.ret = Some(rest.parse().ok()?),
             "envid" => rest.clone_into(&mut self.envid),
+            "require-tls" => self.require_tls = true,
             "all-or-nothing" => self.is_all_or_nothing = true,
             _ => return None,
         }
@@ -668,6 +704,7 @@ impl Draft {
             notify: draft.notify,
             ret: draft.ret,
             envid: draft.envid,
+            require_tls: draft.require_tls,
             is_all_or_nothing: draft.is_all_or_nothing,
         })
     }

@@ -86,6 +86,11 @@ fn serve(socket: TcpStream, ehlo: &str, shelf: &Mutex<Vec<Taken>>) -> io::Result
         match verb {
             "EHLO" => say(ehlo)?,
             "AUTH" => say("235 2.7.0 welcome")?,
+            "MAIL" if !sender.is_empty() => say("503 5.5.1 one sender is enough")?,
+            "RSET" => {
+                (sender, recipients) = Default::default();
+                say("250 2.0.0 forgotten")?;
+            }
             "MAIL" => {
                 rest.trim_start_matches("FROM:").clone_into(&mut sender);
                 say("250 2.1.0 go on")?;
