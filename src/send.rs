@@ -66,7 +66,11 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         (Some(line), None) => line.quit(),
         (None, _) => {}
     }
-    let errors = [settled.err(), told.err(), result.err()].into_iter().flatten();
+    // Whoever is not told is not to send the message again for that: the status stays.
+    if let Err(error) = result {
+        fail(report, Some(&letter), &error);
+    }
+    let errors = [settled.err(), told.err()].into_iter().flatten();
     errors.fold(exit, |exit, error| exit.worse(fail(report, Some(&letter), &error)))
 }
 

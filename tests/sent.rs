@@ -95,6 +95,19 @@ fn what_became_of_each_recipient_is_told_to_programs() {
 }
 
 #[test]
+fn a_message_that_was_sent_is_not_to_be_sent_again_because_nobody_could_be_told() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "");
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = home.postie(["send", "--json", "bob@example.net"]).stdin(MESSAGE);
+    let errors = fs::File::create(home.path().join("errors")).unwrap();
+    run.output(full(), errors).run().exit(0);
+    let errors = fs::read_to_string(home.path().join("errors")).unwrap();
+    assert_eq!(errors, "postie: send home: cannot write the result: no space left on device\n");
+    assert_eq!(sink.taken().len(), 1);
+}
+
+#[test]
 fn each_attempt_is_a_line_in_the_log() {
     let sink = Sink::start(&[]);
     let home = home(&sink, "log-file = \"log\"");
