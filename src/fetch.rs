@@ -512,3 +512,6 @@ impl AsMut<Draft> for Incoming {
         &mut self.draft
     }
 }
+
+#[cfg(test)]
+mod tests;

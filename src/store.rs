@@ -18,6 +18,9 @@
 //! directory's own Maildir; the journal learns of it when the program has said that it has it. Cut
 //! off in between, the program gets the message once more: at least once is what can be had.
 //!
+//! A file is no safer than the directories that lead to it, so where those may be new, they are
+//! synced before anything is put into them.
+//!
 //! All of this happens under a lock that is held for the whole run. What is to be sent and waits
 //! for it is another matter, and [`outbox`]'s.
 
@@ -336,6 +339,8 @@ impl Store {
         if intents.is_empty() {
             return Ok(());
         }
+        // Whoever announced them may have been killed before that was durable.
+        self.journal.sync()?;
         let maildirs: HashSet<_> = intents.iter().map(|intent| intent.maildir.clone()).collect();
         let mut lost = HashSet::new();
         for root in maildirs {

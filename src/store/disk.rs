@@ -10,6 +10,9 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::limits;
 
+#[cfg(test)]
+pub(crate) mod simulated;
+
 /// What the store does with a disk; every step that can fail is one method.
 pub trait Disk: Send + Sync {
     /// A new file, mode 0600; fails if the name is taken, be it by a symbolic link.

@@ -18,7 +18,7 @@
 //! server gave none.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,12 +88,15 @@ impl Journal {
         }
         let mut file = disk.append(&path).map_err(|error| Error::create(&path, error))?;
         if replay.length == 0 {
+            // Names first: a journal that has a header is one whose name is durable, whoever was
+            // killed in between.
+            sync_names(&*disk, dir)?;
             writeln!(file, "{HEADER}").map_err(failed("write"))?;
             file.sync().map_err(failed("write"))?;
-            disk.sync_dir(dir).map_err(failed("write"))?;
         }
         let mut contents = replay.contents;
-        contents.seen.retain(|_, seen| seen.missing.is_none_or(|since| now < since + MEMORY));
+        let is_over = |since: u64| now >= since.saturating_add(MEMORY);
+        contents.seen.retain(|_, seen| !seen.missing.is_some_and(is_over));
         Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents })
     }
 
@@ -128,11 +131,16 @@ impl Journal {
         self.contents.intents.clone()
     }
 
+    /// Makes durable what it says.
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        self.file.sync().map_err(|error| Error::io("write", &self.path(), error))
+    }
+
     /// Announces deliveries, durably.
     pub(super) fn intend(&mut self, intents: Vec<Intent>) -> Result<(), Error> {
         let text: String = intents.iter().map(intent_line).collect();
         self.append(&text)?;
-        self.file.sync().map_err(|error| Error::io("write", &self.path(), error))?;
+        self.sync()?;
         self.contents.intents.extend(intents);
         Ok(())
     }
@@ -146,7 +154,7 @@ impl Journal {
     pub(super) fn delivered(&mut self, uid: Uid, place: &Path, now: u64) -> Result<(), Error> {
         let name = percent_encoded(uid.as_bytes());
         self.append(&format!("maildir {}\nseen {now} {name}\n", encoded_path(place)))?;
-        self.file.sync().map_err(|error| Error::io("write", &self.path(), error))?;
+        self.sync()?;
         let maildir = self.contents.number(place.to_owned());
         self.contents.see(uid, now, maildir);
         Ok(())
@@ -237,6 +245,25 @@ impl Journal {
     fn path(&self) -> PathBuf {
         self.dir.join(FILE)
     }
+}
+
+/// Makes durable what a directory holds, and its name and those above, all of which may be new.
+fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+    let failed = |dir: &Path, error| Error::io("write", dir, error);
+    disk.sync_dir(dir).map_err(|error| failed(dir, error))?;
+    for above in dir.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+        match disk.sync_dir(above) {
+            // Where this user has no business, nothing of his is new.
+            Err(error) if is_foreign(&error) => break,
+            synced => synced.map_err(|error| failed(above, error))?,
+        }
+    }
+    Ok(())
+}
+
+fn is_foreign(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// What became of an announced delivery.

@@ -45,9 +45,25 @@ impl Maildir {
         mailbox: &str,
     ) -> Result<Self, Error> {
         parent_exists(&*disk, root)?;
-        for dir in [root.to_owned(), root.join("tmp"), root.join("new"), root.join("cur")] {
-            disk.make_dir(&dir).map_err(|error| Error::create(&dir, error))?;
-        }
+        // A message is no safer than the directories it is in. That cur/ is there, made last, shows
+        // that the others' names are durable.
+        let cur = root.join("cur");
+        let is_new = !disk.exists(&cur).map_err(|error| Error::io("look at", &cur, error))?;
+        let make = |dir: &Path| disk.make_dir(dir).map_err(|error| Error::create(dir, error));
+        let sync = |dir: &Path| {
+            if !is_new {
+                return Ok(());
+            }
+            disk.sync_dir(dir).map_err(|error| Error::io("write", dir, error))
+        };
+        make(root)?;
+        sync(
+            root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+        )?;
+        make(&root.join("tmp"))?;
+        make(&root.join("new"))?;
+        sync(root)?;
+        make(&cur)?;
         let sequence = Arc::new(AtomicU64::new(0));
         Ok(Self { disk, root: root.to_owned(), stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
     }

@@ -365,7 +365,7 @@ fn what_is_kept_is_kept_whole_or_not_at_all() {
         if kept.is_ok() {
             assert_eq!(found.len(), 1);
             // The file is synced before it has its name, and its name after.
-            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 10));
+            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 13));
             return;
         }
     }

@@ -1,0 +1,541 @@
+//! The story against a server and a disk in memory: either may die at any octet and at any step,
+//! and the power may be cut.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::time::Duration;
+
+use super::*;
+use crate::cli;
+use crate::config::Keep;
+use crate::net::Bounds;
+use crate::password::Source;
+use crate::sasl::{Credentials, Key};
+use crate::settings::{Moment, Peer};
+use crate::store::disk::Disk;
+use crate::store::disk::simulated::{Fault, Remains, Simulated};
+use crate::store::{self, Destination};
+use crate::text::Secret;
+use crate::tls::Trust;
+use crate::wire::sealed::Sealed;
+
+/// What a disk may answer: no space left, input/output error, read-only, over quota.
+const FAILURES: [i32; 4] = [28, 5, 30, 122];
+
+/// When the first run happens; later ones a little later.
+const START: u64 = 1_000_000;
+
+/// A message.
+#[derive(Clone)]
+struct Message {
+    uid: String,
+    /// As the server gives it.
+    sent: String,
+    /// As it stands in the Maildir.
+    text: Vec<u8>,
+}
+
+impl Message {
+    fn new(uid: &str, sent: &str, text: &str) -> Self {
+        Self { uid: uid.to_owned(), sent: sent.to_owned(), text: text.as_bytes().to_vec() }
+    }
+}
+
+fn three() -> Vec<Message> {
+    vec![
+        Message::new("a", "Subject: 1\r\n\r\n..\r\n...two\r\n", "Subject: 1\n\n.\n..two\n"),
+        Message::new("b", "\r\nb\r\n", "\nb\n"),
+        Message::new("../c", "c:\r\n", "c:\n"),
+    ]
+}
+
+/// A mailbox on a server, and what its owner has on the disk.
+struct World {
+    dir: tempfile::TempDir,
+    disk: Simulated,
+    messages: Vec<Message>,
+    mailbox: Arc<Mutex<Mailbox>>,
+    keep: Keep,
+}
+
+/// What the server knows.
+#[derive(Default)]
+struct Mailbox {
+    messages: Vec<Message>,
+    /// What was asked to be deleted while it was not on the disk for sure.
+    rash: Vec<String>,
+}
+
+/// How a server talks, and how many messages are made safe together.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    batch: usize,
+    /// Octets that can be read at a time.
+    chunk: usize,
+    is_pipelining: bool,
+    /// Octets after which it is dead.
+    last: usize,
+}
+
+const FLUENT: Manner =
+    Manner { batch: 3, chunk: usize::MAX, is_pipelining: true, last: usize::MAX };
+
+/// What a run came to: messages, or an error; and how much the server said and the disk did.
+struct Ended {
+    outcome: Result<usize, Error>,
+    octets: usize,
+    /// Steps before the server was asked.
+    steps_before: usize,
+    steps: usize,
+}
+
+impl World {
+    fn new(keep: Keep, messages: Vec<Message>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Simulated::new(dir.path());
+        let mailbox =
+            Arc::new(Mutex::new(Mailbox { messages: messages.clone(), rash: Vec::new() }));
+        Self { dir, disk, messages, mailbox, keep }
+    }
+
+    /// Back to the beginning.
+    fn renew(&mut self) {
+        self.disk = Simulated::new(self.dir.path());
+        *self.mailbox.lock().unwrap() =
+            Mailbox { messages: self.messages.clone(), rash: Vec::new() };
+    }
+
+    fn maildir(&self) -> PathBuf {
+        self.dir.path().join("Mail")
+    }
+
+    fn new_dir(&self) -> PathBuf {
+        self.maildir().join("new")
+    }
+
+    fn job(&self, seconds: u64) -> FetchJob {
+        FetchJob {
+            account: None,
+            peer: Peer {
+                host: "pop.example".parse().unwrap(),
+                port: 995,
+                source_address: None,
+                tls: Tls::Implicit,
+                trust: Trust::default(),
+                bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },
+                user: "ann".to_owned(),
+                source: Source::Text(Secret::new("not-a-secret")),
+                auth: None,
+            },
+            destination: Destination::Maildir(self.maildir()),
+            after_fetch: None,
+            keep: self.keep,
+            max_size: None,
+            limit: None,
+            all: false,
+            repeat: false,
+            dry_run: false,
+            patience: None,
+            mailbox: "ann@pop.example".to_owned(),
+            state: self.dir.path().join("state"),
+            moment: Moment {
+                seconds,
+                date: String::new(),
+                timestamp: String::new(),
+                pid: 1,
+                host: "here".to_owned(),
+                random: seconds,
+            },
+        }
+    }
+
+    /// One run on a disk that fails as it is told.
+    fn fetch(&self, seconds: u64, manner: Manner, fault: Fault) -> Ended {
+        let (job, said) = (self.job(seconds), Arc::new(Mutex::new(0)));
+        // The directory of the lock is the real disk's; on this one it is made here.
+        self.disk.arm(Fault::None);
+        self.disk.make_dir(&job.state).unwrap();
+        self.disk.arm(fault);
+        let mut steps_before = 0;
+        let outcome = self.opened(&job).and_then(|mut store| {
+            steps_before = self.disk.steps();
+            let server = Server::new(self, manner, Arc::clone(&said));
+            let stream: Box<dyn Private> = Box::new(server);
+            let session = Session::open(stream, None)?.login::<Error>([Ok(ann())])?;
+            let global =
+                cli::Global { config: None, quiet: true, verbose: 0, timeout: None, json: false };
+            let (report, stop) = (Report::new(&global), Stop::default());
+            let company = Company { report: &report, stop: &stop, talkers: 1, batch: manner.batch };
+            let mut run = Run::new(&job, &company);
+            run.session(session, &mut store)?;
+            Ok(run.fetched.new.len())
+        });
+        let octets = *said.lock().unwrap();
+        Ended { outcome, octets, steps_before, steps: self.disk.steps() }
+    }
+
+    fn opened(&self, job: &FetchJob) -> Result<Store, Error> {
+        let Moment { seconds, pid, random, ref host, .. } = job.moment;
+        let stamp = Stamp { seconds, pid, host: host.clone(), random };
+        loop {
+            let (disk, destination) = (Arc::new(self.disk.clone()), job.destination.clone());
+            match Store::open(disk, &job.state, &job.mailbox, destination, stamp.clone()) {
+                // What other tests run has the lock, too, until it is executed.
+                Err(store::Error::Locked) => thread::yield_now(),
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    /// A run that nothing disturbs.
+    fn fetch_well(&self, seconds: u64) -> usize {
+        self.fetch(seconds, FLUENT, Fault::None).outcome.unwrap()
+    }
+
+    /// What holds at all times: nothing that is delivered is less than a message, and nothing was
+    /// deleted rashly.
+    fn check(&self, case: &Case) {
+        let keep = self.keep;
+        for found in self.disk.contents(&self.new_dir()) {
+            let is_whole = self.messages.iter().any(|message| message.text == found);
+            assert!(is_whole, "{case:?}, {keep:?}: {}", String::from_utf8_lossy(&found));
+        }
+        assert_eq!(self.mailbox.lock().unwrap().rash, Vec::<String>::new(), "{case:?}, {keep:?}");
+    }
+
+    /// What holds after a run that came to its end: everything is there, once, and on the server
+    /// as it was wished.
+    fn check_end(&self, case: &Case) {
+        let keep = self.keep;
+        let mut expected: Vec<_> = self.messages.iter().map(|message| &message.text).collect();
+        expected.sort();
+        let found = self.disk.contents(&self.new_dir());
+        if found.iter().collect::<Vec<_>>() != expected {
+            let found = found.iter().map(|text| String::from_utf8_lossy(text));
+            panic!("{case:?}, {keep:?}: found {:?}", found.collect::<Vec<_>>());
+        }
+        assert!(self.disk.contents(&self.maildir().join("tmp")).is_empty(), "{case:?}, {keep:?}");
+        let left = self.mailbox.lock().unwrap().messages.len();
+        let wanted = if keep == Keep::Forever { self.messages.len() } else { 0 };
+        assert_eq!(left, wanted, "{case:?}, {keep:?}: on the server");
+        self.check(case);
+    }
+}
+
+fn ann() -> Credentials {
+    let key = Key::Password(Secret::new("not-a-secret"));
+    Credentials { user: "ann".to_owned(), key, auth: None, nonce: [0; 18] }
+}
+
+/// A server that knows what there is to know about POP3, and dies when it is told.
+struct Server {
+    disk: Simulated,
+    new_dir: PathBuf,
+    mailbox: Arc<Mutex<Mailbox>>,
+    manner: Manner,
+    input: Vec<u8>,
+    output: VecDeque<u8>,
+    said: Arc<Mutex<usize>>,
+    doomed: Vec<usize>,
+    is_over: bool,
+}
+
+impl Server {
+    fn new(world: &World, manner: Manner, said: Arc<Mutex<usize>>) -> Self {
+        let mut server = Self {
+            disk: world.disk.clone(),
+            new_dir: world.new_dir(),
+            mailbox: Arc::clone(&world.mailbox),
+            manner,
+            input: Vec::new(),
+            output: VecDeque::new(),
+            said,
+            doomed: Vec::new(),
+            is_over: false,
+        };
+        server.say("+OK\r\n");
+        server
+    }
+
+    fn say(&mut self, text: &str) {
+        let mut said = self.said.lock().unwrap();
+        let room = self.manner.last.saturating_sub(*said).min(text.len());
+        self.output.extend(&text.as_bytes()[..room]);
+        *said += room;
+        self.is_over |= room < text.len() || *said == self.manner.last;
+    }
+
+    fn obey(&mut self, line: &str) {
+        let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let number = || argument.parse::<usize>().unwrap() - 1;
+        let mailbox = Arc::clone(&self.mailbox);
+        let mut mailbox = mailbox.lock().unwrap();
+        let column = |value: &dyn Fn(&Message) -> String| {
+            let lines = (1..).zip(&mailbox.messages);
+            let lines = lines.map(|(n, message)| format!("{n} {}\r\n", value(message)));
+            format!("+OK\r\n{}.\r\n", lines.collect::<String>())
+        };
+        let answer = match verb {
+            "CAPA" if self.manner.is_pipelining => "+OK\r\nPIPELINING\r\n.\r\n".to_owned(),
+            "CAPA" => "-ERR\r\n".to_owned(),
+            "USER" | "PASS" => "+OK\r\n".to_owned(),
+            "UIDL" => column(&|message| message.uid.clone()),
+            "LIST" => column(&|message| message.sent.len().to_string()),
+            "RETR" => format!("+OK\r\n{}.\r\n", mailbox.messages[number()].sent),
+            "DELE" => {
+                let Message { uid, text, .. } = &mailbox.messages[number()];
+                let is_safe = self.disk.for_sure().contents(&self.new_dir).contains(text);
+                let uid = uid.clone();
+                if !is_safe {
+                    mailbox.rash.push(uid);
+                }
+                self.doomed.push(number());
+                "+OK\r\n".to_owned()
+            }
+            "QUIT" => {
+                let mut number = 0..;
+                let doomed = std::mem::take(&mut self.doomed);
+                mailbox.messages.retain(|message| {
+                    let is_gone = doomed.contains(&number.next().unwrap());
+                    if is_gone {
+                        self.disk.note(&message.uid);
+                    }
+                    !is_gone
+                });
+                "+OK\r\n".to_owned()
+            }
+            _ => panic!("{line}"),
+        };
+        drop(mailbox);
+        self.say(&answer);
+        self.is_over |= verb == "QUIT";
+    }
+}
+
+impl Read for Server {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.output.is_empty() {
+            assert!(self.is_over, "the client waits for something that it did not ask for");
+            // A dead server may or may not be taken leave of.
+            return match self.manner.last % 2 {
+                0 => Err(io::ErrorKind::ConnectionReset.into()),
+                _ => Ok(0),
+            };
+        }
+        let room = buffer.len().min(self.manner.chunk);
+        self.output.read(&mut buffer[..room])
+    }
+}
+
+impl Write for Server {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.is_over {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.input.extend_from_slice(octets);
+        while let Some(end) = self.input.iter().position(|&octet| octet == b'\n') {
+            let line: Vec<u8> = self.input.drain(..=end).collect();
+            if !self.is_over {
+                self.obey(std::str::from_utf8(&line).unwrap().trim_end());
+            }
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sealed for Server {}
+
+impl Private for Server {
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+}
+
+/// What is tried in a sweep, for the one who reads that it failed.
+#[derive(Debug)]
+struct Case {
+    manner: Manner,
+    fault: Fault,
+}
+
+impl Case {
+    /// A run that is disturbed, and one that is not.
+    fn play(&self, world: &mut World) -> Ended {
+        world.renew();
+        let ended = world.fetch(START, self.manner, self.fault);
+        world.check(self);
+        if ended.outcome.is_ok() {
+            world.check_end(self);
+        }
+        world.fetch_well(START + 60);
+        world.check_end(self);
+        ended
+    }
+}
+
+/// Says something that is to be seen even when the test passes, unlike what the macros print.
+fn note(text: &str) {
+    io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
+}
+
+#[test]
+fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_doubled() {
+    const CHUNKS: [usize; 3] = [1, 7, usize::MAX];
+    let mut cases = 0;
+    for (keep, is_pipelining) in
+        [Keep::Forever, Keep::Days(0)].into_iter().flat_map(|keep| [(keep, false), (keep, true)])
+    {
+        let mut world = World::new(keep, three());
+        let mut play = |last, chunk, fault| {
+            cases += 1;
+            let manner = Manner { batch: 3, chunk, is_pipelining, last };
+            Case { manner, fault }.play(&mut world)
+        };
+        let whole = play(usize::MAX, 1, Fault::None);
+        assert!(whole.outcome.is_ok() && whole.octets > 100 && whole.steps > 30);
+        for last in (0..whole.octets).chain([usize::MAX]) {
+            let [.., undisturbed] = CHUNKS.map(|chunk| play(last, chunk, Fault::None));
+            // What comes before the server is asked is the same whenever it dies.
+            let first = if last == usize::MAX { 0 } else { undisturbed.steps_before };
+            for step in first..undisturbed.steps {
+                let turn = step.wrapping_add(last);
+                let (chunk, error) = (CHUNKS[turn % 3], FAILURES[turn % 4]);
+                play(last, chunk, Fault::Once(step, error));
+                play(last, chunk, Fault::From(step));
+            }
+        }
+    }
+    assert!(cases > 6_000, "{cases}");
+    note(&format!("fetch: {cases} ways for server and disk to fail, nothing lost or doubled"));
+}
+
+#[test]
+fn a_batch_that_fails_while_the_next_streams_in_does_not_spoil_the_others() {
+    for keep in [Keep::Forever, Keep::Days(0)] {
+        let mut world = World::new(keep, three());
+        let mut play = |last, fault| {
+            let manner = Manner { batch: 1, last, ..FLUENT };
+            Case { manner, fault }.play(&mut world)
+        };
+        let whole = play(usize::MAX, Fault::None);
+        for step in whole.steps_before..whole.steps {
+            play(usize::MAX, Fault::Once(step, FAILURES[step % 4]));
+            play(usize::MAX, Fault::From(step));
+        }
+        for last in 0..whole.octets {
+            play(last, Fault::None);
+        }
+    }
+}
+
+/// Two runs that nothing disturbs: the first finds all but the last message, the second finds that,
+/// too.
+fn fetch_twice(world: &mut World) {
+    let last = world.mailbox.lock().unwrap().messages.pop().unwrap();
+    world.fetch_well(START);
+    world.mailbox.lock().unwrap().messages.push(last);
+    world.fetch_well(START + 60);
+}
+
+/// A journal that is about to be rewritten, since most of it says nothing any more.
+fn grow_old(world: &World) {
+    let state = world.job(START).state;
+    let turn = "missing 900000 gone\nlisted gone\n";
+    let text = format!("postie journal 1\nmaildir /gone\nseen 900000 gone\n{}", turn.repeat(600));
+    world.disk.make_dir(&state).unwrap();
+    let mut journal = world.disk.append(&state.join("journal")).unwrap();
+    journal.write_all(text.as_bytes()).unwrap();
+    world.disk.settle();
+}
+
+/// What is wrong with what a power cut left, or with what the next run makes of it.
+fn fault_in(world: &mut World, remains: Remains) -> Option<&'static str> {
+    let Remains { disk, notes } = remains;
+    let messages = world.messages.clone();
+    let is_deleted = |message: &Message| notes.contains(&message.uid);
+    let found = disk.contents(&world.new_dir());
+    if found.iter().any(|text| messages.iter().all(|message| message.text != *text)) {
+        return Some("part of a message is in new/");
+    }
+    if messages.iter().any(|message| is_deleted(message) && !found.contains(&message.text)) {
+        return Some("a message is neither here nor there");
+    }
+    world.disk = disk;
+    let left = messages.iter().filter(|message| !is_deleted(message)).cloned().collect();
+    world.mailbox.lock().unwrap().messages = left;
+    let ended = world.fetch(START + 120, FLUENT, Fault::None);
+    if ended.outcome.is_err() {
+        return Some("the next run fails");
+    }
+    let mut found = world.disk.contents(&world.new_dir());
+    let total = found.len();
+    found.dedup();
+    match (found.len() == total, total.cmp(&messages.len())) {
+        (false, _) => Some("a message is doubled"),
+        (true, std::cmp::Ordering::Less) => Some("a message is lost"),
+        _ => None,
+    }
+}
+
+#[test]
+fn whenever_the_power_is_cut_and_whatever_is_left_nothing_is_lost_or_doubled() {
+    let mut cases = 0;
+    for keep in [Keep::Forever, Keep::Days(0)] {
+        let mut world = World::new(keep, three());
+        let mut check = |world: &mut World, bound| {
+            for remains in world.disk.remains(bound) {
+                assert_eq!(fault_in(world, remains), None, "{keep:?}");
+                cases += 1;
+            }
+        };
+        fetch_twice(&mut world);
+        check(&mut world, 256);
+
+        world.renew();
+        grow_old(&world);
+        fetch_twice(&mut world);
+        check(&mut world, 16);
+
+        // What a run that was killed left behind is as little durable.
+        for step in 0.. {
+            world.renew();
+            let killed = world.fetch(START, FLUENT, Fault::From(step));
+            world.fetch_well(START + 60);
+            check(&mut world, 6);
+            if killed.outcome.is_ok() {
+                break;
+            }
+        }
+    }
+    assert!(cases > 5_000, "{cases}");
+    note(&format!("fetch: {cases} disks that a power cut may leave, nothing lost or doubled"));
+}
+
+#[test]
+fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_something() {
+    for (kind, expected) in [
+        ("message", "part of a message is in new/"),
+        ("tmp/", "a message is lost"),
+        ("new/", "a message is neither here nor there"),
+        ("Mail/", "a message is neither here nor there"),
+        ("journal", "a message is doubled"),
+        ("journal.new", "a message is doubled"),
+        ("state/", "a message is doubled"),
+        ("above", "a message is doubled"),
+    ] {
+        let mut world = World::new(Keep::Days(0), three());
+        if kind == "journal.new" {
+            world.keep = Keep::Forever;
+            grow_old(&world);
+        }
+        world.disk.lie_about(kind);
+        fetch_twice(&mut world);
+        let remains = world.disk.remains(64);
+        let mut faults = remains.into_iter().filter_map(|remains| fault_in(&mut world, remains));
+        assert!(faults.any(|fault| fault == expected), "the sync of {kind} is not needed");
+    }
+}
