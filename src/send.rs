@@ -337,3 +337,6 @@ impl Letter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

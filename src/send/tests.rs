@@ -1,0 +1,300 @@
+//! The story against a server in memory that dies at any octet of what it says or hears.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Read;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::*;
+use crate::config::RewriteFrom;
+use crate::net::Bounds;
+use crate::password::Source;
+use crate::settings::{Moment, Peer};
+use crate::text::Secret;
+use crate::tls::Trust;
+use crate::wire::sealed::Sealed;
+
+const MESSAGE: &[u8] = b"Subject: hello\r\n\r\n..\r\nhello\r\n";
+
+/// How a server talks.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    offers: &'static str,
+    /// Octets that can be read at a time.
+    chunk: usize,
+    /// Octets of its own after which it is dead.
+    last_said: usize,
+    /// Octets of the client's after which it is dead.
+    last_heard: usize,
+}
+
+/// What the server knows in the end.
+#[derive(Default)]
+struct Known {
+    said: usize,
+    /// What came, and what would have come if it had lived.
+    heard: Vec<u8>,
+    is_logged_in: bool,
+    recipients: usize,
+    /// Whether the message came whole, with its end, and there was somebody to get it.
+    has_message: bool,
+    /// Whether all of the answer to it could be read.
+    is_answered: bool,
+}
+
+/// What a server is in the middle of.
+#[derive(Clone, Copy)]
+enum Awaited {
+    Command,
+    /// A text that ends with a dot (RFC 5321).
+    Text,
+    /// So many octets (RFC 3030).
+    Octets(usize),
+}
+
+/// A server that knows what there is to know about submission.
+struct Server {
+    manner: Manner,
+    known: Rc<RefCell<Known>>,
+    input: Vec<u8>,
+    output: VecDeque<u8>,
+    awaited: Awaited,
+    is_dead: bool,
+}
+
+impl Server {
+    fn new(manner: Manner, known: &Rc<RefCell<Known>>) -> Self {
+        let (input, output, awaited) = (Vec::new(), VecDeque::new(), Awaited::Command);
+        let known = Rc::clone(known);
+        let mut server = Self { manner, known, input, output, awaited, is_dead: false };
+        server.say("220 hi\r\n");
+        server
+    }
+
+    /// Says it, as far as it lives to; whether that is all of it.
+    fn say(&mut self, text: &str) -> bool {
+        let mut known = self.known.borrow_mut();
+        let room = text.len().min(self.manner.last_said - known.said);
+        self.output.extend(&text.as_bytes()[..room]);
+        known.said += room;
+        self.is_dead |= known.said == self.manner.last_said;
+        room == text.len()
+    }
+
+    /// Takes what is awaited off the input; false if it is not all there.
+    fn take(&mut self) -> bool {
+        let behind = |end: &[u8]| {
+            let start = self.input.windows(end.len()).position(|octets| octets == end);
+            start.map(|start| start + end.len())
+        };
+        let end = match self.awaited {
+            Awaited::Command => behind(b"\r\n"),
+            // An empty text follows the command's own line end.
+            Awaited::Text if self.input.starts_with(b".\r\n") => Some(3),
+            Awaited::Text => behind(b"\r\n.\r\n"),
+            Awaited::Octets(octets) => Some(octets).filter(|octets| self.input.len() >= *octets),
+        };
+        let Some(end) = end else { return false };
+        let taken: Vec<u8> = self.input.drain(..end).collect();
+        match std::mem::replace(&mut self.awaited, Awaited::Command) {
+            Awaited::Command => self.obey(std::str::from_utf8(&taken).unwrap().trim_end()),
+            Awaited::Text | Awaited::Octets(_) => {
+                let has_message = self.known.borrow().recipients > 0;
+                let is_answered =
+                    self.say(if has_message { "250 taken\r\n" } else { "554 for whom?\r\n" });
+                let mut known = self.known.borrow_mut();
+                (known.has_message, known.is_answered) = (has_message, is_answered);
+            }
+        }
+        true
+    }
+
+    fn obey(&mut self, line: &str) {
+        let words: Vec<_> = line.split(' ').collect();
+        let is_logged_in = self.known.borrow().is_logged_in;
+        assert!(is_logged_in || matches!(words[0], "EHLO" | "AUTH" | "QUIT"), "{line}");
+        match words[..] {
+            ["EHLO", _] => {
+                let offers = self.manner.offers;
+                self.say(&format!("250-mail.example\r\n{offers}250 AUTH PLAIN\r\n"));
+            }
+            ["AUTH", "PLAIN", _] => {
+                let is_logged_in = self.say("235 welcome\r\n");
+                self.known.borrow_mut().is_logged_in = is_logged_in;
+            }
+            ["RCPT", "TO:<nobody@example.org>"] => drop(self.say("550 nobody\r\n")),
+            ["MAIL", ..] => drop(self.say("250 ok\r\n")),
+            ["RCPT", _] => {
+                self.known.borrow_mut().recipients += 1;
+                self.say("250 ok\r\n");
+            }
+            ["DATA"] => {
+                self.awaited = Awaited::Text;
+                self.say("354 go on\r\n");
+            }
+            ["BDAT", octets, "LAST"] => self.awaited = Awaited::Octets(octets.parse().unwrap()),
+            ["QUIT"] => drop(self.say("221 bye\r\n")),
+            _ => panic!("{line}"),
+        }
+    }
+}
+
+impl Read for Server {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.output.is_empty() {
+            assert!(self.is_dead, "the client waits for something that it did not ask for");
+            // A dead server may or may not be taken leave of.
+            return match self.manner.chunk % 2 {
+                0 => Err(io::ErrorKind::ConnectionReset.into()),
+                _ => Ok(0),
+            };
+        }
+        let room = buffer.len().min(self.manner.chunk);
+        self.output.read(&mut buffer[..room])
+    }
+}
+
+impl Write for Server {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut known = self.known.borrow_mut();
+        let room = if self.is_dead { 0 } else { self.manner.last_heard - known.heard.len() };
+        let room = room.min(octets.len());
+        if room == 0 {
+            self.is_dead = true;
+            known.heard.extend_from_slice(octets);
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        known.heard.extend_from_slice(&octets[..room]);
+        drop(known);
+        self.input.extend_from_slice(&octets[..room]);
+        while !self.is_dead && self.take() {}
+        Ok(room)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sealed for Server {}
+
+impl Private for Server {
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+}
+
+fn letter(recipients: &[&str], demand: Demand) -> Letter {
+    let from: Mailbox = "ann@example.com".parse().unwrap();
+    let recipients = recipients.iter().map(|recipient| recipient.parse().unwrap()).collect();
+    let job = SendJob {
+        account: None,
+        peer: Peer {
+            host: "mail.example".parse().unwrap(),
+            port: 465,
+            source_address: None,
+            tls: Tls::Implicit,
+            trust: Trust::default(),
+            bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },
+            user: "ann".to_owned(),
+            source: Source::Text(Secret::new("not-a-secret")),
+            auth: None,
+        },
+        from: from.clone(),
+        hello: "example.com".parse().unwrap(),
+        rewrite_from: RewriteFrom::Missing,
+        chunking: true,
+        queue: false,
+        sent_maildir: None,
+        log_file: None,
+        moment: Moment {
+            seconds: 1,
+            date: String::new(),
+            timestamp: String::new(),
+            pid: 1,
+            host: "here".to_owned(),
+            random: 1,
+        },
+    };
+    let envelope = Envelope::new(from, recipients).unwrap();
+    let message = Message::read(&mut &*MESSAGE).unwrap();
+    Letter { job, envelope, message, demand, held: None }
+}
+
+/// From the greeting to the end, on a stream that somebody else has made.
+fn converse(letter: &mut Letter, stream: Box<dyn Private>) -> Result<Sent, Error> {
+    let session = Session::open(stream, letter.job.hello.clone(), None)?;
+    let attempts = letter.job.peer.source.attempts("ann", "mail.example", None)?;
+    let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
+    let (outcome, line) = letter.submit(line);
+    line.into_iter().for_each(Session::quit);
+    outcome
+}
+
+/// Sends the message, and checks what is said of it against what the server knows.
+fn play(recipients: &[&str], demand: Demand, manner: Manner) -> Known {
+    let mut letter = letter(recipients, demand);
+    let known = Rc::default();
+    let stream: Box<dyn Private> = Box::new(Server::new(manner, &known));
+    let outcome = converse(&mut letter, stream);
+    let exit = match &outcome {
+        Ok(sent) => sent.exit(demand),
+        Err(error) => error.into(),
+    };
+    let known = Rc::into_inner(known).unwrap().into_inner();
+    let end: &[u8] = if manner.offers.contains("CHUNKING") && demand == Demand::Any {
+        b"\r\nhello\r\n"
+    } else {
+        b"\r\nhello\r\n.\r\n"
+    };
+    let is_end_sent = known.heard.windows(end.len()).any(|octets| octets == end);
+    let expected: &[Exit] = match (known.has_message, known.is_answered) {
+        (true, true) if recipients.len() > 1 => &[Exit::Partial],
+        (true, true) => &[Exit::Done],
+        (true, false) => &[Exit::InDoubt],
+        // The server has nothing, but who could know?
+        (false, _) if is_end_sent => &[Exit::InDoubt, Exit::Later, Exit::NoRecipient],
+        (false, _) => &[Exit::Later, Exit::NoRecipient],
+    };
+    assert!(expected.contains(&exit), "{recipients:?}, {demand:?}, {manner:?}: {exit:?}");
+    known
+}
+
+#[test]
+fn whenever_the_server_dies_it_is_known_or_in_doubt_whether_it_has_the_message() {
+    const CHUNKS: [usize; 3] = [1, 7, 1 << 20];
+    const BOB: &str = "bob@example.org";
+    const NOBODY: &str = "nobody@example.org";
+    let offers = ["", "250-PIPELINING\r\n", "250-PIPELINING\r\n250-CHUNKING\r\n"];
+    let (mut cases, mut in_doubt) = (0, 0);
+    for offers in offers {
+        for (recipients, demand) in [
+            (&[BOB][..], Demand::Any),
+            (&[BOB, NOBODY], Demand::Any),
+            (&[NOBODY], Demand::Any),
+            (&[BOB], Demand::All),
+            (&[BOB, NOBODY], Demand::All),
+        ] {
+            let mut play = |chunk, last_said, last_heard| {
+                let manner = Manner { offers, chunk, last_said, last_heard };
+                let known = play(recipients, demand, manner);
+                cases += 1;
+                in_doubt += i32::from(known.has_message && !known.is_answered);
+                known
+            };
+            let whole = play(7, usize::MAX, usize::MAX);
+            for chunk in CHUNKS {
+                for last in 0..=whole.said {
+                    play(chunk, last, usize::MAX);
+                }
+                for last in 0..=whole.heard.len() {
+                    play(chunk, usize::MAX, last);
+                }
+            }
+        }
+    }
+    assert!(cases > 10_000 && in_doubt > 100, "{cases}, {in_doubt}");
+    let note = format!("send: {cases} ways for a server to die, in doubt in {in_doubt} of them\n");
+    io::stderr().write_all(note.as_bytes()).unwrap();
+}
