@@ -326,7 +326,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let progress = self.company.report.progress(&self.label);
-        progress.expect(wanted.len(), wanted.iter().filter_map(|listed| listed.size).sum());
+        // The server may say that a message is as large as a number can be.
+        let octets = wanted.iter().filter_map(|listed| listed.size).fold(0, u64::saturating_add);
+        progress.expect(wanted.len(), octets);
         let drafts = store.drafts();
         let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
         let most = self.company.batch;

@@ -20,6 +20,10 @@ pub const CAPABILITIES: usize = 256;
 /// Messages in one mailbox listing.
 pub const LISTING: usize = 4_000_000;
 
+/// Octets that a message may have beyond twice the size in the listing: RFC 1939 §11 has it exact,
+/// servers that convert messages as they go do not. Without end, a text would fill the disk.
+pub const EXCESS: u64 = 64 << 20;
+
 /// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
 pub const UID: usize = 255;
 

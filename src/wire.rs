@@ -469,9 +469,10 @@ impl Body<'_> {
         Err(Error::Malformed { phase: self.phase, what }.into())
     }
 
-    /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets.
-    pub fn copy(mut self, sink: &mut dyn Write) -> Result<u64, Error> {
-        let (mut decoder, mut text, mut total) = (dot::Decoder::default(), Vec::new(), 0);
+    /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
+    /// `limit` of them are an error.
+    pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
+        let (mut decoder, mut text, mut total) = (dot::Decoder::default(), Vec::new(), 0_u64);
         while !decoder.is_done() {
             if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
                 return Err(Error::Closed(self.phase));
@@ -479,7 +480,11 @@ impl Body<'_> {
             let used = decoder.decode(self.input.waiting(), &mut text);
             self.input.consume(used);
             sink.write_all(&text).map_err(Error::Sink)?;
-            total += u64::try_from(text.len()).unwrap_or_default();
+            total = total.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+            if total > limit {
+                let what = Malformed(format!("more than {limit} octets"));
+                return Err(Error::Malformed { phase: self.phase, what });
+            }
             text.clear();
         }
         if let Some(trace) = &mut self.trace {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::support::player::play;
+use crate::support::servers::note;
 use crate::support::transcript::{Playing, Transcript};
 
 #[test]
@@ -52,6 +53,8 @@ fn play_all(directory: &str) {
             Err(error) => failures.push(error),
         }
     }
+    let runs: usize = plays.iter().map(|(transcript, _)| transcript.runs.len()).sum();
+    note(&format!("{directory}: {runs} conversations in {} plays of transcripts", plays.len()));
     let (plays, failures) = (Mutex::new(plays.into_iter()), Mutex::new(failures));
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {

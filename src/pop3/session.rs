@@ -540,7 +540,9 @@ impl<D: Write, F: Fn(&Listed) -> D> Exchange for Retr<'_, F> {
             return Ok(Err(Declined { listed, refusal }));
         }
         let mut draft = draft(&listed);
-        let octets = body.copy(&mut draft)?;
+        let announced = listed.size.unwrap_or_default();
+        let limit = announced.saturating_mul(2).saturating_add(limits::EXCESS);
+        let octets = body.copy(limit, &mut draft)?;
         Ok(Ok(Retrieved { listed, draft, octets }))
     }
 }

@@ -17,11 +17,22 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
+        let params = Self::params("postie test authority");
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Another authority, which this one vouches for.
+    pub fn intermediate(&self) -> Self {
+        let params = Self::params("postie test intermediate");
+        Self(CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.0).unwrap())
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "postie test authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        params
     }
 
     /// The authority's own certificate, for `--ca-file`.
@@ -44,8 +55,18 @@ impl Authority {
         self.issue_until(names, SystemTime::now() + Duration::from_hours(8 * 24))
     }
 
+    /// A certificate that has a name as they were written before there were alternative names.
+    pub fn issue_to_common_name(&self, name: &str) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        self.sign(params, SystemTime::now() + Duration::from_hours(24))
+    }
+
     fn issue_until(&self, names: &[&str], end: SystemTime) -> Identity {
-        let mut params = params(names);
+        self.sign(params(names), end)
+    }
+
+    fn sign(&self, mut params: CertificateParams, end: SystemTime) -> Identity {
         params.not_before = (end - Duration::from_hours(7 * 24)).into();
         params.not_after = end.into();
         let key = KeyPair::generate().unwrap();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::pki::Authority;
@@ -43,6 +43,7 @@ pub fn play(transcript: &Transcript, playing: Playing) -> Result<(), String> {
         let is_over = AtomicBool::new(false);
         let (conversation, outcome) = thread::scope(|scope| {
             let running = home.postie(arguments(run, &server)).stdin(run.stdin.as_slice()).start();
+            bound_memory(running.pid());
             let program = Program { home: &home, pid: running.pid() };
             let (listener, is_over) = (&listener, &is_over);
             let conversation = scope.spawn(move || serve(listener, run, playing, program, is_over));
@@ -65,6 +66,14 @@ pub fn play(transcript: &Transcript, playing: Playing) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whatever a server does, the program gets by with so much; asking for more ends it.
+fn bound_memory(pid: Pid) {
+    const ENOUGH: u64 = 32 << 20;
+    let limit = Rlimit { current: Some(ENOUGH), maximum: Some(ENOUGH) };
+    // A program that is over already got by with less.
+    let _ = prlimit(Some(pid), Resource::Data, limit);
 }
 
 fn report(
@@ -447,7 +456,7 @@ impl<'a> Peer<'a> {
     }
 
     fn flood(&mut self, text: &[u8]) -> Result<(), String> {
-        const ENOUGH: usize = 64 << 20;
+        const ENOUGH: usize = 96 << 20;
         self.flush();
         let chunk = text.repeat((16 << 10) / text.len() + 1);
         let mut sent = 0;
@@ -512,6 +521,9 @@ struct Certificates {
     expired: Arc<ServerConfig>,
     other_name: Arc<ServerConfig>,
     other_authority: Arc<ServerConfig>,
+    wildcard: Arc<ServerConfig>,
+    common_name: Arc<ServerConfig>,
+    incomplete: Arc<ServerConfig>,
 }
 
 impl Certificates {
@@ -528,6 +540,9 @@ impl Certificates {
             expired: Arc::new(authority.issue_expired(NAMES).config()),
             other_name: Arc::new(authority.issue(&["other.example"]).config()),
             other_authority: Arc::new(Authority::new().issue(NAMES).config()),
+            wildcard: Arc::new(authority.issue(&["*.0.0.1"]).config()),
+            common_name: Arc::new(authority.issue_to_common_name("127.0.0.1").config()),
+            incomplete: Arc::new(authority.intermediate().issue(NAMES).config()),
         }
     }
 
@@ -538,6 +553,9 @@ impl Certificates {
             Certificate::Expired => &self.expired,
             Certificate::OtherName => &self.other_name,
             Certificate::OtherAuthority => &self.other_authority,
+            Certificate::Wildcard => &self.wildcard,
+            Certificate::CommonName => &self.common_name,
+            Certificate::Incomplete => &self.incomplete,
         }
     }
 }

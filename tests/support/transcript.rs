@@ -15,8 +15,11 @@ use base64::engine::general_purpose::STANDARD;
 ///                                         of the server and the user, `ann` with `not-a-secret`,
 ///                                         {server} the server's address and port alone
 /// tls: implicit                           or starttls, or none; implicit if it is not said
-/// certificate: good                       or expired, other-name, other-authority; or asks-for-one,
-///                                         which wants to see one of the client's, too
+/// certificate: good                       or expired, other-name, other-authority; wildcard, for a
+///                                         star in place of the name's beginning; common-name, for
+///                                         a name where it does not count; incomplete, without the
+///                                         authority in between; or asks-for-one, which wants to
+///                                         see one of the client's, too
 /// playing: whole, coalesced               if not every way of playing makes sense
 /// config:                                 a block follows: what the configuration says of the
 ///                                         account `home`, apart from server, user and tls
@@ -114,15 +117,21 @@ pub enum Certificate {
     Expired,
     OtherName,
     OtherAuthority,
+    Wildcard,
+    CommonName,
+    Incomplete,
 }
 
 impl Certificate {
-    const NAMES: [(&str, Self); 5] = [
+    const NAMES: [(&str, Self); 8] = [
         ("good", Self::Good),
         ("asks-for-one", Self::AsksForOne),
         ("expired", Self::Expired),
         ("other-name", Self::OtherName),
         ("other-authority", Self::OtherAuthority),
+        ("wildcard", Self::Wildcard),
+        ("common-name", Self::CommonName),
+        ("incomplete", Self::Incomplete),
     ];
 }
 
