@@ -321,7 +321,9 @@ impl From<&store::Error> for Exit {
             store::Error::Locked | store::Error::Busy => Self::Later,
             store::Error::Unknown(_) => Self::Usage,
             store::Error::Program { .. } => Self::Config,
-            store::Error::NoParent { .. } | store::Error::Create { .. } => Self::CannotCreate,
+            store::Error::NoParent { .. }
+            | store::Error::Create { .. }
+            | store::Error::Foreign(_) => Self::CannotCreate,
             store::Error::Io { .. }
             | store::Error::Journal { .. }
             | store::Error::Unreachable(_) => Self::Disk,

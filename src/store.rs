@@ -32,9 +32,9 @@ pub mod outbox;
 pub mod patience;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,6 +102,9 @@ pub enum Error {
     /// There is no such message in the outbox.
     #[error("no message `{0}` in the outbox")]
     Unknown(String),
+    /// Somebody else has written there, or could; or could not read what this run would write.
+    #[error("{} belongs to another user", .0.display())]
+    Foreign(PathBuf),
     /// A delivery was under way to a Maildir that is not there now.
     #[error("a message was on its way into {}, which is not there now", .0.display())]
     Unreachable(PathBuf),
@@ -428,18 +431,23 @@ fn is_locked(path: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// Makes a directory, and its parents.
+/// Makes a directory, and its parents; one that is there must be this user's.
 fn directory(path: &Path) -> Result<(), Error> {
     let mut dirs = DirBuilder::new();
-    dirs.recursive(true).mode(0o700).create(path).map_err(|error| Error::create(path, error))
+    dirs.recursive(true).mode(0o700).create(path).map_err(|error| Error::create(path, error))?;
+    let metadata = path.metadata().map_err(|error| Error::io("look at", path, error))?;
+    if metadata.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(Error::Foreign(path.to_owned()))
+    }
 }
 
 /// Makes the directory of a mailbox's state and locks it.
 fn lock(state: &Path) -> Result<File, Error> {
     directory(state)?;
     let path = state.join(LOCK);
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = disk::own().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(|error| Error::create(&path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

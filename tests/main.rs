@@ -14,6 +14,7 @@ mod config;
 mod crash;
 mod interop;
 mod layers;
+mod least_surprise;
 mod logins;
 mod outbox;
 mod readme;

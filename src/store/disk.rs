@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, OFlags, fadvise};
 
 use crate::limits;
 
@@ -59,24 +59,32 @@ pub trait File: Write + Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// How files of ours are opened: nobody else's if they are new, and no symbolic link is followed,
+/// for it leads to what is not ours.
+pub(super) fn own() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
 /// The operating system's file system.
 #[derive(Debug)]
 pub struct Os;
 
 impl Disk for Os {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let file = own().write(true).create_new(true).open(path)?;
         Ok(Box::new(file))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let file = own().append(true).create(true).open(path)?;
         Ok(Box::new(file))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the file's own size is bounded")]
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        let file = match OsFile::open(path) {
+        let file = match own().read(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -87,7 +95,7 @@ impl Disk for Os {
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
-        OpenOptions::new().write(true).open(path)?.set_len(length)
+        own().write(true).open(path)?.set_len(length)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

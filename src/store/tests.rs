@@ -385,3 +385,15 @@ fn files_are_for_their_owner_only() {
     assert!(name.ends_with(".here\\072\\057x"), "{name}");
     assert_eq!(mode(place.maildir().join("new").join(name)), 0o600);
 }
+
+#[test]
+fn a_link_in_tmp_is_not_written_through() {
+    let place = Place::new();
+    let store = place.open(Os, 1000, 1).unwrap();
+    let mut draft = store.drafts().draft(None);
+    let elsewhere = place.0.path().join("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, draft.path()).unwrap();
+    let error = draft.write_all(b"hello").unwrap_err();
+    assert!(error.to_string().contains("cannot create"), "{error}");
+    assert!(!elsewhere.exists());
+}
