@@ -408,7 +408,7 @@ fn connect_error(error: io::Error, deadline: Deadline) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
 
     use super::*;
 
@@ -461,6 +461,20 @@ mod tests {
         assert!(stop.stop());
         assert_eq!(waiting.join().unwrap().to_string(), "interrupted");
         assert!(!stop.stop(), "a connection that is over was not forgotten");
+    }
+
+    #[test]
+    fn plaintext_does_for_this_machine_and_no_other() {
+        assert!(connected(soon(), &Stop::default()).1.loopback().is_ok());
+        // The address that others know this machine by; nothing is sent to find it out.
+        let probe = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let Ok(()) = probe.connect("192.0.2.1:9") else { return };
+        let address = probe.local_addr().unwrap().ip();
+        let listener = TcpListener::bind((address, 0)).unwrap();
+        let (host, port) = (address.to_string(), listener.local_addr().unwrap().port());
+        let host = host.parse().unwrap();
+        let tcp = connect(&host, port, None, soon(), &Stop::default()).unwrap();
+        assert!(matches!(tcp.loopback(), Err(Error::NotLoopback(found)) if found == address));
     }
 
     #[test]
