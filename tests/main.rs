@@ -17,6 +17,7 @@ mod layers;
 mod least_surprise;
 mod logins;
 mod outbox;
+mod properties;
 mod readme;
 mod round_trip;
 mod sendmail;

@@ -6,6 +6,11 @@ use std::io::Read;
 use std::rc::Rc;
 use std::time::Duration;
 
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
+use proptest::sample::select;
+use proptest::test_runner::RngSeed;
+
 use super::*;
 use crate::config::RewriteFrom;
 use crate::net::Bounds;
@@ -297,4 +302,94 @@ fn whenever_the_server_dies_it_is_known_or_in_doubt_whether_it_has_the_message()
     assert!(cases > 10_000 && in_doubt > 100, "{cases}, {in_doubt}");
     let note = format!("send: {cases} ways for a server to die, in doubt in {in_doubt} of them\n");
     io::stderr().write_all(note.as_bytes()).unwrap();
+}
+
+/// A server that says what was prepared, a piece for each time that something is waited for.
+struct Babbler {
+    pieces: VecDeque<Vec<u8>>,
+    heard: Rc<RefCell<Vec<u8>>>,
+}
+
+impl Read for Babbler {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let piece = self.pieces.pop_front().unwrap_or_default();
+        buffer[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
+impl Write for Babbler {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.heard.borrow_mut().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sealed for Babbler {}
+
+impl Private for Babbler {
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+}
+
+/// Some of a conversation as it should be, and then anything.
+fn babble() -> impl Strategy<Value = VecDeque<Vec<u8>>> {
+    const GOOD: [&str; 8] = [
+        "220 hi\r\n",
+        "250-x\r\n250-SIZE\r\n250 AUTH PLAIN\r\n",
+        "235 ok\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go on\r\n",
+        "250 taken\r\n",
+        "221 bye\r\n",
+    ];
+    const ODD: [&str; 12] = [
+        "220 hi\r\n",
+        "250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n",
+        "250-SIZE 99999999999999999999\r\n250-LIMITS RCPTMAX=0\r\n250 AUTH\r\n",
+        "334 \r\n",
+        "334\r\n",
+        "2\r\n",
+        "250-\r\n",
+        "250-\r\n251 x\r\n",
+        "421 \r\n",
+        "452 too many\r\n",
+        "999 x\r\n",
+        "550\0\r\n",
+    ];
+    let text = |piece: &str| piece.as_bytes().to_vec();
+    let piece = prop_oneof![
+        2 => select(&GOOD[..]).prop_map(text),
+        3 => select(&ODD[..]).prop_map(text),
+        1 => vec(any::<u8>(), 1..9),
+    ];
+    (0..=GOOD.len(), vec(piece, 0..8))
+        .prop_map(move |(good, odd)| GOOD[..good].iter().copied().map(text).chain(odd).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        rng_seed: RngSeed::Fixed(5321),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_a_server_says_nothing_counts_as_sent_that_was_not(pieces in babble()) {
+        let mut letter = letter(&["bob@example.org"], Demand::Any);
+        let heard = Rc::default();
+        let stream: Box<dyn Private> = Box::new(Babbler { pieces, heard: Rc::clone(&heard) });
+        let outcome = converse(&mut letter, stream);
+        let exit = outcome.map_or_else(|error| Exit::from(&error), |sent| sent.exit(Demand::Any));
+        let end = b"\r\nhello\r\n";
+        let is_end_sent = heard.borrow().windows(end.len()).any(|octets| octets == end);
+        prop_assert!(is_end_sent || !matches!(exit, Exit::Done | Exit::Partial | Exit::InDoubt));
+    }
 }

@@ -92,7 +92,6 @@ impl Journal {
             // killed in between.
             sync_names(&*disk, dir)?;
             writeln!(file, "{HEADER}").map_err(failed("write"))?;
-            file.sync().map_err(failed("write"))?;
         }
         let mut contents = replay.contents;
         let is_over = |since: u64| now >= since.saturating_add(MEMORY);
@@ -443,8 +442,14 @@ fn decoded_uid(text: &str) -> Option<Uid> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
     use crate::store::disk::Os;
+    use crate::store::disk::simulated::Simulated;
 
     const DAY: u64 = 24 * 60 * 60;
 
@@ -562,5 +567,66 @@ mod tests {
         assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, Some(7));
         journal.intend(vec![intent("later", "x.x")]).unwrap();
         assert_eq!(open(dir.path(), 8).intents().len(), 1);
+    }
+
+    fn journal() -> impl Strategy<Value = Vec<u8>> {
+        const PIECES: [&str; 20] = [
+            "intent 5 a n.x /m\n",
+            "intent 5 ? n.y /m\n",
+            "done n.x\n",
+            "void n.y\n",
+            "maildir /m\n",
+            "seen 5 a\n",
+            "missing 18446744073709551615 a\n",
+            "missing 5 a\n",
+            "listed a\n",
+            "forget a\n",
+            "\n",
+            " ",
+            "seen ",
+            "5",
+            "a",
+            "%2",
+            "%zz",
+            "\0\0",
+            "intent 5 a",
+            "postie journal 1\n",
+        ];
+        let piece = prop_oneof![
+            9 => select(&PIECES[..]).prop_map(|piece| piece.as_bytes().to_vec()),
+            1 => vec(any::<u8>(), 0..3),
+        ];
+        let header =
+            prop_oneof![9 => Just("postie journal 1\n"), 1 => Just("postie jour"), 1 => Just("")];
+        (header, vec(piece, 0..10))
+            .prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 2_000,
+            rng_seed: RngSeed::Fixed(1939),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn any_journal_is_refused_or_can_be_added_to(text in journal()) {
+            let dir = Path::new("/state");
+            let disk = Simulated::new(dir);
+            disk.append(&dir.join(FILE)).unwrap().write_all(&text).unwrap();
+            let open = || Journal::open(Arc::new(disk.clone()), dir, 1000);
+            match open() {
+                Err(Error::Journal { .. }) => {}
+                Err(other) => panic!("{other}"),
+                Ok(mut journal) => {
+                    let before = journal.contents.seen.clone();
+                    journal.intend(vec![intent("new", "new.x")]).unwrap();
+                    let journal = open().unwrap();
+                    prop_assert_eq!(journal.contents.seen, before);
+                    prop_assert_eq!(journal.contents.intents.last(), Some(&intent("new", "new.x")));
+                }
+            }
+        }
     }
 }
