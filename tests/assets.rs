@@ -1,8 +1,10 @@
 //! The manual pages and completions are made here from the command line's own definition, and
 //! the committed files must be what comes out. `BLESS=1 cargo test assets` rewrites them.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
@@ -94,6 +96,15 @@ fn the_completions_are_fresh() {
     }
 }
 
+#[test]
+fn every_limit_is_in_the_manual() {
+    let source = fs::read_to_string("src/limits.rs").unwrap();
+    let names = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
+    let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
+    let told: Vec<_> = bounds().into_iter().map(|(name, ..)| name.to_owned()).collect();
+    assert_eq!(names, told);
+}
+
 /// Compares a committed file with what it should be, or makes it so.
 fn fresh(name: &str, text: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -148,6 +159,13 @@ fn postie_1() -> Vec<u8> {
         roff.control("TP", []).text([bold(name)]).text([roman(meaning)]);
     }
     paragraphs(&mut roff, "SECURITY", SECURITY);
+    roff.control("SH", ["LIMITS"]).text([roman(
+        "Reaching one of these is an error, not a program that grows. Where a standard has a figure \
+         of its own, it stands beside ours.",
+    )]);
+    for (_, what, bound) in bounds() {
+        roff.control("TP", []).text([roman(what)]).text([roman(bound)]);
+    }
     examples(&mut roff, EXAMPLES);
     let pages = [
         "postie-fetch(1)",
@@ -202,6 +220,96 @@ fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Te
     page
 }
 
+/// Every limit by name, what it bounds, and how, in the order of their module.
+fn bounds() -> Vec<(&'static str, &'static str, String)> {
+    let octets = |limit: &dyn Display| format!("{limit} octets");
+    let seconds = |limit: Duration| format!("{} s", limit.as_secs_f64());
+    let rounds = limits::SCRAM_ROUNDS;
+    vec![
+        (
+            "REPLY_LINE",
+            "A line of a server's reply",
+            format!("{} octets (RFC 2449: 512, RFC 4954: 12288)", limits::REPLY_LINE),
+        ),
+        ("REPLY", "A whole SMTP reply", octets(&limits::REPLY)),
+        ("REPLY_LINES", "Lines in an SMTP reply", limits::REPLY_LINES.to_string()),
+        ("CAPABILITIES", "Lines in a POP3 capability list", limits::CAPABILITIES.to_string()),
+        ("LISTING", "Messages in a mailbox", limits::LISTING.to_string()),
+        (
+            "EXCESS",
+            "A fetched message, beyond twice the size in the listing",
+            octets(&limits::EXCESS),
+        ),
+        ("UID", "A unique-id", format!("{} octets (RFC 1939: 70)", limits::UID)),
+        ("ADDRESS", "An address", format!("{} octets (RFC 5321: 254)", limits::ADDRESS)),
+        ("DOMAIN", "A host name", format!("{} octets (RFC 1035: 253)", limits::DOMAIN)),
+        (
+            "POP3_COMMAND",
+            "A POP3 command with a login's first response",
+            format!("{} octets (RFC 2449: 255)", limits::POP3_COMMAND),
+        ),
+        (
+            "SMTP_COMMAND",
+            "An SMTP command with a login's first response",
+            format!("{} octets (RFC 5321: 512)", limits::SMTP_COMMAND),
+        ),
+        ("SHOWN", "A server's words in a message", format!("{} characters", limits::SHOWN)),
+        (
+            "TEXT_LINE",
+            "A line of a message that is not encoded",
+            format!("{} octets (RFC 5321: 1000)", limits::TEXT_LINE),
+        ),
+        ("HEADER", "The header of a message to be sent", octets(&limits::HEADER)),
+        (
+            "IN_MEMORY",
+            "What is held in memory of a message to be sent; the rest waits in a file",
+            octets(&limits::IN_MEMORY),
+        ),
+        ("BUFFER", "What is read or written at a time", octets(&limits::BUFFER)),
+        ("CHUNK", "A message that goes along with its envelope", octets(&limits::CHUNK)),
+        ("POP3_WINDOW", "POP3 commands in flight", limits::POP3_WINDOW.to_string()),
+        ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
+        ("FILES", "Files that a fetch holds open", limits::FILES.to_string()),
+        ("BATCH", "Messages made durable together", limits::BATCH.to_string()),
+        ("BATCH_WAIT", "The wait for another to join them", seconds(limits::BATCH_WAIT)),
+        ("BATCH_OCTETS", "Their size, unless one is larger", octets(&limits::BATCH_OCTETS)),
+        (
+            "SCRAM_ROUNDS",
+            "Rounds of hashing that a server may ask for",
+            format!("{} to {} (RFC 7677: at least 4096)", rounds.start(), rounds.end()),
+        ),
+        (
+            "DELIVERY",
+            "The time that a program may take over a message",
+            format!("{} (RFC 1939: servers wait for 600 s)", seconds(limits::DELIVERY)),
+        ),
+        (
+            "FIRST_RETRY",
+            "The wait before a queued message is tried again, which doubles each time",
+            seconds(limits::FIRST_RETRY),
+        ),
+        (
+            "RETRY",
+            "The longest such wait after a refusal",
+            format!("{} (RFC 5321: at least 1800 s)", seconds(limits::RETRY)),
+        ),
+        (
+            "RETRY_UNREACHED",
+            "The longest such wait where the server was not reached",
+            seconds(limits::RETRY_UNREACHED),
+        ),
+        (
+            "GIVE_UP",
+            "The time after which a queued message is given up",
+            format!("{} (RFC 5321: 4 or 5 days)", seconds(limits::GIVE_UP)),
+        ),
+        ("SECRET", "A password file, or what a password command prints", octets(&limits::SECRET)),
+        ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
+        ("JOURNAL", "A journal", octets(&limits::JOURNAL)),
+        ("PEM", "A file of certificates", octets(&limits::PEM)),
+    ]
+}
+
 fn postie_config_5() -> Vec<u8> {
     let mut roff = Roff::new();
     let manual = format!("postie {}", env!("CARGO_PKG_VERSION"));
@@ -219,14 +327,6 @@ fn postie_config_5() -> Vec<u8> {
             let head = [bold(key.name), roman(format!(" = {}", key.value))];
             roff.control("TP", []).text(head).text([roman(key.text)]);
         }
-    }
-    roff.control("SH", ["LIMITS"]);
-    for (what, limit) in [
-        ("The configuration file", limits::CONFIG),
-        ("A password file, or what a password command prints", limits::SECRET),
-        ("A file of certification authorities", limits::PEM),
-    ] {
-        roff.control("TP", []).text([roman(what)]).text([roman(format!("{limit} octets"))]);
     }
     examples(&mut roff, CONFIG_EXAMPLE);
     let pages =
@@ -460,7 +560,11 @@ is no switch that turns verification off. Nothing is sent before the server acce
 this program cannot be used as a relay.
 
 A password never appears on the command line, in an error or in the conversation that --verbose \
-shows. Files are made with mode 0600, directories with 0700.";
+shows. Files are made with mode 0600, directories with 0700; a state directory that belongs to \
+somebody else is not used, and no symbolic link in it is followed.
+
+A fetched message has a name of this program's own making in the Maildir; nothing that a server says \
+is part of a path.";
 
 const EXACTLY_ONCE: &str = "\
 A message is written to tmp/ in the Maildir, made durable, entered in the journal, moved to new/, \
