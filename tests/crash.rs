@@ -29,7 +29,7 @@ fn runs_that_are_killed_at_any_moment_come_to_the_same_end() {
     dovecot.deliver(&messages);
     let args = dovecot.fetch(Tls::Implicit, "forever");
     let kills = fetch_despite_kills(&home, &args);
-    assert!(kills >= 10, "only {kills} runs were killed");
+    assert!(kills >= 5, "only {kills} runs were killed");
     assert_arrived(&home, &messages);
     home.postie(&args).run().exit(0).silent();
     assert_arrived(&home, &messages);
@@ -43,7 +43,7 @@ fn runs_that_are_killed_while_they_empty_the_mailbox_lose_nothing() {
     dovecot.deliver(&messages);
     let args = dovecot.fetch(Tls::Starttls, "none");
     let kills = fetch_despite_kills(&home, &args);
-    assert!(kills >= 10, "only {kills} runs were killed");
+    assert!(kills >= 5, "only {kills} runs were killed");
     assert_arrived(&home, &messages);
     assert_eq!(dovecot.count(), 0);
 }
@@ -173,6 +173,7 @@ fn kill_at_every_step(servers: &[Dovecot]) {
     for (call, times) in [("fdatasync", 4), ("fsync", 2), ("rename", 3)] {
         let kills = (1..100).take_while(|&time| kill_at(call, time, servers)).count();
         assert!(kills >= times, "{call}: only {kills} runs were killed");
+        servers::note(&format!("killed: {kills} runs, one at each {call}"));
     }
 }
 
@@ -389,6 +390,7 @@ fn fetch_despite_kills(home: &Home, args: &[String]) -> u64 {
         loop {
             if run.try_wait().unwrap().is_some() {
                 Outcome::new(run.wait_with_output().unwrap()).exit(0).silent();
+                servers::note(&format!("killed: {kills} runs in the middle of a fetch"));
                 return kills;
             }
             if is_time(Progress::of(home)) {

@@ -58,6 +58,7 @@ fn four_mailboxes_that_are_emptied_side_by_side_survive_kills_at_any_moment() {
         kills += 1;
     }
     assert!(kills >= 4, "only {kills} runs were killed");
+    servers::note(&format!("killed: {kills} runs in the middle of four fetches"));
     for (number, messages) in messages.chunks(EACH).enumerate() {
         assert_arrived_in(&home, &format!("Mail{number}"), messages);
     }
