@@ -1,5 +1,6 @@
 //! What holds for every input, tried with many that nobody would write down: the same ones in every
-//! run. One that is found to break something becomes a test with a name, where its module is.
+//! run, with the toolchain that builds the program, which fuzzing by coverage could not do. One that
+//! is found to break something becomes a test with a name, where its module is.
 
 use std::ffi::OsString;
 use std::fmt::Display;
