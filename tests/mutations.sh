@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Breaks the program on purpose, in one place at a time, and shows which test notices. Works on a
+# copy; prints the table of mutations.md. Takes half an hour, so it is run by hand:
+#   tests/mutations.sh [WORD]...    only those whose description has one of these words
+set -euo pipefail
+cd "$(dirname "$0")/.."
+{ # All of it is read before any of it is run, so that it may be edited meanwhile.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+# A place of its own: nobody else is to run a program that was broken on purpose.
+export CARGO_TARGET_DIR=$PWD/target/mutations CARGO_TERM_COLOR=never RUST_BACKTRACE=0
+git ls-files | tar -cf - -T - | tar -xf - -C "$copy"
+cd "$copy"
+missed=0
+
+# mutate DESCRIPTION FILE PERL-EXPRESSION TEST-ARGUMENT...
+mutate() {
+  local what=$1 file=$2 expression=$3 word
+  shift 3
+  if [ ${#words[@]} -gt 0 ]; then
+    for word in "${words[@]}"; do [[ $what == *"$word"* ]] && break; done
+    [[ $what == *"$word"* ]] || return 0
+  fi
+  cp "$file" original
+  perl -0pi -e "$expression" "$file"
+  if cmp -s "$file" original; then
+    echo "mutation does not apply: $what" >&2
+    missed=1
+    return
+  fi
+  local log caught status=0
+  log=$(timeout -k 5 300 cargo test --locked "$@" 2>&1 | tr -d '\0') || status=$?
+  caught=$(grep -E '^test .*FAILED$' <<<"$log" | sed -E 's/^test (.*) \.\.\. FAILED$/`\1`/' | sort -u | head -3 | paste -sd, | sed 's/,/, /g') || true
+  local transcript
+  transcript=$(grep -oE '^tests/transcripts/[^:]*\.txt' <<<"$log" | sort -u | head -2 | sed -E 's|.*/(.*/.*)|`\1`|' | paste -sd, | sed 's/,/, /g') || true
+  if [ "$status" = 124 ]; then
+    caught="one of \`${*: -1}\`, which never ends"
+  elif [ -z "$caught" ]; then
+    if grep -q '^error' <<<"$log" && ! grep -q '^running' <<<"$log"; then caught='does not compile'; else caught='**nothing**'; fi
+    missed=1
+  fi
+  echo "| $what | $caught${transcript:+ ($transcript)} |"
+  mv original "$file"
+}
+
+words=("$@")
+echo '| Without | notices |'
+echo '| --- | --- |'
+
+fetch=(--lib fetch::tests)
+hostile=(--test tests transcripts::a_hostile)
+mutate 'the sync of a message' src/store/maildir.rs 's/self\.open\(\)\?\.sync\(\)\?;/self.open()?;/' "${fetch[@]}"
+mutate 'the sync of tmp/' src/store.rs 's/self\.sync_dir\(&tmp\)\?;//' "${fetch[@]}"
+mutate 'the sync of new/' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+self\.journal\.done)/$1/' "${fetch[@]}"
+mutate 'the sync of new/ in recovery' src/store.rs 's/(\n            \}\n            )self\.sync_dir\(&new\)\?;/$1/' "${fetch[@]}"
+mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.contents\.intents)/$1$2/' "${fetch[@]}"
+mutate 'the sync of announcements in recovery' src/store.rs 's/self\.journal\.sync\(\)\?;//' "${fetch[@]}"
+mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/sync_names\(&\*disk, dir\)\?;//' "${fetch[@]}"
+mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(\.map_err\(failed\)\?;\s+drop\(file\))/Ok(())$1/' "${fetch[@]}"
+mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
+mutate 'the sync of a new Maildir'"'"'s parent' src/store/maildir.rs 's/sync\(parent[^;]*;//' "${fetch[@]}"
+mutate 'the sync of a new Maildir' src/store/maildir.rs 's/sync\(root\)\?;//' "${fetch[@]}"
+mutate 'the announcement' src/store.rs 's/self\.journal\.intend\(intents\.collect\(\)\)\?;/drop::<Vec<_>>(intents.collect());/' "${fetch[@]}"
+mutate 'leaving files that were announced' src/store.rs 's/draft\.leave\(\);/let _ = &draft;/' "${fetch[@]}"
+mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
+mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, length\)/drop(length);Ok(())/' "${fetch[@]}"
+mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.intend\(intents\.collect\(\)\)\?;)(\s+for draft in &drafts \{.*?\n        \})/let all = intents.collect();$2self.journal.intend(all)?;/s' "${fetch[@]}"
+mutate 'the lock' src/store.rs 's/match file\.try_lock\(\)/match Ok::<(), TryLockError>(())/' --lib store::tests
+mutate 'the check of whose directory it is' src/store.rs 's/metadata\.uid\(\) != /false \&\& metadata.uid() != /' --test tests least_surprise
+mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
+mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
+mutate 'doubt' src/smtp/session.rs 's/verdict\s*\.map_err\(Error::InDoubt\)/verdict.map_err(Error::Wire)/' --lib send::tests
+mutate 'doubt about a message that went along' src/smtp/session.rs 's/Error::InDoubt\(error\) \}/Error::Wire(error) }/' --lib send::tests
+mutate 'the check of what came before TLS' src/wire.rs 's/self\.expect_silence\(Phase::Answer\(verb\)\)\?;//' "${hostile[@]}"
+mutate 'the check of what came before a command' src/wire.rs 's/self\.expect_silence\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
+mutate 'the check that STLS is offered' src/pop3/session.rs 's/if !self\.offered\.stls/if false/' "${hostile[@]}"
+mutate 'the check that STARTTLS is offered' src/smtp/session.rs 's/if !self\.offered\.starttls/if false/' "${hostile[@]}"
+mutate 'the privacy of Private' src/net.rs 's/\z/\nimpl wire::sealed::Sealed for Tcp {}\nimpl Private for Tcp { fn binding(&self) -> Option<[u8; 32]> { None } }\n/' --doc
+mutate 'the login before a submission' src/smtp/session.rs 's/impl<S: Private> Session<Authenticated, S>/impl<State, S: Private> Session<State, S>/' --doc
+mutate 'the proof that a message is safe' src/pop3/session.rs 's/\z/\nimpl<D> From<Retrieved<D>> for Doomed { fn from(retrieved: Retrieved<D>) -> Self { Self(retrieved.listed) } }\n/' --doc
+mutate 'the refusal of plaintext to elsewhere' src/net.rs 's/if peer\.to_canonical\(\)\.is_loopback\(\)/if true/' --lib net::tests
+mutate 'the proof of a SCRAM server' src/sasl.rs 's/if !scram\.is_proven\(\)/if false/' "${hostile[@]}"
+mutate 'the least of SCRAM rounds' src/limits.rs 's/4_096\.\.=/1..=/' "${hostile[@]}"
+mutate 'the bound of a reply line' src/limits.rs 's/REPLY_LINE: usize = 12_288/REPLY_LINE: usize = 1 << 30/' "${hostile[@]}"
+mutate 'the bounds of an SMTP reply' src/limits.rs 's/REPLY: usize = 64 << 10/REPLY: usize = 1 << 30/; s/REPLY_LINES: usize = 256/REPLY_LINES: usize = 1 << 30/' "${hostile[@]}"
+mutate 'the bound of capabilities' src/limits.rs 's/CAPABILITIES: usize = 256/CAPABILITIES: usize = 1 << 30/' "${hostile[@]}"
+mutate 'the bound of a text' src/limits.rs 's/EXCESS: u64 = 64 << 20/EXCESS: u64 = 1 << 40/' "${hostile[@]}"
+mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_add\)/.sum()/' "${hostile[@]}"
+mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
+mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text
+mutate 'the escapes of what is shown' src/text.rs 's/c if c\.is_control\(\) \|\| is_deceptive\(c\)/c if false \&\& is_deceptive(c)/' "${hostile[@]}"
+mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
+mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused \{ command: "QUIT", refusal \}\);)/if false { $1 }/' "${hostile[@]}"
+mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
+mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+let used)/return Ok(total);$1/' "${fetch[@]}"
+exit "$missed"
+}
