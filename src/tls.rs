@@ -3,7 +3,7 @@
 
 mod certificate;
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -263,11 +263,12 @@ impl Client {
     }
 
     /// The whole handshake; what comes back was verified to belong to `host`.
-    pub fn handshake(&self, mut tcp: Tcp, host: &Domain) -> Result<TlsStream, Error> {
+    pub fn handshake(&self, tcp: Tcp, host: &Domain) -> Result<TlsStream, Error> {
         let name = ServerName::try_from(host.as_str().to_owned())
             .map_err(|_| Error::Name(host.clone()))?;
         let mut connection = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| unusable(&error))?;
+        let mut tcp = Buffered(BufReader::with_capacity(limits::BUFFER, tcp));
         while connection.is_handshaking() {
             connection
                 .complete_io(&mut tcp)
@@ -281,7 +282,27 @@ impl Client {
 #[derive(Debug)]
 pub struct TlsStream {
     connection: ClientConnection,
-    tcp: Tcp,
+    tcp: Buffered,
+}
+
+/// Reads more at a time than rustls asks for, which is 4 KiB: less than a record may hold.
+#[derive(Debug)]
+struct Buffered(BufReader<Tcp>);
+
+impl Read for Buffered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Buffered {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.get_mut().write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.get_mut().flush()
+    }
 }
 
 impl TlsStream {
@@ -479,7 +500,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 /// nothing reads with it but this function.
 fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
     let read = std::fs::File::open(path).and_then(|file| {
-        rustls_pemfile::read_all(&mut io::BufReader::new(file.take(limits::PEM))).collect()
+        rustls_pemfile::read_all(&mut BufReader::new(file.take(limits::PEM))).collect()
     });
     read.map_err(|error| Error::File { key, path: path.to_owned(), reason: plain(&error) })
 }
