@@ -472,7 +472,9 @@ impl Body<'_> {
     /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
     /// `limit` of them are an error.
     pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
-        let (mut decoder, mut text, mut total) = (dot::Decoder::default(), Vec::new(), 0_u64);
+        let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
+        // What is read at a time fits without growing.
+        let mut text = Vec::with_capacity(limits::BUFFER);
         while !decoder.is_done() {
             if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
                 return Err(Error::Closed(self.phase));
