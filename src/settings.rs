@@ -105,10 +105,6 @@ pub struct Settings {
 pub struct Moment {
     /// Seconds since 1970.
     pub seconds: u64,
-    /// The same for people, in this machine's time zone (RFC 5322 §3.3).
-    pub date: String,
-    /// The same for logs (RFC 3339).
-    pub timestamp: String,
     /// This process.
     pub pid: u32,
     /// This machine.
@@ -119,13 +115,27 @@ pub struct Moment {
 
 impl Moment {
     fn now() -> Result<Self, Error> {
-        let now = jiff::ZonedDateTime::now();
-        let date = jiff::fmt::rfc2822::to_string(&now).unwrap_or_default();
-        let timestamp = now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        let seconds = u64::try_from(now.timestamp().as_second()).unwrap_or_default();
+        let seconds = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let random = getrandom::u64().map_err(|_| Error::Random)?;
-        Ok(Self { seconds, date, timestamp, pid: std::process::id(), host, random })
+        Ok(Self { seconds, pid: std::process::id(), host, random })
+    }
+
+    /// The time for people, in this machine's time zone (RFC 5322 §3.3).
+    pub fn date(&self) -> String {
+        jiff::fmt::rfc2822::to_string(&self.here()).unwrap_or_default()
+    }
+
+    /// The time for logs (RFC 3339).
+    pub fn timestamp(&self) -> String {
+        self.here().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// To find out the time zone, jiff walks through all that this machine knows.
+    fn here(&self) -> jiff::ZonedDateTime {
+        let seconds = i64::try_from(self.seconds).unwrap_or_default();
+        let then = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        then.to_zoned_datetime(jiff::tz::TimeZone::system())
     }
 
     /// What no other message is called (RFC 5322 §3.6.4), and without a word about this machine.

@@ -145,14 +145,7 @@ impl World {
             patience: None,
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join("state"),
-            moment: Moment {
-                seconds,
-                date: String::new(),
-                timestamp: String::new(),
-                pid: 1,
-                host: "here".to_owned(),
-                random: seconds,
-            },
+            moment: Moment { seconds, pid: 1, host: "here".to_owned(), random: seconds },
         }
     }
 

@@ -65,7 +65,7 @@ fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<In
         text,
         html,
         attachments,
-        date: job.moment.date.clone(),
+        date: job.moment.date(),
         unique: job.moment.unique(),
     };
     let mut message = parts.compose()?;
@@ -88,7 +88,9 @@ fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input
         recipients.extend(message.addressees()?);
     }
     message.remove_bcc();
-    message.add_missing("Date", &job.moment.date);
+    if message.field("Date").is_none() {
+        message.replace("Date", &job.moment.date());
+    }
     message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
     if message.field("From").is_some() && job.rewrites(address) {
         let name = author.as_ref().and_then(|author| author.name.as_deref());

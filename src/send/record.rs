@@ -39,7 +39,7 @@ impl Letter {
 
     /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
     fn line(&self, outcome: &Result<Sent, Error>) -> String {
-        let mut line = self.job.moment.timestamp.clone();
+        let mut line = self.job.moment.timestamp();
         let mut add = |name: &str, value: &str| {
             let value = shown(value);
             let is_bare = !value.is_empty() && !value.contains([' ', '"', '\\', '=']);

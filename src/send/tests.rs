@@ -213,14 +213,7 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
         queue: false,
         sent_maildir: None,
         log_file: None,
-        moment: Moment {
-            seconds: 1,
-            date: String::new(),
-            timestamp: String::new(),
-            pid: 1,
-            host: "here".to_owned(),
-            random: 1,
-        },
+        moment: Moment { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from, recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
