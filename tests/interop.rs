@@ -164,7 +164,7 @@ fn crlf_stays_crlf_and_what_is_missing_is_added_behind_the_header() {
 #[test]
 fn a_composed_message_arrives_with_its_attachment() {
     let Some(dovecot) = Dovecot::start() else { return };
-    let Some(postfix) = Postfix::start(&dovecot, Auth::Offered) else { return };
+    let Some(postfix) = Postfix::start_reticent(&dovecot) else { return };
     let home = Home::new();
     let octets: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     home.file("photo.jpg", &octets);

@@ -10,7 +10,7 @@ use super::transcript::Tls;
 
 /// Stopped when dropped.
 pub struct Dovecot {
-    site: Site,
+    pub site: Site,
     pop3: u16,
     pop3s: u16,
     master: Child,

@@ -13,7 +13,7 @@ use super::transcript::Tls;
 
 /// Stopped when dropped.
 pub struct Postfix {
-    site: Site,
+    pub site: Site,
     submission: u16,
     submissions: u16,
     /// The script that waits for the daemon.
@@ -27,6 +27,13 @@ pub enum Auth {
     NotOffered,
 }
 
+/// How much is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    Conversations,
+    Little,
+}
+
 impl Postfix {
     /// Starts one, unless it is not installed here or cannot be started.
     pub fn start(dovecot: &Dovecot, auth: Auth) -> Option<Self> {
@@ -37,10 +44,18 @@ impl Postfix {
             servers::skip("only root can start postfix");
             return None;
         }
-        Some(servers::start(|| Self::attempt(dovecot, auth)))
+        Some(servers::start(|| Self::attempt(dovecot, auth, Log::Conversations)))
     }
 
-    fn attempt(dovecot: &Dovecot, auth: Auth) -> Result<Self, String> {
+    /// Starts one that does not spend its time on writing down what is said.
+    pub fn start_reticent(dovecot: &Dovecot) -> Option<Self> {
+        if !servers::is_installed("postfix") || !servers::is_root() {
+            return None;
+        }
+        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, Log::Little)))
+    }
+
+    fn attempt(dovecot: &Dovecot, auth: Auth, log: Log) -> Result<Self, String> {
         let site = Site::new();
         let [submission, submissions] = free_ports();
         for dir in ["config", "queue", "data"] {
@@ -51,7 +66,7 @@ impl Postfix {
         let keep = site.file("keep", KEEP);
         fs::set_permissions(keep, fs::Permissions::from_mode(0o755)).unwrap();
         site.file("config/main.cf", &main_cf(&site, dovecot, auth, submission));
-        site.file("config/master.cf", &master_cf(&site, submission, submissions));
+        site.file("config/master.cf", &master_cf(&site, log, submission, submissions));
         let mut postfix = Command::new("postfix");
         postfix.arg("-c").arg(site.path("config")).arg("start-fg");
         postfix.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
@@ -139,6 +154,7 @@ data_directory = {root}/data
 maillog_file = {root}/log
 maillog_file_prefixes = {root}
 myhostname = localhost
+message_size_limit = 0
 mydestination =
 alias_maps =
 alias_database =
@@ -163,11 +179,12 @@ smtpd_error_sleep_time = 0
     )
 }
 
-fn master_cf(site: &Site, submission: u16, submissions: u16) -> String {
+fn master_cf(site: &Site, log: Log, submission: u16, submissions: u16) -> String {
     let root = site.root();
+    let smtpd = if log == Log::Conversations { "smtpd -v" } else { "smtpd" };
     format!(
-        "127.0.0.1:{submission} inet n - n - - smtpd -v
-127.0.0.1:{submissions} inet n - n - - smtpd -v -o smtpd_tls_wrappermode=yes
+        "127.0.0.1:{submission} inet n - n - - {smtpd}
+127.0.0.1:{submissions} inet n - n - - {smtpd} -o smtpd_tls_wrappermode=yes
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite

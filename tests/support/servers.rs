@@ -78,13 +78,13 @@ pub struct Arrived {
 pub struct Site(TempDir);
 
 impl Site {
-    /// With a certificate for 127.0.0.1, and its authority's.
+    /// With a certificate for 127.0.0.1, which is localhost, and its authority's.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         let site = Self(dir);
         let authority = Authority::new();
-        let identity = authority.issue(&["127.0.0.1"]);
+        let identity = authority.issue(&["127.0.0.1", "localhost"]);
         site.file("ca.pem", &authority.pem());
         site.file("certificate.pem", &identity.certificate);
         site.secret("key.pem", &identity.key);
