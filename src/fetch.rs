@@ -135,8 +135,15 @@ struct Fetched {
 /// A message that is safe on this side.
 #[derive(Debug)]
 struct Delivered {
-    uid: Option<Uid>,
     octets: u64,
+    /// Kept for a result that speaks of each message; of many, it is most of what there is in memory.
+    file: Option<Box<Filed>>,
+}
+
+/// What a message is called.
+#[derive(Debug)]
+struct Filed {
+    uid: Option<Uid>,
     path: Option<PathBuf>,
 }
 
@@ -172,15 +179,16 @@ impl Fetched {
 
     fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
         let file = |message: &Delivered| {
-            let uid = message.uid.as_ref().map(ToString::to_string);
-            let path = message.path.as_ref().map(|path| path.to_string_lossy());
-            json!({ "uid": uid, "size": message.octets, "path": path })
+            let Filed { uid, path } = message.file.as_deref()?;
+            let uid = uid.as_ref().map(ToString::to_string);
+            let path = path.as_ref().map(|path| path.to_string_lossy());
+            Some(json!({ "uid": uid, "size": message.octets, "path": path }))
         };
         json!({
             "account": label,
             "new": self.new.len(),
             "bytes": self.octets(),
-            "files": self.new.iter().map(file).collect::<Vec<_>>(),
+            "files": self.new.iter().filter_map(file).collect::<Vec<_>>(),
             "left": self.listed.saturating_sub(self.deleted),
             "deleted": self.deleted,
             "error": failure.map(|failure| error_object(failure.error.into(), failure)),
@@ -333,8 +341,8 @@ impl<'a> Run<'a> {
         let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
         let most = self.company.batch;
         let (sender, arrivals) = mpsc::sync_channel::<Arrival>(most);
-        let Self { job, fetched, doomed, shared, .. } = self;
-        let keeper = Keeper { job, store, fetched, doomed, shared, most };
+        let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
+        let keeper = Keeper { job, report, store, fetched, doomed, shared, most };
         thread::scope(|scope| {
             let keeping = scope.spawn(move || keeper.keep(&arrivals));
             let retrieved = session.retr_each(wanted, draft, |arrival| {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
 
-use super::{Delivered, Fetched, Incoming};
+use super::{Delivered, Fetched, Filed, Incoming};
 use crate::error::Error;
 use crate::limits;
 use crate::pop3::{Declined, Doomed, Retrieved};
+use crate::report::Report;
 use crate::settings::FetchJob;
 use crate::store::{Rejected, Store};
 use crate::text::Uid;
@@ -17,6 +18,7 @@ pub(super) type Arrival = Result<Retrieved<Incoming>, Declined>;
 /// Takes in what arrives.
 pub(super) struct Keeper<'a> {
     pub(super) job: &'a FetchJob,
+    pub(super) report: &'a Report,
     pub(super) store: &'a mut Store,
     pub(super) fetched: &'a mut Fetched,
     pub(super) doomed: &'a mut Vec<Doomed>,
@@ -52,18 +54,16 @@ impl Keeper<'_> {
     }
 
     fn deliver(&mut self, batch: Vec<Retrieved<Incoming>>) -> Result<(), Error> {
-        let Self { job, store, fetched, doomed, shared, .. } = self;
+        let Self { job, report, store, fetched, doomed, shared, .. } = self;
         let drafts = store.drafts();
         store.deliver(batch, |message| match message {
             Ok(saved) => {
                 let message = saved.get();
                 let uid = message.listed().uid.clone();
                 let is_shared = uid.as_ref().is_some_and(|uid| shared.contains_key(uid));
-                fetched.new.push(Delivered {
-                    uid,
-                    octets: message.octets(),
-                    path: job.maildir().map(|_| drafts.delivered(message.draft().as_ref())),
-                });
+                let path = || job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
+                let file = report.is_json().then(|| Box::new(Filed { uid, path: path() }));
+                fetched.new.push(Delivered { octets: message.octets(), file });
                 if job.deletes_at_once() && !is_shared {
                     doomed.push(saved.into());
                 }
