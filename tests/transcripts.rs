@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::support::player::play;
+use crate::support::postie::Home;
 use crate::support::servers::note;
 use crate::support::transcript::{Playing, Transcript};
 
@@ -38,6 +39,32 @@ fn a_hostile_server_achieves_nothing() {
 #[test]
 fn what_a_killed_run_has_left_undone_is_done_by_the_next() {
     play_all("killed");
+}
+
+/// Too long to be written down.
+#[test]
+fn many_messages_take_as_many_turns_as_few() {
+    let each = |line: fn(usize) -> String| (1..=250).map(line).collect::<String>();
+    let listings = format!(
+        "C: UIDL\nS: +OK\n{}S: .\nC: LIST\nS: +OK\n{}S: .\n",
+        each(|number| format!("S: {number} uid{number}\n")),
+        each(|number| format!("S: {number} 9\n"))
+    );
+    let retrieved =
+        each(|number| format!("C: RETR {number}\nS: +OK\nS: A: b\nS:\nS: hello\nS: .\n"));
+    let deleted = each(|number| format!("C: DELE {number}\nS: +OK\n"));
+    let deleted = deleted + "C: QUIT\nS: +OK\n";
+    for (keep, turns, end) in [("forever", 3, "C: QUIT\n"), ("none", 4, &deleted)] {
+        let text = format!(
+            "args: fetch {{account}} --maildir Mail --keep {keep}\nexit: 0\nturns: {turns}\n\
+             silent:\n\nS: +OK ready\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: PIPELINING\nS: UIDL\n\
+             S: .\nC: AUTH PLAIN {{plain ann not-a-secret}}\nS: +OK\n{listings}{retrieved}{end}\
+             files: Mail/new 250\n"
+        );
+        let home = Home::new();
+        let transcript = Transcript::read(&home.file("many.txt", text)).unwrap();
+        play(&transcript, Playing::Whole).unwrap();
+    }
 }
 
 /// Plays the transcripts of one directory, several at a time: they wait more than they work.
