@@ -261,15 +261,18 @@ impl Measure {
     fn take(&mut self, text: &[u8]) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         self.octets += number(text.len());
-        self.high += number(text.iter().filter(|octet| !octet.is_ascii()).count());
-        self.has_nul |= memchr::memchr(0, text).is_some();
-        for line in text.split_inclusive(|&octet| octet == b'\n') {
-            self.column += line.len();
-            self.has_long_line |= self.column > limits::TEXT_LINE;
-            if line.ends_with(b"\n") {
-                self.column = 0;
-            }
+        // Most text has none, which is seen much faster than they are counted.
+        if !text.is_ascii() {
+            self.high += number(text.iter().filter(|octet| !octet.is_ascii()).count());
         }
+        self.has_nul |= memchr::memchr(0, text).is_some();
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', text).map(|at| at + 1) {
+            self.has_long_line |= self.column + (end - start) > limits::TEXT_LINE;
+            (self.column, start) = (0, end);
+        }
+        self.column += text.len() - start;
+        self.has_long_line |= self.column > limits::TEXT_LINE;
     }
 
     fn survives(&self, transport: Transport) -> bool {
