@@ -1,7 +1,7 @@
 //! From a host name to a connected stream: look-up, the race between a host's addresses (RFC
 //! 8305), and every socket option. Each wait has a bound ([`Bounds`]) and a name.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -251,6 +251,11 @@ impl Write for Tcp {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.limit(TcpStream::set_write_timeout)?;
         self.stream.write(octets).map_err(|error| self.named(error))
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.limit(TcpStream::set_write_timeout)?;
+        self.stream.write_vectored(pieces).map_err(|error| self.named(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -3,7 +3,7 @@
 
 mod certificate;
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, IoSlice, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -298,6 +298,11 @@ impl Read for Buffered {
 impl Write for Buffered {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.get_mut().write(octets)
+    }
+
+    /// Several records at a time.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.get_mut().write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {
