@@ -80,7 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("mail_builder", &["compose"]),
     ("idna", &["text"]),
     ("base64", &["message", "sasl"]),
-    ("memchr", &["dot", "message", "pop3", "smtp", "wire"]),
+    ("memchr", &["dot", "message", "pop3", "smtp", "store", "wire"]),
     ("rpassword", &["password"]),
     ("dirs", &["settings"]),
     ("jiff", &["settings"]),

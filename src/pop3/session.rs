@@ -1,6 +1,5 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
-use std::collections::HashMap;
 use std::io::{Read, Write};
 
 use super::Error;
@@ -457,14 +456,18 @@ impl Listings {
             Some(Err(Refusal { code: None, .. })) | None => None,
             Some(uids) => Some(uids.map_err(refused("UIDL"))?),
         };
-        let sizes = self.sizes.transpose().map_err(refused("LIST"))?.unwrap_or_default();
+        let mut sizes = self.sizes.transpose().map_err(refused("LIST"))?.unwrap_or_default();
         let Some(uids) = uids else {
             let listed = |(number, size)| Listed { number, uid: None, size: Some(size) };
             return Ok(sizes.into_iter().map(listed).collect());
         };
-        let sizes: HashMap<Number, u64> = sizes.into_iter().collect();
-        let listed =
-            |(number, uid)| Listed { number, uid: Some(uid), size: sizes.get(&number).copied() };
+        // They are sorted already, as every server lists them.
+        sizes.sort_by_key(|(number, _)| *number);
+        let size = |number| {
+            let at = sizes.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+            sizes.get(at).map(|(_, size)| *size)
+        };
+        let listed = |(number, uid)| Listed { number, uid: Some(uid), size: size(number) };
         Ok(uids.into_iter().map(listed).collect())
     }
 }

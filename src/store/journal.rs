@@ -17,7 +17,7 @@
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
 //! server gave none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -190,15 +190,15 @@ impl Journal {
     ) -> Result<(), Error> {
         let mut text = String::new();
         for (uid, seen) in &mut self.contents.seen {
-            let uid_text = percent_encoded(uid.as_bytes());
+            let name = || percent_encoded(uid.as_bytes());
             match (present(uid), seen.missing) {
                 (false, None) => {
                     seen.missing = Some(now);
-                    text.push_str(&format!("missing {now} {uid_text}\n"));
+                    text.push_str(&format!("missing {now} {}\n", name()));
                 }
                 (true, Some(_)) => {
                     seen.missing = None;
-                    text.push_str(&format!("listed {uid_text}\n"));
+                    text.push_str(&format!("listed {}\n", name()));
                 }
                 (false, Some(_)) | (true, None) => {}
             }
@@ -340,17 +340,15 @@ struct Replay {
 impl Replay {
     fn of(text: &[u8], path: &Path) -> Result<Self, Error> {
         let mut replay = Self { contents: Contents::default(), length: 0, lines: 0 };
-        let mut maildir = 0;
-        let mut pending: HashMap<String, Intent> = HashMap::new();
-        let mut order = Vec::new();
+        let mut reading = Reading::default();
         let mut torn = None;
-        for (index, line) in text.split_inclusive(|&octet| octet == b'\n').enumerate() {
+        for (index, line) in lines(text).enumerate() {
             let understood = line.strip_suffix(b"\n").and_then(|line| {
                 let line = std::str::from_utf8(line).ok()?;
                 if index == 0 {
                     return (line == HEADER).then_some(());
                 }
-                replay.contents.line(line, &mut maildir, &mut pending, &mut order)
+                replay.contents.line(line, &mut reading)
             });
             match (understood, torn) {
                 (Some(()), None) => {
@@ -369,20 +367,59 @@ impl Replay {
         if torn == Some(1) && text.contains(&b'\n') {
             return Err(Error::Journal { path: path.to_owned(), line: 1 });
         }
-        let unsettled = order.into_iter().filter_map(|name| pending.remove(&name));
-        replay.contents.intents = unsettled.collect();
+        let announced = std::mem::take(&mut reading.announced).into_iter();
+        let intents = announced.map(|announced| announced.intent(&replay.contents.maildirs));
+        replay.contents.intents = intents.collect();
         Ok(replay)
     }
 }
 
+/// The lines of a text, each with its end; the last may lack one.
+fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+        let (line, rest) = text.split_at(length);
+        text = rest;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+/// What earlier lines mean for those to come.
+#[derive(Default)]
+struct Reading<'a> {
+    /// In order. They are settled in order, too, so the next one is the first.
+    announced: VecDeque<Announced<'a>>,
+    /// Where the last intent's message goes, as it is written and by its number.
+    place: Option<(&'a str, usize)>,
+    /// Where the messages of the next `seen` lines were delivered.
+    maildir: usize,
+}
+
+/// An intent, as far as it is understood while more lines follow.
+struct Announced<'a> {
+    time: u64,
+    uid: Option<Uid>,
+    name: &'a str,
+    maildir: usize,
+}
+
+impl Announced<'_> {
+    fn intent(self, maildirs: &[PathBuf]) -> Intent {
+        let Self { time, uid, name, maildir } = self;
+        let maildir = maildirs.get(maildir).cloned().unwrap_or_default();
+        Intent { time, uid, name: name.to_owned(), maildir }
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn settled(&mut self, name: &str) -> Option<Announced<'a>> {
+        let at = self.announced.iter().position(|announced| announced.name == name)?;
+        self.announced.remove(at)
+    }
+}
+
 impl Contents {
-    fn line(
-        &mut self,
-        line: &str,
-        maildir: &mut usize,
-        pending: &mut HashMap<String, Intent>,
-        order: &mut Vec<String>,
-    ) -> Option<()> {
+    fn line<'a>(&mut self, line: &'a str, reading: &mut Reading<'a>) -> Option<()> {
         let mut fields = line.split(' ');
         let word = fields.next()?;
         let mut field = || fields.next();
@@ -393,17 +430,25 @@ impl Contents {
                     "?" => None,
                     text => Some(decoded_uid(text)?),
                 };
-                let name = field()?.to_owned();
-                let maildir = decoded_path(field()?)?;
-                order.push(name.clone());
-                pending.insert(name.clone(), Intent { time, uid, name, maildir });
+                let (name, place) = (field()?, field()?);
+                let maildir = match reading.place {
+                    Some((same, number)) if same == place => number,
+                    _ => self.number(decoded_path(place)?),
+                };
+                reading.place = Some((place, maildir));
+                reading.announced.push_back(Announced { time, uid, name, maildir });
             }
-            "done" => self.settle(pending.remove(field()?)?, Outcome::Done),
-            "void" => self.settle(pending.remove(field()?)?, Outcome::Void),
-            "maildir" => *maildir = self.number(decoded_path(field()?)?),
+            "done" => {
+                let Announced { time, uid, maildir, .. } = reading.settled(field()?)?;
+                if let Some(uid) = uid {
+                    self.see(uid, time, maildir);
+                }
+            }
+            "void" => drop(reading.settled(field()?)?),
+            "maildir" => reading.maildir = self.number(decoded_path(field()?)?),
             "seen" => {
                 let fetched = field()?.parse().ok()?;
-                self.see(decoded_uid(field()?)?, fetched, *maildir);
+                self.see(decoded_uid(field()?)?, fetched, reading.maildir);
             }
             "missing" => {
                 let since = field()?.parse().ok()?;
