@@ -4,7 +4,7 @@
 mod keep;
 mod plan;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -254,9 +254,9 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session)?;
-        let uids: HashSet<Uid> = listing.iter().filter_map(|listed| listed.uid.clone()).collect();
-        self.greet_strangers(store, &uids);
-        let wanted = self.sort_out(store, listing)?;
+        let known = store.note(&listing);
+        self.greet_strangers(store, &known);
+        let wanted = self.sort_out(store, listing, known)?;
         self.retrieve(&mut session, store, wanted)?;
         let doomed = std::mem::take(&mut self.doomed);
         if doomed.is_empty() && !self.job.repeat {
@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
             let gone = partings.iter().filter(|parting| parting.refusal.is_none());
             self.fetched.deleted += gone.count();
         }
-        Ok(store.compare(&uids)?)
+        Ok(store.compare()?)
     }
 
     /// The mailbox as the server shows it. Without unique-ids, messages that stay would come
@@ -285,26 +285,29 @@ impl<'a> Run<'a> {
 
     /// A server that was moved may call all messages by new names, and then they are fetched
     /// again, since nobody can know that they are the old ones.
-    fn greet_strangers(&self, store: &Store, listed: &HashSet<Uid>) {
+    fn greet_strangers(&self, store: &Store, known: &[Option<Seen>]) {
         let present = store.present();
-        let is_known = |uid: &Uid| store.seen(uid).is_some();
-        if present > 1 && listed.len() >= present && !listed.iter().any(is_known) {
+        if present > 1 && known.len() >= present && known.iter().all(Option::is_none) {
             self.company.report.complaint(format_args!(
                 "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
                  fetched again",
                 self.label,
                 self.job.peer,
-                count(listed.len(), "message"),
+                count(known.len(), "message"),
             ));
         }
     }
 
     /// Dooms what was fetched long enough ago, and returns what is to be fetched.
-    fn sort_out(&mut self, store: &mut Store, listing: Vec<Listed>) -> Result<Vec<Listed>, Error> {
+    fn sort_out(
+        &mut self,
+        store: &mut Store,
+        listing: Vec<Listed>,
+        known: Vec<Option<Seen>>,
+    ) -> Result<Vec<Listed>, Error> {
         let mut plan = Plan::new(self.job, &listing, self.fetched.new.len());
         let mut wanted = Vec::new();
-        for listed in listing {
-            let seen = listed.uid().and_then(|uid| store.seen(uid));
+        for (listed, seen) in listing.into_iter().zip(known) {
             if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
                 self.fetched.elsewhere = Some(path);
             }

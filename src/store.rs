@@ -222,9 +222,10 @@ impl Store {
         Ok(Outlook::ToBeMade)
     }
 
-    /// What is known of a message.
-    pub fn seen(&self, uid: &Uid) -> Option<Seen> {
-        self.journal.recall(uid).copied()
+    /// Takes note of all that the server lists; what is known of each, in its order.
+    pub fn note(&mut self, listing: &[impl Identified]) -> Vec<Option<Seen>> {
+        self.journal.begin_listing();
+        listing.iter().map(|message| self.journal.note(message.uid()?)).collect()
     }
 
     /// The message with the proof that it was delivered before; or the message alone.
@@ -326,9 +327,9 @@ impl Store {
         Ok(batch.into_iter().map(Saved).collect())
     }
 
-    /// Notes which messages the server no longer lists, so that they can be forgotten in time.
-    pub fn compare(&mut self, listed: &HashSet<Uid>) -> Result<(), Error> {
-        self.journal.compare(|uid| listed.contains(uid), self.now)?;
+    /// Records which messages the server no longer lists, so that they can be forgotten in time.
+    pub fn compare(&mut self) -> Result<(), Error> {
+        self.journal.compare(self.now)?;
         self.journal.compact()
     }
 

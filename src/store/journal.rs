@@ -45,6 +45,8 @@ pub struct Seen {
     pub copies: u32,
     /// Since when the server does not list it.
     pub missing: Option<u64>,
+    /// Whether it did when it was last asked.
+    listed: bool,
     maildir: usize,
 }
 
@@ -181,17 +183,24 @@ impl Journal {
         self.append(&text)
     }
 
-    /// Compares what is known with what the server lists; `present` says whether it lists a
-    /// message. Writes only what changed.
-    pub(super) fn compare(
-        &mut self,
-        present: impl Fn(&Uid) -> bool,
-        now: u64,
-    ) -> Result<(), Error> {
+    /// The server is asked what it lists; [`Journal::note`] is told of each message.
+    pub(super) fn begin_listing(&mut self) {
+        self.contents.seen.values_mut().for_each(|seen| seen.listed = false);
+    }
+
+    /// The server lists a message; what is known of it.
+    pub(super) fn note(&mut self, uid: &Uid) -> Option<Seen> {
+        let seen = self.contents.seen.get_mut(uid)?;
+        seen.listed = true;
+        Some(*seen)
+    }
+
+    /// Compares what is known with what the server listed. Writes only what changed.
+    pub(super) fn compare(&mut self, now: u64) -> Result<(), Error> {
         let mut text = String::new();
         for (uid, seen) in &mut self.contents.seen {
             let name = || percent_encoded(uid.as_bytes());
-            match (present(uid), seen.missing) {
+            match (seen.listed, seen.missing) {
                 (false, None) => {
                     seen.missing = Some(now);
                     text.push_str(&format!("missing {now} {}\n", name()));
@@ -292,9 +301,9 @@ impl Contents {
     }
 
     fn see(&mut self, uid: Uid, fetched: u64, maildir: usize) {
-        let seen =
-            self.seen.entry(uid).or_insert(Seen { fetched, copies: 0, missing: None, maildir });
-        *seen = Seen { fetched, copies: seen.copies.saturating_add(1), missing: None, maildir };
+        let new = Seen { fetched, copies: 0, missing: None, listed: true, maildir };
+        let seen = self.seen.entry(uid).or_insert(new);
+        *seen = Seen { copies: seen.copies.saturating_add(1), ..new };
     }
 
     fn number(&mut self, maildir: PathBuf) -> usize {
@@ -452,10 +461,14 @@ impl Contents {
             }
             "missing" => {
                 let since = field()?.parse().ok()?;
-                self.seen.get_mut(&decoded_uid(field()?)?)?.missing = Some(since);
+                let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
+                (seen.missing, seen.listed) = (Some(since), false);
             }
             "forget" => drop(self.seen.remove(&decoded_uid(field()?)?)?),
-            "listed" => self.seen.get_mut(&decoded_uid(field()?)?)?.missing = None,
+            "listed" => {
+                let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
+                (seen.missing, seen.listed) = (None, true);
+            }
             _ => return None,
         }
         fields.next().is_none().then_some(())
@@ -567,16 +580,24 @@ mod tests {
         }
     }
 
+    fn compare(journal: &mut Journal, listed: &[&str], now: u64) {
+        journal.begin_listing();
+        for name in listed {
+            assert!(journal.note(&uid(name)).is_some());
+        }
+        journal.compare(now).unwrap();
+    }
+
     #[test]
     fn a_vanished_message_is_remembered_for_thirty_days() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 0);
         journal.intend(vec![intent("a", "1.x"), intent("b", "2.x")]).unwrap();
         journal.done().unwrap();
-        journal.compare(|_| false, DAY).unwrap();
+        compare(&mut journal, &[], DAY);
         let mut journal = open(dir.path(), 2 * DAY);
         assert!(journal.recall(&uid("a")).is_some());
-        journal.compare(|listed| *listed == uid("b"), 3 * DAY).unwrap();
+        compare(&mut journal, &["b"], 3 * DAY);
         let journal = open(dir.path(), 40 * DAY);
         assert!(journal.recall(&uid("a")).is_none());
         assert!(journal.recall(&uid("b")).is_some());
@@ -589,7 +610,7 @@ mod tests {
         journal.intend(vec![intent("a", "1.x")]).unwrap();
         journal.done().unwrap();
         let before = std::fs::read(dir.path().join(FILE)).unwrap();
-        journal.compare(|_| true, 9).unwrap();
+        compare(&mut journal, &["a"], 9);
         journal.compact().unwrap();
         assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), before);
     }
@@ -604,7 +625,7 @@ mod tests {
             journal.intend(vec![intent(&name, &format!("{round}.x"))]).unwrap();
             journal.done().unwrap();
         }
-        journal.compare(|listed| *listed != uid("u1"), 7).unwrap();
+        compare(&mut journal, &["u0", "u2"], 7);
         journal.compact().unwrap();
         assert_eq!(journal.lines, 6);
         let reopened = open(dir.path(), 8);

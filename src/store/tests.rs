@@ -161,11 +161,10 @@ impl Place {
     /// One run: fetches what is new of `uids`, in batches of three. Returns how many.
     fn fetch(&self, disk: impl Disk + 'static, now: u64, uids: &[Uid]) -> Result<usize, Error> {
         let mut store = self.open(disk, now, now)?;
-        let wanted: Vec<Uid> = uids
-            .iter()
-            .filter(|uid| store.recall(Message { uid: (*uid).clone(), draft: None }).is_err())
-            .cloned()
-            .collect();
+        let message = |uid: &Uid| Message { uid: uid.clone(), draft: None };
+        let known = store.note(&uids.iter().map(message).collect::<Vec<_>>());
+        let wanted = uids.iter().zip(known).filter(|(_, known)| known.is_none());
+        let wanted: Vec<Uid> = wanted.map(|(uid, _)| uid.clone()).collect();
         for batch in wanted.chunks(3) {
             let mut messages = Vec::new();
             for uid in batch {
@@ -176,7 +175,7 @@ impl Place {
             }
             store.deliver(messages, |message| drop(message.unwrap()))?;
         }
-        store.compare(&uids.iter().cloned().collect())?;
+        store.compare()?;
         Ok(wanted.len())
     }
 
