@@ -41,7 +41,7 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         };
     }
     if letter.job.queue
-        && let Err(error) = letter.enqueue(settings)
+        && let Err(error) = letter.enqueue(&settings.outbox(), settings.config())
     {
         return fail(report, Some(&letter), &error);
     }

@@ -17,7 +17,7 @@ use crate::message::Message;
 use crate::net::Stop;
 use crate::password::Source;
 use crate::report::{Report, count, span};
-use crate::settings::{Peer, Settings};
+use crate::settings::{Peer, SendJob, Settings};
 use crate::smtp::{self, Demand, Envelope, Refusal, Terms};
 use crate::store;
 use crate::store::outbox::{Ending, Held, Id, Listed, Order, Outbox, Place, Record};
@@ -283,7 +283,9 @@ impl Round<'_> {
             self.tell(None, id, &fate, 0);
             return Ok(Exit::Done);
         }
-        let mut letter = Letter::queued(self.settings, held)?;
+        let Order { account, from, .. } = &held.record().order;
+        let job = self.settings.queued_job(account, from)?;
+        let mut letter = Letter::queued(job, held)?;
         let is_asking = matches!(letter.job.peer.source, Source::Terminal) && self.line.is_none();
         if is_asking && self.tone == Tone::Passing {
             return Ok(Exit::Done);
@@ -387,13 +389,13 @@ pub(super) enum Fate {
 
 impl Letter {
     /// Gives the message a place in the outbox, before anything else is done with it.
-    pub(super) fn enqueue(&mut self, settings: &Settings) -> Result<(), Error> {
+    pub(super) fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), Error> {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
         let moment = &self.job.moment;
         let Terms { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
         let order = Order {
             accepted: moment.seconds,
-            config: settings.config(),
+            config,
             account,
             from: self.envelope.reverse_path().clone(),
             recipients: self.envelope.recipients().to_vec(),
@@ -404,21 +406,21 @@ impl Letter {
             is_all_or_nothing: self.demand == Demand::All,
         };
         let id = Id::new(moment.seconds, moment.random);
-        let held = settings.outbox().add(&id, order, |file| self.message.copy(file))?;
+        let held = outbox.add(&id, order, |file| self.message.copy(file))?;
         self.held = Some(held);
         Ok(())
     }
 
     /// The message as it waits in the outbox, for those who are still to get it.
-    fn queued(settings: &Settings, held: Held) -> Result<Self, Error> {
-        let Order { account, from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
+    pub(super) fn queued(job: SendJob, held: Held) -> Result<Self, Error> {
+        let Order { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
             held.record().order.clone();
         let recipients = held.record().waiting();
-        let envelope = Envelope::new(from.clone(), recipients).ok_or(Error::NobodyNamed)?;
+        let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?;
         let mut message = Message::read(&mut held.message()?)?;
         message.remove_bcc();
         Ok(Self {
-            job: settings.queued_job(&account, &from)?,
+            job,
             envelope: envelope.on(Terms { notify, ret, id: envid, require_tls }),
             message,
             demand: if is_all_or_nothing { Demand::All } else { Demand::Any },
@@ -511,7 +513,7 @@ impl Letter {
 }
 
 /// Takes a message from those that wait, as nobody is to get it any more.
-fn close(held: Held) -> Result<Fate, Error> {
+pub(super) fn close(held: Held) -> Result<Fate, Error> {
     let failed = held.record().failed();
     let Some((mailbox, reason)) = failed.first() else {
         held.remove()?;

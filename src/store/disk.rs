@@ -1,7 +1,7 @@
 //! The few things the store asks of a disk. A trait, so that tests can make any of them fail.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File as OsFile, OpenOptions};
+use std::fs::{self, DirBuilder, File as OsFile, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -23,6 +23,12 @@ pub trait Disk: Send + Sync {
 
     /// A whole file; `None` if it is not there.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
+    /// A file to read from its beginning.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
+
+    /// Locks a file for as long as what is returned lives; `None` if somebody else has.
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
     /// Cuts a file off behind `length` octets.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
@@ -59,6 +65,9 @@ pub trait File: Write + Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// Unlocks when it is dropped, or when the process ends in any way.
+pub type Lock = Box<dyn Send>;
+
 /// How files of ours are opened: nobody else's if they are new, and no symbolic link is followed,
 /// for it leads to what is not ours.
 pub(super) fn own() -> OpenOptions {
@@ -92,6 +101,19 @@ impl Disk for Os {
         let mut octets = Vec::new();
         file.take(limits::JOURNAL).read_to_end(&mut octets)?;
         Ok(Some(octets))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(own().read(true).open(path)?))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let file = own().read(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {

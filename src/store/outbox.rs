@@ -39,13 +39,12 @@
 //! message holds a lock on its journal, and on nothing else.
 
 use std::collections::HashMap;
-use std::fs::{File as OsFile, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::disk::{Disk, File};
+use super::disk::{Disk, File, Lock};
 use super::journal::{decoded_path, encoded_path};
 use super::{Error, directory};
 use crate::limits;
@@ -247,7 +246,7 @@ impl Outbox {
         let path = draft.join(JOURNAL);
         let failed = |error| Error::io("write", &path, error);
         let mut journal = self.disk.create(&path).map_err(|error| Error::create(&path, error))?;
-        let lock = lock(&path)?.ok_or(Error::Busy)?;
+        let lock = self.locked(&path)?.ok_or(Error::Busy)?;
         journal.write_all(order.text().as_bytes()).and_then(|()| journal.sync()).map_err(failed)?;
         self.sync(&draft)?;
         self.publish(&draft, Place::Waiting, id)?;
@@ -272,7 +271,7 @@ impl Outbox {
                 // It may have gone since.
                 let Some(text) = text.transpose() else { continue };
                 let record = text.and_then(|text| Ok(Record::read(&text, &path)?.0));
-                let is_busy = matches!(lock(&path), Ok(None));
+                let is_busy = matches!(self.locked(&path), Ok(None));
                 listed.push(Listed { id, place, is_busy, record });
             }
         }
@@ -307,14 +306,23 @@ impl Outbox {
         }
     }
 
-    fn lock(&self, id: &Id) -> Result<OsFile, Error> {
+    fn lock(&self, id: &Id) -> Result<Lock, Error> {
         let unknown = || Error::Unknown(id.to_string());
         if !self.is_there(Place::Waiting, id)? {
             return Err(unknown());
         }
-        let lock = lock(&self.place(Place::Waiting, id).join(JOURNAL))?.ok_or(Error::Busy)?;
+        let path = self.place(Place::Waiting, id).join(JOURNAL);
+        let lock = self.locked(&path)?.ok_or(Error::Busy)?;
         // Who had the lock before may have been done with the message.
         if self.is_there(Place::Waiting, id)? { Ok(lock) } else { Err(unknown()) }
+    }
+
+    /// The lock on a journal; `None` if somebody else has it, or if the journal is gone.
+    fn locked(&self, path: &Path) -> Result<Option<Lock>, Error> {
+        match self.disk.lock(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            lock => lock.map_err(|error| Error::io("lock", path, error)),
+        }
     }
 
     fn is_there(&self, place: Place, id: &Id) -> Result<bool, Error> {
@@ -383,8 +391,7 @@ pub struct Held {
     id: Id,
     record: Record,
     journal: Box<dyn File>,
-    /// Unlocked when dropped, or when the process ends in any way.
-    _lock: OsFile,
+    _lock: Lock,
 }
 
 impl Held {
@@ -401,7 +408,7 @@ impl Held {
     /// The message, as it was written.
     pub fn message(&self) -> Result<impl Read + use<>, Error> {
         let path = self.path().join(MESSAGE);
-        OsFile::open(&path).map_err(|error| Error::io("read", &path, error))
+        self.outbox.disk.open(&path).map_err(|error| Error::io("read", &path, error))
     }
 
     /// An attempt begins.
@@ -716,19 +723,6 @@ fn encoded(mailbox: &Mailbox) -> String {
 
 fn decoded(text: &str) -> Option<Mailbox> {
     String::from_utf8(percent_decoded(text)?).ok()?.parse().ok()
-}
-
-/// The lock on a journal; `None` if somebody else has it, or if the journal is gone.
-fn lock(path: &Path) -> Result<Option<OsFile>, Error> {
-    let file = match OpenOptions::new().read(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|error| Error::io("lock", path, error))?,
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
-    }
 }
 
 #[cfg(test)]

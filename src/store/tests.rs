@@ -1,7 +1,7 @@
 //! Every step of a delivery, cut off or failing.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
@@ -78,6 +78,16 @@ impl Disk for Mortal {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         self.step()?;
         Os.read(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        self.step()?;
+        Os.open(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<disk::Lock>> {
+        self.step()?;
+        Os.lock(path)
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {

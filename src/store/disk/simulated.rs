@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Cursor, Read, Write};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Disk, File};
+use super::{Disk, File, Lock};
 
 /// The disk. Its clones are the same disk.
 #[derive(Clone)]
@@ -25,31 +25,41 @@ struct State {
     fault: Fault,
     /// A sync that is promised and not done: of what [`kind`] calls so.
     lie: Option<&'static str>,
+    /// Files that somebody has locked.
+    locked: BTreeSet<usize>,
 }
 
-/// Names and what they stand for.
+/// Directories, of which the first is above all others, and files.
 #[derive(Clone, Default)]
 struct Tree {
-    names: BTreeMap<PathBuf, Node>,
+    dirs: Vec<BTreeMap<OsString, Node>>,
     files: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Node {
-    Dir,
+    /// A number in [`Tree::dirs`].
+    Dir(usize),
     /// A number in [`Tree::files`].
     File(usize),
 }
 
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    dir: usize,
+    name: OsString,
+}
+
 #[derive(Clone)]
 enum Op {
-    Link(PathBuf, Node),
-    Unlink(PathBuf),
-    Rename(PathBuf, PathBuf, Node),
+    Link(Name, Node),
+    Unlink(Name),
+    Rename(Name, Name, Node),
     Write(usize, Vec<u8>),
     Truncate(usize, usize),
     Sync(usize),
-    SyncDir(PathBuf),
+    SyncDir(usize),
     /// Something that happened elsewhere.
     Note(String),
 }
@@ -74,8 +84,11 @@ pub(crate) struct Remains {
 impl Simulated {
     /// An empty disk with a directory and those above it.
     pub(crate) fn new(dir: &Path) -> Self {
-        let names = dir.ancestors().map(|dir| (dir.to_owned(), Node::Dir)).collect();
-        Self::of(Tree { names, files: Vec::new() })
+        let mut tree = Tree { dirs: vec![BTreeMap::new()], files: Vec::new() };
+        for (above, name) in names(dir).enumerate() {
+            tree.apply(&Op::Link(Name { dir: above, name }, Node::Dir(above + 1)));
+        }
+        Self::of(tree)
     }
 
     fn of(tree: Tree) -> Self {
@@ -86,6 +99,7 @@ impl Simulated {
             steps: 0,
             fault: Fault::None,
             lie: None,
+            locked: BTreeSet::new(),
         })))
     }
 
@@ -112,12 +126,13 @@ impl Simulated {
 
     /// The contents of the files in a directory, sorted.
     pub(crate) fn contents(&self, dir: &Path) -> Vec<Vec<u8>> {
-        let Tree { names, files } = &self.state().now;
-        let inside = names.iter().filter(|(path, _)| path.parent() == Some(dir));
-        let mut contents: Vec<_> = inside
-            .filter_map(|(_, node)| match node {
-                Node::File(number) => Some(files[*number].clone()),
-                Node::Dir => None,
+        let now = &self.state().now;
+        let Ok(dir) = now.dir(dir) else { return Vec::new() };
+        let mut contents: Vec<_> = now.dirs[dir]
+            .values()
+            .filter_map(|node| match node {
+                Node::File(number) => Some(now.files[*number].clone()),
+                Node::Dir(_) => None,
             })
             .collect();
         contents.sort();
@@ -179,59 +194,98 @@ impl Simulated {
     }
 }
 
+/// The names on the way to a path.
+fn names(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        _ => None,
+    })
+}
+
 impl Tree {
+    fn node(&self, path: &Path) -> io::Result<Node> {
+        names(path).try_fold(Node::Dir(0), |node, name| match node {
+            Node::Dir(dir) => Ok(*self.dirs[dir].get(&name).ok_or(io::ErrorKind::NotFound)?),
+            Node::File(_) => Err(io::ErrorKind::NotADirectory.into()),
+        })
+    }
+
     fn file(&self, path: &Path) -> io::Result<usize> {
-        match self.names.get(path) {
-            Some(Node::File(number)) => Ok(*number),
-            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
+        match self.node(path)? {
+            Node::File(number) => Ok(number),
+            Node::Dir(_) => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
 
-    /// Whether a name can be made there.
-    fn expect_room(&self, path: &Path) -> io::Result<()> {
-        match (self.names.get(path.parent().unwrap()), self.names.get(path)) {
-            (Some(Node::Dir), None) => Ok(()),
-            (_, Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
-            _ => Err(io::ErrorKind::NotFound.into()),
+    fn dir(&self, path: &Path) -> io::Result<usize> {
+        match self.node(path)? {
+            Node::Dir(number) => Ok(number),
+            Node::File(_) => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// A name, whether anything has it or not.
+    fn name(&self, path: &Path) -> io::Result<Name> {
+        let dir = self.dir(path.parent().unwrap())?;
+        Ok(Name { dir, name: path.file_name().unwrap().to_owned() })
+    }
+
+    /// A name that nothing has.
+    fn free_name(&self, path: &Path) -> io::Result<Name> {
+        match self.node(path) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => self.name(path),
         }
     }
 
     fn apply(&mut self, op: &Op) {
         match op {
-            Op::Link(path, node) => drop(self.names.insert(path.clone(), *node)),
-            Op::Unlink(path) => drop(self.names.remove(path)),
+            Op::Link(to, node) => self.link(to, *node),
+            Op::Unlink(from) => drop(self.dirs[from.dir].remove(&from.name)),
             Op::Rename(from, to, node) => {
-                self.names.remove(from);
-                self.names.insert(to.clone(), *node);
+                self.dirs[from.dir].remove(&from.name);
+                self.link(to, *node);
             }
-            Op::Write(number, octets) => self.grown(*number).extend_from_slice(octets),
-            Op::Truncate(number, length) => self.grown(*number).truncate(*length),
+            Op::Write(number, octets) => self.files[*number].extend_from_slice(octets),
+            Op::Truncate(number, length) => self.files[*number].truncate(*length),
             Op::Sync(_) | Op::SyncDir(_) | Op::Note(_) => {}
         }
     }
 
-    fn grown(&mut self, number: usize) -> &mut Vec<u8> {
-        let length = self.files.len().max(number + 1);
-        self.files.resize(length, Vec::new());
-        &mut self.files[number]
+    fn link(&mut self, to: &Name, node: Node) {
+        self.make(node);
+        self.dirs[to.dir].insert(to.name.clone(), node);
     }
 
-    /// Without what is in no directory any more.
-    fn reachable(mut self) -> Self {
-        let dirs = self.names.iter().filter(|(_, node)| **node == Node::Dir);
-        let dirs: BTreeSet<PathBuf> = dirs.map(|(path, _)| path.clone()).collect();
-        self.names.retain(|path, _| path.ancestors().skip(1).all(|dir| dirs.contains(dir)));
-        self
+    /// Something with no name yet.
+    fn make(&mut self, node: Node) {
+        match node {
+            Node::Dir(number) => {
+                self.dirs.resize(self.dirs.len().max(number + 1), BTreeMap::new());
+            }
+            Node::File(number) => {
+                self.files.resize(self.files.len().max(number + 1), Vec::new());
+            }
+        }
     }
 
-    /// Comparable, whatever the numbers.
+    /// Comparable, whatever the numbers: what is in no directory any more does not count.
     fn plain(&self) -> Vec<(PathBuf, Option<Vec<u8>>)> {
-        let plain = |(path, node): (&PathBuf, &Node)| match node {
-            Node::Dir => (path.clone(), None),
-            Node::File(number) => (path.clone(), Some(self.files[*number].clone())),
-        };
-        self.names.iter().map(plain).collect()
+        let mut plain = Vec::new();
+        let mut dirs = vec![(PathBuf::from("/"), 0)];
+        while let Some((above, dir)) = dirs.pop() {
+            for (name, node) in &self.dirs[dir] {
+                let path = above.join(name);
+                plain.push(match *node {
+                    Node::Dir(number) => {
+                        dirs.push((path.clone(), number));
+                        (path, None)
+                    }
+                    Node::File(number) => (path, Some(self.files[number].clone())),
+                });
+            }
+        }
+        plain
     }
 }
 
@@ -250,9 +304,7 @@ impl Cut {
         for op in log {
             match op {
                 Op::Link(_, node) => {
-                    if let Node::File(number) = node {
-                        cut.durable.grown(*number);
-                    }
+                    cut.durable.make(*node);
                     cut.names.push(op.clone());
                 }
                 Op::Unlink(_) | Op::Rename(..) => cut.names.push(op.clone()),
@@ -264,21 +316,21 @@ impl Cut {
                         cut.durable.apply(&op);
                     }
                 }
-                Op::SyncDir(dir) => cut.sync_dir(dir),
+                Op::SyncDir(dir) => cut.sync_dir(*dir),
                 Op::Note(_) => {}
             }
         }
         cut
     }
 
-    fn sync_dir(&mut self, dir: &Path) {
-        let is_inside = |path: &Path| path.parent() == Some(dir);
+    fn sync_dir(&mut self, dir: usize) {
+        let is_inside = |name: &Name| name.dir == dir;
         let mut left = Vec::new();
         for op in std::mem::take(&mut self.names) {
             match &op {
-                Op::Link(path, _) | Op::Unlink(path) if !is_inside(path) => left.push(op),
+                Op::Link(name, _) | Op::Unlink(name) if !is_inside(name) => left.push(op),
                 // The new name is durable; the old one may come back with its directory.
-                Op::Rename(from, to, node) if is_inside(to) && !is_inside(from) => {
+                Op::Rename(from, to, node @ Node::File(_)) if is_inside(to) && !is_inside(from) => {
                     self.durable.apply(&Op::Link(to.clone(), *node));
                     left.push(Op::Unlink(from.clone()));
                 }
@@ -291,7 +343,8 @@ impl Cut {
 
     /// In how many ways each part of what is not durable can have gone.
     fn choices(&self) -> Vec<usize> {
-        let name = |op: &Op| if let Op::Rename(..) = op { 3 } else { 2 };
+        // A directory is never in two places.
+        let name = |op: &Op| if let Op::Rename(_, _, Node::File(_)) = op { 3 } else { 2 };
         let data = |ops: &Vec<Op>| 2 * ops.len() + 2;
         self.names.iter().map(name).chain(self.data.values().map(data)).collect()
     }
@@ -303,7 +356,9 @@ impl Cut {
         for (op, pick) in self.names.iter().zip(names) {
             match (op, pick) {
                 (_, 0) => {}
-                (Op::Rename(_, to, node), 1) => tree.apply(&Op::Link(to.clone(), *node)),
+                (Op::Rename(_, to, node @ Node::File(_)), 1) => {
+                    tree.apply(&Op::Link(to.clone(), *node));
+                }
                 _ => tree.apply(op),
             }
         }
@@ -324,7 +379,7 @@ impl Cut {
                 _ => {}
             }
         }
-        tree.reachable()
+        tree
     }
 }
 
@@ -364,7 +419,13 @@ fn kind(path: &Path, is_dir: bool) -> &'static str {
         ("new", _, true) => "new/",
         ("Mail", _, true) => "Mail/",
         ("state", _, true) => "state/",
-        (_, "tmp", false) => "message",
+        ("waiting", _, true) => "waiting/",
+        ("failed", _, true) => "failed/",
+        ("outbox", _, true) => "outbox/",
+        (_, "tmp", true) if path.parent().is_some_and(|tmp| tmp.ends_with("outbox/tmp")) => {
+            "tmp/ID/"
+        }
+        (_, "tmp", false) | ("message.eml", ..) => "message",
         ("journal", ..) => "journal",
         ("journal.new", ..) => "journal.new",
         (_, _, true) => "above",
@@ -423,13 +484,19 @@ impl File for SimulatedFile {
     }
 }
 
+struct Locked(Simulated, usize);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.0.state().locked.remove(&self.1);
+    }
+}
+
 impl Disk for Simulated {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut state = self.step()?;
-        state.now.expect_room(path)?;
-        let number = state.now.files.len();
-        state.now.grown(number);
-        state.act(Op::Link(path.to_owned(), Node::File(number)));
+        let (name, number) = (state.now.free_name(path)?, state.now.files.len());
+        state.act(Op::Link(name, Node::File(number)));
         Ok(SimulatedFile::open(self, number, path))
     }
 
@@ -437,10 +504,8 @@ impl Disk for Simulated {
         let mut state = self.step()?;
         let number = match state.now.file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                state.now.expect_room(path)?;
-                let number = state.now.files.len();
-                state.now.grown(number);
-                state.act(Op::Link(path.to_owned(), Node::File(number)));
+                let (name, number) = (state.now.free_name(path)?, state.now.files.len());
+                state.act(Op::Link(name, Node::File(number)));
                 number
             }
             found => found?,
@@ -456,6 +521,18 @@ impl Disk for Simulated {
         }
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        let state = self.step()?;
+        Ok(Box::new(Cursor::new(state.now.files[state.now.file(path)?].clone())))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let mut state = self.step()?;
+        let number = state.now.file(path)?;
+        let is_free = state.locked.insert(number);
+        Ok(is_free.then(|| -> Lock { Box::new(Locked(self.clone(), number)) }))
+    }
+
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         let mut state = self.step()?;
         let number = state.now.file(path)?;
@@ -465,58 +542,61 @@ impl Disk for Simulated {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.step()?;
-        if state.now.names.get(path) != Some(&Node::Dir) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        let dir = state.now.dir(path)?;
         if state.lie != Some(kind(path, true)) {
-            state.act(Op::SyncDir(path.to_owned()));
+            state.act(Op::SyncDir(dir));
         }
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.step()?;
-        let node = Node::File(state.now.file(from)?);
-        state.act(Op::Rename(from.to_owned(), to.to_owned(), node));
+        let node = state.now.node(from)?;
+        let to = match node {
+            Node::Dir(_) => state.now.free_name(to)?,
+            Node::File(_) => state.now.name(to)?,
+        };
+        let op = Op::Rename(state.now.name(from)?, to, node);
+        state.act(op);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.step()?;
         state.now.file(path)?;
-        state.act(Op::Unlink(path.to_owned()));
+        let name = state.now.name(path)?;
+        state.act(Op::Unlink(name));
         Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.step()?;
-        if state.now.names.keys().any(|name| name.parent() == Some(path)) {
+        let dir = state.now.dir(path)?;
+        if !state.now.dirs[dir].is_empty() {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        match state.now.names.get(path) {
-            Some(Node::Dir) => state.act(Op::Unlink(path.to_owned())),
-            _ => return Err(io::ErrorKind::NotADirectory.into()),
-        }
+        let name = state.now.name(path)?;
+        state.act(Op::Unlink(name));
         Ok(())
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
-        Ok(self.step()?.now.names.contains_key(path))
+        Ok(self.step()?.now.node(path).is_ok())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
         let state = self.step()?;
-        let inside = state.now.names.keys().filter(|name| name.parent() == Some(path));
-        Ok(inside.filter_map(|name| name.file_name()).map(OsString::from).collect())
+        let dir = state.now.dir(path)?;
+        Ok(state.now.dirs[dir].keys().cloned().collect())
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.step()?;
-        if state.now.names.get(path) == Some(&Node::Dir) {
+        if state.now.dir(path).is_ok() {
             return Ok(());
         }
-        state.now.expect_room(path)?;
-        state.act(Op::Link(path.to_owned(), Node::Dir));
+        let (name, number) = (state.now.free_name(path)?, state.now.dirs.len());
+        state.act(Op::Link(name, Node::Dir(number)));
         Ok(())
     }
 }

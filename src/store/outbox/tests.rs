@@ -132,7 +132,7 @@ fn an_addition_cut_off_at_any_disk_step_leaves_a_whole_message_or_none() {
         if is_added {
             // Five of them make it durable: two files, the directory that is theirs, the one that
             // is everybody's, and the way there.
-            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 16));
+            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 17));
             break;
         }
     }
