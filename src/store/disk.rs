@@ -15,7 +15,8 @@ pub(crate) mod simulated;
 
 /// What the store does with a disk; every step that can fail is one method.
 pub trait Disk: Send + Sync {
-    /// A new file, mode 0600; fails if the name is taken, be it by a symbolic link.
+    /// A new file, mode 0600, to write behind its present end; fails if the name is taken, be it by
+    /// a symbolic link.
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>>;
 
     /// A file to write behind its present end, made with mode 0600 if it is not there.
@@ -82,7 +83,7 @@ pub struct Os;
 
 impl Disk for Os {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = own().write(true).create_new(true).open(path)?;
+        let file = own().append(true).create_new(true).open(path)?;
         Ok(Box::new(file))
     }
 

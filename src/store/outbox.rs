@@ -247,11 +247,24 @@ impl Outbox {
         let failed = |error| Error::io("write", &path, error);
         let mut journal = self.disk.create(&path).map_err(|error| Error::create(&path, error))?;
         let lock = self.locked(&path)?.ok_or(Error::Busy)?;
-        journal.write_all(order.text().as_bytes()).and_then(|()| journal.sync()).map_err(failed)?;
+        let text = order.text();
+        journal.write_all(text.as_bytes()).and_then(|()| journal.sync()).map_err(failed)?;
         self.sync(&draft)?;
         self.publish(&draft, Place::Waiting, id)?;
         let record = Record::new(order);
-        Ok(Held { outbox: self.clone(), id: id.clone(), record, journal, _lock: lock })
+        Ok(self.held(id, record, journal, octets(text.len()), lock))
+    }
+
+    fn held(
+        &self,
+        id: &Id,
+        record: Record,
+        journal: Box<dyn File>,
+        length: u64,
+        lock: Lock,
+    ) -> Held {
+        let (outbox, id, owed) = (self.clone(), id.clone(), String::new());
+        Held { outbox, id, record, journal, length, owed, _lock: lock }
     }
 
     fn withdraw(&self, id: &Id) {
@@ -286,13 +299,13 @@ impl Outbox {
         let failed = |doing| move |error| Error::io(doing, path, error);
         let text = self.disk.read(path).map_err(failed("read"))?.unwrap_or_default();
         let (record, length) = Record::read(&text, path)?;
-        if length < text.len() {
+        let (length, is_torn) = (octets(length), length < text.len());
+        if is_torn {
             // Half a line, from a run that was cut off. The next must not be glued to it.
-            let length = u64::try_from(length).unwrap_or(u64::MAX);
             self.disk.truncate(path, length).map_err(failed("mend"))?;
         }
         let journal = self.disk.append(path).map_err(failed("write"))?;
-        Ok(Held { outbox: self.clone(), id: id.clone(), record, journal, _lock: lock })
+        Ok(self.held(id, record, journal, length, lock))
     }
 
     /// Drops a message, whether it waits or failed, and whatever its journal says.
@@ -391,6 +404,10 @@ pub struct Held {
     id: Id,
     record: Record,
     journal: Box<dyn File>,
+    /// How much of the journal is whole lines.
+    length: u64,
+    /// Lines that are still to be written behind them.
+    owed: String,
     _lock: Lock,
 }
 
@@ -468,11 +485,23 @@ impl Held {
         self.outbox.place(Place::Waiting, &self.id)
     }
 
-    /// Makes lines durable. What they say is true, even if it cannot be written.
+    /// Makes lines durable. What they say is true, even if it cannot be written; the next are
+    /// written behind it then, and not behind the half of it that was.
     fn write(&mut self, text: &str) -> Result<(), Error> {
         text.lines().for_each(|line| self.record.take(line).unwrap_or_default());
-        let written = self.journal.write_all(text.as_bytes()).and_then(|()| self.journal.sync());
-        written.map_err(|error| Error::io("write", &self.path().join(JOURNAL), error))
+        let path = self.path().join(JOURNAL);
+        let mended = match self.owed.as_str() {
+            "" => Ok(()),
+            _ => self.outbox.disk.truncate(&path, self.length),
+        };
+        self.owed += text;
+        mended
+            .and_then(|()| self.journal.write_all(self.owed.as_bytes()))
+            .and_then(|()| self.journal.sync())
+            .map_err(|error| Error::io("write", &path, error))?;
+        self.length = self.length.saturating_add(octets(self.owed.len()));
+        self.owed.clear();
+        Ok(())
     }
 }
 
@@ -715,6 +744,10 @@ impl Draft {
             is_all_or_nothing: draft.is_all_or_nothing,
         })
     }
+}
+
+fn octets(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn encoded(mailbox: &Mailbox) -> String {

@@ -221,6 +221,17 @@ pub(super) fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
 }
 
 #[test]
+fn what_is_written_after_a_cut_goes_behind_the_present_end() {
+    let place = Place::new();
+    let path = place.0.path().join("file");
+    let mut file = Os.create(&path).unwrap();
+    file.write_all(b"whole\nha").unwrap();
+    Os.truncate(&path, 6).unwrap();
+    file.write_all(b"more\n").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"whole\nmore\n");
+}
+
+#[test]
 fn a_run_cut_off_at_any_disk_step_loses_and_doubles_nothing() {
     let all = uids(8);
     let (disk, steps) = mortal(usize::MAX);

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::disk::Os;
+use crate::store::disk::simulated::{Fault, Simulated};
 use crate::store::tests::mortal;
 
 const NOW: u64 = 1_700_000_000;
@@ -230,6 +231,31 @@ fn an_answer_of_which_only_half_was_written_is_a_lost_verdict() {
     held.begin(NOW).unwrap();
     drop(held);
     assert_eq!(place.outbox(Os).hold(&id()).unwrap().record().attempts, 2);
+}
+
+#[test]
+fn what_could_not_be_written_is_written_with_what_comes_next() {
+    const STORAGE_FULL: i32 = 28;
+    // The write itself fails, and leaves half of it behind; or its sync.
+    for step in 0..2 {
+        let place = Place::new();
+        let disk = Simulated::new(place.0.path());
+        for dir in ["state", "state/outbox"] {
+            disk.make_dir(&place.0.path().join(dir)).unwrap();
+        }
+        let mut held = add(&place.outbox(disk.clone()), &["bob", "dave", "eve"]).unwrap();
+        held.begin(NOW).unwrap();
+        held.hand_over(NOW).unwrap();
+        disk.arm(Fault::Once(step, STORAGE_FULL));
+        let answers = [(&mailbox("bob"), Ok("250 ok".to_owned()))];
+        held.answer(NOW, answers, "250 ok, thanks").unwrap_err();
+        held.answer(NOW, [(&mailbox("dave"), Err("550 no".to_owned()))], "550 no").unwrap();
+        held.end(NOW, Ending::Later, "451 later").unwrap();
+        drop(held);
+        let held = place.outbox(disk).hold(&id()).unwrap();
+        assert_eq!((held.record().waiting(), held.record().sent()), (vec![mailbox("eve")], 1));
+        assert!(!held.record().may_be_duplicate());
+    }
 }
 
 #[test]
