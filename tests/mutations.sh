@@ -65,6 +65,17 @@ mutate 'leaving files that were announced' src/store.rs 's/draft\.leave\(\);/let
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
 mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, length\)/drop(length);Ok(())/' "${fetch[@]}"
 mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.intend\(intents\.collect\(\)\)\?;)(\s+for draft in &drafts \{.*?\n        \})/let all = intents.collect();$2self.journal.intend(all)?;/s' "${fetch[@]}"
+outbox=(--lib outbox)
+mutate 'the sync of a message in the outbox' src/store/outbox.rs 's/write\(&mut message\)\.and_then\(\|\(\)\| message\.sync\(\)\)/write(&mut message)/' "${outbox[@]}"
+mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(text\.as_bytes\(\)\)\.and_then\(\|\(\)\| journal\.sync\(\)\)/write_all(text.as_bytes())/' "${outbox[@]}"
+mutate 'the sync of an outbox' src/store/outbox.rs 's/(take\(2\) \{\s+)self\.sync\(dir\)\?;/$1let _ = dir;/' "${outbox[@]}"
+mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\n/Ok(())\n/' "${outbox[@]}"
+mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
+mutate 'the sync of the history in the outbox' src/store/outbox.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
+mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
+mutate 'the mark in the outbox that the end of a message leaves' src/send/queue.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
+mutate 'the answers in the outbox' src/send.rs 's/Some\(held\) => queue::note\(held, now, answers, accepted\.as_deref\(\)\),/Some(_) => { drop(answers); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
+mutate 'the removal from the outbox waiting for a verdict' src/send/queue.rs 's/if waiting\.is_empty\(\) && occasion == Occasion::First/if occasion == Occasion::First/' "${outbox[@]}"
 mutate 'the lock' src/store.rs 's/match file\.try_lock\(\)/match Ok::<(), TryLockError>(())/' --lib store::tests
 mutate 'the check of whose directory it is' src/store.rs 's/metadata\.uid\(\) != /false \&\& metadata.uid() != /' --test tests least_surprise
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise

@@ -1,8 +1,11 @@
 //! The story against a server in memory that dies at any octet of what it says or hears.
 
+mod outbox;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Read;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use crate::config::RewriteFrom;
 use crate::net::Bounds;
 use crate::password::Source;
 use crate::settings::{Moment, Peer};
+use crate::store::disk::simulated::Simulated;
 use crate::text::Secret;
 use crate::tls::Trust;
 use crate::wire::sealed::Sealed;
@@ -32,6 +36,8 @@ struct Manner {
     last_said: usize,
     /// Octets of the client's after which it is dead.
     last_heard: usize,
+    /// Whether it puts off whoever can be put off.
+    is_busy: bool,
 }
 
 /// What the server knows in the end.
@@ -41,7 +47,6 @@ struct Known {
     /// What came, and what would have come if it had lived.
     heard: Vec<u8>,
     is_logged_in: bool,
-    recipients: usize,
     /// Whether the message came whole, with its end, and there was somebody to get it.
     has_message: bool,
     /// Whether all of the answer to it could be read.
@@ -62,17 +67,28 @@ enum Awaited {
 struct Server {
     manner: Manner,
     known: Rc<RefCell<Known>>,
+    /// Where it notes who got the message, and who never will.
+    disk: Simulated,
     input: Vec<u8>,
     output: VecDeque<u8>,
     awaited: Awaited,
+    /// Those whom the message in hand is for.
+    recipients: Vec<String>,
     is_dead: bool,
 }
 
 impl Server {
-    fn new(manner: Manner, known: &Rc<RefCell<Known>>) -> Self {
-        let (input, output, awaited) = (Vec::new(), VecDeque::new(), Awaited::Command);
-        let known = Rc::clone(known);
-        let mut server = Self { manner, known, input, output, awaited, is_dead: false };
+    fn new(manner: Manner, known: &Rc<RefCell<Known>>, disk: &Simulated) -> Self {
+        let mut server = Self {
+            manner,
+            known: Rc::clone(known),
+            disk: disk.clone(),
+            input: Vec::new(),
+            output: VecDeque::new(),
+            awaited: Awaited::Command,
+            recipients: Vec::new(),
+            is_dead: false,
+        };
         server.say("220 hi\r\n");
         server
     }
@@ -105,7 +121,10 @@ impl Server {
         match std::mem::replace(&mut self.awaited, Awaited::Command) {
             Awaited::Command => self.obey(std::str::from_utf8(&taken).unwrap().trim_end()),
             Awaited::Text | Awaited::Octets(_) => {
-                let has_message = self.known.borrow().recipients > 0;
+                let has_message = !self.recipients.is_empty();
+                for recipient in std::mem::take(&mut self.recipients) {
+                    self.disk.note(&format!("got {recipient}"));
+                }
                 let is_answered =
                     self.say(if has_message { "250 taken\r\n" } else { "554 for whom?\r\n" });
                 let mut known = self.known.borrow_mut();
@@ -128,10 +147,20 @@ impl Server {
                 let is_logged_in = self.say("235 welcome\r\n");
                 self.known.borrow_mut().is_logged_in = is_logged_in;
             }
-            ["RCPT", "TO:<nobody@example.org>"] => drop(self.say("550 nobody\r\n")),
-            ["MAIL", ..] => drop(self.say("250 ok\r\n")),
-            ["RCPT", _] => {
-                self.known.borrow_mut().recipients += 1;
+            ["RCPT", "TO:<nobody@example.org>"] => {
+                self.disk.note("refused nobody");
+                self.say("550 nobody\r\n");
+            }
+            ["RCPT", "TO:<dave@example.org>"] if self.manner.is_busy => {
+                self.say("450 later\r\n");
+            }
+            ["MAIL", ..] => {
+                self.recipients.clear();
+                self.say("250 ok\r\n");
+            }
+            ["RCPT", recipient] => {
+                let name = recipient.strip_prefix("TO:<").unwrap();
+                self.recipients.push(name.strip_suffix("@example.org>").unwrap().to_owned());
                 self.say("250 ok\r\n");
             }
             ["DATA"] => {
@@ -234,7 +263,8 @@ fn converse(letter: &mut Letter, stream: Box<dyn Private>) -> Result<Sent, Error
 fn play(recipients: &[&str], demand: Demand, manner: Manner) -> Known {
     let mut letter = letter(recipients, demand);
     let known = Rc::default();
-    let stream: Box<dyn Private> = Box::new(Server::new(manner, &known));
+    let stream: Box<dyn Private> =
+        Box::new(Server::new(manner, &known, &Simulated::new(Path::new("/"))));
     let outcome = converse(&mut letter, stream);
     let exit = match &outcome {
         Ok(sent) => sent.exit(demand),
@@ -275,7 +305,7 @@ fn whenever_the_server_dies_it_is_known_or_in_doubt_whether_it_has_the_message()
             (&[BOB, NOBODY], Demand::All),
         ] {
             let mut play = |chunk, last_said, last_heard| {
-                let manner = Manner { offers, chunk, last_said, last_heard };
+                let manner = Manner { offers, chunk, last_said, last_heard, is_busy: false };
                 let known = play(recipients, demand, manner);
                 cases += 1;
                 in_doubt += i32::from(known.has_message && !known.is_answered);
@@ -293,8 +323,12 @@ fn whenever_the_server_dies_it_is_known_or_in_doubt_whether_it_has_the_message()
         }
     }
     assert!(cases > 10_000 && in_doubt > 100, "{cases}, {in_doubt}");
-    let note = format!("send: {cases} ways for a server to die, in doubt in {in_doubt} of them\n");
-    io::stderr().write_all(note.as_bytes()).unwrap();
+    note(&format!("send: {cases} ways for a server to die, in doubt in {in_doubt} of them"));
+}
+
+/// Says something that is to be seen even when the test passes, unlike what the macros print.
+fn note(text: &str) {
+    io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 /// A server that says what was prepared, a piece for each time that something is waited for.

@@ -124,6 +124,11 @@ impl Simulated {
         self.state().log.push(Op::Note(text.to_owned()));
     }
 
+    /// What was put there, from the beginning.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        notes(&self.state().log)
+    }
+
     /// The contents of the files in a directory, sorted.
     pub(crate) fn contents(&self, dir: &Path) -> Vec<Vec<u8>> {
         let now = &self.state().now;
@@ -160,11 +165,7 @@ impl Simulated {
         let (mut known, mut all) = (HashSet::new(), Vec::new());
         for end in 0..=state.log.len() {
             let cut = Cut::after(&state.before, &state.log[..end]);
-            let notes = state.log[..end].iter().filter_map(|op| match op {
-                Op::Note(text) => Some(text.clone()),
-                _ => None,
-            });
-            let notes: Vec<_> = notes.collect();
+            let notes = notes(&state.log[..end]);
             for picks in picks(&cut.choices(), bound) {
                 let tree = cut.tree(&picks);
                 if known.insert((notes.clone(), tree.plain())) {
@@ -244,6 +245,9 @@ impl Tree {
             Op::Unlink(from) => drop(self.dirs[from.dir].remove(&from.name)),
             Op::Rename(from, to, node) => {
                 self.dirs[from.dir].remove(&from.name);
+                if let Node::Dir(_) = node {
+                    self.dirs.iter_mut().for_each(|names| names.retain(|_, named| named != node));
+                }
                 self.link(to, *node);
             }
             Op::Write(number, octets) => self.files[*number].extend_from_slice(octets),
@@ -334,8 +338,22 @@ impl Cut {
                     self.durable.apply(&Op::Link(to.clone(), *node));
                     left.push(Op::Unlink(from.clone()));
                 }
+                // The old name of a directory is gone for sure; the new one may be gone with it.
+                Op::Rename(from, to, node @ Node::Dir(_)) if is_inside(from) && !is_inside(to) => {
+                    self.durable.apply(&Op::Unlink(from.clone()));
+                    left.push(Op::Link(to.clone(), *node));
+                }
                 Op::Rename(from, to, _) if !is_inside(to) && !is_inside(from) => left.push(op),
-                _ => self.durable.apply(&op),
+                _ => {
+                    // A directory is never in two places: what it was called before is over.
+                    if let Op::Rename(_, _, moved @ Node::Dir(_)) = &op {
+                        left.retain(|earlier| match earlier {
+                            Op::Link(_, node) | Op::Rename(_, _, node) => node != moved,
+                            _ => true,
+                        });
+                    }
+                    self.durable.apply(&op);
+                }
             }
         }
         self.names = left;
@@ -381,6 +399,14 @@ impl Cut {
         }
         tree
     }
+}
+
+fn notes(log: &[Op]) -> Vec<String> {
+    let notes = log.iter().filter_map(|op| match op {
+        Op::Note(text) => Some(text.clone()),
+        _ => None,
+    });
+    notes.collect()
 }
 
 /// All ways to choose, or `bound` of them if there are more: none of each, all of each, and a

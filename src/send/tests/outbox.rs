@@ -1,0 +1,378 @@
+//! The same with an outbox: the server may die at any octet, its disk at any step, and the power
+//! may be cut.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::queue::{Fate, Occasion, close};
+use super::*;
+use crate::store;
+use crate::store::disk::Disk;
+use crate::store::disk::simulated::{Fault, Remains};
+use crate::store::outbox::{Id, Outbox, Place, Record};
+
+/// What a disk may answer: no space left, input/output error, read-only, over quota.
+const FAILURES: [i32; 4] = [28, 5, 30, 122];
+
+/// The message as it waits.
+const WAITING: &[u8] = b"Subject: hello\n\n..\nhello\n";
+
+/// A server that takes everybody's message and lives for ever.
+const FLUENT: Manner = Manner {
+    offers: "250-PIPELINING\r\n",
+    chunk: 1 << 20,
+    last_said: usize::MAX,
+    last_heard: usize::MAX,
+    is_busy: false,
+};
+
+/// One that has no more than a greeting.
+const DEAF: Manner = Manner { last_said: "220 hi\r\n".len(), ..FLUENT };
+
+const BOB: &str = "bob@example.org";
+/// Whom the server may put off.
+const DAVE: &str = "dave@example.org";
+/// Whom it refuses for good.
+const NOBODY: &str = "nobody@example.org";
+
+/// A message on its way, and the disk that it waits on.
+struct World {
+    dir: tempfile::TempDir,
+    disk: Simulated,
+    recipients: &'static [&'static str],
+    demand: Demand,
+    /// The kind of sync that is promised and not done.
+    lie: Option<&'static str>,
+}
+
+impl World {
+    fn new(recipients: &'static [&'static str], demand: Demand) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Simulated::new(dir.path());
+        Self { dir, disk, recipients, demand, lie: None }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("outbox")
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox::new(Arc::new(self.disk.clone()), &self.root())
+    }
+
+    fn letter(&self) -> Letter {
+        let mut letter = letter(self.recipients, self.demand);
+        letter.job.account = Some("home".to_owned());
+        letter
+    }
+
+    fn id(&self) -> Id {
+        let moment = self.letter().job.moment;
+        Id::new(moment.seconds, moment.random)
+    }
+
+    /// Back to the beginning.
+    fn renew(&mut self) {
+        self.disk = Simulated::new(self.dir.path());
+        // The one above all is the real disk's; on this one it is made here.
+        self.disk.make_dir(&self.root()).unwrap();
+        self.lie.into_iter().for_each(|kind| self.disk.lie_about(kind));
+    }
+
+    /// The run of whoever sends the message, from the outbox on, on a disk that fails as it is told.
+    fn send(&mut self, manner: Manner, fault: Fault) -> Ended {
+        self.renew();
+        self.disk.arm(fault);
+        let mut letter = self.letter();
+        let known = Rc::default();
+        let exit = match letter.enqueue(&self.outbox(), PathBuf::from("/config")) {
+            Ok(()) => {
+                self.disk.note("added");
+                let outcome = letter.begin().and_then(|()| {
+                    converse(&mut letter, Box::new(Server::new(manner, &known, &self.disk)))
+                });
+                let settled = letter.settle(&outcome, Occasion::First).map(drop);
+                let exit = letter.exit(&outcome);
+                let told = letter.told();
+                let is_alive = !matches!(fault, Fault::From(_));
+                let is_broken = outcome.as_ref().map_or(true, |sent| sent.broken.is_some());
+                if is_alive && is_broken && letter.held.is_none() && exit != Exit::Done {
+                    // Whoever hears that it failed has the message, and sends it again.
+                    self.disk.note("told");
+                }
+                [settled.err(), told.err()]
+                    .iter()
+                    .flatten()
+                    .fold(exit, |exit, error| exit.worse(error.into()))
+            }
+            Err(error) => Exit::from(&error),
+        };
+        drop(letter);
+        self.ended(Ok(exit), fault, known)
+    }
+
+    /// The run of whoever flushes the outbox.
+    fn flush(&self, manner: Manner, fault: Fault) -> Ended {
+        self.disk.arm(fault);
+        let known = Rc::default();
+        let exit = self.flush_on(manner, &known);
+        self.ended(exit, fault, known)
+    }
+
+    fn flush_on(&self, manner: Manner, known: &Rc<RefCell<Known>>) -> Result<Exit, Error> {
+        let held = match self.outbox().hold(&self.id()) {
+            Err(store::Error::Unknown(_)) => return Ok(Exit::Done),
+            held => held?,
+        };
+        if held.record().waiting().is_empty() {
+            self.note_fate(&close(held)?);
+            return Ok(Exit::Done);
+        }
+        let mut letter = Letter::queued(self.letter().job, held)?;
+        letter.begin()?;
+        let outcome = converse(&mut letter, Box::new(Server::new(manner, known, &self.disk)));
+        self.note_fate(&letter.settle(&outcome, Occasion::Further)?);
+        Ok(letter.verdict(&outcome))
+    }
+
+    fn ended(&self, exit: Result<Exit, Error>, fault: Fault, known: Rc<RefCell<Known>>) -> Ended {
+        let steps = self.disk.steps();
+        self.disk.arm(Fault::None);
+        let is_killed = matches!(fault, Fault::From(_));
+        Ended { exit, steps, is_killed, known: Rc::into_inner(known).unwrap().into_inner() }
+    }
+
+    fn note_fate(&self, fate: &Fate) {
+        if let Fate::Failed { .. } = fate {
+            self.disk.note("failed");
+        }
+    }
+
+    /// What is wrong with what is there after such notes, or with what the next run makes of it.
+    fn fault(&self, notes: &[String]) -> Option<&'static str> {
+        let before = notes.len();
+        let Ok(listed) = self.outbox().list() else { return Some("the outbox cannot be listed") };
+        let waiting = listed.iter().filter(|listed| listed.place == Place::Waiting);
+        let inside = self.disk.list(&self.root().join("waiting")).unwrap_or_default();
+        if inside.len() != waiting.clone().count() {
+            return Some("half a message is listed");
+        }
+        let mut is_marked = false;
+        for listed in &listed {
+            match &listed.record {
+                Ok(record) => is_marked |= record.may_be_duplicate(),
+                Err(_) => return Some("a journal cannot be read"),
+            }
+        }
+        for listed in waiting {
+            let mut text = Vec::new();
+            let message = self.outbox().hold(&listed.id).and_then(|held| held.message());
+            if !message.is_ok_and(|mut message| io::copy(&mut message, &mut text).is_ok())
+                || text != WAITING
+            {
+                return Some("part of a message is listed");
+            }
+        }
+        if self.flush(FLUENT, Fault::None).exit.is_err() {
+            return Some("the next run fails");
+        }
+        let notes: Vec<_> = notes.iter().cloned().chain(self.disk.notes()).collect();
+        let times =
+            |notes: &[String], text: &str| notes.iter().filter(|note| *note == text).count();
+        let is_added = times(&notes, "added") > times(&notes, "told");
+        let Ok(listed) = self.outbox().list() else { return Some("the outbox cannot be listed") };
+        if listed.iter().any(|listed| listed.place == Place::Waiting) {
+            return Some("a message waits for ever");
+        }
+        for name in self.recipients.iter().filter(|name| **name != NOBODY) {
+            let got = format!("got {}", name.strip_suffix("@example.org").unwrap());
+            match (times(&notes[..before], &got), times(&notes[before..], &got)) {
+                (0, 0) if is_added => return Some("a message is lost"),
+                (1.., 1..) if !is_marked => return Some("a message is doubled"),
+                _ => {}
+            }
+        }
+        // What nobody is to get any more is where a person will look at it.
+        if (times(&notes[..before], "failed") > 0 || times(&notes[before..], "refused nobody") > 0)
+            && !listed.iter().any(|listed| listed.place == Place::Failed)
+        {
+            return Some("a refusal is lost");
+        }
+        None
+    }
+
+    /// What holds after a run, whatever happened: somebody who has the message and is to get it
+    /// again is known to be in doubt; and who is in doubt may well have it. Says whether that is so.
+    fn check(&self, ended: &Ended, case: &str) -> bool {
+        let notes = self.disk.notes();
+        let listed = self.outbox().list().unwrap();
+        let waiting = listed.iter().find(|listed| listed.place == Place::Waiting);
+        let record = waiting.map(|listed| listed.record.as_ref().unwrap());
+        let is_marked = record.is_some_and(Record::may_be_duplicate);
+        let has = |recipient: &str| {
+            let name = recipient.strip_suffix("@example.org").unwrap();
+            notes.contains(&format!("got {name}"))
+        };
+        let again = record.map(Record::waiting).unwrap_or_default();
+        let is_doubled = again.iter().any(|mailbox| has(mailbox.as_str()));
+        assert!(is_marked || !is_doubled, "{case}: {notes:?}");
+        let end = b"\r\nhello\r\n";
+        let is_end_sent = ended.known.heard.windows(end.len()).any(|octets| octets == end);
+        assert!(is_end_sent || ended.is_killed || !is_marked, "{case}: {notes:?}");
+        // Nobody is told that it is well and finds it gone.
+        let is_lost = |recipient: &&str| !has(recipient) && record.is_none();
+        if matches!(ended.exit, Ok(Exit::Done)) {
+            assert!(!self.recipients.iter().any(is_lost), "{case}: {notes:?}");
+        }
+        is_marked
+    }
+}
+
+/// What a run came to, and what it took.
+struct Ended {
+    exit: Result<Exit, Error>,
+    steps: usize,
+    is_killed: bool,
+    known: Known,
+}
+
+/// Ways in which a server may take a message: one recipient at a time, for one.
+const OFFERS: [&str; 4] = [
+    "",
+    "250-PIPELINING\r\n",
+    "250-PIPELINING\r\n250-CHUNKING\r\n",
+    "250-PIPELINING\r\n250-LIMITS RCPTMAX=1\r\n",
+];
+
+const TASKS: [(&[&str], Demand); 4] = [
+    (&[BOB], Demand::Any),
+    (&[BOB, NOBODY, DAVE], Demand::Any),
+    (&[NOBODY], Demand::Any),
+    (&[BOB, DAVE], Demand::All),
+];
+
+#[test]
+fn whenever_the_power_is_cut_and_whatever_is_left_a_message_that_waits_is_sent_once_or_marked() {
+    let mut cases = 0;
+    for (recipients, demand) in TASKS {
+        let mut world = World::new(recipients, demand);
+        let mut check = |world: &mut World, bound| {
+            for Remains { disk, notes } in world.disk.remains(bound) {
+                world.disk = disk;
+                assert_eq!(world.fault(&notes), None, "{recipients:?}, {notes:?}");
+                cases += 1;
+            }
+        };
+        for offers in OFFERS {
+            for is_busy in [false, true] {
+                let manner = Manner { offers, is_busy, ..FLUENT };
+                let whole = world.send(manner, Fault::None);
+                world.flush(Manner { offers, ..FLUENT }, Fault::None).exit.unwrap();
+                check(&mut world, 64);
+
+                // The verdict is lost, and the next run has another.
+                let last_said = whole.known.said.saturating_sub("taken\r\n221 bye\r\n".len());
+                world.send(Manner { last_said, ..manner }, Fault::None);
+                world.flush(manner, Fault::None).exit.unwrap();
+                check(&mut world, 16);
+            }
+        }
+        // What a run that was killed left behind is as little durable.
+        for step in 0.. {
+            let killed = world.send(FLUENT, Fault::From(step));
+            drop(world.flush(FLUENT, Fault::From(step)));
+            world.flush(FLUENT, Fault::None).exit.unwrap();
+            check(&mut world, 6);
+            if killed.steps <= step {
+                break;
+            }
+        }
+    }
+    assert!(cases > 6_000, "{cases}");
+    note(&format!("outbox: {cases} disks that a power cut may leave, nothing lost or doubled"));
+}
+
+#[test]
+fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_a_message_that_waits() {
+    for (kind, expected) in [
+        ("message", "part of a message is listed"),
+        ("journal", "a journal cannot be read"),
+        ("journal", "a message is doubled"),
+        ("tmp/ID/", "half a message is listed"),
+        ("waiting/", "a message is lost"),
+        ("waiting/", "half a message is listed"),
+        ("failed/", "a refusal is lost"),
+        ("outbox/", "a message is lost"),
+        ("above", "a message is lost"),
+    ] {
+        let mut world = World::new(&[BOB, NOBODY, DAVE], Demand::Any);
+        let mut faults = HashSet::new();
+        for manner in [FLUENT, Manner { is_busy: true, ..FLUENT }, DEAF] {
+            world.lie = Some(kind);
+            world.send(manner, Fault::None);
+            world.flush(FLUENT, Fault::None).exit.unwrap();
+            for Remains { disk, notes } in world.disk.remains(64) {
+                world.disk = disk;
+                faults.extend(world.fault(&notes));
+            }
+        }
+        assert!(faults.contains(expected), "the sync of {kind} is not needed: {faults:?}");
+    }
+}
+
+#[test]
+fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_waits() {
+    const CHUNKS: [usize; 3] = [1, 7, 1 << 20];
+    let (mut cases, mut in_doubt) = (0, 0);
+    for (turn, offers) in OFFERS.into_iter().enumerate() {
+        for (recipients, demand) in TASKS {
+            let mut world = World::new(recipients, demand);
+            let mut play = |occasion, last_said, last_heard, fault| {
+                let chunk = CHUNKS[cases % CHUNKS.len()];
+                let is_busy = cases % 2 == 1;
+                let manner = Manner { offers, chunk, last_said, last_heard, is_busy };
+                cases += 1;
+                let case = format!("{recipients:?}, {demand:?}, {manner:?}, {fault:?}");
+                let ended = match occasion {
+                    Occasion::First => world.send(manner, fault),
+                    Occasion::Further => {
+                        world.send(DEAF, Fault::None);
+                        world.flush(manner, fault)
+                    }
+                };
+                in_doubt += usize::from(world.check(&ended, &case));
+                let notes = world.disk.notes();
+                world.disk.settle();
+                assert_eq!(world.fault(&notes), None, "{case}: {notes:?}");
+                ended
+            };
+            for (turn, occasion) in [(turn, Occasion::First), (turn + 1, Occasion::Further)] {
+                let whole = play(occasion, usize::MAX, usize::MAX, Fault::None);
+                let (said, heard) = (whole.known.said, whole.known.heard.len());
+                let deaths = (0..=said).map(|last| (last, usize::MAX));
+                let deaths = deaths.chain((0..=heard).map(|last| (usize::MAX, last)));
+                // Each death on one of the occasions, and on the other with the next server.
+                let deaths = deaths.enumerate().skip(turn % 2).step_by(2);
+                for (index, (last_said, last_heard)) in deaths {
+                    let steps = play(occasion, last_said, last_heard, Fault::None).steps;
+                    // Each step with some of the deaths, and each death with some of the steps.
+                    for step in (0..steps).filter(|step| (step + index / 2) % 32 == 0) {
+                        let error = FAILURES[index / 8 % FAILURES.len()];
+                        let faults = [Fault::Once(step, error), Fault::From(step)];
+                        play(occasion, last_said, last_heard, faults[index / 4 % 2]);
+                    }
+                }
+                for step in 0..whole.steps + 8 {
+                    let error = FAILURES[(step + turn) % FAILURES.len()];
+                    play(occasion, usize::MAX, usize::MAX, Fault::Once(step, error));
+                    play(occasion, usize::MAX, usize::MAX, Fault::From(step));
+                }
+            }
+        }
+    }
+    assert!(cases > 9_000 && in_doubt > 100, "{cases}, {in_doubt}");
+    note(&format!(
+        "outbox: {cases} ways for server and disk to fail, in doubt in {in_doubt} of them"
+    ));
+}
