@@ -56,9 +56,10 @@
 //! # Threads
 //!
 //! One for each account that is fetched from, up to a number, and beside it one that makes its
-//! messages safe while the next stream in. Two short-lived kinds: a name's look-up, which the
-//! system cannot be asked to give up, and one for each of a host's addresses, which race (RFC 8305)
-//! or are asked by a check. And one that waits for signals, to end what waits for a peer.
+//! messages safe while the next stream in. Three short-lived kinds: those that wait together for
+//! the disk to have a large batch; a name's look-up, which the system cannot be asked to give up;
+//! and one for each of a host's addresses, which race (RFC 8305) or are asked by a check. And one
+//! that waits for signals, to end what waits for a peer.
 #![forbid(unsafe_code)]
 
 pub mod advice;

@@ -75,6 +75,9 @@ pub const FILES: usize = 512;
 /// Messages of one account made durable together, as far as its share of files allows.
 pub const BATCH: usize = 256;
 
+/// Files of a batch that one thread waits for.
+pub const WAIT_TOGETHER: usize = 32;
+
 /// How long a batch that is not full waits for another message.
 pub const BATCH_WAIT: Duration = Duration::from_millis(20);
 

@@ -36,14 +36,17 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 pub use self::journal::Seen;
 pub use self::maildir::{Draft, Maildir, Stamp};
 
 use self::disk::Disk;
 use self::journal::{Intent, Journal, Outcome};
+use crate::limits;
 use crate::text::{Identified, Uid, plain};
 
 /// Maildir readers remove what has been in tmp/ for longer than this many seconds.
@@ -300,12 +303,7 @@ impl Store {
         }
         let (tmp, new) = (self.maildir.root().join("tmp"), self.maildir.root().join("new"));
         let mut drafts: Vec<&mut Draft> = batch.iter_mut().map(AsMut::as_mut).collect();
-        for draft in &mut drafts {
-            draft.begin_sync();
-        }
-        for draft in &mut drafts {
-            draft.sync().map_err(|error| Error::io("write", &draft.path(), error))?;
-        }
+        sync(&mut drafts)?;
         self.sync_dir(&tmp)?;
         // From here on the journal may know the files, even if what follows fails half-way: they
         // stay where they are, and recovery has the last word.
@@ -446,6 +444,28 @@ fn directory(path: &Path) -> Result<(), Error> {
     } else {
         Err(Error::Foreign(path.to_owned()))
     }
+}
+
+/// Makes files durable: the disk is told of all of them before the first is waited for, and a large
+/// batch is waited for side by side, since what waits together can be written together.
+fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
+    let wait = |part: &mut [&mut Draft]| {
+        for draft in part.iter_mut() {
+            draft.begin_sync();
+        }
+        part.iter_mut().try_for_each(|draft| {
+            draft.sync().map_err(|error| Error::io("write", &draft.path(), error))
+        })
+    };
+    let mut parts = drafts.chunks_mut(limits::WAIT_TOGETHER);
+    let Some(first) = parts.next() else { return Ok(()) };
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| wait(part))).collect();
+        let done = wait(first);
+        let ended =
+            others.into_iter().map(|other| other.join().unwrap_or_else(|p| resume_unwind(p)));
+        ended.fold(done, Result::and)
+    })
 }
 
 /// Makes the directory of a mailbox's state and locks it.

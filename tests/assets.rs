@@ -271,6 +271,11 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
         ("FILES", "Files that a fetch holds open", limits::FILES.to_string()),
         ("BATCH", "Messages made durable together", limits::BATCH.to_string()),
+        (
+            "WAIT_TOGETHER",
+            "Of these, those that one thread waits for",
+            limits::WAIT_TOGETHER.to_string(),
+        ),
         ("BATCH_WAIT", "The wait for another to join them", seconds(limits::BATCH_WAIT)),
         ("BATCH_OCTETS", "Their size, unless one is larger", octets(&limits::BATCH_OCTETS)),
         (

@@ -91,7 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::process", &["config", "main", "password", "settings", "store"]),
     ("std::env", &["main", "report", "settings"]),
     ("std::time::Instant", &["net", "report"]),
-    ("std::thread", &["fetch", "main", "net"]),
+    ("std::thread", &["fetch", "main", "net", "store"]),
 ];
 
 #[test]

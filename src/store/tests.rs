@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
@@ -9,40 +10,40 @@ use tempfile::TempDir;
 use super::disk::Os;
 use super::*;
 
-/// The real disk until a given step, and from then on no disk at all, as if the process had been
-/// killed there: the step itself fails, and so does every later one.
+/// The real disk, apart from the steps for which it is dead. If those are all from a given one on, it
+/// is as if the process had been killed there.
 pub(super) struct Mortal {
     steps: Arc<AtomicUsize>,
-    last: usize,
+    dead: Range<usize>,
 }
 
 impl Mortal {
     fn step(&self) -> io::Result<()> {
-        step(&self.steps, self.last)
+        step(&self.steps, &self.dead)
     }
 }
 
-fn step(steps: &AtomicUsize, last: usize) -> io::Result<()> {
-    if steps.fetch_add(1, Ordering::Relaxed) < last {
-        Ok(())
-    } else {
+fn step(steps: &AtomicUsize, dead: &Range<usize>) -> io::Result<()> {
+    if dead.contains(&steps.fetch_add(1, Ordering::Relaxed)) {
         Err(io::Error::other("killed here"))
+    } else {
+        Ok(())
     }
 }
 
 struct MortalFile {
     file: Box<dyn disk::File>,
     steps: Arc<AtomicUsize>,
-    last: usize,
+    dead: Range<usize>,
 }
 
 impl Write for MortalFile {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        match step(&self.steps, self.last) {
+        match step(&self.steps, &self.dead) {
             Ok(()) => self.file.write_all(octets).map(|()| octets.len()),
             Err(error) => {
                 // A write that is cut off leaves a part behind, but only the first to fail.
-                if self.steps.load(Ordering::Relaxed) == self.last + 1 {
+                if self.steps.load(Ordering::Relaxed) == self.dead.start + 1 {
                     self.file.write_all(&octets[..octets.len() / 2])?;
                 }
                 Err(error)
@@ -57,7 +58,7 @@ impl Write for MortalFile {
 
 impl disk::File for MortalFile {
     fn sync(&mut self) -> io::Result<()> {
-        step(&self.steps, self.last)?;
+        step(&self.steps, &self.dead)?;
         self.file.sync()
     }
 }
@@ -66,13 +67,13 @@ impl Disk for Mortal {
     fn create(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
         self.step()?;
         let file = Os.create(path)?;
-        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), last: self.last }))
+        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), dead: self.dead.clone() }))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
         self.step()?;
         let file = Os.append(path)?;
-        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), last: self.last }))
+        Ok(Box::new(MortalFile { file, steps: Arc::clone(&self.steps), dead: self.dead.clone() }))
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -217,7 +218,7 @@ fn subjects(count: usize) -> Vec<String> {
 /// The real disk, counting.
 pub(super) fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
     let steps = Arc::new(AtomicUsize::new(0));
-    (Mortal { steps: Arc::clone(&steps), last }, steps)
+    (Mortal { steps: Arc::clone(&steps), dead: last..usize::MAX }, steps)
 }
 
 #[test]
@@ -264,6 +265,35 @@ fn recovery_cut_off_at_any_disk_step_can_be_recovered_from() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn a_large_batch_is_delivered_only_if_every_file_of_it_could_be_synced() {
+    const MANY: usize = 100;
+    // Writes a batch, and delivers it to a disk that fails one step and no other. Says what came
+    // of it, and at which step it began.
+    let deliver = |place: &Place, failing: usize| {
+        let (disk, steps) = mortal(failing);
+        let disk = Mortal { dead: failing..failing.saturating_add(1), ..disk };
+        let mut store = place.open(disk, 1000, 1).unwrap();
+        let message = |uid: Uid| {
+            let mut draft = store.drafts().draft(Some(uid.clone()));
+            writeln!(draft, "Subject: {uid}\n").unwrap();
+            Message { uid, draft: Some(draft) }
+        };
+        let batch: Vec<_> = uids(MANY).into_iter().map(message).collect();
+        let begin = steps.load(Ordering::Relaxed);
+        (store.deliver(batch, |message| drop(message.unwrap())), begin)
+    };
+    let whole = Place::new();
+    let (delivered, begin) = deliver(&whole, usize::MAX);
+    delivered.unwrap();
+    assert_eq!(whole.names("new").len(), MANY);
+    for failing in (begin..begin + MANY).step_by(9) {
+        let place = Place::new();
+        deliver(&place, failing).0.unwrap_err();
+        assert_eq!(place.names("new"), Vec::<String>::new(), "failed at step {failing}");
     }
 }
 
