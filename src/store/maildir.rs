@@ -56,10 +56,9 @@ impl Maildir {
             }
             disk.sync_dir(dir).map_err(|error| Error::io("write", dir, error))
         };
+        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
         make(root)?;
-        sync(
-            root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-        )?;
+        sync(parent.unwrap_or(Path::new(".")))?;
         make(&root.join("tmp"))?;
         make(&root.join("new"))?;
         sync(root)?;
