@@ -18,12 +18,13 @@
 //! server gave none.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
 use super::disk::{Disk, File};
+use crate::limits;
 use crate::text::{Uid, percent_decoded, percent_encoded};
 
 const HEADER: &str = "postie journal 1";
@@ -33,8 +34,9 @@ const FILE: &str = "journal";
 /// shows an empty mailbox once must not cause everything to be fetched again.
 const MEMORY: u64 = 30 * 24 * 60 * 60;
 
-/// Lines that say nothing any more are tolerated up to this many beyond those that do.
-const DEAD_LINES: usize = 1_000;
+/// Lines that could be spared are tolerated up to this many, and one for every two that could not.
+/// Every poll reads all of them; and what is rewritten that seldom costs little for each message.
+const SPARE_LINES: usize = 1_000;
 
 /// What is known of a fetched message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,14 @@ pub struct Seen {
     /// Whether it did when it was last asked.
     listed: bool,
     maildir: usize,
+}
+
+impl Seen {
+    /// How many lines it takes to say this.
+    fn lines(&self) -> usize {
+        let copies = usize::try_from(self.copies).unwrap_or(usize::MAX);
+        copies.saturating_add(usize::from(self.missing.is_some()))
+    }
 }
 
 /// A delivery that was announced and not confirmed.
@@ -215,11 +225,11 @@ impl Journal {
         self.append(&text)
     }
 
-    /// Rewrites the journal without what no longer matters, if that is most of it.
+    /// Rewrites the journal in as few lines as say the same, if that is worth it.
     pub(super) fn compact(&mut self) -> Result<(), Error> {
-        let copies = |seen: &Seen| usize::try_from(seen.copies).unwrap_or(1);
-        let live: usize = self.contents.seen.values().map(|seen| 1 + copies(seen)).sum();
-        if !self.contents.intents.is_empty() || self.lines <= live + DEAD_LINES {
+        let needed: usize = self.contents.seen.values().map(Seen::lines).sum();
+        let spare = self.lines.saturating_sub(needed);
+        if !self.contents.intents.is_empty() || spare <= needed / 2 + SPARE_LINES {
             return Ok(());
         }
         let (path, fresh) = (self.path(), self.dir.join("journal.new"));
@@ -229,15 +239,16 @@ impl Journal {
         }
         let path = self.path();
         let failed = |error| Error::io("rewrite", &path, error);
-        let text = self.contents.text();
-        let mut file = self.disk.create(&fresh).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        let file = self.disk.create(&fresh).map_err(failed)?;
+        let mut file = BufWriter::with_capacity(limits::BUFFER, file);
+        let lines = self.contents.write(&mut file).map_err(failed)?;
+        let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync().map_err(failed)?;
         drop(file);
         self.disk.rename(&fresh, &path).map_err(failed)?;
         self.disk.sync_dir(&self.dir).map_err(failed)?;
         self.file = self.disk.append(&path).map_err(failed)?;
-        self.lines = text.lines().count();
+        self.lines = lines;
         Ok(())
     }
 
@@ -314,27 +325,30 @@ impl Contents {
         })
     }
 
-    fn text(&self) -> String {
-        let mut lines: Vec<_> = self.seen.iter().collect();
-        lines.sort_by_key(|(uid, seen)| (seen.maildir, seen.fetched, *uid));
-        let mut text = format!("{HEADER}\n");
-        let mut current = None;
-        for (uid, seen) in lines {
+    /// Writes a journal that says all this; how many lines it has.
+    fn write(&self, out: &mut impl Write) -> io::Result<usize> {
+        let mut entries: Vec<_> = self.seen.iter().collect();
+        entries.sort_unstable_by_key(|(uid, seen)| (seen.maildir, seen.fetched, *uid));
+        writeln!(out, "{HEADER}")?;
+        let (mut lines, mut current) = (1, None);
+        for (uid, seen) in entries {
             if current != Some(seen.maildir) {
                 current = Some(seen.maildir);
                 if let Some(maildir) = self.maildirs.get(seen.maildir) {
-                    text.push_str(&format!("maildir {}\n", encoded_path(maildir)));
+                    writeln!(out, "maildir {}", encoded_path(maildir))?;
+                    lines += 1;
                 }
             }
             let uid = percent_encoded(uid.as_bytes());
             for _ in 0..seen.copies {
-                text.push_str(&format!("seen {} {uid}\n", seen.fetched));
+                writeln!(out, "seen {} {uid}", seen.fetched)?;
             }
             if let Some(since) = seen.missing {
-                text.push_str(&format!("missing {since} {uid}\n"));
+                writeln!(out, "missing {since} {uid}")?;
             }
+            lines += seen.lines();
         }
-        text
+        Ok(lines)
     }
 }
 
