@@ -380,10 +380,13 @@ impl<'a> Ladder<'a> {
             ("SASL", &offered.sasl),
         );
         self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
-        let mut session = session.login(login.attempts()).at("login")?;
+        let mut session = session.login(login.attempts(), pop3::Ahead::UidsAndSizes).at("login")?;
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
 
         let listing = session.list().at(NAME)?;
+        let sizes = session.sizes().at(NAME)?;
+        let octets = listing.iter().filter_map(|listed| sizes.of(listed.number));
+        let octets = octets.fold(0, u64::saturating_add);
         let known = Store::peek(&Os, &job.state).at(NAME)?;
         session.leave();
         let has_uids = match listing.as_slice() {
@@ -396,7 +399,6 @@ impl<'a> Ladder<'a> {
         let is_new =
             |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| !known.contains_key(uid));
         let new = listing.iter().filter(is_new).count();
-        let octets = listing.iter().filter_map(|listed| listed.size).sum();
         let messages = count(listing.len(), "message");
         let text = format!("{messages} ({}), {new} new", size(octets));
         let hint = (!has_uids).then(|| {

@@ -20,7 +20,7 @@ use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
-use crate::pop3::{self, Authorization, Doomed, Listed, Session, Transaction};
+use crate::pop3::{self, Ahead, Authorization, Doomed, Listed, Session, Sizes, Transaction};
 use crate::report::{Progress, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
@@ -256,7 +256,11 @@ impl<'a> Run<'a> {
         let listing = self.listing(&mut session)?;
         let known = store.note(&listing);
         self.greet_strangers(store, &known);
-        let wanted = self.sort_out(store, listing, known)?;
+        let sizes = match self.job.max_size {
+            Some(_) => Some(session.sizes()?),
+            None => None,
+        };
+        let wanted = self.sort_out(store, listing, known, sizes)?;
         self.retrieve(&mut session, store, wanted)?;
         let doomed = std::mem::take(&mut self.doomed);
         if doomed.is_empty() && !self.job.repeat {
@@ -304,8 +308,9 @@ impl<'a> Run<'a> {
         store: &mut Store,
         listing: Vec<Listed>,
         known: Vec<Option<Seen>>,
+        sizes: Option<&Sizes>,
     ) -> Result<Vec<Listed>, Error> {
-        let mut plan = Plan::new(self.job, &listing, self.fetched.new.len());
+        let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new.len());
         let mut wanted = Vec::new();
         for (listed, seen) in listing.into_iter().zip(known) {
             if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
@@ -337,9 +342,13 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let progress = self.company.report.progress(&self.label);
-        // The server may say that a message is as large as a number can be.
-        let octets = wanted.iter().filter_map(|listed| listed.size).fold(0, u64::saturating_add);
-        progress.expect(wanted.len(), octets);
+        progress.expect(wanted.len());
+        let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
+        let measured = |sizes: &Sizes| {
+            // The server may say that a message is as large as a number can be.
+            let octets = numbers.iter().filter_map(|number| sizes.of(*number));
+            progress.expect_octets(octets.fold(0, u64::saturating_add));
+        };
         let drafts = store.drafts();
         let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
         let most = self.company.batch;
@@ -348,7 +357,7 @@ impl<'a> Run<'a> {
         let keeper = Keeper { job, report, store, fetched, doomed, shared, most };
         thread::scope(|scope| {
             let keeping = scope.spawn(move || keeper.keep(&arrivals));
-            let retrieved = session.retr_each(wanted, draft, |arrival| {
+            let retrieved = session.retr_each(wanted, measured, draft, |arrival| {
                 progress.message();
                 sender.send(arrival).map_err(|_| Halt::Unkept)
             });
@@ -380,14 +389,15 @@ impl<'a> Run<'a> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let mut session = login(self.job, &way, self.trace(), attempts)?;
         let listing = self.listing(&mut session)?;
+        let sizes = session.sizes()?.clone();
         session.leave();
-        let mut plan = Plan::new(self.job, &listing, 0);
+        let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
         let _turn = self.company.report.turn();
         for listed in listing {
             let uid = listed.uid.as_ref();
             let fate = plan.fate(&listed, uid.and_then(|uid| known.get(uid)).copied());
             let what = fate.words(self.job.deletes_at_once());
-            let (number, octets) = (listed.number, listed.size);
+            let (number, octets) = (listed.number, sizes.of(listed.number));
             if self.company.report.is_json() {
                 let uid = uid.map(ToString::to_string);
                 let message = json!({ "number": number, "size": octets, "uid": uid, "fate": what });
@@ -473,7 +483,10 @@ fn login(
         Tls::Starttls => Session::open(way.tcp()?, trace)?.stls(|tcp| way.tls(tcp))?,
         Tls::None => Session::open(way.loopback()?, trace)?,
     };
-    session.login(attempts.map(|attempt| attempt.map_err(Error::from)))
+    // Otherwise they can wait until there is something to retrieve.
+    let do_sizes_decide = job.max_size.is_some() || job.dry_run;
+    let ahead = if do_sizes_decide { Ahead::UidsAndSizes } else { Ahead::Uids };
+    session.login(attempts.map(|attempt| attempt.map_err(Error::from)), ahead)
 }
 
 /// Why no more messages are retrieved.

@@ -14,7 +14,8 @@ mod session;
 
 pub use reply::{Capabilities, Code, Pop3, Refusal};
 pub use session::{
-    Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session, Transaction,
+    Ahead, Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session, Sizes,
+    Transaction,
 };
 
 use crate::{sasl, wire};

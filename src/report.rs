@@ -261,11 +261,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// So much more is to come.
-    pub fn expect(&self, messages: usize, octets: u64) {
+    /// So many more messages are to come.
+    pub fn expect(&self, messages: usize) {
         self.all.update(|all| all + messages);
-        self.bar.inc_length(octets);
         self.show();
+    }
+
+    /// And so many octets.
+    pub fn expect_octets(&self, octets: u64) {
+        self.bar.inc_length(octets);
     }
 
     /// So many octets of a message have come.

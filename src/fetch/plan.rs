@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::Keep;
-use crate::pop3::Listed;
+use crate::pop3::{Listed, Sizes};
 use crate::settings::FetchJob;
 use crate::store::Seen;
 use crate::text::Uid;
@@ -43,6 +43,8 @@ impl Fate {
 /// The decisions on one listing, to be asked for in its order.
 pub(super) struct Plan<'a> {
     job: &'a FetchJob,
+    /// How large the messages are, if that matters.
+    sizes: Option<&'a Sizes>,
     /// How many may still be fetched.
     room: usize,
     /// Unique-ids that several messages have, and how often each has come by. RFC 1939 §7 allows
@@ -53,13 +55,18 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// `taken` messages were fetched in this run already.
-    pub(super) fn new(job: &'a FetchJob, listing: &[Listed], taken: usize) -> Self {
+    pub(super) fn new(
+        job: &'a FetchJob,
+        listing: &[Listed],
+        sizes: Option<&'a Sizes>,
+        taken: usize,
+    ) -> Self {
         let mut uids: Vec<_> = listing.iter().filter_map(|listed| listed.uid.as_ref()).collect();
         uids.sort_unstable();
         let twins = uids.array_windows().filter(|[one, other]| one == other);
         let shared = twins.map(|[uid, _]| ((*uid).clone(), 0)).collect();
         let room = job.limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken));
-        Self { job, room, shared }
+        Self { job, sizes, room, shared }
     }
 
     /// What is to become of the next message. `seen` is what is known of its unique-id.
@@ -95,6 +102,7 @@ impl<'a> Plan<'a> {
 
     fn is_too_large(&self, listed: &Listed) -> bool {
         let limit = self.job.max_size.map(|limit| limit.octets);
-        listed.size.zip(limit).is_some_and(|(size, limit)| size > limit)
+        let size = self.sizes.and_then(|sizes| sizes.of(listed.number));
+        size.zip(limit).is_some_and(|(size, limit)| size > limit)
     }
 }

@@ -1,5 +1,6 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
+use std::cell::OnceCell;
 use std::io::{Read, Write};
 
 use super::Error;
@@ -17,7 +18,7 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 /// ```
 /// use postie::{pop3, sasl::Credentials, tls::TlsStream as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)]);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Ahead::Uids);
 /// }
 /// ```
 ///
@@ -26,14 +27,16 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 /// ```compile_fail
 /// use postie::{pop3, sasl::Credentials, net::Tcp as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)]);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Ahead::Uids);
 /// }
 /// ```
 pub struct Session<State, S> {
     wire: Wire<Pop3, S>,
     offered: Capabilities,
-    /// What came with the answer to the login already.
-    listings: Option<Listings>,
+    /// What the unique-ids are, if they came with the answer to the login already.
+    uids: Option<Result<Vec<Listed>, Refusal>>,
+    /// What the server says of sizes, once it was asked.
+    sizes: OnceCell<Sizes>,
     state: std::marker::PhantomData<State>,
 }
 
@@ -76,25 +79,28 @@ impl<S: Read + Write> Session<Authorization, S> {
 
     fn ask_capabilities(mut wire: Wire<Pop3, S>) -> Result<Self, Error> {
         let offered = wire.ask(Capa)?;
-        Ok(Self { wire, offered, listings: None, state: std::marker::PhantomData })
+        let (uids, sizes) = (None, OnceCell::new());
+        Ok(Self { wire, offered, uids, sizes, state: std::marker::PhantomData })
     }
 }
 
 impl<S: Private> Session<Authorization, S> {
     /// Logs in with the strongest mechanism that both sides know, which may be USER and PASS (RFC
     /// 1939 §7): a server need not announce them. Credentials that are refused are followed by the
-    /// next ones.
+    /// next ones. A server that takes several commands at once is asked for listings in the same
+    /// flight: for the unique-ids, and for the sizes if they decide what is retrieved.
     pub fn login<E: From<Error>>(
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
+        ahead: Ahead,
     ) -> Result<Session<Transaction, S>, E> {
         let mut refused = None;
         for credentials in attempts {
-            match self.attempt(&credentials?) {
+            match self.attempt(&credentials?, ahead) {
                 Ok(()) => {
-                    let Self { wire, offered, listings, .. } = self;
+                    let Self { wire, offered, uids, sizes, .. } = self;
                     let state = std::marker::PhantomData;
-                    return Ok(Session { wire, offered, listings, state });
+                    return Ok(Session { wire, offered, uids, sizes, state });
                 }
                 Err(
                     error @ Error::Login {
@@ -118,14 +124,15 @@ impl<S: Private> Session<Authorization, S> {
         Ok(Mechanism::choose(&offered, credentials, self.wire.stream().binding())?)
     }
 
-    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
+    fn attempt(&mut self, credentials: &Credentials, ahead: Ahead) -> Result<(), Error> {
         let binding = self.wire.stream().binding();
         let mechanism = self.mechanism(credentials)?;
         if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
             let user = Command::new("USER").arg(&credentials.user);
             let pass = Command::new("PASS").secret(password.expose());
             // USER's refusal comes first and says more than the PASS that it spoils.
-            let mut refused = self.last_words([user, pass])?.into_iter().map(Reply::accepted);
+            let mut refused =
+                self.last_words([user, pass], ahead)?.into_iter().map(Reply::accepted);
             let refused = refused.find_map(Result::err);
             return refused
                 .map_or(Ok(()), |refusal| Err(Error::Login { refusal, explanation: None }));
@@ -134,7 +141,7 @@ impl<S: Private> Session<Authorization, S> {
         let mut command = auth(mechanism, &mut login);
         loop {
             let reply = if login.is_said_out() {
-                self.last_words([command])?.into_iter().next()
+                self.last_words([command], ahead)?.into_iter().next()
             } else {
                 Some(self.wire.say(command)?)
             };
@@ -159,19 +166,26 @@ impl<S: Private> Session<Authorization, S> {
     fn last_words(
         &mut self,
         words: impl IntoIterator<Item = Command>,
+        ahead: Ahead,
     ) -> Result<Vec<Reply>, Error> {
         let window = self.window();
-        let ahead = [Listing::Uidl, Listing::List].into_iter().filter(|_| window > 1);
-        let flight = words.into_iter().map(Opening::Words).chain(ahead.map(Opening::Listing));
-        let (mut replies, mut listings) = (Vec::new(), Listings::default());
+        let listings = match ahead {
+            _ if window == 1 => &[][..],
+            Ahead::Uids => &[Opening::Uidl],
+            Ahead::UidsAndSizes => &[Opening::Uidl, Opening::List],
+        };
+        let flight = words.into_iter().map(Opening::Words).chain(listings.iter().cloned());
+        let (mut replies, mut uids, mut sizes) = (Vec::new(), None, None);
         let heard = self.wire.ask_each(window, flight, |answer| {
             match answer {
-                Opened::Reply(reply) => replies.push(reply),
-                Opened::Column(column) => listings.add(column),
+                Opened::Words(reply) => replies.push(reply),
+                Opened::Uids(column) => uids = Some(column),
+                Opened::Sizes(column) => sizes = column.ok(),
             }
             Ok::<_, Error>(())
         });
-        self.listings = Some(listings).filter(|_| window > 1);
+        self.uids = uids;
+        self.sizes = sizes.map(OnceCell::from).unwrap_or_default();
         match heard {
             // A server that hangs up after a refusal has said what matters before.
             Err(_) if replies.iter().any(|reply| matches!(reply, Reply::Err(_))) => Ok(replies),
@@ -193,32 +207,49 @@ impl<State, S: Read + Write> Session<State, S> {
 }
 
 impl<S: Private> Session<Transaction, S> {
-    /// All messages of the mailbox, in the server's order, with unique-id and size where the
-    /// server gives them (UIDL and LIST in one flight, if it can take two).
+    /// All messages of the mailbox, in the server's order, with unique-ids if the server knows such.
     pub fn list(&mut self) -> Result<Vec<Listed>, Error> {
-        if let Some(listings) = self.listings.take() {
-            return listings.joined();
+        let uids = match self.uids.take() {
+            Some(uids) => uids,
+            None => self.wire.ask(Uidl)?,
+        };
+        match uids {
+            Ok(listing) => Ok(listing),
+            Err(Refusal { code: None, .. }) => Ok(self.sizes()?.listed().collect()),
+            Err(refusal) => Err(Error::Refused { command: "UIDL", refusal }),
         }
-        let (window, mut listings) = (self.window(), Listings::default());
-        self.wire.ask_each(window, [Listing::Uidl, Listing::List], |column| {
-            listings.add(column);
-            Ok::<_, Error>(())
-        })?;
-        listings.joined()
     }
 
-    /// Retrieves messages, as many in flight as the server allows. `draft` makes the place each
-    /// one goes to, when its text comes; `each` is told how it went, in order.
+    /// How large the messages are.
+    pub fn sizes(&mut self) -> Result<&Sizes, Error> {
+        let known = self.sizes.take();
+        let sizes = known.map_or_else(|| accepted(self.wire.ask(List)?), Ok)?;
+        Ok(self.sizes.get_or_init(|| sizes))
+    }
+
+    /// Retrieves messages, as many in flight as the server allows, and in front of them their sizes
+    /// unless those are known. `measured` is told the sizes, `draft` makes the place each message goes
+    /// to when its text comes, and `each` is told how it went, in order.
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
+        measured: impl Fn(&Sizes),
         draft: impl Fn(&Listed) -> D,
-        each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
+        mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
     ) -> Result<(), E> {
         let window = self.window();
-        let draft = &draft;
-        let exchanges = wanted.into_iter().map(|listed| Retr { listed, draft });
-        self.wire.ask_each(window, exchanges, each)
+        let (sizes, draft) = (&self.sizes, &draft);
+        sizes.get().iter().copied().for_each(&measured);
+        let ahead = sizes.get().is_none().then_some(Retrieval::List(sizes));
+        let retr = |listed| Retrieval::Retr(Retr { listed, sizes, draft });
+        let exchanges = ahead.into_iter().chain(wanted.into_iter().map(retr));
+        self.wire.ask_each(window, exchanges, |answer| match answer {
+            Received::Sizes(sizes) => {
+                measured(sizes);
+                Ok(())
+            }
+            Received::Message(message) => each(message),
+        })
     }
 
     /// Asks for these messages' deletion and ends the session, in one flight; the server deletes
@@ -254,14 +285,43 @@ pub struct Listed {
     pub number: Number,
     /// Its unique-id, if the server has such.
     pub uid: Option<Uid>,
-    /// Its size in octets as the server counts, if it told.
-    pub size: Option<u64>,
 }
 
 impl Identified for Listed {
     fn uid(&self) -> Option<&Uid> {
         self.uid.as_ref()
     }
+}
+
+/// What is asked for in one flight with a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// The unique-ids.
+    Uids,
+    /// And the sizes.
+    UidsAndSizes,
+}
+
+/// How large the messages of a mailbox are (RFC 1939 §5).
+#[derive(Clone, Debug)]
+pub struct Sizes(Vec<(Number, u64)>);
+
+impl Sizes {
+    /// The size of a message in octets as the server counts, if it told.
+    pub fn of(&self, number: Number) -> Option<u64> {
+        let at = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.0.get(at).map(|(_, size)| *size)
+    }
+
+    /// The messages that have one.
+    fn listed(&self) -> impl Iterator<Item = Listed> {
+        self.0.iter().map(|&(number, _)| Listed { number, uid: None })
+    }
+}
+
+/// A server must know LIST.
+fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
+    sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
 }
 
 /// A message of which the terminating line was seen, with the draft that it was written to: the
@@ -392,14 +452,17 @@ fn auth(mechanism: Mechanism, login: &mut Login) -> Command {
 }
 
 /// What a login ends with, and what may follow in the same flight.
+#[derive(Clone)]
 enum Opening {
     Words(Command),
-    Listing(Listing),
+    Uidl,
+    List,
 }
 
 enum Opened {
-    Reply(Reply),
-    Column(Column),
+    Words(Reply),
+    Uids(Result<Vec<Listed>, Refusal>),
+    Sizes(Result<Sizes, Refusal>),
 }
 
 impl Exchange for Opening {
@@ -410,87 +473,60 @@ impl Exchange for Opening {
     fn command(&self) -> Command {
         match self {
             Self::Words(command) => command.clone(),
-            Self::Listing(listing) => listing.command(),
+            Self::Uidl => Uidl.command(),
+            Self::List => List.command(),
         }
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Opened, Error> {
         match self {
-            Self::Words(_) => Ok(Opened::Reply(reply)),
-            Self::Listing(listing) => listing.answer(reply, body).map(Opened::Column),
+            Self::Words(_) => Ok(Opened::Words(reply)),
+            Self::Uidl => Uidl.answer(reply, body).map(Opened::Uids),
+            Self::List => List.answer(reply, body).map(Opened::Sizes),
         }
     }
 }
 
-/// The two listings (RFC 1939 §5 and §7).
-enum Listing {
-    Uidl,
-    List,
-}
+/// UIDL (RFC 1939 §7), which a server need not know.
+struct Uidl;
 
-/// What a listing says.
-enum Column {
-    Uids(Result<Vec<(Number, Uid)>, Refusal>),
-    Sizes(Result<Vec<(Number, u64)>, Refusal>),
-}
-
-/// Both listings, as far as they have come.
-#[derive(Default)]
-struct Listings {
-    uids: Option<Result<Vec<(Number, Uid)>, Refusal>>,
-    sizes: Option<Result<Vec<(Number, u64)>, Refusal>>,
-}
-
-impl Listings {
-    fn add(&mut self, column: Column) {
-        match column {
-            Column::Uids(uids) => self.uids = Some(uids),
-            Column::Sizes(sizes) => self.sizes = Some(sizes),
-        }
-    }
-
-    /// Message by message. UIDL may be unknown to a server; LIST may not.
-    fn joined(self) -> Result<Vec<Listed>, Error> {
-        let refused = |command| move |refusal| Error::Refused { command, refusal };
-        let uids = match self.uids {
-            Some(Err(Refusal { code: None, .. })) | None => None,
-            Some(uids) => Some(uids.map_err(refused("UIDL"))?),
-        };
-        let mut sizes = self.sizes.transpose().map_err(refused("LIST"))?.unwrap_or_default();
-        let Some(uids) = uids else {
-            let listed = |(number, size)| Listed { number, uid: None, size: Some(size) };
-            return Ok(sizes.into_iter().map(listed).collect());
-        };
-        // They are sorted already, as every server lists them.
-        sizes.sort_by_key(|(number, _)| *number);
-        let size = |number| {
-            let at = sizes.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-            sizes.get(at).map(|(_, size)| *size)
-        };
-        let listed = |(number, uid)| Listed { number, uid: Some(uid), size: size(number) };
-        Ok(uids.into_iter().map(listed).collect())
-    }
-}
-
-impl Exchange for Listing {
+impl Exchange for Uidl {
     type Grammar = Pop3;
-    type Answer = Column;
+    type Answer = Result<Vec<Listed>, Refusal>;
     type Error = Error;
 
     fn command(&self) -> Command {
-        Command::new(match self {
-            Self::Uidl => "UIDL",
-            Self::List => "LIST",
-        })
+        Command::new("UIDL")
     }
 
-    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Column, Error> {
-        Ok(match (self, reply.accepted()) {
-            (Self::Uidl, Ok(_)) => Column::Uids(Ok(column(body, "UIDL", Uid::new)?)),
-            (Self::List, Ok(_)) => Column::Sizes(Ok(column(body, "LIST", size)?)),
-            (Self::Uidl, Err(refusal)) => Column::Uids(Err(refusal)),
-            (Self::List, Err(refusal)) => Column::Sizes(Err(refusal)),
-        })
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        let listed = |number, uid: &[u8]| Some(Listed { number, uid: Some(Uid::new(uid)?) });
+        reply
+            .accepted()
+            .map_or_else(|refusal| Ok(Err(refusal)), |_| column(body, "UIDL", listed).map(Ok))
+    }
+}
+
+/// LIST (RFC 1939 §5).
+struct List;
+
+impl Exchange for List {
+    type Grammar = Pop3;
+    type Answer = Result<Sizes, Refusal>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new("LIST")
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        if let Err(refusal) = reply.accepted() {
+            return Ok(Err(refusal));
+        }
+        let mut sizes = column(body, "LIST", |number, text| Some((number, size(text)?)))?;
+        // They are sorted already, as every server lists them.
+        sizes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(Ok(Sizes(sizes)))
     }
 }
 
@@ -498,16 +534,15 @@ impl Exchange for Listing {
 fn column<T>(
     body: Body<'_>,
     command: &'static str,
-    value: impl Fn(&[u8]) -> Option<T>,
-) -> Result<Vec<(Number, T)>, Error> {
+    entry: impl Fn(Number, &[u8]) -> Option<T>,
+) -> Result<Vec<T>, Error> {
     let mut entries = Vec::new();
     body.lines(limits::LISTING, |line| {
-        let entry = line.iter().position(|&octet| octet == b' ').and_then(|blank| {
+        let found = line.iter().position(|&octet| octet == b' ').and_then(|blank| {
             let (number, rest) = line.split_at_checked(blank)?;
-            let number = std::str::from_utf8(number).ok()?.parse().ok()?;
-            Some((number, value(rest.trim_ascii())?))
+            entry(std::str::from_utf8(number).ok()?.parse().ok()?, rest.trim_ascii())
         });
-        entries.push(entry.ok_or_else(|| {
+        entries.push(found.ok_or_else(|| {
             let found = shown(&String::from_utf8_lossy(line));
             let what = Malformed(format!("expected a message number and a value, found `{found}`"));
             wire::Error::Malformed { phase: Phase::Text(command), what }
@@ -522,9 +557,44 @@ fn size(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.split(' ').next()?.parse().ok()
 }
 
+/// What messages are retrieved with: their sizes, then each of them.
+enum Retrieval<'a, F> {
+    List(&'a OnceCell<Sizes>),
+    Retr(Retr<'a, F>),
+}
+
+enum Received<'a, D> {
+    Sizes(&'a Sizes),
+    Message(Result<Retrieved<D>, Declined>),
+}
+
+impl<'a, D: Write, F: Fn(&Listed) -> D> Exchange for Retrieval<'a, F> {
+    type Grammar = Pop3;
+    type Answer = Received<'a, D>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        match self {
+            Self::List(_) => List.command(),
+            Self::Retr(retr) => retr.command(),
+        }
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        match self {
+            Self::List(place) => {
+                let sizes = accepted(List.answer(reply, body)?)?;
+                Ok(Received::Sizes(place.get_or_init(|| sizes)))
+            }
+            Self::Retr(retr) => retr.answer(reply, body).map(Received::Message),
+        }
+    }
+}
+
 /// RETR (RFC 1939 §5), and where the text goes.
 struct Retr<'a, F> {
     listed: Listed,
+    sizes: &'a OnceCell<Sizes>,
     draft: &'a F,
 }
 
@@ -538,12 +608,12 @@ impl<D: Write, F: Fn(&Listed) -> D> Exchange for Retr<'_, F> {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let Self { listed, draft } = self;
+        let Self { listed, sizes, draft } = self;
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(Declined { listed, refusal }));
         }
         let mut draft = draft(&listed);
-        let announced = listed.size.unwrap_or_default();
+        let announced = sizes.get().and_then(|sizes| sizes.of(listed.number)).unwrap_or_default();
         let limit = announced.saturating_mul(2).saturating_add(limits::EXCESS);
         let octets = body.copy(limit, &mut draft)?;
         Ok(Ok(Retrieved { listed, draft, octets }))
