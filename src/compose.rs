@@ -193,8 +193,8 @@ fn linked(html: &str, names: &[String], id: impl Fn(usize) -> String) -> (String
         let quoted = piece.split(['"', '\'', '<', '>', ')']).next().unwrap_or_default();
         let bare = quoted.split_whitespace().next().unwrap_or_default();
         let file = |reference: &str| {
-            let name = percent_decoded(reference).unwrap_or_default();
-            names.iter().position(|known| known == reference || known.as_bytes() == name)
+            let name = percent_decoded(reference.as_bytes()).unwrap_or_default();
+            names.iter().position(|known| known == reference || known.as_bytes() == &*name)
         };
         let found = [quoted, bare].into_iter().find_map(|text| file(text).map(|at| (text, at)));
         match found {

@@ -25,7 +25,7 @@ use crate::report::{Progress, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
-use crate::store::{Draft, Seen, Stamp, Store};
+use crate::store::{Draft, Known, Stamp, Store};
 use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
@@ -91,7 +91,7 @@ enum Memory {
     /// To be added to, under a lock.
     Open(Box<Store>),
     /// To be looked at.
-    Peeked(HashMap<Uid, Seen>),
+    Peeked(Known),
 }
 
 impl Ready {
@@ -254,13 +254,11 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session)?;
-        let known = store.note(&listing);
-        self.greet_strangers(store, &known);
         let sizes = match self.job.max_size {
             Some(_) => Some(session.sizes()?),
             None => None,
         };
-        let wanted = self.sort_out(store, listing, known, sizes)?;
+        let wanted = self.sort_out(store, listing, sizes)?;
         self.retrieve(&mut session, store, wanted)?;
         let doomed = std::mem::take(&mut self.doomed);
         if doomed.is_empty() && !self.job.repeat {
@@ -289,15 +287,15 @@ impl<'a> Run<'a> {
 
     /// A server that was moved may call all messages by new names, and then they are fetched
     /// again, since nobody can know that they are the old ones.
-    fn greet_strangers(&self, store: &Store, known: &[Option<Seen>]) {
-        let present = store.present();
-        if present > 1 && known.len() >= present && known.iter().all(Option::is_none) {
+    fn greet_strangers(&self, present: usize) {
+        let listed = self.fetched.listed;
+        if present > 1 && listed >= present {
             self.company.report.complaint(format_args!(
                 "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
                  fetched again",
                 self.label,
                 self.job.peer,
-                count(known.len(), "message"),
+                count(listed, "message"),
             ));
         }
     }
@@ -307,12 +305,14 @@ impl<'a> Run<'a> {
         &mut self,
         store: &mut Store,
         listing: Vec<Listed>,
-        known: Vec<Option<Seen>>,
         sizes: Option<&Sizes>,
     ) -> Result<Vec<Listed>, Error> {
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new.len());
-        let mut wanted = Vec::new();
-        for (listed, seen) in listing.into_iter().zip(known) {
+        let (mut wanted, mut known, present) = (Vec::new(), 0, store.present());
+        store.begin_listing();
+        for listed in listing {
+            let seen = store.note(&listed);
+            known += usize::from(seen.is_some());
             if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
                 self.fetched.elsewhere = Some(path);
             }
@@ -323,6 +323,9 @@ impl<'a> Run<'a> {
                 Fate::Postponed => self.fetched.postponed += 1,
                 Fate::Known => {}
             }
+        }
+        if known == 0 {
+            self.greet_strangers(present);
         }
         self.shared = plan.into_shared();
         self.fetched.ambiguous = self.shared.values().sum();
@@ -385,7 +388,7 @@ impl<'a> Run<'a> {
     }
 
     /// Says what would be done, and does nothing.
-    fn preview(&mut self, known: &HashMap<Uid, Seen>, attempts: Attempts) -> Result<(), Error> {
+    fn preview(&mut self, known: &Known, attempts: Attempts) -> Result<(), Error> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let mut session = login(self.job, &way, self.trace(), attempts)?;
         let listing = self.listing(&mut session)?;

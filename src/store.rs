@@ -32,7 +32,7 @@ pub mod outbox;
 pub mod patience;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-pub use self::journal::Seen;
+pub use self::journal::{Known, Seen};
 pub use self::maildir::{Draft, Maildir, Stamp};
 
 use self::disk::Disk;
@@ -204,7 +204,7 @@ impl Store {
 
     /// What is known of the mailbox whose state is in `state`, without a lock and without changing
     /// anything.
-    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<HashMap<Uid, Seen>, Error> {
+    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<Known, Error> {
         Journal::peek(disk, state)
     }
 
@@ -225,10 +225,14 @@ impl Store {
         Ok(Outlook::ToBeMade)
     }
 
-    /// Takes note of all that the server lists; what is known of each, in its order.
-    pub fn note(&mut self, listing: &[impl Identified]) -> Vec<Option<Seen>> {
+    /// The server is about to list what it has.
+    pub fn begin_listing(&mut self) {
         self.journal.begin_listing();
-        listing.iter().map(|message| self.journal.note(message.uid()?)).collect()
+    }
+
+    /// Takes note of a message that the server lists; what is known of it.
+    pub fn note(&mut self, message: &impl Identified) -> Option<Seen> {
+        self.journal.note(message.uid()?)
     }
 
     /// The message with the proof that it was delivered before; or the message alone.

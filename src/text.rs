@@ -8,6 +8,8 @@ use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use smallvec::SmallVec;
+
 use crate::limits;
 
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.
@@ -520,14 +522,14 @@ impl fmt::Display for EhloName {
 /// The standard allows 1 to 70 octets from `!` to `~`; blanks, 8-bit octets and more length are
 /// tolerated, since all that is asked of it is to be the same again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Uid(Box<[u8]>);
+pub struct Uid(SmallVec<[u8; limits::USUAL_UID]>);
 
 impl Uid {
     /// The octets as the server sent them; `None` if empty, too long, or with a control character.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let fits = (1..=limits::UID).contains(&octets.len());
         let clean = !octets.iter().any(u8::is_ascii_control);
-        (fits && clean).then(|| Self(octets.into()))
+        (fits && clean).then(|| Self(SmallVec::from_slice(octets)))
     }
 
     /// The octets.
@@ -625,9 +627,12 @@ pub fn percent_encoded(octets: &[u8]) -> String {
 }
 
 /// Undoes [`percent_encoded`]; `None` if the text was not written by it.
-pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !text.contains(&b'%') {
+        return Some(text.into());
+    }
     let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
         rest = tail;
         if first == b'%' {
@@ -638,7 +643,7 @@ pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
             octets.push(first);
         }
     }
-    Some(octets)
+    Some(octets.into())
 }
 
 /// Bidirectional controls and invisible characters can make a line read as another one.
@@ -835,10 +840,10 @@ mod tests {
         for octets in [&b"plain"[..], b"a b/c%", &[0, 255, b'\n']] {
             let text = percent_encoded(octets);
             assert!(!text.contains([' ', '/', '\n']));
-            assert_eq!(percent_decoded(&text).unwrap(), octets);
+            assert_eq!(percent_decoded(text.as_bytes()).unwrap(), octets);
         }
-        assert_eq!(percent_decoded("%4"), None);
-        assert_eq!(percent_decoded("%zz"), None);
+        assert_eq!(percent_decoded(b"%4"), None);
+        assert_eq!(percent_decoded(b"%zz"), None);
     }
 
     #[test]

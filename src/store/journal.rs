@@ -17,10 +17,13 @@
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
 //! server gave none.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::Error;
 use super::disk::{Disk, File};
@@ -46,7 +49,7 @@ pub struct Seen {
     /// How often: a server may call several messages by one name.
     pub copies: u32,
     /// Since when the server does not list it.
-    pub missing: Option<u64>,
+    pub missing: Option<NonZero<u64>>,
     /// Whether it did when it was last asked.
     listed: bool,
     maildir: usize,
@@ -76,11 +79,16 @@ pub(super) struct Journal {
     file: Box<dyn File>,
     lines: usize,
     contents: Contents,
+    /// Where in [`Contents::seen`] the message is that is probably listed next.
+    next: usize,
 }
+
+/// Messages that were fetched, in the order in which they were.
+pub type Known = IndexMap<Uid, Seen>;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Contents {
-    seen: HashMap<Uid, Seen>,
+    seen: Known,
     maildirs: Vec<PathBuf>,
     intents: Vec<Intent>,
 }
@@ -106,13 +114,13 @@ impl Journal {
             writeln!(file, "{HEADER}").map_err(failed("write"))?;
         }
         let mut contents = replay.contents;
-        let is_over = |since: u64| now >= since.saturating_add(MEMORY);
+        let is_over = |since: NonZero<u64>| now >= since.get().saturating_add(MEMORY);
         contents.seen.retain(|_, seen| !seen.missing.is_some_and(is_over));
-        Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents })
+        Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents, next: 0 })
     }
 
     /// What the journal in `dir` says, while others may be writing to it.
-    pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<HashMap<Uid, Seen>, Error> {
+    pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<Known, Error> {
         let path = dir.join(FILE);
         let text = disk.read(&path).map_err(|error| Error::io("read", &path, error))?;
         let mut contents = Replay::of(text.as_deref().unwrap_or_default(), &path)?.contents;
@@ -175,7 +183,7 @@ impl Journal {
     pub(super) fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
         let mut text = String::new();
         for uid in uids {
-            if self.contents.seen.remove(uid).is_some() {
+            if self.contents.seen.swap_remove(uid).is_some() {
                 text.push_str(&format!("forget {}\n", percent_encoded(uid.as_bytes())));
             }
         }
@@ -196,11 +204,17 @@ impl Journal {
     /// The server is asked what it lists; [`Journal::note`] is told of each message.
     pub(super) fn begin_listing(&mut self) {
         self.contents.seen.values_mut().for_each(|seen| seen.listed = false);
+        self.next = 0;
     }
 
-    /// The server lists a message; what is known of it.
+    /// The server lists a message; what is known of it. Servers list messages in the order in which
+    /// they were fetched, so one is usually found behind the one before.
     pub(super) fn note(&mut self, uid: &Uid) -> Option<Seen> {
-        let seen = self.contents.seen.get_mut(uid)?;
+        let seen = &mut self.contents.seen;
+        let is_next = seen.get_index(self.next).is_some_and(|(next, _)| next == uid);
+        let at = if is_next { self.next } else { seen.get_index_of(uid)? };
+        self.next = at + 1;
+        let (_, seen) = seen.get_index_mut(at)?;
         seen.listed = true;
         Some(*seen)
     }
@@ -212,7 +226,7 @@ impl Journal {
             let name = || percent_encoded(uid.as_bytes());
             match (seen.listed, seen.missing) {
                 (false, None) => {
-                    seen.missing = Some(now);
+                    seen.missing = Some(NonZero::new(now).unwrap_or(NonZero::<u64>::MIN));
                     text.push_str(&format!("missing {now} {}\n", name()));
                 }
                 (true, Some(_)) => {
@@ -366,12 +380,9 @@ impl Replay {
         let mut reading = Reading::default();
         let mut torn = None;
         for (index, line) in lines(text).enumerate() {
-            let understood = line.strip_suffix(b"\n").and_then(|line| {
-                let line = std::str::from_utf8(line).ok()?;
-                if index == 0 {
-                    return (line == HEADER).then_some(());
-                }
-                replay.contents.line(line, &mut reading)
+            let understood = line.strip_suffix(b"\n").and_then(|line| match index {
+                0 => (line == HEADER.as_bytes()).then_some(()),
+                _ => replay.contents.line(line, &mut reading),
             });
             match (understood, torn) {
                 (Some(()), None) => {
@@ -413,7 +424,7 @@ struct Reading<'a> {
     /// In order. They are settled in order, too, so the next one is the first.
     announced: VecDeque<Announced<'a>>,
     /// Where the last intent's message goes, as it is written and by its number.
-    place: Option<(&'a str, usize)>,
+    place: Option<(&'a [u8], usize)>,
     /// Where the messages of the next `seen` lines were delivered.
     maildir: usize,
 }
@@ -435,25 +446,25 @@ impl Announced<'_> {
 }
 
 impl<'a> Reading<'a> {
-    fn settled(&mut self, name: &str) -> Option<Announced<'a>> {
-        let at = self.announced.iter().position(|announced| announced.name == name)?;
+    fn settled(&mut self, name: &[u8]) -> Option<Announced<'a>> {
+        let at = self.announced.iter().position(|announced| announced.name.as_bytes() == name)?;
         self.announced.remove(at)
     }
 }
 
 impl Contents {
-    fn line<'a>(&mut self, line: &'a str, reading: &mut Reading<'a>) -> Option<()> {
-        let mut fields = line.split(' ');
+    fn line<'a>(&mut self, line: &'a [u8], reading: &mut Reading<'a>) -> Option<()> {
+        let mut fields = line.split(|&octet| octet == b' ');
         let word = fields.next()?;
         let mut field = || fields.next();
         match word {
-            "intent" => {
-                let time = field()?.parse().ok()?;
+            b"intent" => {
+                let time = number(field()?)?;
                 let uid = match field()? {
-                    "?" => None,
+                    b"?" => None,
                     text => Some(decoded_uid(text)?),
                 };
-                let (name, place) = (field()?, field()?);
+                let (name, place) = (str::from_utf8(field()?).ok()?, field()?);
                 let maildir = match reading.place {
                     Some((same, number)) if same == place => number,
                     _ => self.number(decoded_path(place)?),
@@ -461,25 +472,25 @@ impl Contents {
                 reading.place = Some((place, maildir));
                 reading.announced.push_back(Announced { time, uid, name, maildir });
             }
-            "done" => {
+            b"done" => {
                 let Announced { time, uid, maildir, .. } = reading.settled(field()?)?;
                 if let Some(uid) = uid {
                     self.see(uid, time, maildir);
                 }
             }
-            "void" => drop(reading.settled(field()?)?),
-            "maildir" => reading.maildir = self.number(decoded_path(field()?)?),
-            "seen" => {
-                let fetched = field()?.parse().ok()?;
+            b"void" => drop(reading.settled(field()?)?),
+            b"maildir" => reading.maildir = self.number(decoded_path(field()?)?),
+            b"seen" => {
+                let fetched = number(field()?)?;
                 self.see(decoded_uid(field()?)?, fetched, reading.maildir);
             }
-            "missing" => {
-                let since = field()?.parse().ok()?;
+            b"missing" => {
+                let since = number(field()?)?;
                 let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
                 (seen.missing, seen.listed) = (Some(since), false);
             }
-            "forget" => drop(self.seen.remove(&decoded_uid(field()?)?)?),
-            "listed" => {
+            b"forget" => drop(self.seen.swap_remove(&decoded_uid(field()?)?)?),
+            b"listed" => {
                 let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
                 (seen.missing, seen.listed) = (None, true);
             }
@@ -503,12 +514,16 @@ pub(super) fn encoded_path(path: &Path) -> String {
     percent_encoded(path.as_os_str().as_bytes()).replace("%2F", "/")
 }
 
-pub(super) fn decoded_path(text: &str) -> Option<PathBuf> {
+pub(super) fn decoded_path(text: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    Some(std::ffi::OsString::from_vec(percent_decoded(text)?).into())
+    Some(std::ffi::OsString::from_vec(percent_decoded(text)?.into_owned()).into())
 }
 
-fn decoded_uid(text: &str) -> Option<Uid> {
+fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn decoded_uid(text: &[u8]) -> Option<Uid> {
     Uid::new(&percent_decoded(text)?)
 }
 
@@ -644,7 +659,7 @@ mod tests {
         assert_eq!(journal.lines, 6);
         let reopened = open(dir.path(), 8);
         assert_eq!(reopened.contents.seen, journal.contents.seen);
-        assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, Some(7));
+        assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, NonZero::new(7));
         journal.intend(vec![intent("later", "x.x")]).unwrap();
         assert_eq!(open(dir.path(), 8).intents().len(), 1);
     }

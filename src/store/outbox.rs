@@ -639,10 +639,10 @@ impl Record {
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = true;
             }
-            "sent" => drop(self.answers.insert(decoded(first)?, Answer::Sent)),
+            "sent" => drop(self.answers.insert(mailbox(first)?, Answer::Sent)),
             "failed" => {
                 let answer = Answer::Failed(words.unwrap_or_default());
-                self.answers.insert(decoded(first)?, answer);
+                self.answers.insert(mailbox(first)?, answer);
             }
             "told" => {
                 first.parse::<u64>().ok()?;
@@ -715,10 +715,10 @@ impl Draft {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "accepted" => self.accepted = Some(rest.parse().ok()?),
-            "config" => self.config = Some(decoded_path(rest)?),
-            "account" => self.account = Some(String::from_utf8(percent_decoded(rest)?).ok()?),
-            "from" => self.from = Some(decoded(rest)?),
-            "to" => self.recipients.push(decoded(rest)?),
+            "config" => self.config = Some(decoded_path(rest.as_bytes())?),
+            "account" => self.account = Some(decoded(rest)?),
+            "from" => self.from = Some(mailbox(rest)?),
+            "to" => self.recipients.push(mailbox(rest)?),
             "notify" => self.notify = Some(rest.parse().ok()?),
             "return" => self.ret = Some(rest.parse().ok()?),
             "envid" => rest.clone_into(&mut self.envid),
@@ -754,8 +754,12 @@ fn encoded(mailbox: &Mailbox) -> String {
     percent_encoded(mailbox.as_str().as_bytes())
 }
 
-fn decoded(text: &str) -> Option<Mailbox> {
-    String::from_utf8(percent_decoded(text)?).ok()?.parse().ok()
+fn mailbox(text: &str) -> Option<Mailbox> {
+    decoded(text)?.parse().ok()
+}
+
+fn decoded(text: &str) -> Option<String> {
+    String::from_utf8(percent_decoded(text.as_bytes())?.into_owned()).ok()
 }
 
 #[cfg(test)]

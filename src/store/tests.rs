@@ -173,9 +173,9 @@ impl Place {
     fn fetch(&self, disk: impl Disk + 'static, now: u64, uids: &[Uid]) -> Result<usize, Error> {
         let mut store = self.open(disk, now, now)?;
         let message = |uid: &Uid| Message { uid: uid.clone(), draft: None };
-        let known = store.note(&uids.iter().map(message).collect::<Vec<_>>());
-        let wanted = uids.iter().zip(known).filter(|(_, known)| known.is_none());
-        let wanted: Vec<Uid> = wanted.map(|(uid, _)| uid.clone()).collect();
+        store.begin_listing();
+        let wanted = uids.iter().filter(|uid| store.note(&message(uid)).is_none());
+        let wanted: Vec<Uid> = wanted.cloned().collect();
         for batch in wanted.chunks(3) {
             let mut messages = Vec::new();
             for uid in batch {
