@@ -528,7 +528,8 @@ impl Uid {
     /// The octets as the server sent them; `None` if empty, too long, or with a control character.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let fits = (1..=limits::UID).contains(&octets.len());
-        let clean = !octets.iter().any(u8::is_ascii_control);
+        // All of them are looked at, many at a time.
+        let clean = !octets.iter().fold(false, |found, octet| found | octet.is_ascii_control());
         (fits && clean).then(|| Self(SmallVec::from_slice(octets)))
     }
 
@@ -644,6 +645,15 @@ pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
         }
     }
     Some(octets.into())
+}
+
+/// A decimal number: digits and nothing else.
+pub fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
 /// Bidirectional controls and invisible characters can make a line read as another one.
@@ -844,6 +854,15 @@ mod tests {
         }
         assert_eq!(percent_decoded(b"%4"), None);
         assert_eq!(percent_decoded(b"%zz"), None);
+    }
+
+    #[test]
+    fn a_number_is_digits() {
+        assert_eq!(number(b"0"), Some(0));
+        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
+        for wrong in ["18446744073709551616", "99999999999999999999", "", "+1", "-1", "1 ", "x"] {
+            assert_eq!(number(wrong.as_bytes()), None, "{wrong}");
+        }
     }
 
     #[test]

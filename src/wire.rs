@@ -448,25 +448,36 @@ impl Body<'_> {
         limit: usize,
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        for _ in 0..=limit {
-            let length = self.line()?;
-            let line = self.input.waiting().get(..length).unwrap_or_default();
-            if let Some(trace) = &mut self.trace {
-                trace(Said::Server(line));
-            }
-            let text = line.strip_suffix(b"\n").unwrap_or(line);
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            let end = text == b".";
-            if !end {
+        let mut count = 0;
+        loop {
+            let waiting = self.input.waiting();
+            let mut start = 0;
+            for end in memchr::memchr_iter(b'\n', waiting) {
+                let line = waiting.get(start..end).unwrap_or_default();
+                start = end + 1;
+                if let Some(trace) = &mut self.trace {
+                    trace(Said::Server(line));
+                }
+                let text = line.strip_suffix(b"\r").unwrap_or(line);
+                if text == b"." {
+                    self.input.consume(start);
+                    return Ok(());
+                }
+                count += 1;
+                if count > limit {
+                    return Err(self.malformed(format!("more than {limit} lines")).into());
+                }
                 each(text.strip_prefix(b".").unwrap_or(text))?;
             }
-            self.input.consume(length);
-            if end {
-                return Ok(());
+            let rest = waiting.len() - start;
+            self.input.consume(start);
+            if rest > limits::REPLY_LINE {
+                return Err(self.malformed("a line without end".to_owned()).into());
+            }
+            if !self.input.fill(self.stream, self.phase)? {
+                return Err(Error::Closed(self.phase).into());
             }
         }
-        let what = Malformed(format!("more than {limit} lines"));
-        Err(Error::Malformed { phase: self.phase, what }.into())
     }
 
     /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
@@ -484,8 +495,7 @@ impl Body<'_> {
             sink.write_all(&text).map_err(Error::Sink)?;
             total = total.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
             if total > limit {
-                let what = Malformed(format!("more than {limit} octets"));
-                return Err(Error::Malformed { phase: self.phase, what });
+                return Err(self.malformed(format!("more than {limit} octets")));
             }
             text.clear();
         }
@@ -495,24 +505,8 @@ impl Body<'_> {
         Ok(total)
     }
 
-    /// The length of the line at hand, its end included.
-    fn line(&mut self) -> Result<usize, Error> {
-        let mut searched = 0;
-        loop {
-            let waiting = self.input.waiting();
-            let unsearched = waiting.get(searched..).unwrap_or_default();
-            if let Some(end) = memchr::memchr(b'\n', unsearched) {
-                return Ok(searched + end + 1);
-            }
-            searched = waiting.len();
-            if searched > limits::REPLY_LINE {
-                let what = Malformed("a line without end".to_owned());
-                return Err(Error::Malformed { phase: self.phase, what });
-            }
-            if !self.input.fill(self.stream, self.phase)? {
-                return Err(Error::Closed(self.phase));
-            }
-        }
+    fn malformed(&self, what: String) -> Error {
+        Error::Malformed { phase: self.phase, what: Malformed(what) }
     }
 }
 

@@ -61,10 +61,15 @@ impl<'a> Plan<'a> {
         sizes: Option<&'a Sizes>,
         taken: usize,
     ) -> Self {
-        let mut uids: Vec<_> = listing.iter().filter_map(|listed| listed.uid.as_ref()).collect();
-        uids.sort_unstable();
-        let twins = uids.array_windows().filter(|[one, other]| one == other);
-        let shared = twins.map(|[uid, _]| ((*uid).clone(), 0)).collect();
+        let uids = || listing.iter().filter_map(|listed| listed.uid.as_ref());
+        let mut shared = HashMap::new();
+        // Where they only ever grow, none is there twice.
+        if !uids().is_sorted_by(|one, other| one < other) {
+            let mut uids: Vec<_> = uids().collect();
+            uids.sort_unstable();
+            let twins = uids.array_windows().filter(|[one, other]| one == other);
+            shared.extend(twins.map(|[uid, _]| ((*uid).clone(), 0)));
+        }
         let room = job.limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken));
         Self { job, sizes, room, shared }
     }

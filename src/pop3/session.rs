@@ -8,7 +8,7 @@ use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism};
 use crate::store::Saved;
-use crate::text::{Identified, Uid, shown};
+use crate::text::{self, Identified, Uid, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -540,7 +540,7 @@ fn column<T>(
     body.lines(limits::LISTING, |line| {
         let found = line.iter().position(|&octet| octet == b' ').and_then(|blank| {
             let (number, rest) = line.split_at_checked(blank)?;
-            entry(std::str::from_utf8(number).ok()?.parse().ok()?, rest.trim_ascii())
+            entry(text::number(number)?.try_into().ok()?, rest.trim_ascii())
         });
         entries.push(found.ok_or_else(|| {
             let found = shown(&String::from_utf8_lossy(line));
@@ -554,7 +554,7 @@ fn column<T>(
 
 /// Some servers add remarks behind the size, which the standard allows (RFC 1939 §5).
 fn size(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.split(' ').next()?.parse().ok()
+    text::number(text.split(|&octet| octet == b' ').next()?)
 }
 
 /// What messages are retrieved with: their sizes, then each of them.

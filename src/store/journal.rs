@@ -28,7 +28,7 @@ use indexmap::IndexMap;
 use super::Error;
 use super::disk::{Disk, File};
 use crate::limits;
-use crate::text::{Uid, percent_decoded, percent_encoded};
+use crate::text::{Uid, number, percent_decoded, percent_encoded};
 
 const HEADER: &str = "postie journal 1";
 const FILE: &str = "journal";
@@ -377,6 +377,7 @@ struct Replay {
 impl Replay {
     fn of(text: &[u8], path: &Path) -> Result<Self, Error> {
         let mut replay = Self { contents: Contents::default(), length: 0, lines: 0 };
+        replay.contents.seen.reserve(memchr::memchr_iter(b'\n', text).count());
         let mut reading = Reading::default();
         let mut torn = None;
         for (index, line) in lines(text).enumerate() {
@@ -409,13 +410,11 @@ impl Replay {
 }
 
 /// The lines of a text, each with its end; the last may lack one.
-fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let length = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
-        let (line, rest) = text.split_at(length);
-        text = rest;
-        (!line.is_empty()).then_some(line)
-    })
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
+    let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
+    lines.filter(|line| !line.is_empty())
 }
 
 /// What earlier lines mean for those to come.
@@ -485,7 +484,7 @@ impl Contents {
                 self.see(decoded_uid(field()?)?, fetched, reading.maildir);
             }
             b"missing" => {
-                let since = number(field()?)?;
+                let since = NonZero::new(number(field()?)?)?;
                 let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
                 (seen.missing, seen.listed) = (Some(since), false);
             }
@@ -517,10 +516,6 @@ pub(super) fn encoded_path(path: &Path) -> String {
 pub(super) fn decoded_path(text: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
     Some(std::ffi::OsString::from_vec(percent_decoded(text)?.into_owned()).into())
-}
-
-fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
-    str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn decoded_uid(text: &[u8]) -> Option<Uid> {
