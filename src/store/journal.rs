@@ -18,7 +18,7 @@
 //! server gave none.
 
 use std::collections::VecDeque;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,16 +98,15 @@ impl Journal {
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, now: u64) -> Result<Self, Error> {
         let path = dir.join(FILE);
         let failed = |doing| move |error| Error::io(doing, &dir.join(FILE), error);
-        let text = disk.read(&path).map_err(failed("read"))?;
-        let replay = Replay::of(text.as_deref().unwrap_or_default(), &path)?;
-        if text.as_ref().is_some_and(|text| text.len() > replay.length) {
+        let replay = Replay::of(&*disk, &path)?;
+        let (lines, length) = replay.understood;
+        if replay.torn.is_some() {
             // What follows is half a line, from a run that was cut off. The next line must not be
             // glued to it.
-            let length = u64::try_from(replay.length).unwrap_or(u64::MAX);
             disk.truncate(&path, length).map_err(failed("mend"))?;
         }
         let mut file = disk.append(&path).map_err(|error| Error::create(&path, error))?;
-        if replay.length == 0 {
+        if lines == 0 {
             // Names first: a journal that has a header is one whose name is durable, whoever was
             // killed in between.
             sync_names(&*disk, dir)?;
@@ -116,14 +115,12 @@ impl Journal {
         let mut contents = replay.contents;
         let is_over = |since: NonZero<u64>| now >= since.get().saturating_add(MEMORY);
         contents.seen.retain(|_, seen| !seen.missing.is_some_and(is_over));
-        Ok(Self { disk, dir: dir.to_owned(), file, lines: replay.lines, contents, next: 0 })
+        Ok(Self { disk, dir: dir.to_owned(), file, lines, contents, next: 0 })
     }
 
     /// What the journal in `dir` says, while others may be writing to it.
     pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<Known, Error> {
-        let path = dir.join(FILE);
-        let text = disk.read(&path).map_err(|error| Error::io("read", &path, error))?;
-        let mut contents = Replay::of(text.as_deref().unwrap_or_default(), &path)?.contents;
+        let mut contents = Replay::of(disk, &dir.join(FILE))?.contents;
         for intent in std::mem::take(&mut contents.intents) {
             contents.settle(intent, Outcome::Done);
         }
@@ -367,92 +364,98 @@ impl Contents {
 }
 
 /// The journal's lines, understood one after the other.
+#[derive(Default)]
 struct Replay {
     contents: Contents,
-    /// Octets of whole lines that were understood.
-    length: usize,
-    lines: usize,
-}
-
-impl Replay {
-    fn of(text: &[u8], path: &Path) -> Result<Self, Error> {
-        let mut replay = Self { contents: Contents::default(), length: 0, lines: 0 };
-        replay.contents.seen.reserve(memchr::memchr_iter(b'\n', text).count());
-        let mut reading = Reading::default();
-        let mut torn = None;
-        for (index, line) in lines(text).enumerate() {
-            let understood = line.strip_suffix(b"\n").and_then(|line| match index {
-                0 => (line == HEADER.as_bytes()).then_some(()),
-                _ => replay.contents.line(line, &mut reading),
-            });
-            match (understood, torn) {
-                (Some(()), None) => {
-                    replay.length += line.len();
-                    replay.lines += 1;
-                }
-                // A torn write leaves its mark at the end. With sense behind it, it was no torn
-                // write, and guessing could lose or double mail.
-                (Some(()), Some(line)) => {
-                    return Err(Error::Journal { path: path.to_owned(), line });
-                }
-                (None, None) => torn = Some(index + 1),
-                (None, Some(_)) => {}
-            }
-        }
-        if torn == Some(1) && text.contains(&b'\n') {
-            return Err(Error::Journal { path: path.to_owned(), line: 1 });
-        }
-        let announced = std::mem::take(&mut reading.announced).into_iter();
-        let intents = announced.map(|announced| announced.intent(&replay.contents.maildirs));
-        replay.contents.intents = intents.collect();
-        Ok(replay)
-    }
-}
-
-/// The lines of a text, each with its end; the last may lack one.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
-    let ends = memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
-    let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
-    lines.filter(|line| !line.is_empty())
-}
-
-/// What earlier lines mean for those to come.
-#[derive(Default)]
-struct Reading<'a> {
+    /// Lines that were read.
+    read: usize,
+    /// Whole lines that were understood, and their octets.
+    understood: (usize, u64),
+    /// The number of the first line that was not.
+    torn: Option<usize>,
     /// In order. They are settled in order, too, so the next one is the first.
-    announced: VecDeque<Announced<'a>>,
+    announced: VecDeque<Announced>,
     /// Where the last intent's message goes, as it is written and by its number.
-    place: Option<(&'a [u8], usize)>,
+    place: (Vec<u8>, usize),
     /// Where the messages of the next `seen` lines were delivered.
     maildir: usize,
 }
 
 /// An intent, as far as it is understood while more lines follow.
-struct Announced<'a> {
+struct Announced {
     time: u64,
     uid: Option<Uid>,
-    name: &'a str,
+    name: String,
     maildir: usize,
 }
 
-impl Announced<'_> {
-    fn intent(self, maildirs: &[PathBuf]) -> Intent {
-        let Self { time, uid, name, maildir } = self;
-        let maildir = maildirs.get(maildir).cloned().unwrap_or_default();
-        Intent { time, uid, name: name.to_owned(), maildir }
+impl Replay {
+    /// Of the journal at `path`, if there is one.
+    #[expect(clippy::disallowed_methods, reason = "it is read in parts of a bounded size")]
+    fn of(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::io("read", path, error);
+        let mut replay = Self::default();
+        let mut file = match disk.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(replay),
+            file => file.map_err(failed)?,
+        };
+        let mut text = Vec::with_capacity(2 * limits::BUFFER);
+        loop {
+            let part = u64::try_from(limits::BUFFER).unwrap_or(u64::MAX);
+            let read = file.by_ref().take(part).read_to_end(&mut text).map_err(failed)?;
+            let is_all = read == 0;
+            let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
+            for line in lines(text.drain(..if is_all { text.len() } else { whole }).as_slice()) {
+                let journal = |line| Error::Journal { path: path.to_owned(), line };
+                replay.take(line).map_err(journal)?;
+            }
+            if is_all {
+                return Ok(replay.finish());
+            }
+        }
     }
-}
 
-impl<'a> Reading<'a> {
-    fn settled(&mut self, name: &[u8]) -> Option<Announced<'a>> {
+    /// Takes in one line. The number of one that is wrong is an error.
+    fn take(&mut self, line: &[u8]) -> Result<(), usize> {
+        self.read += 1;
+        let whole = line.strip_suffix(b"\n");
+        let understood = whole.and_then(|line| match self.read {
+            1 => (line == HEADER.as_bytes()).then_some(()),
+            _ => self.line(line),
+        });
+        match (understood, self.torn) {
+            (Some(()), None) => {
+                let (lines, octets) = &mut self.understood;
+                *lines += 1;
+                *octets += u64::try_from(line.len()).unwrap_or(u64::MAX);
+            }
+            // A torn write leaves its mark at the end. With sense behind it, it was no torn write,
+            // and guessing could lose or double mail.
+            (Some(()), Some(torn)) => return Err(torn),
+            (None, None) if self.read == 1 && whole.is_some() => return Err(1),
+            (None, None) => self.torn = Some(self.read),
+            (None, Some(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// What was announced and not settled may have happened or not.
+    fn finish(mut self) -> Self {
+        let intent = |Announced { time, uid, name, maildir }| {
+            let maildir = self.contents.maildirs.get(maildir).cloned().unwrap_or_default();
+            Intent { time, uid, name, maildir }
+        };
+        self.contents.intents = self.announced.drain(..).map(intent).collect();
+        self
+    }
+
+    fn settled(&mut self, name: &[u8]) -> Option<Announced> {
         let at = self.announced.iter().position(|announced| announced.name.as_bytes() == name)?;
         self.announced.remove(at)
     }
-}
 
-impl Contents {
-    fn line<'a>(&mut self, line: &'a [u8], reading: &mut Reading<'a>) -> Option<()> {
+    fn line(&mut self, line: &[u8]) -> Option<()> {
+        let contents = &mut self.contents;
         let mut fields = line.split(|&octet| octet == b' ');
         let word = fields.next()?;
         let mut field = || fields.next();
@@ -463,40 +466,47 @@ impl Contents {
                     b"?" => None,
                     text => Some(decoded_uid(text)?),
                 };
-                let (name, place) = (str::from_utf8(field()?).ok()?, field()?);
-                let maildir = match reading.place {
-                    Some((same, number)) if same == place => number,
-                    _ => self.number(decoded_path(place)?),
-                };
-                reading.place = Some((place, maildir));
-                reading.announced.push_back(Announced { time, uid, name, maildir });
+                let (name, place) = (str::from_utf8(field()?).ok()?.to_owned(), field()?);
+                if self.place.0 != place {
+                    self.place = (place.to_owned(), contents.number(decoded_path(place)?));
+                }
+                let maildir = self.place.1;
+                self.announced.push_back(Announced { time, uid, name, maildir });
             }
             b"done" => {
-                let Announced { time, uid, maildir, .. } = reading.settled(field()?)?;
+                let Announced { time, uid, maildir, .. } = self.settled(field()?)?;
                 if let Some(uid) = uid {
-                    self.see(uid, time, maildir);
+                    self.contents.see(uid, time, maildir);
                 }
             }
-            b"void" => drop(reading.settled(field()?)?),
-            b"maildir" => reading.maildir = self.number(decoded_path(field()?)?),
+            b"void" => drop(self.settled(field()?)?),
+            b"maildir" => self.maildir = contents.number(decoded_path(field()?)?),
             b"seen" => {
                 let fetched = number(field()?)?;
-                self.see(decoded_uid(field()?)?, fetched, reading.maildir);
+                contents.see(decoded_uid(field()?)?, fetched, self.maildir);
             }
             b"missing" => {
                 let since = NonZero::new(number(field()?)?)?;
-                let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
+                let seen = contents.seen.get_mut(&decoded_uid(field()?)?)?;
                 (seen.missing, seen.listed) = (Some(since), false);
             }
-            b"forget" => drop(self.seen.swap_remove(&decoded_uid(field()?)?)?),
+            b"forget" => drop(contents.seen.swap_remove(&decoded_uid(field()?)?)?),
             b"listed" => {
-                let seen = self.seen.get_mut(&decoded_uid(field()?)?)?;
+                let seen = contents.seen.get_mut(&decoded_uid(field()?)?)?;
                 (seen.missing, seen.listed) = (None, true);
             }
             _ => return None,
         }
         fields.next().is_none().then_some(())
     }
+}
+
+/// The lines of a text, each with its end; the last may lack one.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
+    let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
+    lines.filter(|line| !line.is_empty())
 }
 
 fn intent_line(intent: &Intent) -> String {
