@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -521,7 +522,7 @@ impl fmt::Display for EhloName {
 ///
 /// The standard allows 1 to 70 octets from `!` to `~`; blanks, 8-bit octets and more length are
 /// tolerated, since all that is asked of it is to be the same again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uid(SmallVec<[u8; limits::USUAL_UID]>);
 
 impl Uid {
@@ -536,6 +537,13 @@ impl Uid {
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl Hash for Uid {
+    /// Its octets and no length: nothing is hashed behind them.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
     }
 }
 
@@ -629,7 +637,7 @@ pub fn percent_encoded(octets: &[u8]) -> String {
 
 /// Undoes [`percent_encoded`]; `None` if the text was not written by it.
 pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if !text.contains(&b'%') {
+    if !text.iter().fold(false, |found, &octet| found | (octet == b'%')) {
         return Some(text.into());
     }
     let mut octets = Vec::with_capacity(text.len());
@@ -649,11 +657,14 @@ pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// A decimal number: digits and nothing else.
 pub fn number(digits: &[u8]) -> Option<u64> {
-    let add = |number: u64, digit: &u8| {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    };
-    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
+    let mut number = 0_u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    }
+    (!digits.is_empty()).then_some(number)
 }
 
 /// Bidirectional controls and invisible characters can make a line read as another one.

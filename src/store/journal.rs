@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use memchr::{memchr_iter, memrchr};
 
 use super::Error;
 use super::disk::{Disk, File};
@@ -404,7 +405,7 @@ impl Replay {
             let part = u64::try_from(limits::BUFFER).unwrap_or(u64::MAX);
             let read = file.by_ref().take(part).read_to_end(&mut text).map_err(failed)?;
             let is_all = read == 0;
-            let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
+            let whole = memrchr(b'\n', &text).map_or(0, |end| end + 1);
             for line in lines(text.drain(..if is_all { text.len() } else { whole }).as_slice()) {
                 let journal = |line| Error::Journal { path: path.to_owned(), line };
                 replay.take(line).map_err(journal)?;
@@ -504,7 +505,7 @@ impl Replay {
 /// The lines of a text, each with its end; the last may lack one.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
-    let ends = memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
+    let ends = memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
     let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
     lines.filter(|line| !line.is_empty())
 }
