@@ -637,7 +637,7 @@ pub fn percent_encoded(octets: &[u8]) -> String {
 
 /// Undoes [`percent_encoded`]; `None` if the text was not written by it.
 pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if !text.iter().fold(false, |found, &octet| found | (octet == b'%')) {
+    if !text.contains(&b'%') {
         return Some(text.into());
     }
     let mut octets = Vec::with_capacity(text.len());

@@ -25,8 +25,8 @@ pub trait Disk: Send + Sync {
     /// A whole file; `None` if it is not there.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
-    /// A file to read from its beginning.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
+    /// A file to read from its beginning, and its length in octets.
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)>;
 
     /// Locks a file for as long as what is returned lives; `None` if somebody else has.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
@@ -105,8 +105,10 @@ impl Disk for Os {
         Ok(Some(octets))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(own().read(true).open(path)?))
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
+        let file = own().read(true).open(path)?;
+        let length = file.metadata()?.len();
+        Ok((Box::new(file), length))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {

@@ -42,6 +42,9 @@ const MEMORY: u64 = 30 * 24 * 60 * 60;
 /// Every poll reads all of them; and what is rewritten that seldom costs little for each message.
 const SPARE_LINES: usize = 1_000;
 
+/// Octets of a journal that are read at a time.
+const PART: u64 = 64 << 10;
+
 /// What is known of a fetched message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -396,14 +399,14 @@ impl Replay {
     fn of(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::io("read", path, error);
         let mut replay = Self::default();
-        let mut file = match disk.open(path) {
+        let (mut file, length) = match disk.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(replay),
             file => file.map_err(failed)?,
         };
-        let mut text = Vec::with_capacity(2 * limits::BUFFER);
+        let mut parts = usize::try_from(length / PART).unwrap_or(usize::MAX);
+        let mut text = Vec::new();
         loop {
-            let part = u64::try_from(limits::BUFFER).unwrap_or(u64::MAX);
-            let read = file.by_ref().take(part).read_to_end(&mut text).map_err(failed)?;
+            let read = file.by_ref().take(PART).read_to_end(&mut text).map_err(failed)?;
             let is_all = read == 0;
             let whole = memrchr(b'\n', &text).map_or(0, |end| end + 1);
             for line in lines(text.drain(..if is_all { text.len() } else { whole }).as_slice()) {
@@ -413,6 +416,10 @@ impl Replay {
             if is_all {
                 return Ok(replay.finish());
             }
+            // The others are probably about as many messages as the first.
+            let seen = &mut replay.contents.seen;
+            let more = seen.len().saturating_mul(std::mem::take(&mut parts));
+            seen.try_reserve(more).unwrap_or_default();
         }
     }
 

@@ -425,7 +425,8 @@ impl Held {
     /// The message, as it was written.
     pub fn message(&self) -> Result<impl Read + use<>, Error> {
         let path = self.path().join(MESSAGE);
-        self.outbox.disk.open(&path).map_err(|error| Error::io("read", &path, error))
+        let opened = self.outbox.disk.open(&path);
+        opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
     }
 
     /// An attempt begins.

@@ -81,7 +81,7 @@ impl Disk for Mortal {
         Os.read(path)
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
         self.step()?;
         Os.open(path)
     }

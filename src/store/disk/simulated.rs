@@ -547,9 +547,11 @@ impl Disk for Simulated {
         }
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
         let state = self.step()?;
-        Ok(Box::new(Cursor::new(state.now.files[state.now.file(path)?].clone())))
+        let octets = state.now.files[state.now.file(path)?].clone();
+        let length = u64::try_from(octets.len()).unwrap();
+        Ok((Box::new(Cursor::new(octets)), length))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
