@@ -21,7 +21,7 @@ use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
 use crate::pop3::{self, Ahead, Authorization, Doomed, Listed, Session, Sizes, Transaction};
-use crate::report::{Progress, Report, count, error_object, size};
+use crate::report::{Octets, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
@@ -119,7 +119,11 @@ impl Ready {
 #[derive(Debug, Default)]
 struct Fetched {
     listed: usize,
-    new: Vec<Delivered>,
+    /// Messages that are safe on this side, and their octets.
+    new: usize,
+    octets: u64,
+    /// What they are called, for a result that speaks of each.
+    files: Vec<Filed>,
     /// What was to be had and is not, by number, with the reason.
     missed: Vec<(pop3::Number, String)>,
     deleted: usize,
@@ -132,32 +136,21 @@ struct Fetched {
     elsewhere: Option<PathBuf>,
 }
 
-/// A message that is safe on this side.
-#[derive(Debug)]
-struct Delivered {
-    octets: u64,
-    /// Kept for a result that speaks of each message; of many, it is most of what there is in memory.
-    file: Option<Box<Filed>>,
-}
-
 /// What a message is called.
 #[derive(Debug)]
 struct Filed {
+    octets: u64,
     uid: Option<Uid>,
     path: Option<PathBuf>,
 }
 
 impl Fetched {
-    fn octets(&self) -> u64 {
-        self.new.iter().map(|message| message.octets).sum()
-    }
-
     fn sentence(&self, label: &str) -> String {
-        let mut sentence = if self.new.is_empty() {
+        let mut sentence = if self.new == 0 {
             format!("{label}: nothing new")
         } else {
-            let new = count(self.new.len(), "new message");
-            format!("{label}: {new} ({})", size(self.octets()))
+            let new = count(self.new, "new message");
+            format!("{label}: {new} ({})", size(self.octets))
         };
         if self.deleted > 0 {
             sentence += &format!(", {} deleted from the server", self.deleted);
@@ -171,24 +164,23 @@ impl Fetched {
         if self.postponed > 0 {
             sentence += &format!(", {} left for the next run", self.postponed);
         }
-        if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new.is_empty()) {
+        if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new == 0) {
             sentence += &format!("; what is there was fetched before, into {}", path.display());
         }
         sentence
     }
 
     fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
-        let file = |message: &Delivered| {
-            let Filed { uid, path } = message.file.as_deref()?;
+        let file = |Filed { octets, uid, path }: &Filed| {
             let uid = uid.as_ref().map(ToString::to_string);
             let path = path.as_ref().map(|path| path.to_string_lossy());
-            Some(json!({ "uid": uid, "size": message.octets, "path": path }))
+            json!({ "uid": uid, "size": octets, "path": path })
         };
         json!({
             "account": label,
-            "new": self.new.len(),
-            "bytes": self.octets(),
-            "files": self.new.iter().filter_map(file).collect::<Vec<_>>(),
+            "new": self.new,
+            "bytes": self.octets,
+            "files": self.files.iter().map(file).collect::<Vec<_>>(),
             "left": self.listed.saturating_sub(self.deleted),
             "deleted": self.deleted,
             "error": failure.map(|failure| error_object(failure.error.into(), failure)),
@@ -234,10 +226,10 @@ impl<'a> Run<'a> {
     fn sessions(&mut self, store: &mut Store, attempts: &Attempts) -> Result<(), Error> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         loop {
-            let before = self.fetched.new.len();
+            let before = self.fetched.new;
             let session = login(self.job, &way, self.trace(), attempts.clone())?;
             self.session(session, store)?;
-            if !self.job.repeat || self.fetched.new.len() == before {
+            if !self.job.repeat || self.fetched.new == before {
                 return Ok(());
             }
         }
@@ -307,23 +299,25 @@ impl<'a> Run<'a> {
         listing: Vec<Listed>,
         sizes: Option<&Sizes>,
     ) -> Result<Vec<Listed>, Error> {
-        let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new.len());
-        let (mut wanted, mut known, present) = (Vec::new(), 0, store.present());
+        let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
+        let (mut known, present) = (0, store.present());
         store.begin_listing();
-        for listed in listing {
+        let wanted = listing.into_iter().filter_map(|listed| {
             let seen = store.note(&listed);
             known += usize::from(seen.is_some());
             if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
                 self.fetched.elsewhere = Some(path);
             }
             match plan.fate(&listed, seen) {
-                Fate::Wanted => wanted.push(listed),
+                Fate::Wanted => return Some(listed),
                 Fate::Doomed => self.doomed.extend(store.recall(listed).map(Doomed::from)),
                 Fate::TooLarge => self.fetched.too_large += 1,
                 Fate::Postponed => self.fetched.postponed += 1,
                 Fate::Known => {}
             }
-        }
+            None
+        });
+        let wanted: Vec<_> = wanted.collect();
         if known == 0 {
             self.greet_strangers(present);
         }
@@ -353,7 +347,7 @@ impl<'a> Run<'a> {
             progress.expect_octets(octets.fold(0, u64::saturating_add));
         };
         let drafts = store.drafts();
-        let draft = |listed: &Listed| Incoming::new(drafts.draft(listed.uid.clone()), &progress);
+        let draft = || Incoming { draft: drafts.draft(), octets: progress.octets() };
         let most = self.company.batch;
         let (sender, arrivals) = mpsc::sync_channel::<Arrival>(most);
         let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
@@ -377,7 +371,7 @@ impl<'a> Run<'a> {
     /// What the user wants done when something new has come.
     fn after(&self) -> Result<(), Error> {
         match &self.job.after_fetch {
-            Some(program) if !self.fetched.new.is_empty() => {
+            Some(program) if self.fetched.new > 0 => {
                 let status = program.command().stdout(io::stderr()).status();
                 let failed = |reason| Error::AfterFetch { reason };
                 let status = status.map_err(|error| failed(plain(&error)))?;
@@ -421,7 +415,7 @@ impl<'a> Run<'a> {
         let exit = match outcome {
             Err(error) => error.into(),
             Ok(()) if fetched.missed.is_empty() => Exit::Done,
-            Ok(()) if fetched.new.is_empty() => Exit::Later,
+            Ok(()) if fetched.new == 0 => Exit::Later,
             Ok(()) => Exit::Partial,
         };
         let _turn = report.turn();
@@ -441,7 +435,7 @@ impl<'a> Run<'a> {
             lasting,
         });
         // After a failure, "nothing new" is nothing that anybody knows.
-        let is_sure = failure.is_none() || !fetched.new.is_empty();
+        let is_sure = failure.is_none() || fetched.new > 0;
         let sentence = is_sure.then(|| fetched.sentence(label));
         let object = || fetched.object(label, failure.as_ref());
         let result = if job.dry_run { Ok(()) } else { report.result(sentence.as_deref(), object) };
@@ -509,19 +503,13 @@ impl From<pop3::Error> for Halt {
 /// A draft whose octets somebody watches coming in.
 struct Incoming {
     draft: Draft,
-    watch: Box<dyn Fn(u64) + Send>,
-}
-
-impl Incoming {
-    fn new(draft: Draft, progress: &Progress) -> Self {
-        Self { draft, watch: Box::new(progress.octets()) }
-    }
+    octets: Octets,
 }
 
 impl Write for Incoming {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let written = self.draft.write(octets)?;
-        (self.watch)(u64::try_from(written).unwrap_or_default());
+        self.octets.come(u64::try_from(written).unwrap_or_default());
         Ok(written)
     }
 

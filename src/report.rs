@@ -272,10 +272,9 @@ impl Progress {
         self.bar.inc_length(octets);
     }
 
-    /// So many octets of a message have come.
-    pub fn octets(&self) -> impl Fn(u64) + use<> {
-        let bar = self.bar.clone();
-        move |octets| bar.inc(octets)
+    /// Where octets that have come are told.
+    pub fn octets(&self) -> Octets {
+        Octets(self.bar.clone())
     }
 
     /// A message is there.
@@ -286,6 +285,17 @@ impl Progress {
 
     fn show(&self) {
         self.bar.set_message(format!("{}/{}", self.messages.get(), self.all.get()));
+    }
+}
+
+/// The part of a [`Progress`] that counts octets, for whoever sees them come.
+#[derive(Debug)]
+pub struct Octets(ProgressBar);
+
+impl Octets {
+    /// So many more have come.
+    pub fn come(&self, octets: u64) {
+        self.0.inc(octets);
     }
 }
 

@@ -301,7 +301,10 @@ impl Store {
 
     /// Delivers messages to the Maildir: durable, in new/, and in the journal, all or none of them
     /// as far as the next run can tell.
-    fn commit<T: AsMut<Draft>>(&mut self, mut batch: Vec<T>) -> Result<Vec<Saved<T>>, Error> {
+    fn commit<T: AsMut<Draft> + Identified>(
+        &mut self,
+        mut batch: Vec<T>,
+    ) -> Result<Vec<Saved<T>>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
@@ -314,14 +317,14 @@ impl Store {
         for draft in &mut drafts {
             draft.leave();
         }
-        let intents = drafts.iter().map(|draft| Intent {
+        let intents = batch.iter_mut().map(|message| Intent {
             time: self.now,
-            uid: draft.uid.clone(),
-            name: draft.name.clone(),
+            uid: message.uid().cloned(),
+            name: message.as_mut().name.clone(),
             maildir: self.maildir.root().to_owned(),
         });
         self.journal.intend(intents.collect())?;
-        for draft in &drafts {
+        for draft in batch.iter_mut().map(AsMut::as_mut) {
             self.publish(&draft.path(), &new.join(&draft.name))?;
         }
         self.sync_dir(&new)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
 
-use super::{Delivered, Fetched, Filed, Incoming};
+use super::{Fetched, Filed, Incoming};
 use crate::error::Error;
 use crate::limits;
 use crate::pop3::{Declined, Doomed, Retrieved};
@@ -61,9 +61,13 @@ impl Keeper<'_> {
                 let message = saved.get();
                 let uid = message.listed().uid.clone();
                 let is_shared = uid.as_ref().is_some_and(|uid| shared.contains_key(uid));
-                let path = || job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
-                let file = report.is_json().then(|| Box::new(Filed { uid, path: path() }));
-                fetched.new.push(Delivered { octets: message.octets(), file });
+                let octets = message.octets();
+                fetched.new += 1;
+                fetched.octets += octets;
+                if report.is_json() {
+                    let path = job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
+                    fetched.files.push(Filed { octets, uid, path });
+                }
                 if job.deletes_at_once() && !is_shared {
                     doomed.push(saved.into());
                 }

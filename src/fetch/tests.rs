@@ -227,7 +227,7 @@ fn converse(
     let company = Company { report: &report, stop: &stop, talkers: 1, batch };
     let mut run = Run::new(job, &company);
     run.session(session, store)?;
-    Ok(run.fetched.new.len())
+    Ok(run.fetched.new)
 }
 
 fn ann() -> Credentials {

@@ -234,7 +234,7 @@ impl<S: Private> Session<Transaction, S> {
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
         measured: impl Fn(&Sizes),
-        draft: impl Fn(&Listed) -> D,
+        draft: impl Fn() -> D,
         mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
     ) -> Result<(), E> {
         let window = self.window();
@@ -568,7 +568,7 @@ enum Received<'a, D> {
     Message(Result<Retrieved<D>, Declined>),
 }
 
-impl<'a, D: Write, F: Fn(&Listed) -> D> Exchange for Retrieval<'a, F> {
+impl<'a, D: Write, F: Fn() -> D> Exchange for Retrieval<'a, F> {
     type Grammar = Pop3;
     type Answer = Received<'a, D>;
     type Error = Error;
@@ -598,7 +598,7 @@ struct Retr<'a, F> {
     draft: &'a F,
 }
 
-impl<D: Write, F: Fn(&Listed) -> D> Exchange for Retr<'_, F> {
+impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
     type Grammar = Pop3;
     type Answer = Result<Retrieved<D>, Declined>;
     type Error = Error;
@@ -612,7 +612,7 @@ impl<D: Write, F: Fn(&Listed) -> D> Exchange for Retr<'_, F> {
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(Declined { listed, refusal }));
         }
-        let mut draft = draft(&listed);
+        let mut draft = draft();
         let announced = sizes.get().and_then(|sizes| sizes.of(listed.number)).unwrap_or_default();
         let limit = announced.saturating_mul(2).saturating_add(limits::EXCESS);
         let octets = body.copy(limit, &mut draft)?;

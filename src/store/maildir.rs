@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 use super::disk::{Disk, File};
-use crate::text::Uid;
 
 /// What makes a file name unlike any other, here and on other machines that share the Maildir.
 #[derive(Clone, Debug)]
@@ -30,6 +29,7 @@ pub struct Stamp {
 pub struct Maildir {
     disk: Arc<dyn Disk>,
     root: PathBuf,
+    tmp: Arc<Path>,
     stamp: Stamp,
     mark: u64,
     sequence: Arc<AtomicU64>,
@@ -64,7 +64,8 @@ impl Maildir {
         sync(root)?;
         make(&cur)?;
         let sequence = Arc::new(AtomicU64::new(0));
-        Ok(Self { disk, root: root.to_owned(), stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
+        let (root, tmp) = (root.to_owned(), root.join("tmp").into());
+        Ok(Self { disk, root, tmp, stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
     }
 
     /// Where it is.
@@ -73,12 +74,11 @@ impl Maildir {
     }
 
     /// A place for one message. No file is made before something is written.
-    pub fn draft(&self, uid: Option<Uid>) -> Draft {
+    pub fn draft(&self) -> Draft {
         Draft {
             disk: Arc::clone(&self.disk),
-            tmp: self.root.join("tmp"),
+            tmp: Arc::clone(&self.tmp),
             name: self.name(),
-            uid,
             file: None,
             fate: Fate::Removed,
         }
@@ -87,7 +87,7 @@ impl Maildir {
     /// Keeps a message of one's own: durable, whole or not at all, and marked as read. Nothing
     /// depends on whether it was kept, so there is no journal of it.
     pub fn keep(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        let mut draft = self.draft(None);
+        let mut draft = self.draft();
         let (from, cur) = (draft.path(), self.root.join("cur"));
         let to = cur.join(format!("{}:2,S", draft.name));
         // What the draft has to say of itself travels inside.
@@ -148,9 +148,8 @@ pub(super) fn parent_exists(disk: &dyn Disk, root: &Path) -> Result<(), Error> {
 /// A message in tmp/, not delivered yet. Dropped, it takes its file with it.
 pub struct Draft {
     disk: Arc<dyn Disk>,
-    tmp: PathBuf,
+    tmp: Arc<Path>,
     pub(super) name: String,
-    pub(super) uid: Option<Uid>,
     file: Option<Box<dyn File>>,
     fate: Fate,
 }
@@ -216,13 +215,15 @@ impl Write for Draft {
         }
         // The text streams in through a protocol that only knows of I/O errors: which file it was
         // travels inside.
-        let path = self.path();
-        let wrapped = |error: io::Error, wrap: fn(&Path, io::Error) -> Error| {
-            io::Error::new(error.kind(), wrap(&path, error))
+        let wrapped = |draft: &Self, error: io::Error, wrap: fn(&Path, io::Error) -> Error| {
+            io::Error::new(error.kind(), wrap(&draft.path(), error))
         };
-        let file = self.open().map_err(|error| wrapped(error, Error::create))?;
-        file.write(octets)
-            .map_err(|error| wrapped(error, |path, error| Error::io("write", path, error)))
+        let written = match self.open() {
+            Ok(file) => file.write(octets),
+            Err(error) => return Err(wrapped(self, error, Error::create)),
+        };
+        let failed: fn(&Path, io::Error) -> Error = |path, error| Error::io("write", path, error);
+        written.map_err(|error| wrapped(self, error, failed))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -179,7 +179,7 @@ impl Place {
         for batch in wanted.chunks(3) {
             let mut messages = Vec::new();
             for uid in batch {
-                let mut draft = store.drafts().draft(Some(uid.clone()));
+                let mut draft = store.drafts().draft();
                 writeln!(draft, "Subject: {uid}\n")
                     .map_err(|e| Error::io("write", "".as_ref(), e))?;
                 messages.push(Message { uid: uid.clone(), draft: Some(draft) });
@@ -278,7 +278,7 @@ fn a_large_batch_is_delivered_only_if_every_file_of_it_could_be_synced() {
         let disk = Mortal { dead: failing..failing.saturating_add(1), ..disk };
         let mut store = place.open(disk, 1000, 1).unwrap();
         let message = |uid: Uid| {
-            let mut draft = store.drafts().draft(Some(uid.clone()));
+            let mut draft = store.drafts().draft();
             writeln!(draft, "Subject: {uid}\n").unwrap();
             Message { uid, draft: Some(draft) }
         };
@@ -381,7 +381,7 @@ fn strangers_files_in_tmp_are_left_alone() {
         "bob@pop.example",
     )
     .unwrap();
-    let mut draft = other.draft(None);
+    let mut draft = other.draft();
     draft.write_all(b"bob's").unwrap();
     drop(place.open(Os, 1001, 1).unwrap());
     assert_eq!(place.names("tmp").len(), 1);
@@ -440,7 +440,7 @@ fn files_are_for_their_owner_only() {
 fn a_link_in_tmp_is_not_written_through() {
     let place = Place::new();
     let store = place.open(Os, 1000, 1).unwrap();
-    let mut draft = store.drafts().draft(None);
+    let mut draft = store.drafts().draft();
     let elsewhere = place.0.path().join("elsewhere");
     std::os::unix::fs::symlink(&elsewhere, draft.path()).unwrap();
     let error = draft.write_all(b"hello").unwrap_err();
