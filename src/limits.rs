@@ -27,9 +27,6 @@ pub const EXCESS: u64 = 64 << 20;
 /// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
 pub const UID: usize = 255;
 
-/// Octets of a unique-id that need no allocation of their own: nearly all servers' are no longer.
-pub const USUAL_UID: usize = 24;
-
 /// Octets in an address: RFC 5321 §4.5.3.1.3 gives a path 256, its angle brackets included.
 pub const ADDRESS: usize = 254;
 

@@ -284,7 +284,9 @@ impl Progress {
     }
 
     fn show(&self) {
-        self.bar.set_message(format!("{}/{}", self.messages.get(), self.all.get()));
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("{}/{}", self.messages.get(), self.all.get()));
+        }
     }
 }
 

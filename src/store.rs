@@ -32,7 +32,7 @@ pub mod outbox;
 pub mod patience;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -255,7 +255,7 @@ impl Store {
 
     /// Where a message was delivered, if not where this run's go.
     pub fn elsewhere(&self, seen: &Seen) -> Option<&Path> {
-        let (there, here) = (self.journal.maildir(seen)?, self.destination.place());
+        let (there, here) = (self.journal.place(seen)?, self.destination.place());
         // They nearly always are the same to the octet, which is seen faster than that paths are.
         let is_here = there.as_os_str() == here.as_os_str() || there == here;
         (!is_here).then_some(there)
@@ -317,13 +317,8 @@ impl Store {
         for draft in &mut drafts {
             draft.leave();
         }
-        let intents = batch.iter_mut().map(|message| Intent {
-            time: self.now,
-            uid: message.uid().cloned(),
-            name: message.as_mut().name.clone(),
-            maildir: self.maildir.root().to_owned(),
-        });
-        self.journal.intend(intents.collect())?;
+        let named = |message: &mut T| (message.uid().cloned(), message.as_mut().name.clone());
+        self.journal.intend(self.now, self.maildir.root(), batch.iter_mut().map(named))?;
         for draft in batch.iter_mut().map(AsMut::as_mut) {
             self.publish(&draft.path(), &new.join(&draft.name))?;
         }
@@ -348,16 +343,17 @@ impl Store {
 
     /// Finishes or gives up every delivery that was announced and not confirmed.
     fn recover(&mut self) -> Result<(), Error> {
-        let intents = self.journal.intents();
-        if intents.is_empty() {
+        if self.journal.intents().is_empty() {
             return Ok(());
         }
         // Whoever announced them may have been killed before that was durable.
         self.journal.sync()?;
-        let maildirs: HashSet<_> = intents.iter().map(|intent| intent.maildir.clone()).collect();
+        let intents = self.journal.intents();
+        let maildirs: BTreeSet<_> = intents.iter().map(|intent| intent.maildir).collect();
         let mut lost = HashSet::new();
-        for root in maildirs {
-            let here = || intents.iter().filter(|intent| intent.maildir == root);
+        for number in maildirs {
+            let root = self.journal.maildir(number).map(PathBuf::from).unwrap_or_default();
+            let here = || intents.iter().filter(|intent| intent.maildir == number);
             let is_old = |intent: &Intent| self.now.saturating_sub(intent.time) > TMP_IS_SAFE;
             let (tmp, new, cur) = (root.join("tmp"), root.join("new"), root.join("cur"));
             let exists = |path: &Path| {

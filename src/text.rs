@@ -517,13 +517,16 @@ impl fmt::Display for EhloName {
     }
 }
 
+/// Octets of a unique-id that need no allocation of their own: most servers' are no longer.
+const USUAL_UID: usize = 24;
+
 /// A unique-id (RFC 1939 §7): what a server calls one message for ever. A key in the journal,
 /// never a file name.
 ///
 /// The standard allows 1 to 70 octets from `!` to `~`; blanks, 8-bit octets and more length are
 /// tolerated, since all that is asked of it is to be the same again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Uid(SmallVec<[u8; limits::USUAL_UID]>);
+pub struct Uid(SmallVec<[u8; USUAL_UID]>);
 
 impl Uid {
     /// The octets as the server sent them; `None` if empty, too long, or with a control character.
@@ -622,17 +625,23 @@ pub fn plain(error: &io::Error) -> String {
 }
 
 /// Writes octets as text without blanks or slashes, as in a URL: for names and journal fields.
-pub fn percent_encoded(octets: &[u8]) -> String {
+pub fn percent_encoded(octets: &[u8]) -> Cow<'_, str> {
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"@._-+=,!~$".contains(octet);
+    if let Ok(text) = str::from_utf8(octets)
+        && octets.iter().all(is_plain)
+    {
+        return text.into();
+    }
     let mut text = String::with_capacity(octets.len());
     for &octet in octets {
-        if octet.is_ascii_alphanumeric() || b"@._-+=,!~$".contains(&octet) {
+        if is_plain(&octet) {
             text.push(char::from(octet));
         } else {
             // Writing to a String cannot fail.
             let _ = write!(text, "%{octet:02X}");
         }
     }
-    text
+    text.into()
 }
 
 /// Undoes [`percent_encoded`]; `None` if the text was not written by it.

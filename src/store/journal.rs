@@ -18,6 +18,7 @@
 //! server gave none.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,8 @@ pub(super) struct Intent {
     pub(super) time: u64,
     pub(super) uid: Option<Uid>,
     pub(super) name: String,
-    pub(super) maildir: PathBuf,
+    /// Where it goes, as [`Journal::maildir`] knows it.
+    pub(super) maildir: usize,
 }
 
 /// The journal of one mailbox. Whoever holds it holds the mailbox's lock.
@@ -137,8 +139,13 @@ impl Journal {
     }
 
     /// Where a message was delivered.
-    pub(super) fn maildir(&self, seen: &Seen) -> Option<&Path> {
-        self.contents.maildirs.get(seen.maildir).map(PathBuf::as_path)
+    pub(super) fn place(&self, seen: &Seen) -> Option<&Path> {
+        self.maildir(seen.maildir)
+    }
+
+    /// The Maildir of that number.
+    pub(super) fn maildir(&self, number: usize) -> Option<&Path> {
+        self.contents.maildirs.get(number).map(PathBuf::as_path)
     }
 
     /// How many messages are known that the server listed when it was last asked.
@@ -147,8 +154,8 @@ impl Journal {
     }
 
     /// Deliveries that may or may not have happened.
-    pub(super) fn intents(&self) -> Vec<Intent> {
-        self.contents.intents.clone()
+    pub(super) fn intents(&self) -> &[Intent] {
+        &self.contents.intents
     }
 
     /// Makes durable what it says.
@@ -156,9 +163,20 @@ impl Journal {
         self.file.sync().map_err(|error| Error::io("write", &self.path(), error))
     }
 
-    /// Announces deliveries, durably.
-    pub(super) fn intend(&mut self, intents: Vec<Intent>) -> Result<(), Error> {
-        let text: String = intents.iter().map(intent_line).collect();
+    /// Announces deliveries to a Maildir, durably: of each message the unique-id and the file's name.
+    pub(super) fn intend(
+        &mut self,
+        time: u64,
+        maildir: &Path,
+        messages: impl Iterator<Item = (Option<Uid>, String)>,
+    ) -> Result<(), Error> {
+        let (place, maildir) = (encoded_path(maildir), self.contents.number(maildir));
+        let (mut text, mut intents) = (String::new(), Vec::new());
+        for (uid, name) in messages {
+            let encoded = uid.as_ref().map_or("?".into(), |uid| percent_encoded(uid.as_bytes()));
+            let _ = writeln!(text, "intent {time} {encoded} {name} {place}");
+            intents.push(Intent { time, uid, name, maildir });
+        }
         self.append(&text)?;
         self.sync()?;
         self.contents.intents.extend(intents);
@@ -175,7 +193,7 @@ impl Journal {
         let name = percent_encoded(uid.as_bytes());
         self.append(&format!("maildir {}\nseen {now} {name}\n", encoded_path(place)))?;
         self.sync()?;
-        let maildir = self.contents.number(place.to_owned());
+        let maildir = self.contents.number(place);
         self.contents.see(uid, now, maildir);
         Ok(())
     }
@@ -185,7 +203,7 @@ impl Journal {
         let mut text = String::new();
         for uid in uids {
             if self.contents.seen.swap_remove(uid).is_some() {
-                text.push_str(&format!("forget {}\n", percent_encoded(uid.as_bytes())));
+                let _ = writeln!(text, "forget {}", percent_encoded(uid.as_bytes()));
             }
         }
         self.append(&text)
@@ -196,7 +214,7 @@ impl Journal {
         let mut text = String::new();
         for intent in std::mem::take(&mut self.contents.intents) {
             let outcome = outcome(&intent);
-            text.push_str(&format!("{} {}\n", outcome.word(), intent.name));
+            let _ = writeln!(text, "{} {}", outcome.word(), intent.name);
             self.contents.settle(intent, outcome);
         }
         self.append(&text)
@@ -228,11 +246,11 @@ impl Journal {
             match (seen.listed, seen.missing) {
                 (false, None) => {
                     seen.missing = Some(NonZero::new(now).unwrap_or(NonZero::<u64>::MIN));
-                    text.push_str(&format!("missing {now} {}\n", name()));
+                    let _ = writeln!(text, "missing {now} {}", name());
                 }
                 (true, Some(_)) => {
                     seen.missing = None;
-                    text.push_str(&format!("listed {}\n", name()));
+                    let _ = writeln!(text, "listed {}", name());
                 }
                 (false, Some(_)) | (true, None) => {}
             }
@@ -321,8 +339,7 @@ impl Outcome {
 impl Contents {
     fn settle(&mut self, intent: Intent, outcome: Outcome) {
         if let (Outcome::Done, Some(uid)) = (outcome, intent.uid) {
-            let maildir = self.number(intent.maildir);
-            self.see(uid, intent.time, maildir);
+            self.see(uid, intent.time, intent.maildir);
         }
     }
 
@@ -332,10 +349,10 @@ impl Contents {
         *seen = Seen { copies: seen.copies.saturating_add(1), ..new };
     }
 
-    fn number(&mut self, maildir: PathBuf) -> usize {
-        let known = self.maildirs.iter().rposition(|known| *known == maildir);
+    fn number(&mut self, maildir: &Path) -> usize {
+        let known = self.maildirs.iter().rposition(|known| known == maildir);
         known.unwrap_or_else(|| {
-            self.maildirs.push(maildir);
+            self.maildirs.push(maildir.to_owned());
             self.maildirs.len() - 1
         })
     }
@@ -378,18 +395,10 @@ struct Replay {
     /// The number of the first line that was not.
     torn: Option<usize>,
     /// In order. They are settled in order, too, so the next one is the first.
-    announced: VecDeque<Announced>,
+    announced: VecDeque<Intent>,
     /// Where the last intent's message goes, as it is written and by its number.
     place: (Vec<u8>, usize),
     /// Where the messages of the next `seen` lines were delivered.
-    maildir: usize,
-}
-
-/// An intent, as far as it is understood while more lines follow.
-struct Announced {
-    time: u64,
-    uid: Option<Uid>,
-    name: String,
     maildir: usize,
 }
 
@@ -414,7 +423,9 @@ impl Replay {
                 replay.take(line).map_err(journal)?;
             }
             if is_all {
-                return Ok(replay.finish());
+                // What was announced and not settled may have happened or not.
+                replay.contents.intents = std::mem::take(&mut replay.announced).into();
+                return Ok(replay);
             }
             // The others are probably about as many messages as the first.
             let seen = &mut replay.contents.seen;
@@ -447,17 +458,7 @@ impl Replay {
         Ok(())
     }
 
-    /// What was announced and not settled may have happened or not.
-    fn finish(mut self) -> Self {
-        let intent = |Announced { time, uid, name, maildir }| {
-            let maildir = self.contents.maildirs.get(maildir).cloned().unwrap_or_default();
-            Intent { time, uid, name, maildir }
-        };
-        self.contents.intents = self.announced.drain(..).map(intent).collect();
-        self
-    }
-
-    fn settled(&mut self, name: &[u8]) -> Option<Announced> {
+    fn settled(&mut self, name: &[u8]) -> Option<Intent> {
         let at = self.announced.iter().position(|announced| announced.name.as_bytes() == name)?;
         self.announced.remove(at)
     }
@@ -476,19 +477,19 @@ impl Replay {
                 };
                 let (name, place) = (str::from_utf8(field()?).ok()?.to_owned(), field()?);
                 if self.place.0 != place {
-                    self.place = (place.to_owned(), contents.number(decoded_path(place)?));
+                    self.place = (place.to_owned(), contents.number(&decoded_path(place)?));
                 }
                 let maildir = self.place.1;
-                self.announced.push_back(Announced { time, uid, name, maildir });
+                self.announced.push_back(Intent { time, uid, name, maildir });
             }
             b"done" => {
-                let Announced { time, uid, maildir, .. } = self.settled(field()?)?;
+                let Intent { time, uid, maildir, .. } = self.settled(field()?)?;
                 if let Some(uid) = uid {
                     self.contents.see(uid, time, maildir);
                 }
             }
             b"void" => drop(self.settled(field()?)?),
-            b"maildir" => self.maildir = contents.number(decoded_path(field()?)?),
+            b"maildir" => self.maildir = contents.number(&decoded_path(field()?)?),
             b"seen" => {
                 let fetched = number(field()?)?;
                 contents.see(decoded_uid(field()?)?, fetched, self.maildir);
@@ -515,15 +516,6 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
     let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
     lines.filter(|line| !line.is_empty())
-}
-
-fn intent_line(intent: &Intent) -> String {
-    let uid = match &intent.uid {
-        Some(uid) => percent_encoded(uid.as_bytes()),
-        None => "?".to_owned(),
-    };
-    let maildir = encoded_path(&intent.maildir);
-    format!("intent {} {uid} {} {maildir}\n", intent.time, intent.name)
 }
 
 pub(super) fn encoded_path(path: &Path) -> String {
@@ -557,9 +549,14 @@ mod tests {
         Uid::new(text.as_bytes()).unwrap()
     }
 
-    fn intent(uid_text: &str, name: &str) -> Intent {
-        let maildir = "/home/ann/Mail dir".into();
-        Intent { time: 1000, uid: Some(uid(uid_text)), name: name.to_owned(), maildir }
+    /// Announces messages, by unique-id and name.
+    fn intend(journal: &mut Journal, messages: &[(&str, &str)]) {
+        let messages = messages.iter().map(|(text, name)| (Some(uid(text)), (*name).to_owned()));
+        journal.intend(1000, Path::new("/home/ann/Mail dir"), messages).unwrap();
+    }
+
+    fn names(journal: &Journal) -> Vec<&str> {
+        journal.intents().iter().map(|intent| intent.name.as_str()).collect()
     }
 
     fn open(dir: &Path, now: u64) -> Journal {
@@ -570,14 +567,14 @@ mod tests {
     fn what_was_announced_and_confirmed_is_remembered() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 1000);
-        journal.intend(vec![intent("a/b c", "1.x"), intent("b", "2.x")]).unwrap();
+        intend(&mut journal, &[("a/b c", "1.x"), ("b", "2.x")]);
         assert_eq!(open(dir.path(), 1000).intents().len(), 2);
         journal.done().unwrap();
         let journal = open(dir.path(), 2000);
         assert!(journal.intents().is_empty());
         let seen = journal.recall(&uid("a/b c")).unwrap();
         assert_eq!(seen.fetched, 1000);
-        assert_eq!(journal.maildir(seen).unwrap(), Path::new("/home/ann/Mail dir"));
+        assert_eq!(journal.place(seen).unwrap(), Path::new("/home/ann/Mail dir"));
         assert!(journal.recall(&uid("c")).is_none());
     }
 
@@ -585,7 +582,7 @@ mod tests {
     fn a_torn_end_is_ignored_and_never_glued_to_the_next_line() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 1000);
-        journal.intend(vec![intent("a", "1.x")]).unwrap();
+        intend(&mut journal, &[("a", "1.x")]);
         journal.done().unwrap();
         let path = dir.path().join(FILE);
         let whole = std::fs::read(&path).unwrap();
@@ -596,10 +593,10 @@ mod tests {
             std::fs::write(&path, torn).unwrap();
             let mut journal = open(dir.path(), 1000);
             assert!(journal.intents().is_empty());
-            journal.intend(vec![intent("b", "2.x")]).unwrap();
+            intend(&mut journal, &[("b", "2.x")]);
             let journal = open(dir.path(), 1000);
             assert!(journal.recall(&uid("a")).is_some());
-            assert_eq!(journal.intents(), [intent("b", "2.x")]);
+            assert_eq!(names(&journal), ["2.x"]);
         }
     }
 
@@ -634,7 +631,7 @@ mod tests {
     fn a_vanished_message_is_remembered_for_thirty_days() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 0);
-        journal.intend(vec![intent("a", "1.x"), intent("b", "2.x")]).unwrap();
+        intend(&mut journal, &[("a", "1.x"), ("b", "2.x")]);
         journal.done().unwrap();
         compare(&mut journal, &[], DAY);
         let mut journal = open(dir.path(), 2 * DAY);
@@ -649,7 +646,7 @@ mod tests {
     fn comparing_writes_nothing_when_nothing_changed() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 0);
-        journal.intend(vec![intent("a", "1.x")]).unwrap();
+        intend(&mut journal, &[("a", "1.x")]);
         journal.done().unwrap();
         let before = std::fs::read(dir.path().join(FILE)).unwrap();
         compare(&mut journal, &["a"], 9);
@@ -664,7 +661,7 @@ mod tests {
         for round in 0..600 {
             let name = format!("u{}", round % 3);
             journal.forget([uid(&name)].iter()).unwrap();
-            journal.intend(vec![intent(&name, &format!("{round}.x"))]).unwrap();
+            intend(&mut journal, &[(&name, &format!("{round}.x"))]);
             journal.done().unwrap();
         }
         compare(&mut journal, &["u0", "u2"], 7);
@@ -673,7 +670,7 @@ mod tests {
         let reopened = open(dir.path(), 8);
         assert_eq!(reopened.contents.seen, journal.contents.seen);
         assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, NonZero::new(7));
-        journal.intend(vec![intent("later", "x.x")]).unwrap();
+        intend(&mut journal, &[("later", "x.x")]);
         assert_eq!(open(dir.path(), 8).intents().len(), 1);
     }
 
@@ -729,10 +726,11 @@ mod tests {
                 Err(other) => panic!("{other}"),
                 Ok(mut journal) => {
                     let before = journal.contents.seen.clone();
-                    journal.intend(vec![intent("new", "new.x")]).unwrap();
+                    intend(&mut journal, &[("new", "new.x")]);
                     let journal = open().unwrap();
-                    prop_assert_eq!(journal.contents.seen, before);
-                    prop_assert_eq!(journal.contents.intents.last(), Some(&intent("new", "new.x")));
+                    let names = names(&journal);
+                    prop_assert_eq!(names.last(), Some(&"new.x"));
+                    prop_assert_eq!(&journal.contents.seen, &before);
                 }
             }
         }

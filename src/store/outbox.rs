@@ -38,6 +38,7 @@
 //! Times are seconds since 1970; names, paths and addresses are percent-encoded. Whoever works on a
 //! message holds a lock on its journal, and on nothing else.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -131,7 +132,7 @@ impl Order {
         add("return", self.ret.as_ref().map(ToString::to_string));
         add("envid", Some(self.envid.clone()));
         for mailbox in &self.recipients {
-            add("to", Some(encoded(mailbox)));
+            add("to", Some(encoded(mailbox).into()));
         }
         if self.require_tls {
             text += "require-tls\n";
@@ -751,7 +752,7 @@ fn octets(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-fn encoded(mailbox: &Mailbox) -> String {
+fn encoded(mailbox: &Mailbox) -> Cow<'_, str> {
     percent_encoded(mailbox.as_str().as_bytes())
 }
 
