@@ -9,8 +9,6 @@ use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use smallvec::SmallVec;
-
 use crate::limits;
 
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.
@@ -517,16 +515,22 @@ impl fmt::Display for EhloName {
     }
 }
 
-/// Octets of a unique-id that need no allocation of their own: most servers' are no longer.
-const USUAL_UID: usize = 24;
-
 /// A unique-id (RFC 1939 §7): what a server calls one message for ever. A key in the journal,
 /// never a file name.
 ///
 /// The standard allows 1 to 70 octets from `!` to `~`; blanks, 8-bit octets and more length are
 /// tolerated, since all that is asked of it is to be the same again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Uid(SmallVec<[u8; USUAL_UID]>);
+pub struct Uid(Octets);
+
+/// There may be millions of them, so those of the usual length are held in place. Whatever has room
+/// there is there, and what is equal looks the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Octets {
+    /// And zeros behind it, which are not part of it, for a unique-id has none.
+    Here([u8; 23]),
+    Elsewhere(Box<[u8]>),
+}
 
 impl Uid {
     /// The octets as the server sent them; `None` if empty, too long, or with a control character.
@@ -534,25 +538,39 @@ impl Uid {
         let fits = (1..=limits::UID).contains(&octets.len());
         // All of them are looked at, many at a time.
         let clean = !octets.iter().fold(false, |found, octet| found | octet.is_ascii_control());
-        (fits && clean).then(|| Self(SmallVec::from_slice(octets)))
+        (fits && clean).then(|| {
+            let mut here = [0; 23];
+            Self(match here.get_mut(..octets.len()) {
+                Some(place) => {
+                    place.copy_from_slice(octets);
+                    Octets::Here(here)
+                }
+                None => Octets::Elsewhere(octets.into()),
+            })
+        })
     }
 
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Octets::Here(octets) => octets.split(|&octet| octet == 0).next().unwrap_or_default(),
+            Octets::Elsewhere(octets) => octets,
+        }
     }
 }
 
 impl Hash for Uid {
-    /// Its octets and no length: nothing is hashed behind them.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        match &self.0 {
+            Octets::Here(octets) => state.write(octets),
+            Octets::Elsewhere(octets) => state.write(octets),
+        }
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&String::from_utf8_lossy(&self.0)))
+        f.write_str(&shown(&String::from_utf8_lossy(self.as_bytes())))
     }
 }
 
