@@ -61,11 +61,11 @@ mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(
 mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
 mutate 'the sync of a new Maildir'"'"'s parent' src/store/maildir.rs 's/sync\(parent[^;]*;//' "${fetch[@]}"
 mutate 'the sync of a new Maildir' src/store/maildir.rs 's/sync\(root\)\?;//' "${fetch[@]}"
-mutate 'the announcement' src/store.rs 's/self\.journal\.intend\(intents\.collect\(\)\)\?;/drop::<Vec<_>>(intents.collect());/' "${fetch[@]}"
+mutate 'the announcement' src/store.rs 's/self\.journal\.intend\([^;]*\?;/let _ = named;/' "${fetch[@]}"
 mutate 'leaving files that were announced' src/store.rs 's/draft\.leave\(\);/let _ = &draft;/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
 mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, length\)/drop(length);Ok(())/' "${fetch[@]}"
-mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.intend\(intents\.collect\(\)\)\?;)(\s+for draft in &drafts \{.*?\n        \})/let all = intents.collect();$2self.journal.intend(all)?;/s' "${fetch[@]}"
+mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.intend\([^;]*\?;)(\s+for draft in batch\.iter_mut.*?\n        \})/$2$1/s' "${fetch[@]}"
 outbox=(--lib outbox)
 mutate 'the sync of a message in the outbox' src/store/outbox.rs 's/write\(&mut message\)\.and_then\(\|\(\)\| message\.sync\(\)\)/write(&mut message)/' "${outbox[@]}"
 mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(text\.as_bytes\(\)\)\.and_then\(\|\(\)\| journal\.sync\(\)\)/write_all(text.as_bytes())/' "${outbox[@]}"
