@@ -113,7 +113,8 @@ pub const SECRET: u64 = 64 << 10;
 /// Octets of a configuration file.
 pub const CONFIG: u64 = 1 << 20;
 
-/// Octets of a journal: a hundred for each of several million messages.
+/// Octets of the journal of a message in the outbox: several hundred for each of a million
+/// recipients.
 pub const JOURNAL: u64 = 1 << 30;
 
 /// Octets of a file of certificates.

@@ -310,7 +310,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("SECRET", "A password file, or what a password command prints", octets(&limits::SECRET)),
         ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
-        ("JOURNAL", "A journal", octets(&limits::JOURNAL)),
+        ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
         ("PEM", "A file of certificates", octets(&limits::PEM)),
     ]
 }

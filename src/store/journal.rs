@@ -46,6 +46,9 @@ const SPARE_LINES: usize = 1_000;
 /// Octets of a journal that are read at a time.
 const PART: u64 = 64 << 10;
 
+/// Octets that may be a line of a journal. Whatever has no end for longer is none.
+const LINE: usize = 1 << 20;
+
 /// What is known of a fetched message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -360,7 +363,7 @@ impl Contents {
     /// Writes a journal that says all this; how many lines it has.
     fn write(&self, out: &mut impl Write) -> io::Result<usize> {
         let mut entries: Vec<_> = self.seen.iter().collect();
-        entries.sort_unstable_by_key(|(uid, seen)| (seen.maildir, seen.fetched, *uid));
+        entries.sort_by_key(|(_, seen)| (seen.maildir, seen.fetched));
         writeln!(out, "{HEADER}")?;
         let (mut lines, mut current) = (1, None);
         for (uid, seen) in entries {
@@ -397,7 +400,7 @@ struct Replay {
     /// In order. They are settled in order, too, so the next one is the first.
     announced: VecDeque<Intent>,
     /// Where the last intent's message goes, as it is written and by its number.
-    place: (Vec<u8>, usize),
+    place: Option<(Vec<u8>, usize)>,
     /// Where the messages of the next `seen` lines were delivered.
     maildir: usize,
 }
@@ -417,8 +420,12 @@ impl Replay {
         loop {
             let read = file.by_ref().take(PART).read_to_end(&mut text).map_err(failed)?;
             let is_all = read == 0;
-            let whole = memrchr(b'\n', &text).map_or(0, |end| end + 1);
-            for line in lines(text.drain(..if is_all { text.len() } else { whole }).as_slice()) {
+            let whole = match memrchr(b'\n', &text) {
+                Some(end) if !is_all => end + 1,
+                None if !is_all && text.len() < LINE => 0,
+                _ => text.len(),
+            };
+            for line in lines(text.drain(..whole).as_slice()) {
                 let journal = |line| Error::Journal { path: path.to_owned(), line };
                 replay.take(line).map_err(journal)?;
             }
@@ -476,10 +483,14 @@ impl Replay {
                     text => Some(decoded_uid(text)?),
                 };
                 let (name, place) = (str::from_utf8(field()?).ok()?.to_owned(), field()?);
-                if self.place.0 != place {
-                    self.place = (place.to_owned(), contents.number(&decoded_path(place)?));
-                }
-                let maildir = self.place.1;
+                let maildir = match &self.place {
+                    Some((same, number)) if same == place => *number,
+                    _ => {
+                        let number = contents.number(&decoded_path(place)?);
+                        self.place = Some((place.to_owned(), number));
+                        number
+                    }
+                };
                 self.announced.push_back(Intent { time, uid, name, maildir });
             }
             b"done" => {
@@ -586,7 +597,8 @@ mod tests {
         journal.done().unwrap();
         let path = dir.path().join(FILE);
         let whole = std::fs::read(&path).unwrap();
-        for tail in ["inte", "intent 5 x 2.x", "\0\0\0\0", "\0\0\n\0\n"] {
+        let hole = "\0".repeat(2 * LINE + 1);
+        for tail in ["inte", "intent 5 x 2.x", "\0\0\0\0", "\0\0\n\0\n", &hole] {
             let mut torn = whole.clone();
             torn.extend_from_slice(tail.as_bytes());
             #[expect(clippy::disallowed_methods, reason = "a test may be blunt")]
@@ -672,6 +684,27 @@ mod tests {
         assert_eq!(reopened.recall(&uid("u1")).unwrap().missing, NonZero::new(7));
         intend(&mut journal, &[("later", "x.x")]);
         assert_eq!(open(dir.path(), 8).intents().len(), 1);
+    }
+
+    #[test]
+    fn a_journal_that_does_not_pay_is_rewritten_in_the_order_of_the_mailbox() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let mut journal = open(dir.path(), 0);
+        // One line of two can be spared, which is tolerated for the first so many messages.
+        let uids: Vec<_> = (0..3_000).map(|n| (n * 7 % 3_000).to_string()).collect();
+        for batch in uids.chunks(500) {
+            let messages: Vec<_> = batch.iter().map(|uid| (uid.as_str(), uid.as_str())).collect();
+            intend(&mut journal, &messages);
+            journal.done().unwrap();
+            let before = std::fs::metadata(&path).unwrap().len();
+            journal.compact().unwrap();
+            let is_rewritten = std::fs::metadata(&path).unwrap().len() < before;
+            assert_eq!(is_rewritten, journal.contents.seen.len() == 2_500);
+        }
+        let journal = open(dir.path(), 0);
+        let order: Vec<_> = journal.contents.seen.keys().map(ToString::to_string).collect();
+        assert_eq!(order, uids);
     }
 
     fn journal() -> impl Strategy<Value = Vec<u8>> {
