@@ -489,6 +489,33 @@ mod tests {
         assert!(!stop.stop(), "a connection that is over was not forgotten");
     }
 
+    /// Whether everything that was sent is acknowledged, as the system's table of connections has it.
+    #[cfg(target_os = "linux")]
+    fn is_acknowledged(stream: &TcpStream) -> bool {
+        let ports = [stream.local_addr(), stream.peer_addr()].map(|end| end.unwrap().port());
+        let [here, there] = ports.map(|port| format!(":{port:04X}"));
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        let mut rows = rows.filter(|row| row[1].ends_with(&here) && row[2].ends_with(&there));
+        rows.next().unwrap()[4].starts_with("00000000:")
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_peer_need_not_wait_to_learn_that_it_was_heard() {
+        let (listener, mut tcp) = connected(soon(), &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        for _ in 0..9 {
+            tcp.write_all(b"x").unwrap();
+            assert_eq!(peer.read(&mut [0; 8]).unwrap(), 1);
+            peer.write_all(b"x").unwrap();
+            assert_eq!(tcp.read(&mut [0; 8]).unwrap(), 1);
+            // A small part of what the system would take for it, if it took its time.
+            let mut moments = (0..2).map(|_| thread::sleep(Duration::from_millis(1)));
+            assert!(is_acknowledged(&peer) || moments.any(|()| is_acknowledged(&peer)));
+        }
+    }
+
     #[test]
     fn plaintext_does_for_this_machine_and_no_other() {
         assert!(connected(soon(), &Stop::default()).1.loopback().is_ok());

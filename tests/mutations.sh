@@ -101,6 +101,7 @@ mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_
 mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text
 mutate 'the escapes of what is shown' src/text.rs 's/c if c\.is_control\(\) \|\| is_deceptive\(c\)/c if false \&\& is_deceptive(c)/' "${hostile[@]}"
+mutate 'acknowledging at once' src/net.rs 's/drop\(self\.stream\.set_quickack\(true\)\);//' --lib net::tests
 mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
 mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused \{ command: "QUIT", refusal \}\);)/if false { $1 }/' "${hostile[@]}"
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
