@@ -136,12 +136,12 @@ fn a_journal_that_could_be_written_by_half_only_is_made_good() {
     let Some(dovecot) = Dovecot::start() else { return };
     let (home, messages) = (Home::new(), mailbox(300));
     dovecot.deliver(&messages);
-    // Room for some of the first batch's lines.
+    // Room for some of a batch's lines: the first's, unless it is a small one.
     let Some(disk) = SmallDisk::mount(&home, "state", "size=8k") else { return };
     let args = dovecot.fetch(Tls::Implicit, "none");
     let run = || home.postie(&args).env("XDG_STATE_HOME", home.path().join("state")).run();
     run().exit(74).says("/journal: no space left on device");
-    assert_eq!(home.files("Mail/new"), Vec::<PathBuf>::new());
+    assert!(home.files("Mail/new").len() < 300);
     assert_eq!(dovecot.count(), 300);
 
     disk.resize("size=64m");
