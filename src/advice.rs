@@ -360,6 +360,7 @@ impl When {
                     }
                 }
                 pop3::Error::Missing(what) if what.starts_with("STLS") => Self::TlsNotOffered,
+                pop3::Error::Refused { command: "STLS", .. } => Self::TlsNotOffered,
                 pop3::Error::Missing(what) if what.starts_with("unique-ids") => Self::NoUniqueIds,
                 _ => return None,
             },
@@ -369,6 +370,7 @@ impl When {
                 smtp::Error::Login { .. } => Self::LoginRefused,
                 smtp::Error::Missing(what) if what.starts_with("STARTTLS") => Self::TlsNotOffered,
                 smtp::Error::Missing(what) if what.starts_with("to log in") => Self::NoLogin,
+                smtp::Error::Refused { what: "STARTTLS", .. } => Self::TlsNotOffered,
                 smtp::Error::Refused { refusal, .. } if refusal.is_temporary() => return None,
                 smtp::Error::Refused { what: smtp::SENDER, .. } => Self::SenderRefused,
                 smtp::Error::Refused { what: smtp::RECIPIENT, .. } => Self::RecipientRefused,
@@ -411,7 +413,7 @@ impl fmt::Display for When {
             Self::NotTls => "The server does not speak TLS on this port",
             Self::OnlyTls => "The server speaks TLS from the start on this port",
             Self::Silence => "The greeting does not come, though no TLS was begun",
-            Self::TlsNotOffered => "The server does not offer STLS or STARTTLS",
+            Self::TlsNotOffered => "The server does not offer STLS or STARTTLS, or refuses it",
             Self::NotYetValid => "The certificate is not valid yet",
             Self::Expired => "The certificate has expired",
             Self::OtherName => "The certificate is for another name",
