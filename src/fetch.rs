@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use serde_json::json;
 
-use self::keep::{Arrival, Keeper};
+use self::keep::{Arrivals, Keeper};
 use self::plan::{Fate, Plan};
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
@@ -348,17 +348,17 @@ impl<'a> Run<'a> {
         };
         let drafts = store.drafts();
         let draft = || Incoming { draft: drafts.draft(), octets: progress.octets() };
-        let most = self.company.batch;
-        let (sender, arrivals) = mpsc::sync_channel::<Arrival>(most);
+        let arrivals = Arrivals::new(self.company.batch);
         let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
-        let keeper = Keeper { job, report, store, fetched, doomed, shared, most };
+        let keeper = Keeper { job, report, store, fetched, doomed, shared };
         thread::scope(|scope| {
-            let keeping = scope.spawn(move || keeper.keep(&arrivals));
+            let keeping = scope.spawn(|| keeper.keep(&arrivals));
+            let present = arrivals.present();
             let retrieved = session.retr_each(wanted, measured, draft, |arrival| {
                 progress.message();
-                sender.send(arrival).map_err(|_| Halt::Unkept)
+                arrivals.add(arrival)
             });
-            drop(sender);
+            drop(present);
             let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
             // If messages could not be kept, that is why no more were retrieved.
             kept.and(match retrieved {

@@ -1,9 +1,9 @@
 //! Makes messages safe, batch after batch, while the next ones stream in.
 
 use std::collections::HashMap;
-use std::sync::mpsc::Receiver;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{Fetched, Filed, Incoming};
+use super::{Fetched, Filed, Halt, Incoming};
 use crate::error::Error;
 use crate::limits;
 use crate::pop3::{Declined, Doomed, Retrieved};
@@ -13,7 +13,90 @@ use crate::store::{Rejected, Store};
 use crate::text::Uid;
 
 /// A message that came whole, or that the server would not give.
-pub(super) type Arrival = Result<Retrieved<Incoming>, Declined>;
+type Arrival = Result<Retrieved<Incoming>, Declined>;
+
+/// What has arrived and is not taken yet: one thread adds, another takes a batch at a time. Neither
+/// wakes the other for a single message, since there are thousands a second.
+pub(super) struct Arrivals {
+    /// The most messages that wait, and so the most in a batch.
+    most: usize,
+    waiting: Mutex<Waiting>,
+    added: Condvar,
+    taken: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    batch: Vec<Arrival>,
+    octets: u64,
+    /// Whether one of the two has gone.
+    is_over: bool,
+}
+
+impl Arrivals {
+    pub(super) fn new(most: usize) -> Self {
+        let (added, taken) = (Condvar::new(), Condvar::new());
+        Self { most, waiting: Mutex::default(), added, taken }
+    }
+
+    /// Adds a message as soon as there is room, unless nobody takes any more.
+    pub(super) fn add(&self, arrival: Arrival) -> Result<(), Halt> {
+        let is_full = |waiting: &mut Waiting| waiting.batch.len() >= self.most && !waiting.is_over;
+        let waiting = self.taken.wait_while(self.lock(), is_full);
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_over {
+            return Err(Halt::Unkept);
+        }
+        let is_first = waiting.batch.is_empty();
+        waiting.octets += arrival.as_ref().map(Retrieved::octets).unwrap_or_default();
+        waiting.batch.push(arrival);
+        if is_first || self.is_batch(&waiting) {
+            self.added.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes what there is when it is a batch, or when nothing has come for a moment, or when
+    /// nothing more will come. Empty at the end.
+    fn take(&self) -> Vec<Arrival> {
+        let is_empty = |waiting: &mut Waiting| waiting.batch.is_empty() && !waiting.is_over;
+        let waiting = self.added.wait_while(self.lock(), is_empty);
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let mut before = 0;
+        while waiting.batch.len() > before && !self.is_batch(&waiting) && !waiting.is_over {
+            before = waiting.batch.len();
+            let moment = self.added.wait_timeout(waiting, limits::BATCH_WAIT);
+            (waiting, _) = moment.unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.octets = 0;
+        self.taken.notify_one();
+        std::mem::take(&mut waiting.batch)
+    }
+
+    fn is_batch(&self, waiting: &Waiting) -> bool {
+        waiting.batch.len() >= self.most || waiting.octets >= limits::BATCH_OCTETS
+    }
+
+    /// For each of the two to hold until it goes, in whatever way.
+    pub(super) fn present(&self) -> Present<'_> {
+        Present(self)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of those who add and take.
+pub(super) struct Present<'a>(&'a Arrivals);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.added.notify_one();
+        self.0.taken.notify_one();
+    }
+}
 
 /// Takes in what arrives.
 pub(super) struct Keeper<'a> {
@@ -24,33 +107,28 @@ pub(super) struct Keeper<'a> {
     pub(super) doomed: &'a mut Vec<Doomed>,
     /// Unique-ids that several messages have.
     pub(super) shared: &'a HashMap<Uid, u32>,
-    /// The most messages in a batch.
-    pub(super) most: usize,
 }
 
 impl Keeper<'_> {
-    /// Until nothing more can arrive. A batch is what has come when it is full, or when nothing
-    /// has come for a moment.
-    pub(super) fn keep(mut self, arrivals: &Receiver<Arrival>) -> Result<(), Error> {
-        while let Ok(first) = arrivals.recv() {
-            let (mut batch, mut octets, mut next) = (Vec::new(), 0, Some(first));
-            while let Some(arrival) = next {
+    /// Until nothing more can arrive.
+    pub(super) fn keep(mut self, arrivals: &Arrivals) -> Result<(), Error> {
+        let _present = arrivals.present();
+        loop {
+            let taken = arrivals.take();
+            if taken.is_empty() {
+                return Ok(());
+            }
+            let mut batch = Vec::with_capacity(taken.len());
+            for arrival in taken {
                 match arrival {
-                    Ok(retrieved) => {
-                        octets += retrieved.octets();
-                        batch.push(retrieved);
-                    }
+                    Ok(retrieved) => batch.push(retrieved),
                     Err(Declined { listed, refusal }) => {
                         self.fetched.missed.push((listed.number, refusal.to_string()));
                     }
                 }
-                let is_full = batch.len() >= self.most || octets >= limits::BATCH_OCTETS;
-                let wait = || arrivals.recv_timeout(limits::BATCH_WAIT).ok();
-                next = if is_full { None } else { wait() };
             }
             self.deliver(batch)?;
         }
-        Ok(())
     }
 
     fn deliver(&mut self, batch: Vec<Retrieved<Incoming>>) -> Result<(), Error> {
