@@ -246,10 +246,7 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session)?;
-        let sizes = match self.job.max_size {
-            Some(_) => Some(session.sizes()?),
-            None => None,
-        };
+        let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
         let wanted = self.sort_out(store, listing, sizes)?;
         self.retrieve(&mut session, store, wanted)?;
         let doomed = std::mem::take(&mut self.doomed);

@@ -484,25 +484,25 @@ impl Body<'_> {
     /// `limit` of them are an error.
     pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
         let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
-        // However little comes at a time, as much as this is written, and what is read once fits
-        // behind it.
-        let mut text = Vec::with_capacity(2 * limits::BUFFER);
+        // However little comes at a time, as much as this is written.
+        let mut text = Vec::with_capacity(limits::BUFFER);
         while !decoder.is_done() {
             if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
                 return Err(Error::Closed(self.phase));
             }
+            if text.len() + self.input.waiting().len() > limits::BUFFER {
+                sink.write_all(&text).map_err(Error::Sink)?;
+                text.clear();
+            }
+            let before = text.len();
             let used = decoder.decode(self.input.waiting(), &mut text);
             self.input.consume(used);
-            if text.len() < limits::BUFFER && !decoder.is_done() {
-                continue;
-            }
-            sink.write_all(&text).map_err(Error::Sink)?;
-            total = total.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+            total = total.saturating_add(u64::try_from(text.len() - before).unwrap_or(u64::MAX));
             if total > limit {
                 return Err(self.malformed(format!("more than {limit} octets")));
             }
-            text.clear();
         }
+        sink.write_all(&text).map_err(Error::Sink)?;
         if let Some(trace) = &mut self.trace {
             trace(Said::Octets(total));
         }

@@ -105,6 +105,6 @@ mutate 'acknowledging at once' src/net.rs 's/drop\(self\.stream\.set_quickack\(t
 mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
 mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused \{ command: "QUIT", refusal \}\);)/if false { $1 }/' "${hostile[@]}"
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
-mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+let used)/return Ok(total);$1/' "${fetch[@]}"
+mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
 exit "$missed"
 }

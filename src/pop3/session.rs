@@ -319,11 +319,6 @@ impl Sizes {
     }
 }
 
-/// A server must know LIST.
-fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
-    sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
-}
-
 /// A message of which the terminating line was seen, with the draft that it was written to: the
 /// two travel together, so that one cannot be mistaken for another's.
 #[derive(Debug)]
@@ -501,9 +496,10 @@ impl Exchange for Uidl {
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
         let listed = |number, uid: &[u8]| Some(Listed { number, uid: Some(Uid::new(uid)?) });
-        reply
-            .accepted()
-            .map_or_else(|refusal| Ok(Err(refusal)), |_| column(body, "UIDL", listed).map(Ok))
+        if let Err(refusal) = reply.accepted() {
+            return Ok(Err(refusal));
+        }
+        column(body, "UIDL", listed).map(Ok)
     }
 }
 
@@ -528,6 +524,11 @@ impl Exchange for List {
         sizes.sort_unstable_by_key(|(number, _)| *number);
         Ok(Ok(Sizes(sizes)))
     }
+}
+
+/// LIST, unlike UIDL, is known to every server.
+fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
+    sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
 }
 
 /// Lines of a message number, a blank and a value.
