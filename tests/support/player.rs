@@ -389,12 +389,14 @@ impl<'a> Peer<'a> {
     /// Sends what is due. A client that has hung up does not hear it, and what it has heard is
     /// what counts.
     fn flush(&mut self) {
+        // More does not fit into the TLS library's buffer.
+        const MOST: usize = 16 << 10;
         let due = std::mem::take(&mut self.due);
         if due.is_empty() {
             return;
         }
         self.turns += usize::from(std::mem::take(&mut self.is_answer));
-        let segment = if self.playing == Playing::ByteByByte { 1 } else { due.len() };
+        let segment = if self.playing == Playing::ByteByByte { 1 } else { MOST };
         for octets in due.chunks(segment) {
             if self.send(octets).is_err() {
                 return;

@@ -37,6 +37,7 @@ use base64::engine::general_purpose::STANDARD;
 /// ! raw -ERR \x1b[2J\r\n                  octets from the server, no CRLF is added
 /// ! tls                                   both sides switch to TLS here
 /// ! drip                                  from here on, a pause after each octet
+/// ! times NUMBER TEXT                     TEXT, so many times
 /// ! flood TEXT                            TEXT again and again until the client hangs up
 /// ! stall                                 nothing more, whatever comes, until the client hangs up
 /// ! close                                 the end, as TLS wants it
@@ -324,6 +325,10 @@ fn event(text: &str) -> Result<Option<Event>, String> {
     let (name, value) = directive.split_once(' ').unwrap_or((directive, ""));
     let event = match (name, value) {
         ("raw", text) => Event::Server(unescaped(text)?),
+        ("times", text) => {
+            let (count, text) = text.split_once(' ').ok_or("expected a number and a text")?;
+            Event::Server(unescaped(text)?.repeat(number(count)?))
+        }
         ("flood", text) if !text.is_empty() => Event::Flood(unescaped(text)?),
         ("tls", "") => Event::Tls,
         ("drip", "") => Event::Drip,
