@@ -9,6 +9,9 @@ use std::io::{self, Read, Write};
 use crate::dot;
 use crate::limits;
 
+#[cfg(test)]
+pub(crate) mod babbler;
+
 /// A stream on which credentials may be spoken: the peer's certificate was verified, or the peer
 /// is on the loopback interface and the user said that this is enough. Sealed: `TlsStream` and
 /// `Loopback` are the only ones.

@@ -1,0 +1,67 @@
+//! A peer that says anything, for tests.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::sample::select;
+
+use super::{Private, sealed};
+
+/// Says what was prepared, a piece for each time that something is waited for, and then no more.
+pub(crate) struct Babbler {
+    pieces: VecDeque<Vec<u8>>,
+    /// What it was told.
+    pub(crate) heard: Rc<RefCell<Vec<u8>>>,
+}
+
+impl Babbler {
+    pub(crate) fn new(pieces: VecDeque<Vec<u8>>) -> Self {
+        Self { pieces, heard: Rc::default() }
+    }
+}
+
+/// Some of a conversation as it should be, and then anything.
+pub(crate) fn babble(
+    good: &'static [&'static str],
+    odd: &'static [&'static str],
+) -> impl Strategy<Value = VecDeque<Vec<u8>>> {
+    let text = |piece: &str| piece.as_bytes().to_vec();
+    let piece = prop_oneof![
+        2 => select(good).prop_map(text),
+        3 => select(odd).prop_map(text),
+        1 => vec(any::<u8>(), 1..9),
+    ];
+    (0..=good.len(), vec(piece, 0..8))
+        .prop_map(move |(count, odd)| good[..count].iter().copied().map(text).chain(odd).collect())
+}
+
+impl Read for Babbler {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let piece = self.pieces.pop_front().unwrap_or_default();
+        buffer[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
+impl Write for Babbler {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.heard.borrow_mut().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl sealed::Sealed for Babbler {}
+
+impl Private for Babbler {
+    fn binding(&self) -> Option<[u8; 32]> {
+        None
+    }
+}
