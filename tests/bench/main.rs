@@ -326,7 +326,7 @@ fn fetch_many(bench: &Bench) {
     dovecot.deliver(&messages(number, 2_000));
     let login = login(&dovecot, Tls::Implicit);
     let run = |program| fetch(bench, &bench.disk, program, &login, number);
-    let (wall, cpu) = pairs(5, || run(Program::Postie), || run(Program::Mpop));
+    let (wall, cpu) = pairs(7, || run(Program::Postie), || run(Program::Mpop));
     let what = format!("fetch {number} x 2 KB, durable");
     bench.row(&what, "mpop 1.0", "0.4 x", Found::ratio(&wall, 0.4));
     bench.row("the same, processor time", "mpop 1.0", "", Found::ratio(&cpu, f64::INFINITY));
@@ -367,7 +367,7 @@ fn fetch_large(bench: &Bench) {
     }
     let login = login(&dovecot, Tls::Implicit);
     let run = |program| fetch(bench, &bench.disk, program, &login, 3);
-    let (wall, cpu) = pairs(5, || run(Program::Postie), || run(Program::Mpop));
+    let (wall, cpu) = pairs(11, || run(Program::Postie), || run(Program::Mpop));
     let what = format!("fetch 3 x {} MB", octets / 1_000_000);
     bench.row(&what, "mpop 1.0", "1.0 x", Found::ratio(&wall, 1.0));
     bench.row("the same, processor time", "mpop 1.0", "0.7 x", Found::ratio(&cpu, 0.7));
@@ -405,7 +405,7 @@ fn send_in_turns(bench: &Bench, number: usize, octets: usize, what: &str, goal: 
 fn send_large(bench: &Bench) {
     let octets = bench.scaled(40_000_000);
     let what = format!("send {} MB", octets / 1_000_000);
-    send_in_turns(bench, 7, octets, &what, 1.0);
+    send_in_turns(bench, 15, octets, &what, 1.0);
 }
 
 fn send_small(bench: &Bench) {
