@@ -3,8 +3,9 @@
 //!
 //! Round trips are counted by a line in between. Everything else is measured in turns, one run of
 //! each after the other, and given as a ratio: the median, the least and the greatest. What was
-//! fetched is removed at the very end, since for some seconds after a mass deletion ext4 makes
-//! files much more slowly, for everybody. Everybody logs in with PLAIN, or with USER and PASS:
+//! fetched is removed at the very end, since after a mass deletion ext4 makes files much more slowly,
+//! for everybody: for some seconds, and for five minutes if it has no journal. Whoever runs this
+//! twice should let so much time pass. Everybody logs in with PLAIN, or with USER and PASS:
 //! SCRAM, which this program prefers, takes two round trips more.
 //!
 //! Words behind `--` choose rows by what their names begin with; `--small` makes everything a
