@@ -314,6 +314,7 @@ impl<'a> Run<'a> {
             }
             None
         });
+        // Where the listing was: of a new mailbox, it is most of what there is in memory.
         let wanted: Vec<_> = wanted.collect();
         if known == 0 {
             self.greet_strangers(present);

@@ -895,6 +895,26 @@ mod tests {
     }
 
     #[test]
+    fn a_unique_id_is_what_was_sent_however_long_it_is() {
+        let hash = |uid: &Uid| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            uid.hash(&mut hasher);
+            hasher.finish()
+        };
+        for length in [1, 22, 23, 24, 255] {
+            let octets: Vec<u8> = (b'!'..=b'~').cycle().take(length).collect();
+            let (uid, same) = (Uid::new(&octets).unwrap(), Uid::new(&octets).unwrap());
+            assert_eq!(uid.as_bytes(), octets);
+            assert_eq!((&uid, hash(&uid)), (&same, hash(&same)));
+            let other = [&octets[..length - 1], b"\xff"].concat();
+            assert_ne!(uid, Uid::new(&other).unwrap());
+        }
+        assert!(Uid::new(b"").is_none());
+        assert!(Uid::new(&[b'x'; 256]).is_none());
+        assert!(Uid::new(b"a\0").is_none());
+    }
+
+    #[test]
     fn a_number_is_digits() {
         assert_eq!(number(b"0"), Some(0));
         assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));

@@ -157,3 +157,47 @@ impl Keeper<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::pop3::{Listed, Pop3};
+    use crate::wire::Grammar as _;
+
+    fn arrival(number: u32) -> Arrival {
+        let (reply, _) = Pop3::parse(b"-ERR no\r\n").unwrap().unwrap();
+        let refusal = reply.accepted().unwrap_err();
+        Err(Declined { listed: Listed { number, uid: None }, refusal })
+    }
+
+    #[test]
+    fn what_arrives_is_taken_in_order_and_no_more_than_so_many_wait() {
+        let arrivals = Arrivals::new(2);
+        let mut taken = Vec::new();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _present = arrivals.present();
+                (0..1_000).for_each(|number| assert!(arrivals.add(arrival(number)).is_ok()));
+            });
+            loop {
+                let batch = arrivals.take();
+                assert!(batch.len() <= 2);
+                if batch.is_empty() {
+                    break;
+                }
+                taken.extend(batch.into_iter().filter_map(Result::err));
+            }
+        });
+        let numbers: Vec<_> = taken.iter().map(|declined| declined.listed.number).collect();
+        assert_eq!(numbers, (0..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn nothing_is_added_for_a_keeper_who_is_gone() {
+        let arrivals = Arrivals::new(2);
+        drop(arrivals.present());
+        assert!(matches!(arrivals.add(arrival(1)), Err(Halt::Unkept)));
+    }
+}

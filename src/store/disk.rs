@@ -99,8 +99,7 @@ impl Disk for Os {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let length = file.metadata()?.len().min(limits::JOURNAL);
-        let mut octets = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        let mut octets = Vec::new();
         file.take(limits::JOURNAL).read_to_end(&mut octets)?;
         Ok(Some(octets))
     }

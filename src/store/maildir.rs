@@ -210,20 +210,17 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        type Wrap = fn(&Path, io::Error) -> Error;
         if octets.is_empty() {
             return Ok(0);
         }
         // The text streams in through a protocol that only knows of I/O errors: which file it was
         // travels inside.
-        let wrapped = |draft: &Self, error: io::Error, wrap: fn(&Path, io::Error) -> Error| {
-            io::Error::new(error.kind(), wrap(&draft.path(), error))
-        };
-        let written = match self.open() {
-            Ok(file) => file.write(octets),
-            Err(error) => return Err(wrapped(self, error, Error::create)),
-        };
-        let failed: fn(&Path, io::Error) -> Error = |path, error| Error::io("write", path, error);
-        written.map_err(|error| wrapped(self, error, failed))
+        let (create, write): (Wrap, Wrap) =
+            (Error::create, |path, error| Error::io("write", path, error));
+        let opened = self.open().map_err(|error| (create, error));
+        let written = opened.and_then(|file| file.write(octets).map_err(|error| (write, error)));
+        written.map_err(|(wrap, error)| io::Error::new(error.kind(), wrap(&self.path(), error)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
