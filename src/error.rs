@@ -258,6 +258,7 @@ impl From<&pop3::Error> for Exit {
                 coded(refusal, Self::Later)
             }
             pop3::Error::Missing(_) => Self::Missing,
+            pop3::Error::Torn { .. } => Self::Protocol,
         }
     }
 }

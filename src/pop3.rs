@@ -52,6 +52,15 @@ pub enum Error {
         /// The server's words.
         refusal: Refusal,
     },
+    /// What followed the final dot of a message was no reply, so the dot was none either.
+    #[error(
+        "message {number} came torn: what follows its end is no reply to the next command; \
+         it stays on the server"
+    )]
+    Torn {
+        /// The message's number.
+        number: Number,
+    },
     /// What is needed was not offered.
     #[error("the server does not offer {0}")]
     Missing(&'static str),

@@ -212,6 +212,14 @@ pub enum Error {
     Source(io::Error),
 }
 
+impl Error {
+    /// Whether octets came where a reply was due, or before, that are none.
+    pub fn is_no_reply(&self) -> bool {
+        let (Self::Malformed { phase, .. } | Self::Leftover(phase)) = self else { return false };
+        matches!(phase, Phase::Answer(_) | Phase::Sending(_))
+    }
+}
+
 /// What the client was doing, as words that follow an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

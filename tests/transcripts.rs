@@ -51,7 +51,8 @@ fn many_messages_take_as_many_turns_as_few() {
         each(|number| format!("S: {number} 9\n"))
     );
     let retrieved =
-        each(|number| format!("C: RETR {number}\nS: +OK\nS: A: b\nS:\nS: hello\nS: .\n"));
+        each(|number| format!("C: RETR {number}\nS: +OK\nS: A: b\nS:\nS: hello\nS: .\n"))
+            + "C: NOOP\nS: +OK\n";
     let deleted = each(|number| format!("C: DELE {number}\nS: +OK\n"));
     let deleted = deleted + "C: QUIT\nS: +OK\n";
     for (keep, turns, end) in [("forever", 3, "C: QUIT\n"), ("none", 4, &deleted)] {

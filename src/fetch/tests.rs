@@ -283,7 +283,7 @@ impl Server {
         let answer = match verb {
             "CAPA" if self.manner.is_pipelining => "+OK\r\nPIPELINING\r\n.\r\n".to_owned(),
             "CAPA" => "-ERR\r\n".to_owned(),
-            "USER" | "PASS" => "+OK\r\n".to_owned(),
+            "USER" | "PASS" | "NOOP" => "+OK\r\n".to_owned(),
             "UIDL" => column(&|message| message.uid.clone()),
             "LIST" => column(&|message| message.sent.len().to_string()),
             "RETR" => format!("+OK\r\n{}.\r\n", mailbox.messages[number()].sent),
@@ -546,7 +546,7 @@ fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_something() {
 }
 
 /// A conversation as it should be.
-const GOOD: [&str; 9] = [
+const GOOD: [&str; 10] = [
     "+OK\r\n",
     "+OK\r\nPIPELINING\r\n.\r\n",
     "+OK\r\n",
@@ -555,6 +555,7 @@ const GOOD: [&str; 9] = [
     "+OK\r\n1 5\r\n2 18446744073709551615\r\n.\r\n",
     "+OK\r\n..a\r\n.\r\n",
     "-ERR no\r\n",
+    "+OK\r\n",
     "+OK\r\n",
 ];
 

@@ -1,6 +1,6 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{Read, Write};
 
 use super::Error;
@@ -230,6 +230,11 @@ impl<S: Private> Session<Transaction, S> {
     /// Retrieves messages, as many in flight as the server allows, and in front of them their sizes
     /// unless those are known. `measured` is told the sizes, `draft` makes the place each message goes
     /// to when its text comes, and `each` is told how it went, in order.
+    ///
+    /// A message is handed over once the octets behind its final dot have turned out to be the reply
+    /// to the next command, which behind the last one is NOOP: a server that does not stuff dots, or
+    /// whose replies overtake its texts, would otherwise pass a part of a message for the whole
+    /// ([`Error::Torn`]).
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
@@ -240,15 +245,35 @@ impl<S: Private> Session<Transaction, S> {
         let window = self.window();
         let (sizes, draft) = (&self.sizes, &draft);
         sizes.get().iter().copied().for_each(&measured);
-        let ahead = sizes.get().is_none().then_some(Retrieval::List(sizes));
-        let retr = |listed| Retrieval::Retr(Retr { listed, sizes, draft });
-        let exchanges = ahead.into_iter().chain(wanted.into_iter().map(retr));
-        self.wire.ask_each(window, exchanges, |answer| match answer {
-            Received::Sizes(sizes) => {
+        let (unconfirmed, each) = (Cell::new(None::<Retrieved<D>>), RefCell::new(&mut each));
+        let confirm = || match unconfirmed.take() {
+            Some(whole) => each.borrow_mut()(Ok(whole)).map_err(Interrupted::ByCaller),
+            None => Ok(()),
+        };
+        let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
+        let retr = |listed| RetrFlight::Retr(Retr { listed, sizes, draft });
+        let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
+        let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
+        let ended = self.wire.ask_each(window, flight, |reply| match reply {
+            RetrFlightReply::Sizes(sizes) => {
                 measured(sizes);
                 Ok(())
             }
-            Received::Message(message) => each(message),
+            RetrFlightReply::Message(Ok(retrieved)) => {
+                unconfirmed.set(Some(retrieved));
+                Ok(())
+            }
+            RetrFlightReply::Message(Err(refused)) => {
+                each.borrow_mut()(Err(refused)).map_err(Interrupted::ByCaller)
+            }
+            RetrFlightReply::Noop => Ok(()),
+        });
+        ended.map_err(|interrupted| match (interrupted, unconfirmed.take()) {
+            (Interrupted::ByCaller(error), _) => error,
+            (Interrupted::ByServer(Error::Wire(error)), Some(torn)) if error.is_no_reply() => {
+                Error::Torn { number: torn.listed.number }.into()
+            }
+            (Interrupted::ByServer(error), _) => error.into(),
         })
     }
 
@@ -558,26 +583,69 @@ fn size(text: &[u8]) -> Option<u64> {
     text::number(text.split(|&octet| octet == b' ').next()?)
 }
 
-/// What messages are retrieved with: their sizes, then each of them.
-enum Retrieval<'a, F> {
+/// What ended a flight of RETRs.
+enum Interrupted<E> {
+    ByCaller(E),
+    ByServer(Error),
+}
+
+impl<E> From<Error> for Interrupted<E> {
+    fn from(error: Error) -> Self {
+        Self::ByServer(error)
+    }
+}
+
+impl<E> From<wire::Error> for Interrupted<E> {
+    fn from(error: wire::Error) -> Self {
+        Self::ByServer(error.into())
+    }
+}
+
+/// An exchange whose reply confirms, as soon as it is known to be one, what came before it.
+struct Confirming<'a, X, E> {
+    exchange: X,
+    confirm: &'a dyn Fn() -> Result<(), Interrupted<E>>,
+}
+
+impl<X: Exchange<Grammar = Pop3, Error = Error>, E> Exchange for Confirming<'_, X, E> {
+    type Grammar = Pop3;
+    type Answer = X::Answer;
+    type Error = Interrupted<E>;
+
+    fn command(&self) -> Command {
+        self.exchange.command()
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<X::Answer, Interrupted<E>> {
+        (self.confirm)()?;
+        Ok(self.exchange.answer(reply, body)?)
+    }
+}
+
+/// The commands that retrieve messages: LIST unless the sizes are known, RETR for each message, and
+/// NOOP, whose reply confirms the end of the last text.
+enum RetrFlight<'a, F> {
     List(&'a OnceCell<Sizes>),
     Retr(Retr<'a, F>),
+    Noop,
 }
 
-enum Received<'a, D> {
+enum RetrFlightReply<'a, D> {
     Sizes(&'a Sizes),
     Message(Result<Retrieved<D>, Declined>),
+    Noop,
 }
 
-impl<'a, D: Write, F: Fn() -> D> Exchange for Retrieval<'a, F> {
+impl<'a, D: Write, F: Fn() -> D> Exchange for RetrFlight<'a, F> {
     type Grammar = Pop3;
-    type Answer = Received<'a, D>;
+    type Answer = RetrFlightReply<'a, D>;
     type Error = Error;
 
     fn command(&self) -> Command {
         match self {
             Self::List(_) => List.command(),
             Self::Retr(retr) => retr.command(),
+            Self::Noop => Command::new("NOOP"),
         }
     }
 
@@ -585,9 +653,11 @@ impl<'a, D: Write, F: Fn() -> D> Exchange for Retrieval<'a, F> {
         match self {
             Self::List(place) => {
                 let sizes = accepted(List.answer(reply, body)?)?;
-                Ok(Received::Sizes(place.get_or_init(|| sizes)))
+                Ok(RetrFlightReply::Sizes(place.get_or_init(|| sizes)))
             }
-            Self::Retr(retr) => retr.answer(reply, body).map(Received::Message),
+            Self::Retr(retr) => retr.answer(reply, body).map(RetrFlightReply::Message),
+            // A refusal is a reply as well.
+            Self::Noop => Ok(RetrFlightReply::Noop),
         }
     }
 }
