@@ -69,8 +69,8 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;send' {
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Send with this account')
             [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Send with this account')
-            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported')
-            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported; `<>` for none, as of messages that are not to be answered')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The sender''s address, to which failures are reported; `<>` for none, as of messages that are not to be answered')
             [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'The name that stands before the sender''s address in a From field that is added')
             [CompletionResult]::new('--full-name', '--full-name', [CompletionResultType]::ParameterName, 'The name that stands before the sender''s address in a From field that is added')
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas')

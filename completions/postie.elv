@@ -64,8 +64,8 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;send'= {
             cand -a 'Send with this account'
             cand --account 'Send with this account'
-            cand -f 'The sender''s address, to which failures are reported'
-            cand --from 'The sender''s address, to which failures are reported'
+            cand -f 'The sender''s address, to which failures are reported; `<>` for none, as of messages that are not to be answered'
+            cand --from 'The sender''s address, to which failures are reported; `<>` for none, as of messages that are not to be answered'
             cand -F 'The name that stands before the sender''s address in a From field that is added'
             cand --full-name 'The name that stands before the sender''s address in a From field that is added'
             cand -N 'Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas'

@@ -58,7 +58,7 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -s v -l verbose -d 
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print results as one JSON object a line'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand send" -s a -l account -d 'Send with this account' -r
-complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported; `<>` for none, as of messages that are not to be answered' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -s F -l full-name -d 'The name that stands before the sender\'s address in a From field that is added' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -s N -l dsn-notify -d 'Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -s R -l dsn-return -d 'Have failures reported with the `full` message or its header only (`hdrs`)' -r

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
-use crate::text::{Address, Addressees, HeaderField, Mailbox, Notify, Return};
+use crate::text::{Address, Addressees, HeaderField, Mailbox, Notify, Return, ReversePath};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
@@ -24,14 +24,14 @@ pub struct Args {
 }
 
 /// What holds for every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Options for every command")]
 pub struct Global {
     /// Read this configuration file instead of the usual one.
     #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Say nothing but errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
     /// Show the conversation with the server, passwords masked.
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -42,6 +42,19 @@ pub struct Global {
     /// Print results as one JSON object a line.
     #[arg(long, global = true)]
     pub json: bool,
+    /// The name that the program was called by.
+    #[arg(skip)]
+    pub invoked_as: InvokedAs,
+}
+
+/// The name that the program was called by. What stands behind `sendmail` may come from strangers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InvokedAs {
+    /// Its own.
+    #[default]
+    Postie,
+    /// `sendmail`, as by a link.
+    Sendmail,
 }
 
 /// What to do.
@@ -121,14 +134,15 @@ pub struct Send {
     /// Send with this account.
     #[arg(short, long, value_name = "NAME", conflicts_with = "server")]
     pub account: Option<String>,
-    /// The sender's address, to which failures are reported.
+    /// The sender's address, to which failures are reported; `<>` for none, as of messages that are
+    /// not to be answered.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub from: Option<Mailbox>,
+    pub from: Option<ReversePath>,
     /// The name that stands before the sender's address in a From field that is added.
     #[arg(short = 'F', long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub full_name: Option<String>,
     /// Send also to the addresses in To, Cc and Bcc.
-    #[arg(short = 't', long)]
+    #[arg(short = 't', long, conflicts_with = "Compose")]
     pub read_recipients: bool,
     /// Send to nobody unless the server accepts every recipient.
     #[arg(long)]
@@ -365,6 +379,9 @@ mod tests {
             &["postie", "fetch", "--timeout", "0"],
             &["postie", "fetch", "--tls", "maybe"],
             &["postie", "send", "some body"],
+            &["postie", "send", "-t", "--to", "a@x"],
+            &["postie", "send", "-t", "--subject", "x", "a@x"],
+            &["postie", "send", "-t", "--attach", "x", "a@x"],
             &["postie", "send", "a@x\r\nRSET"],
             &["postie", "send", "--password-file", "x", "--password-command", "y"],
             &["postie", "send", "--queue", "--server", "x", "a@x"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -34,6 +34,12 @@ pub enum Error {
     /// It holds a password, and others may read it.
     #[error("{} holds a password and others may read it: `chmod 600` it, or use `password-command`", .0.display())]
     Exposed(PathBuf),
+    /// A caller of sendmail has named it, and it is not root's alone.
+    #[error("{}: -C is for files that root has written and nobody else can write to", .0.display())]
+    NotOfRoot(PathBuf),
+    /// A caller of sendmail has named it, to whom it is not to be shown.
+    #[error("{} is not a configuration file", .0.display())]
+    NotShown(PathBuf),
     /// It does not say what it should.
     #[error("{}:{line}: {what}", path.display())]
     Wrong {
@@ -44,6 +50,17 @@ pub enum Error {
         /// What is wrong there.
         what: String,
     },
+}
+
+impl Error {
+    fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.to_owned(), source }
+    }
+}
+
+/// Whether this is a file that root alone can have written.
+fn is_of_root_alone(metadata: &std::fs::Metadata) -> bool {
+    metadata.is_file() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0
 }
 
 /// A whole configuration file.
@@ -556,8 +573,30 @@ pub struct WrongValue {
 impl File {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Read { path: path.to_owned(), source };
+        let file = std::fs::File::open(path);
+        Self::read_opened(file.map_err(|source| Error::read(path, source))?, path)
+    }
+
+    /// Reads a configuration file that a caller of sendmail has named, whose words may be a
+    /// stranger's: it must be root's, and nobody else may write to it. No line of it is shown.
+    pub fn read_of_root(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::read(path, source);
+        let check = |metadata: std::fs::Metadata| {
+            let not_of_root = || Error::NotOfRoot(path.to_owned());
+            is_of_root_alone(&metadata).then_some(()).ok_or_else(not_of_root)
+        };
+        // To open what is no file (a pipe, a device) may block, or do something.
+        check(std::fs::metadata(path).map_err(failed)?)?;
         let file = std::fs::File::open(path).map_err(failed)?;
+        check(file.metadata().map_err(failed)?)?;
+        Self::read_opened(file, path).map_err(|error| match error {
+            Error::Wrong { path, .. } => Error::NotShown(path),
+            error => error,
+        })
+    }
+
+    fn read_opened(file: std::fs::File, path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::read(path, source);
         let mode = file.metadata().map_err(failed)?.permissions().mode();
         let text = text(file).map_err(failed)?;
         let (file, has_password) = Self::parse(&text, path)?;

@@ -13,8 +13,8 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use postie::check::check;
-use postie::cli::sendmail::{self, Call};
-use postie::cli::{Args, Command, Global, OneOff};
+use postie::cli::sendmail::{self, Invocation};
+use postie::cli::{Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::net::Stop;
@@ -27,13 +27,16 @@ use postie::settings::Settings;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
-    let exit = match sendmail::call(std::env::args_os()) {
-        Call::Args(words) => match Args::try_parse_from(words) {
-            Ok(args) => run(&args),
+    let exit = match sendmail::parse(std::env::args_os()) {
+        Invocation::Args(invoked_as, words) => match Args::try_parse_from(words) {
+            Ok(mut args) => {
+                args.global.invoked_as = invoked_as;
+                run(&args)
+            }
             Err(error) => refuse_arguments(&error),
         },
-        Call::Nothing => Exit::Done,
-        Call::Refused(why) => {
+        Invocation::Nothing => Exit::Done,
+        Invocation::Refused(why) => {
             report::misuse(why);
             Exit::Usage
         }
@@ -86,10 +89,17 @@ fn run(args: &Args) -> Exit {
                 Err(error) => refuse(&report, "fetch", &error),
             }
         }
-        Command::Send(sending) => match settings(&args.global, &sending.one_off) {
-            Ok(settings) => send(&settings, sending, &report, &stop),
-            Err(error) => refuse(&report, "send", &error),
-        },
+        Command::Send(sending) => {
+            let exit = match settings(&args.global, &sending.one_off) {
+                Ok(settings) => send(&settings, sending, &report, &stop),
+                Err(error) => refuse(&report, "send", &error),
+            };
+            match (args.global.invoked_as, exit) {
+                // To callers of sendmail this status says that the message waits in a queue.
+                (InvokedAs::Sendmail, Exit::Later) => Exit::Missing,
+                _ => exit,
+            }
+        }
         Command::Queue(queueing) => match settings(&args.global, &OneOff::default()) {
             Ok(settings) => queue(&settings, queueing, &report, &stop),
             Err(error) => refuse(&report, "queue", &error),

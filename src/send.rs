@@ -99,7 +99,7 @@ struct Letter {
 /// Everything that is needed before a connection is worth making.
 fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Letter, Error> {
     let Input { job, recipients, message } = Input::take(settings, args, report)?;
-    let envelope = Envelope::new(job.from.clone(), recipients).ok_or(Error::NobodyNamed)?;
+    let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let envelope = envelope.on(Terms {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,

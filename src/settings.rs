@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli;
+use crate::cli::{self, InvokedAs};
 use crate::config::{
     self, Authorities, CommandLine, File, Keep, RewriteFrom, Sender, Server, Size, Span, Table, Tls,
 };
@@ -17,7 +17,9 @@ use crate::sasl::Mechanism;
 use crate::store::Destination;
 use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
-use crate::text::{Address, Domain, EhloName, LocalName, Mailbox, percent_encoded, shown};
+use crate::text::{
+    Address, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded, shown,
+};
 use crate::tls::{Anchor, Identity, Trust};
 
 /// Why there is no job.
@@ -234,8 +236,10 @@ pub struct SendJob {
     pub account: Option<String>,
     /// Where the message goes.
     pub peer: Peer,
-    /// The sender's address.
+    /// The account's address, or the one that the message is sent as: for what is missing in it.
     pub from: Mailbox,
+    /// Where failures are reported to: the same, or nowhere.
+    pub reverse_path: ReversePath,
     /// What this machine calls itself.
     pub hello: EhloName,
     /// Whose From field gives way to `from`.
@@ -275,8 +279,11 @@ impl Settings {
                 if system.exists() { (system, true) } else { (own, false) }
             }
         };
-        let file =
-            (is_needed && one_off.server.is_none()).then(|| File::read(&path)).transpose()?;
+        let read = || match global.invoked_as {
+            InvokedAs::Sendmail if global.config.is_some() => File::read_of_root(&path),
+            _ => File::read(&path),
+        };
+        let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
         let state = state.join("postie");
         Ok(Self { file, path, home, state, timeout: global.timeout, moment: Moment::now()? })
     }
@@ -467,50 +474,62 @@ impl Settings {
                     },
                 };
                 let author = domain.and_then(|domain| format!("nobody@{domain}").parse().ok());
-                let from = args.from.clone();
+                let from = args.from.clone().map(ReversePath::from);
                 let args = cli::Send { account, from, one_off, ..cli::Send::default() };
-                Job::Send(Box::new(self.send_job(&args, author.as_ref())?))
+                Job::Send(Box::new(self.send_job(&args, author.as_slice())?))
             }
         })
     }
 
     /// The account that a message is sent with: the one that was named, else the one that has the
-    /// sender's address, else the default, else the only one. `author` is who wrote the message,
-    /// if it says so.
-    pub fn send_job(&self, args: &cli::Send, author: Option<&Mailbox>) -> Result<SendJob, Error> {
-        let typed = |from: &Mailbox| Sender::Mailbox(from.clone());
-        let mut top = Table { from: args.from.as_ref().map(typed), ..self.top(&args.one_off) };
+    /// sender's address, else the one that has one of the authors', else the default, else the only
+    /// one. `authors` are those whom the message names, the one that counts most first.
+    pub fn send_job(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
+        let typed = args.from.as_ref().and_then(ReversePath::mailbox);
+        let from = typed.cloned().map(Sender::Mailbox);
+        let mut top = Table { from, ..self.top(&args.one_off) };
         let (account, table) = if top.server.is_some() {
             (None, top)
         } else {
             let name = match &args.account {
                 Some(name) => name.clone(),
-                None => self.sending_account(args.from.as_ref().or(author))?,
+                None => self.sending_account(typed.into_iter().chain(authors))?,
             };
             let table = self.account(&name, Side::Send)?;
             let rewrite = table.rewrite_from.unwrap_or_default();
             let host = &self.moment.host;
             let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
-            top.from = top.from.filter(|_| !args.from.as_ref().is_some_and(gives_way));
+            top.from = top.from.filter(|_| !typed.is_some_and(gives_way));
             (Some(name), top.over(table))
         };
-        let from = match (sender(&table), author) {
-            (Some(Sender::Mailbox(from)), _) => from,
-            (Some(anybody), Some(author)) if anybody.likeness(author).is_some() => author.clone(),
-            (None, Some(author)) if account.is_none() => author.clone(),
-            _ => return Err(Error::NoSender),
+        let is_null = args.from == Some(ReversePath::Null);
+        let from = match sender(&table) {
+            Some(Sender::Mailbox(from)) => Some(from),
+            Some(anybody) => {
+                let own = authors.iter().find(|author| anybody.likeness(author).is_some());
+                own.or_else(|| authors.first().filter(|_| is_null)).cloned()
+            }
+            None => authors.first().filter(|_| account.is_none() || is_null).cloned(),
         };
-        let job = self.sending(account, table, from)?;
+        let from = from.ok_or(Error::NoSender)?;
+        let reverse_path = if is_null { ReversePath::Null } else { from.clone().into() };
+        let job = self.sending(account, table, from, reverse_path)?;
         // What was typed of the account is not known later.
         let queue = (job.queue || args.queue) && !args.one_off.is_given();
         Ok(SendJob { queue, ..job })
     }
 
     /// The same for a message that was accepted from this sender before.
-    pub fn queued_job(&self, account: &str, from: &Mailbox) -> Result<SendJob, Error> {
+    pub fn queued_job(&self, account: &str, from: &ReversePath) -> Result<SendJob, Error> {
         let top = Table { timeout: self.timeout, ..Table::default() };
         let table = top.over(self.account(account, Side::Send)?);
-        self.sending(Some(account.to_owned()), table, from.clone())
+        let own = match (from.mailbox(), sender(&table)) {
+            (Some(mailbox), _) => mailbox.clone(),
+            // The message has its From field: only EHLO is still to be named, after the domain.
+            (None, Some(Sender::Mailbox(own) | Sender::Anybody(own))) => own,
+            (None, None) => return Err(Error::NoSender),
+        };
+        self.sending(Some(account.to_owned()), table, own, from.clone())
     }
 
     fn sending(
@@ -518,6 +537,7 @@ impl Settings {
         account: Option<String>,
         table: Table,
         from: Mailbox,
+        reverse_path: ReversePath,
     ) -> Result<SendJob, Error> {
         // The machine's own name is nobody's business (RFC 5321 §4.1.4 allows a literal).
         let hello = match &table.hello {
@@ -538,6 +558,7 @@ impl Settings {
             account,
             peer,
             from,
+            reverse_path,
             hello,
             rewrite_from,
             chunking,
@@ -578,7 +599,11 @@ impl Settings {
         Ok(mailboxes)
     }
 
-    fn sending_account(&self, wanted: Option<&Mailbox>) -> Result<String, Error> {
+    /// The account of the first of these addresses that is some account's.
+    fn sending_account<'a>(
+        &self,
+        mut wanted: impl Iterator<Item = &'a Mailbox>,
+    ) -> Result<String, Error> {
         let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
         let mut able = file.account.keys().filter_map(|name| {
             let table = self.account(name, Side::Send).ok()?;
@@ -591,7 +616,7 @@ impl Settings {
             };
             able.iter().filter_map(like).min_by_key(|&(likeness, _)| likeness).map(|(_, name)| name)
         };
-        if let Some(name) = wanted.and_then(has_address).or_else(|| file.default.clone()) {
+        if let Some(name) = wanted.find_map(has_address).or_else(|| file.default.clone()) {
             return Ok(name);
         }
         match able.as_slice() {

@@ -57,16 +57,14 @@ impl FromStr for Mailbox {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let wrong = |reason| AddressError { address: shown(text), reason };
-        let text = text.trim();
+        let text = text.trim_ascii();
         if text.is_empty() {
             return Err(wrong("it is empty"));
         }
         if text.len() > limits::ADDRESS {
             return Err(wrong("it is longer than 254 octets"));
         }
-        if text.chars().any(char::is_control) {
-            return Err(wrong("it holds a control character"));
-        }
+        clean(text).map_err(wrong)?;
         let at = text.rfind('@').ok_or_else(|| wrong("it has no `@`"))?;
         let (local_part, domain) = text.split_at(at + 1);
         let address = Self { text: format!("{local_part}{}", ascii(domain)), at };
@@ -78,6 +76,66 @@ impl FromStr for Mailbox {
             return Err(wrong("what stands behind the `@` is not a domain"));
         }
         Ok(address)
+    }
+}
+
+/// Where failures are reported to (RFC 5321 §4.4): an address, or none, as in a message that is
+/// itself a report or an automatic answer and must cause no other (§4.5.5, RFC 3834 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReversePath {
+    /// `<>`.
+    Null,
+    /// An address.
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// The address; empty without one.
+    pub fn as_str(&self) -> &str {
+        self.mailbox().map(Mailbox::as_str).unwrap_or_default()
+    }
+
+    /// The address, if there is one.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Null => None,
+            Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+}
+
+impl From<Mailbox> for ReversePath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::Mailbox(mailbox)
+    }
+}
+
+impl FromStr for ReversePath {
+    type Err = AddressError;
+
+    /// In any form that callers write it: `ann@x.example`, `<ann@x.example>`, `Ann <ann@x.example>`,
+    /// `<>` or nothing.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim_ascii();
+        if text.is_empty() || text == "<>" {
+            return Ok(Self::Null);
+        }
+        if !text.ends_with('>') {
+            return text.parse().map(Self::Mailbox);
+        }
+        let Addressees(list) = text.parse::<Addressees>()?;
+        match <[Addressee; 1]>::try_from(list) {
+            Ok([addressee]) => Ok(Self::Mailbox(addressee.address)),
+            Err(_) => {
+                Err(AddressError { address: shown(text), reason: "a message has one sender" })
+            }
+        }
+    }
+}
+
+impl fmt::Display for ReversePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -110,8 +168,8 @@ impl FromStr for LocalName {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let name = text.trim();
-        let is_clean = name.len() <= limits::ADDRESS && !name.chars().any(char::is_control);
+        let name = text.trim_ascii();
+        let is_clean = name.len() <= limits::ADDRESS && clean(name).is_ok();
         if is_clean && is_local_part(name) {
             Ok(Self(name.to_owned()))
         } else {
@@ -301,8 +359,9 @@ impl AddressList {
             // What was never closed is not to pass for an address.
             entry.insert(0, '<');
         }
-        if !entry.trim().is_empty() {
-            self.found.push((name, entry.trim().to_owned()));
+        let entry = entry.trim_ascii();
+        if !entry.is_empty() {
+            self.found.push((name, entry.to_owned()));
         }
         self.place = Place::Words;
     }
@@ -694,6 +753,35 @@ pub fn number(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then_some(number)
 }
 
+/// Whether an address holds what it cannot be meant to hold, because nobody can see it, or because
+/// it was read in another encoding than it was written in.
+fn clean(address: &str) -> Result<(), &'static str> {
+    for c in address.chars() {
+        match c {
+            c if c.is_control() => return Err("it holds a control character"),
+            char::REPLACEMENT_CHARACTER => {
+                return Err("it holds octets that are not UTF-8, and what they mean is not known");
+            }
+            c if is_unseen(c) => return Err("it holds a character that cannot be seen"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Characters that show nothing, or take the place of nothing: Unicode's general categories Cf, Co,
+/// Zs but for the blank, Zl and Zp, and letters that look blank.
+fn is_unseen(c: char) -> bool {
+    (c.is_whitespace() && c != ' ')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}'
+            | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}' | '\u{115f}' | '\u{1160}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
+}
+
 /// Bidirectional controls and invisible characters can make a line read as another one.
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -707,7 +795,8 @@ fn is_local_part(text: &str) -> bool {
         let mut chars = inner.chars();
         while let Some(c) = chars.next() {
             match c {
-                '"' => return false,
+                // Legal, and an end of the path to servers that look for no quotes.
+                '"' | '<' | '>' => return false,
                 '\\' if chars.next().is_none() => return false,
                 _ => {}
             }
@@ -795,6 +884,69 @@ mod tests {
         assert_eq!("bücher.example".parse::<EhloName>().unwrap().to_string(), host.as_str());
         for wrong in ["a@bü..example", "a@ü b", "a@ü\u{ad}\u{200b}x y", "a@xn--ü"] {
             assert!(wrong.parse::<Mailbox>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_nothing_that_cannot_be_seen_or_was_read_wrongly() {
+        for c in [
+            '\u{200b}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{202e}',
+            '\u{2028}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{fffd}',
+            '\u{e000}',
+            '\u{e0041}',
+            '\u{85}',
+            '\u{2060}',
+            '\u{1d173}',
+        ] {
+            for text in [
+                format!("b{c}ob@x.example"),
+                format!("{c}bob@x.example"),
+                format!("bob@x{c}.example"),
+                format!("bob@x.example{c}"),
+                format!("\"b{c}\"@x.example"),
+            ] {
+                assert!(text.parse::<Mailbox>().is_err(), "{text:?}");
+                assert!(text.parse::<Addressees>().is_err(), "{text:?}");
+                assert!(text.parse::<ReversePath>().is_err(), "{text:?}");
+                let angled = format!("Bob <{text}>");
+                assert!(angled.parse::<Addressees<Address>>().is_err(), "{angled:?}");
+            }
+            assert!(format!("ro{c}ot").parse::<LocalName>().is_err(), "{c:?}");
+        }
+        for quoted in ["\"a>b\"@x.example", "\"<eve@y.example>,\"@x.example", "\"a<\"@x.example"] {
+            assert!(quoted.parse::<Mailbox>().is_err(), "{quoted}");
+            assert!(format!("Bob <{quoted}>").parse::<Addressees>().is_err(), "{quoted}");
+        }
+    }
+
+    #[test]
+    fn a_reverse_path_is_read_in_any_form() {
+        for (text, path) in [
+            ("", ""),
+            ("<>", ""),
+            (" <> ", ""),
+            ("a@b", "a@b"),
+            ("<a@b>", "a@b"),
+            ("\"Doe, Ann\" <a@b>", "a@b"),
+        ] {
+            let read: ReversePath = text.parse().unwrap();
+            assert_eq!(
+                (read.as_str(), read.mailbox().is_some()),
+                (path, !path.is_empty()),
+                "{text}"
+            );
+        }
+        for wrong in
+            ["root", "a@b, c@d", "<a@b>, <c@d>", "<a@b", "a@b>", "<root>", "x: <a@b>;", "< >"]
+        {
+            assert!(wrong.parse::<ReversePath>().is_err(), "{wrong}");
         }
     }
 

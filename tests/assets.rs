@@ -646,11 +646,18 @@ const SERVER_SAYS: &[(&str, &str)] = &[
 ];
 
 const THE_MESSAGE: &str = "\
-All of standard input is read before a connection is made. Line ends of any kind become CRLF. A \
-first line that begins with \"From \" is taken for an mbox separator and dropped. Input without a \
-header is all body. Date, Message-ID and From are added at the end of the header if they are \
-missing; Bcc and Resent-Bcc are removed, and if that leaves neither To nor Cc, a To field says \
-\"undisclosed-recipients:;\". From may give way to the account's own address, as `rewrite-from` says.
+All of standard input is read before a connection is made. Line ends of any kind become CRLF. A byte \
+order mark at the very start is dropped, and so are the separator lines of an mbox file before the \
+first field. If the first line is no field, the input has no header and is all body. A later line \
+that is no field ends the header if no field follows before the first empty line; otherwise the \
+message is refused with status 65, since a Bcc below that line would be sent as text. A field with \
+a control character is refused, too, and so is a carriage return without line feed in the header, \
+unless there is no line feed at all; UTF-16 is refused.
+
+Date, Message-ID and From are added at the end of the header if they are missing or empty; Bcc and \
+Resent-Bcc are removed, and if that leaves neither To nor Cc, a To field says \
+\"undisclosed-recipients:;\". From may give way to the account's own address, as `rewrite-from` says. \
+In a message that was resent, the same is done with Resent-From, and From stays as it is.
 
 A body that would not arrive as it is, for it has a line of more than 998 octets, or NUL, or octets \
 above 127 where the server does not offer 8BITMIME, is encoded as quoted-printable or base64, and \
@@ -663,9 +670,11 @@ without a domain, such as root, is looked up in the [aliases] of postie-config(5
 was resent, -t reads the Resent fields that were added last. A domain beyond ASCII is written in \
 ASCII; a local part beyond ASCII needs a server that offers SMTPUTF8.
 
-The account is the one named with --account, else the one whose address is the sender's (--from, \
-or the From field), be it but for what stands behind a plus sign, or by its domain; else the \
-`default`, else the only one.
+The account is the one named with --account; otherwise the one whose `from` equals the address of \
+--from, else of Resent-From, else of From, ignoring a +tag; then one with the same domain; else the \
+`default`, else the only one. With --from=<> (or an empty address) failures are reported to nobody, as \
+a message wants that is itself a report or an automatic answer; account, EHLO name and a missing From \
+field then follow from the header or the account.
 
 If some recipients are refused, the others get the message, the refused ones are listed, and the \
 status is 81; with --all-or-nothing, nobody gets it. Those who are too many for the server to \
@@ -699,11 +708,17 @@ its own, as in
 
   set sendmail = \"postie send -a work -oi\"
 
--f and -r name the sender, if they have an @; -F its full name; -t reads recipients from the \
-message; -N and -R ask for reports; -v shows the conversation; -C names a configuration file. -bp is \"postie queue\" and -q \
-is \"postie queue flush\"; -bi does nothing, successfully. -bs, -bd and other modes are refused. All other options \
+-f and -r give the sender's address: a name without @ stands for the account's own, <> or nothing for \
+none. -F is its full name; -t reads recipients from the message; -N and -R ask for reports; -v shows \
+the conversation. -C names a configuration file, which must be root's and writable by nobody else; no \
+line of it is printed. -bp is \"postie queue\" and -q \
+is \"postie queue flush\"; -bi and -I do nothing, successfully. -bs, -bd and other modes are refused. All other options \
 of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
 follows it is a recipient.
+
+Under the name sendmail a word that begins with two dashes is refused with status 64 before anything \
+is read or run, for a program may pass on what a stranger wrote. A message that is neither sent nor \
+kept in the outbox ends with 69 in place of 75, which callers take for \"queued\".
 
 Input is always read to its end; a dot on a line of its own does not end it, with or without -i. \
 With -t, recipients that are arguments are added to those in the message. There is no output but \

@@ -13,7 +13,7 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
 use postie::cli::Args;
-use postie::cli::sendmail::{self, Call};
+use postie::cli::sendmail::{self, Invocation};
 use postie::config::File;
 use postie::dot::{Decoder, Encoder};
 use postie::message::{Message, Transport};
@@ -318,7 +318,7 @@ proptest! {
     fn no_command_line_is_too_strange(words in vec(select(WORDS), 0..8), is_sendmail in any::<bool>()) {
         let program = if is_sendmail { "/usr/sbin/sendmail" } else { "postie" };
         let words = [program].into_iter().chain(words).map(OsString::from);
-        if let Call::Args(words) = sendmail::call(words) {
+        if let Invocation::Args(_, words) = sendmail::parse(words) {
             drop(Args::try_parse_from(words));
         }
     }

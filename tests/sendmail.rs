@@ -199,6 +199,84 @@ fn sendmails_words_work_under_our_own_name() {
 }
 
 #[test]
+fn options_for_every_command_may_stand_before_and_among_sendmails_words() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    let file = home.file("postie.toml", sink.config(""));
+    let file = file.to_str().unwrap();
+    for args in [
+        &["-qc", file, "send", "-oi", BOB][..],
+        &["-c", file, "send", "-q", "-oi", BOB],
+        &["-q", "-c", file, "--timeout", "9", "send", "-q", "-i", "--quiet", BOB],
+    ] {
+        home.postie(args.iter().copied()).stdin("Subject: x\n\nhello\n").run().exit(0).silent();
+        assert_eq!(sink.taken().len(), 1, "{args:?}");
+    }
+}
+
+#[test]
+fn the_senders_address_is_taken_in_any_form_and_none_is_none() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "");
+    let config = home.path().join(".config/postie/config.toml");
+    let more = fs::read_to_string(&config).unwrap();
+    home.config(&format!("{more}[account.other]\nfrom = \"desk@example.org\"\nserver = \"x\"\n"));
+    let message = "From: Ann <ann@example.com>\nTo: bob@example.net\nSubject: x\n\nhello\n";
+    for (from, path) in [
+        ("<>", "<>"),
+        ("", "<>"),
+        (" <> ", "<>"),
+        ("<bounce@example.com>", "<bounce@example.com>"),
+        ("Ann B. <bounce@example.com>", "<bounce@example.com>"),
+        ("root", "<ann@example.com>"),
+    ] {
+        home.program(&sendmail, ["-a", "-f", from, BOB]).stdin(message).run().exit(64);
+        for args in [vec!["-i", "-f", from, BOB], vec!["-r", from, "-oi", BOB]] {
+            home.program(&sendmail, args).stdin(message).run().exit(0).silent();
+            let taken = only(&sink);
+            assert_eq!(taken.sender, path, "{from:?}");
+            assert!(taken.lines().contains("From: Ann <ann@example.com>\n"));
+        }
+        if from != "root" {
+            let option = format!("--from={from}");
+            home.postie(["send", &option, BOB]).stdin(message).run().exit(0).silent();
+            assert_eq!(only(&sink).sender, path, "{from:?}");
+        }
+    }
+    // What is missing is completed with the account's own address.
+    home.program(&sendmail, ["-f", "<>", BOB]).stdin("Subject: x\n\nhello\n").run().exit(78);
+    home.config(&more);
+    home.program(&sendmail, ["-f", "<>", BOB]).stdin("Subject: x\n\nhello\n").run().exit(0);
+    let taken = only(&sink);
+    assert!(taken.lines().contains("From: ann@example.com\n"), "{}", taken.lines());
+    for wrong in ["a@example.com, b@example.com", "Ann <a@example.com", "x y@z"] {
+        home.program(&sendmail, ["-f", wrong, BOB]).stdin(message).run().exit(64);
+    }
+    assert_eq!(sink.taken(), []);
+}
+
+#[test]
+fn a_message_without_a_senders_address_waits_without_one() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "queue = true\nserver = \"127.0.0.1:1\"");
+    let message = "From: Ann <ann@example.com>\nSubject: x\n\nhello\n";
+    home.program(&sendmail, ["-f", "<>", BOB]).stdin(message).run().exit(0).silent();
+    let listed = home.postie(["queue", "--json"]).run();
+    assert!(listed.stdout.contains("\"from\":\"\""), "{}", listed.stdout);
+    home.config(&sink.config("queue = true"));
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    assert_eq!(only(&sink).sender, "<>");
+}
+
+#[test]
+fn to_callers_of_sendmail_nothing_waits_that_is_not_kept() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"");
+    home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(69);
+    home.postie(["send", BOB]).stdin("Subject: x\n\nhello\n").run().exit(75);
+}
+
+#[test]
 fn what_sendmail_is_asked_besides_is_answered() {
     let sink = Sink::start(&[]);
     let (home, sendmail) = installed(&sink, "");

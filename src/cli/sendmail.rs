@@ -1,225 +1,435 @@
-//! The words of `/usr/sbin/sendmail`, as cron, git, mutt and PHP use them, in those of
-//! `postie send` and `postie queue`. What speaks of a daemon of sendmail's own means nothing here;
-//! what would change where a message goes is honoured or refused.
+//! The command line of sendmail(8), which programs have spoken for forty years. Called by that name
+//! the program understands these words alone: what a caller passes on may come from a stranger, so
+//! no word of it can run a command, read a file or name a server. `postie send` takes them among its
+//! own. Single-letter options only; each is honoured, ignored or refused.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+
+use clap::{Arg, CommandFactory};
+
+use super::{Args, InvokedAs};
+use crate::text::shown;
 
 /// What a command line comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Words for [`super::Args`], the program's name first.
-    Args(Vec<OsString>),
+pub enum Invocation {
+    /// Words for [`Args`], the program's name first, and the name that it was called by.
+    Args(InvokedAs, Vec<OsString>),
     /// There is nothing to do (`-bi`): no aliases to compile.
     Nothing,
     /// Words that cannot be honoured, and why.
     Refused(String),
 }
 
-/// By which name the program is called, which decides what `-c`, `-h`, `-q` and `-v` mean.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Face {
-    Postie,
-    Sendmail,
-}
-
 /// Reads a whole command line, the program's name first. One that has nothing of sendmail's comes
 /// out as it was.
-pub fn call(words: impl IntoIterator<Item = OsString>) -> Call {
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let name = words.first().and_then(|program| Path::new(program).file_name());
-    let is_sendmail = name.is_some_and(|name| name == "sendmail");
-    let (face, mut args, rest) = if is_sendmail {
-        (Face::Sendmail, ["postie", "send"].map(OsString::from).to_vec(), words.split_off(1))
-    } else if let Some(behind) = behind_send(&words) {
-        let rest = words.split_off(behind);
-        (Face::Postie, words, rest)
-    } else {
-        return Call::Args(words);
+    if name.is_some_and(|name| name == "sendmail") {
+        let mut parser = Parser::new(InvokedAs::Sendmail);
+        let parsed = parser.sendmail(words.split_off(1));
+        return parser.invocation(parsed);
+    }
+    let mut command = Args::command();
+    let Some(behind) = behind_send(&command, &words) else {
+        return Invocation::Args(InvokedAs::Postie, words);
     };
-    let mut reading = Reading { face, args: Vec::new(), is_sendmail };
-    let mut rest = rest.into_iter();
-    while let Some(word) = rest.next() {
-        if word == "--" {
-            reading.args.push(word);
-            reading.args.extend(rest);
-            break;
-        }
-        // Long options are our own under either name; a dash alone is nobody's.
-        let letters = word.to_str().and_then(|word| word.strip_prefix('-'));
-        match letters.filter(|letters| !letters.is_empty() && !letters.starts_with('-')) {
-            Some(letters) => {
-                if let Some(other) = reading.letters(letters, &mut rest) {
-                    return other;
-                }
-            }
-            None => reading.args.push(word),
-        }
-    }
-    if reading.is_sendmail {
-        // Whoever calls sendmail expects nothing but errors, and those in one line.
-        args.push(OsString::from("--quiet"));
-    }
-    args.extend(reading.args);
-    Call::Args(args)
+    // Hands the options for every command, and `--help`, down to each of them.
+    command.build();
+    let mut parser = Parser::new(InvokedAs::Postie);
+    let rest = words.split_off(behind);
+    parser.global = words;
+    let parsed = match command.find_subcommand("send") {
+        Some(send) => parser.postie(send, rest),
+        None => Ok(()),
+    };
+    parser.invocation(parsed)
 }
 
 /// Where the words of `postie send` begin; options for every command may stand before it.
-fn behind_send(words: &[OsString]) -> Option<usize> {
+fn behind_send(command: &clap::Command, words: &[OsString]) -> Option<usize> {
     let mut words = words.iter().enumerate().skip(1);
     while let Some((at, word)) = words.next() {
-        match word.to_str()? {
-            "send" => return Some(at + 1),
-            "-c" | "--config" | "--timeout" => drop(words.next()),
-            word if word.starts_with('-') => {}
-            _ => return None,
+        match Word::of(word) {
+            Word::Plain => return (word == "send").then_some(at + 1),
+            Word::End => return None,
+            Word::Long if wants_value(command, word) => drop(words.next()),
+            Word::Long => {}
+            Word::Letters(letters) => {
+                let valued = letters.iter().position(|&letter| takes_value(short(command, letter)));
+                if valued.is_some_and(|place| place + 1 == letters.len()) {
+                    words.next();
+                }
+            }
         }
     }
     None
 }
 
+/// The option that is called by a letter.
+fn short(command: &clap::Command, letter: u8) -> Option<&Arg> {
+    command.get_arguments().find(|arg| arg.get_short() == Some(char::from(letter)))
+}
+
+fn takes_value(arg: Option<&Arg>) -> bool {
+    arg.is_some_and(|arg| arg.get_action().takes_values())
+}
+
+/// Whether a long option has its value in the next word.
+fn wants_value(command: &clap::Command, word: &OsStr) -> bool {
+    let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+    takes_value(command.get_arguments().find(|arg| name.is_some() && arg.get_long() == name))
+}
+
+/// A word of a command line, by its first octets.
+enum Word<'a> {
+    /// Not an option; a dash alone is none either.
+    Plain,
+    /// `--`: no options follow.
+    End,
+    /// `--name`.
+    Long,
+    /// `-abc`, without its dash.
+    Letters(&'a [u8]),
+}
+
+impl<'a> Word<'a> {
+    fn of(word: &'a OsStr) -> Self {
+        match word.as_bytes() {
+            b"--" => Self::End,
+            [b'-', b'-', ..] => Self::Long,
+            [b'-', letters @ ..] if !letters.is_empty() => Self::Letters(letters),
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// What sendmail is asked to do, if not to send a message.
+enum Mode {
+    /// `-bp`: to list the outbox.
+    List,
+    /// `-q`: to send what is due. How often, and which of them, is for a daemon to know.
+    Flush,
+    /// `-bi`: to compile aliases.
+    Aliases,
+}
+
 /// What was understood so far.
-struct Reading {
-    face: Face,
-    args: Vec<OsString>,
+struct Parser {
+    invoked_as: InvokedAs,
+    /// Words before those of `send`.
+    global: Vec<OsString>,
+    options: Vec<OsString>,
+    /// Words that are not options, in whatever place.
+    recipients: Vec<OsString>,
+    mode: Option<Mode>,
+    /// Whether one of sendmail's words was among them.
     is_sendmail: bool,
 }
 
-impl Reading {
-    /// Takes one word of single-letter options, dash removed, and the next word if it is the value
-    /// of the last of them.
+impl Parser {
+    fn new(invoked_as: InvokedAs) -> Self {
+        Self {
+            invoked_as,
+            global: vec![OsString::from("postie")],
+            options: Vec::new(),
+            recipients: Vec::new(),
+            mode: None,
+            is_sendmail: invoked_as == InvokedAs::Sendmail,
+        }
+    }
+
+    /// Reads the words behind `sendmail`. None of them reaches [`Args`] as an option, whatever it
+    /// looks like: those are made here, and everything else stands behind `--`.
+    fn sendmail(&mut self, words: Vec<OsString>) -> Result<(), String> {
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match Word::of(&word) {
+                Word::Plain => self.recipients.push(word),
+                Word::End => self.recipients.extend(words.by_ref()),
+                Word::Long => {
+                    let word = shown(&word.to_string_lossy());
+                    return Err(format!(
+                        "{word}: under the name sendmail there are no such options; use `postie send`"
+                    ));
+                }
+                Word::Letters(letters) => self.letters(letters, &mut words)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the words behind `send`: its own options stay as they are.
+    fn postie(&mut self, send: &clap::Command, words: Vec<OsString>) -> Result<(), String> {
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match Word::of(&word) {
+                Word::Plain => self.options.push(word),
+                Word::End => {
+                    self.recipients.extend(words.by_ref());
+                }
+                Word::Long => {
+                    let value = if wants_value(send, &word) { words.next() } else { None };
+                    self.options.push(word);
+                    self.options.extend(value);
+                }
+                Word::Letters(letters) => {
+                    let own = letters.iter().take_while(|&&letter| {
+                        short(send, letter).is_some_and(|arg| !arg.get_action().takes_values())
+                    });
+                    let (flags, rest) = letters.split_at(own.count());
+                    self.options.extend(flags.iter().map(|&flag| option(flag)));
+                    match rest {
+                        [] => {}
+                        [letter, value @ ..] if takes_value(short(send, *letter)) => {
+                            let value = match value {
+                                [] => words.next(),
+                                value => Some(OsString::from_vec(value.to_vec())),
+                            };
+                            self.options.push(option(*letter));
+                            self.options.extend(value);
+                        }
+                        rest => {
+                            self.is_sendmail = true;
+                            self.letters(rest, &mut words)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a word of sendmail's single-letter options, and the next word if it is the value of
+    /// the last of them.
     fn letters(
         &mut self,
-        letters: &str,
-        rest: &mut impl Iterator<Item = OsString>,
-    ) -> Option<Call> {
-        let mut letters = letters.chars();
-        while let Some(letter) = letters.next() {
-            let attached = letters.as_str();
+        letters: &[u8],
+        words: &mut impl Iterator<Item = OsString>,
+    ) -> Result<(), String> {
+        let mut letters = letters.iter();
+        while let Some(&letter) = letters.next() {
+            let attached = letters.as_slice();
             let mut value = || match attached {
-                "" => rest.next().unwrap_or_default(),
-                _ => OsString::from(attached),
+                [] => words.next().ok_or_else(|| format!("-{} wants a value", char::from(letter))),
+                _ => Ok(OsString::from_vec(attached.to_vec())),
             };
-            match (letter, self.face) {
-                ('t' | 'v', _) => {
-                    self.args.push(format!("-{letter}").into());
-                    continue;
-                }
-                ('q', Face::Postie) => {
-                    self.args.push("-q".into());
-                    continue;
-                }
-                ('a' | 'c' | 'f' | 'F' | 'h' | 'N' | 'R', Face::Postie) => {
-                    self.args.push(format!("-{letter}{attached}").into());
-                    return None;
-                }
-                _ => self.is_sendmail = true,
-            }
             match letter {
+                b't' | b'v' => {
+                    self.options.push(option(letter));
+                    continue;
+                }
                 // To its end, alone or not, is how input is read; the others are settings of
                 // daemons, header rewriting and user interfaces that do not exist here.
-                'i' | 'm' | 'n' | 'U' | 'G' => continue,
+                b'i' | b'm' | b'n' | b'U' | b'G' => continue,
                 // The option and its value are one word: what follows may be a recipient.
-                'o' | 'd' => {}
-                // A local sender is the account's, as is the empty one of a bounce.
-                'f' | 'r' => {
-                    let from = value();
-                    if from.to_str().is_some_and(|from| from.contains('@')) {
-                        self.option("--from", &from);
-                    }
+                b'o' | b'd' => {}
+                b'f' | b'r' => self.sender(&value()?),
+                // Names are in whatever encoding the machine's are.
+                b'F' => self.option("--full-name", value()?.to_string_lossy().as_ref().as_ref()),
+                b'C' => self.option("--config", &value()?),
+                b'N' => self.option("--dsn-notify", &value()?),
+                b'R' => self.option("--dsn-return", &value()?),
+                b'A' | b'B' | b'h' | b'L' | b'O' | b'p' | b'V' | b'X' => drop(value()?),
+                b'b' => self.mode(attached)?,
+                b'I' => self.mode = Some(Mode::Aliases),
+                b'q' => self.mode = Some(Mode::Flush),
+                _ => {
+                    let letter = char::from(letter).escape_default();
+                    return Err(format!("-{letter} means nothing here"));
                 }
-                'F' => self.option("--full-name", &value()),
-                'a' => self.option("--account", &value()),
-                'C' => self.option("--config", &value()),
-                'N' => self.option("--dsn-notify", &value()),
-                'R' => self.option("--dsn-return", &value()),
-                'A' | 'B' | 'h' | 'L' | 'O' | 'p' | 'V' | 'X' => drop(value()),
-                'b' => match attached {
-                    "m" => {}
-                    "p" => return Some(self.queue(&[])),
-                    "i" => return Some(Call::Nothing),
-                    _ => {
-                        return Some(Call::Refused(format!("-b{attached}: {}", no_mode(attached))));
-                    }
-                },
-                // How often, and which of them, is for a daemon to know.
-                'q' => return Some(self.queue(&["flush"])),
-                _ => return Some(Call::Refused(format!("-{letter} means nothing here"))),
             }
-            return None;
+            return Ok(());
         }
-        None
+        Ok(())
     }
 
-    /// A call for the outbox, with what was said so far that means something to it.
-    fn queue(&self, action: &[&str]) -> Call {
-        let is_global = |word: &&OsString| {
-            word.to_str().is_some_and(|word| word == "-v" || word.starts_with("--config="))
-        };
-        let words = ["postie", "queue", "--quiet"].iter().chain(action).map(OsString::from);
-        Call::Args(words.chain(self.args.iter().filter(is_global).cloned()).collect())
+    /// The sender's address. A local one is the account's; without any (`<>` or nothing) the message
+    /// is one that must not be answered (RFC 5321 §4.5.5).
+    fn sender(&mut self, from: &OsStr) {
+        let text = from.as_bytes().trim_ascii();
+        if text.is_empty() || text == b"<>" {
+            self.option("--from", OsStr::new("<>"));
+        } else if text.contains(&b'@') {
+            self.option("--from", from);
+        }
     }
 
-    fn option(&mut self, name: &str, value: &OsString) {
+    fn mode(&mut self, mode: &[u8]) -> Result<(), String> {
+        match mode {
+            b"m" => {}
+            b"p" => self.mode = Some(Mode::List),
+            b"i" => self.mode = Some(Mode::Aliases),
+            mode => {
+                let why = match mode {
+                    b"s" => "this program does not speak SMTP on standard input",
+                    b"d" | b"D" => "this program is no daemon",
+                    _ => "there is no such mode",
+                };
+                return Err(format!("-b{}: {why}", mode.escape_ascii()));
+            }
+        }
+        Ok(())
+    }
+
+    fn option(&mut self, name: &str, value: &OsStr) {
         let mut option = OsString::from(name);
         option.push("=");
         option.push(value);
-        self.args.push(option);
+        self.options.push(option);
+    }
+
+    /// What was understood, once every word was looked at.
+    fn invocation(self, parsed: Result<(), String>) -> Invocation {
+        if let Err(why) = parsed {
+            return Invocation::Refused(why);
+        }
+        let mut words = self.global;
+        let command: &[&str] = match self.mode {
+            Some(Mode::Aliases) => return Invocation::Nothing,
+            Some(Mode::List) => &["queue"],
+            Some(Mode::Flush) => &["queue", "flush"],
+            None if self.invoked_as == InvokedAs::Sendmail => &["send"],
+            // It is the last of the words before these.
+            None => &[],
+        };
+        if self.mode.is_some() && self.invoked_as == InvokedAs::Postie {
+            words.pop();
+        }
+        words.extend(command.iter().map(OsString::from));
+        if self.is_sendmail {
+            // Callers of sendmail expect nothing but errors, and those in one line.
+            words.push(OsString::from("--quiet"));
+        }
+        if self.mode.is_some() {
+            // What was said of a message means nothing to the outbox.
+            let is_global = |word: &&OsString| *word == "-v" || starts_with(word, "--config=");
+            words.extend(self.options.iter().filter(is_global).cloned());
+        } else {
+            words.extend(self.options);
+            if !self.recipients.is_empty() {
+                words.push(OsString::from("--"));
+                words.extend(self.recipients);
+            }
+        }
+        Invocation::Args(self.invoked_as, words)
     }
 }
 
-/// Why a mode of operation of sendmail's does not exist.
-fn no_mode(mode: &str) -> &'static str {
-    match mode {
-        "s" => "this program does not speak SMTP on standard input",
-        "d" | "D" => "this program is no daemon",
-        _ => "there is no such mode",
-    }
+/// A single-letter option as a word.
+fn option(letter: u8) -> OsString {
+    OsString::from_vec(vec![b'-', letter])
+}
+
+fn starts_with(word: &OsStr, start: &str) -> bool {
+    word.as_bytes().starts_with(start.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Call {
-        call(line.split(' ').map(OsString::from))
+    fn read(line: &str) -> Invocation {
+        parse(line.split(' ').map(OsString::from))
     }
 
     fn args(line: &str) -> String {
-        let Call::Args(args) = read(line) else { panic!("{line}: {:?}", read(line)) };
+        let Invocation::Args(_, args) = read(line) else { panic!("{line}: {:?}", read(line)) };
         args.iter().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn sendmails_words_become_ours() {
         for (line, expected) in [
-            ("sendmail a@x", "a@x"),
+            ("sendmail a@x", "-- a@x"),
             ("/usr/sbin/sendmail -ti", "-t"),
             ("sendmail -it", "-t"),
-            ("sendmail -oem simon", "simon"),
-            ("sendmail -o simon", "simon"),
-            ("sendmail -oi -odb -oQ/var/q -or0s -o7 x", "x"),
-            ("sendmail -f a@x -r b@x -fc@x x", "--from=a@x --from=b@x --from=c@x x"),
-            ("sendmail -f root x", "x"),
-            ("sendmail -f <> x", "x"),
-            ("sendmail -FCronDaemon -F Cron x", "--full-name=CronDaemon --full-name=Cron x"),
-            ("sendmail -B8BITMIME -B 7BIT -V id -L tag -X log -h 3 -O k=v x", "x"),
-            ("sendmail -N never -Rhdrs x", "--dsn-notify=never --dsn-return=hdrs x"),
-            ("sendmail -Am -A c -G -U -m -n -d0.1 -p x y", "y"),
-            ("sendmail -bm -v -- -t -oi", "-v -- -t -oi"),
-            ("sendmail -C file -a work x", "--config=file --account=work x"),
-            ("sendmail --dry-run --config f -i x", "--dry-run --config f x"),
-            ("postie send -a work -oi -oem -f a@x -N never -- x", "-a work -f a@x -N never -- x"),
-            ("postie send -qi -c file x", "-q -c file x"),
+            ("sendmail -oem simon", "-- simon"),
+            ("sendmail -o simon", "-- simon"),
+            ("sendmail -oi -odb -oQ/var/q -or0s -o7 x", "-- x"),
+            ("sendmail -f a@x -r b@x -fc@x x", "--from=a@x --from=b@x --from=c@x -- x"),
+            ("sendmail -f root x", "-- x"),
+            ("sendmail -f <> x", "--from=<> -- x"),
+            ("sendmail -f  x", "--from=<> -- x"),
+            ("sendmail -f <a@b> x", "--from=<a@b> -- x"),
+            ("sendmail -FCronDaemon -F Cron x", "--full-name=CronDaemon --full-name=Cron -- x"),
+            ("sendmail -B8BITMIME -B 7BIT -V id -L tag -X log -h 3 -O k=v x", "-- x"),
+            ("sendmail -N never -Rhdrs x", "--dsn-notify=never --dsn-return=hdrs -- x"),
+            ("sendmail -Am -A c -G -U -m -n -d0.1 -p x y", "-- y"),
+            ("sendmail -bm -v -- -t --to=x", "-v -- -t --to=x"),
+            ("sendmail -C file x", "--config=file -- x"),
+            ("sendmail -F --body=x -f --to=a@b x", "--full-name=--body=x --from=--to=a@b -- x"),
         ] {
             assert_eq!(args(line), format!("postie send --quiet {expected}"), "{line}");
+        }
+        for (line, expected) in [
+            (
+                "postie send -a work -oi -oem -f a@x -N never -- x",
+                "postie send --quiet -a work -f a@x -N never -- x",
+            ),
+            ("postie send -qi -c file x", "postie send --quiet -q -c file x"),
+            ("postie send -q -oi -C file x", "postie send --quiet -q --config=file x"),
+            (
+                "postie send -tifa@x --subject -oi x",
+                "postie send --quiet -t --from=a@x --subject -oi x",
+            ),
+        ] {
+            assert_eq!(args(line), expected, "{line}");
         }
     }
 
     #[test]
-    fn options_for_every_command_may_stand_before_send() {
-        let line = "postie -c send --json --timeout 5 -v send -oi x";
-        assert_eq!(args(line), "postie -c send --json --timeout 5 -v send --quiet x");
+    fn under_the_name_sendmail_no_word_is_an_option_of_ours() {
+        let send = Args::command();
+        let send = send.find_subcommand("send").unwrap();
+        for name in send.get_arguments().filter_map(Arg::get_long).chain(["help", "version", "x"]) {
+            for line in [
+                format!("sendmail --{name}"),
+                format!("sendmail --{name}=x -t"),
+                format!("sendmail -t a@x --{name}"),
+                format!("sendmail -bi --{name}"),
+                format!("sendmail -bp --{name}"),
+            ] {
+                let Invocation::Refused(why) = read(&line) else { panic!("{line}") };
+                assert!(why.contains(&format!("--{name}")), "{why}");
+            }
+        }
+        let octets = OsString::from_vec(b"--attach=\xff".to_vec());
+        let words = [OsString::from("sendmail"), octets];
+        assert!(matches!(parse(words), Invocation::Refused(_)));
+        for letter in ["-a", "-c", "-f", "-F", "-N"] {
+            assert!(matches!(read(&format!("sendmail {letter}")), Invocation::Refused(_)));
+        }
+    }
+
+    #[test]
+    fn every_option_for_every_command_may_stand_before_send() {
+        for arg in Args::command().get_arguments() {
+            let value = if takes_value(Some(arg)) { " send" } else { "" };
+            let attached = if takes_value(Some(arg)) { "send" } else { "" };
+            let mut forms = Vec::new();
+            if let Some(letter) = arg.get_short() {
+                let last = if value.is_empty() { "v" } else { "" };
+                forms.push(format!("-{letter}{value}"));
+                forms.push(format!("-{letter}{attached}"));
+                forms.push(format!("-q{letter}{last}{value}"));
+            }
+            if let Some(long) = arg.get_long() {
+                forms.push(format!("--{long}{value}"));
+                forms
+                    .push(format!("--{long}{}{attached}", if value.is_empty() { "" } else { "=" }));
+            }
+            for form in forms {
+                let found = args(&format!("postie {form} -v send -oi x"));
+                assert_eq!(found, format!("postie {form} -v send --quiet x"));
+                let found = args(&format!("postie send {form} -oi x"));
+                assert!(found.starts_with("postie send --quiet -"), "{found}");
+                assert!(found.ends_with(" x") && !found.contains("-oi"), "{found}");
+            }
+        }
     }
 
     #[test]
@@ -228,12 +438,14 @@ mod tests {
             "postie",
             "postie fetch -q -oi",
             "postie -c send fetch -oi",
-            "postie send -a work -c file -f a@x -Fname -h",
+            "postie send -a work -c file -f a@x -F name -h",
             "postie send -q -v -t --to a@x -",
             "postie send --subject=-oi -- -i",
         ] {
             assert_eq!(args(line), line);
         }
+        let split = "postie send -a work -q -F name -h";
+        assert_eq!(args("postie send -awork -qFname -h"), split);
     }
 
     #[test]
@@ -241,13 +453,14 @@ mod tests {
         assert_eq!(args("sendmail -bp"), "postie queue --quiet");
         assert_eq!(args("sendmail -C file -v -bp"), "postie queue --quiet --config=file -v");
         for line in ["sendmail -q", "sendmail -q30m", "sendmail -qRhost", "sendmail -i -q"] {
-            assert_eq!(args(line), "postie queue --quiet flush");
+            assert_eq!(args(line), "postie queue flush --quiet");
         }
     }
 
     #[test]
     fn other_modes_are_refused_by_name_or_come_to_nothing() {
-        assert_eq!(read("sendmail -bi"), Call::Nothing);
+        assert_eq!(read("sendmail -bi"), Invocation::Nothing);
+        assert_eq!(read("sendmail -I"), Invocation::Nothing);
         for (line, word) in [
             ("sendmail -bs", "-bs: "),
             ("sendmail -bd -q1h", "-bd: "),
@@ -255,7 +468,7 @@ mod tests {
             ("sendmail -x", "-x "),
             ("postie send -bs", "-bs: "),
         ] {
-            let Call::Refused(why) = read(line) else { panic!("{line}") };
+            let Invocation::Refused(why) = read(line) else { panic!("{line}") };
             assert!(why.starts_with(word), "{why}");
         }
     }

@@ -219,7 +219,7 @@ fn converse(
     stream: Box<dyn Private>,
 ) -> Result<usize, Error> {
     let session = Session::open(stream, None)?.login::<Error>([Ok(ann())], Ahead::Uids)?;
-    let global = cli::Global { config: None, quiet: true, verbose: 0, timeout: None, json: false };
+    let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
     let company = Company { report: &report, stop: &stop, talkers: 1, batch };
     let mut run = Run::new(job, &company);

@@ -45,7 +45,7 @@ fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<In
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
-    let job = settings.send_job(args, None)?;
+    let job = settings.send_job(args, &[])?;
     let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
     let html = html.as_ref().map(|path| Attachment::open(path)?.text()).transpose()?;
     let text = if let Some(text) = body {
@@ -81,22 +81,34 @@ fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input
     }
     report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
     let mut message = Message::read(&mut io::stdin().lock())?;
-    let author = message.author();
+    let is_resent = message.is_resent();
+    // Who resends a message is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
+    let field = if is_resent { "Resent-From" } else { "From" };
+    let author = message.author(field);
     let address = author.as_ref().map(|author| &author.address);
-    let job = settings.send_job(args, address.and_then(Address::mailbox))?;
+    let from = message.author("From").map(|author| author.address);
+    let authors = [address, from.as_ref()].into_iter().flatten().filter_map(Address::mailbox);
+    let job = settings.send_job(args, &authors.cloned().collect::<Vec<_>>())?;
     if args.read_recipients {
         recipients.extend(message.addressees()?);
     }
     message.remove_bcc();
     if message.field("Date").is_none() {
+        // To find out the time zone takes a while.
         message.replace("Date", &job.moment.date());
     }
     message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
-    if message.field("From").is_some() && job.rewrites(address) {
-        let name = author.as_ref().and_then(|author| author.name.as_deref());
-        message.replace("From", &compose::named(name, &job.from));
+    let name = match message.field(field) {
+        None => Some(args.full_name.as_deref()),
+        Some(_) if job.rewrites(address) => {
+            Some(author.as_ref().and_then(|author| author.name.as_deref()))
+        }
+        Some(_) => None,
+    };
+    if let Some(name) = name {
+        let value = compose::named(name, &job.from);
+        if is_resent { message.set_resent_from(&value) } else { message.replace("From", &value) }
     }
-    message.add_missing("From", &compose::named(args.full_name.as_deref(), &job.from));
     let recipients = settings.mailboxes(recipients)?;
     Ok(Input { job, recipients, message })
 }

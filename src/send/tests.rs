@@ -235,6 +235,7 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
             auth: None,
         },
         from: from.clone(),
+        reverse_path: from.clone().into(),
         hello: "example.com".parse().unwrap(),
         rewrite_from: RewriteFrom::Missing,
         chunking: true,
@@ -243,7 +244,7 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
         log_file: None,
         moment: Moment { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
-    let envelope = Envelope::new(from, recipients).unwrap();
+    let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
     Letter { job, envelope, message, demand, held: None }
 }

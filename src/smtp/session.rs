@@ -8,7 +8,7 @@ use super::reply::{Refusal, Reply, Smtp};
 use super::{Error, SENDER};
 use crate::limits;
 use crate::sasl::{Credentials, Mechanism};
-use crate::text::{EhloName, Mailbox, Notify, Return, xtext};
+use crate::text::{EhloName, Mailbox, Notify, Return, ReversePath, xtext};
 use crate::wire::{self, Body, Command, Exchange, Phase, Private, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -50,7 +50,7 @@ pub enum Authenticated {}
 /// Who sends, and to whom: at least one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    reverse_path: Mailbox,
+    reverse_path: ReversePath,
     recipients: Vec<Mailbox>,
     terms: Terms,
 }
@@ -76,7 +76,7 @@ impl Terms {
 
 impl Envelope {
     /// `None` without recipients. One that is named twice gets the message once.
-    pub fn new(reverse_path: Mailbox, recipients: Vec<Mailbox>) -> Option<Self> {
+    pub fn new(reverse_path: ReversePath, recipients: Vec<Mailbox>) -> Option<Self> {
         let mut known = std::collections::HashSet::new();
         let recipients: Vec<_> =
             recipients.into_iter().filter(|mailbox| known.insert(mailbox.clone())).collect();
@@ -126,7 +126,7 @@ impl Envelope {
     }
 
     /// Where failures are reported to (RFC 5321 §3.3).
-    pub fn reverse_path(&self) -> &Mailbox {
+    pub fn reverse_path(&self) -> &ReversePath {
         &self.reverse_path
     }
 
@@ -141,7 +141,7 @@ impl Envelope {
     }
 
     fn is_international(&self) -> bool {
-        self.reverse_path.is_international()
+        self.reverse_path.mailbox().is_some_and(Mailbox::is_international)
             || self.recipients.iter().any(Mailbox::is_international)
     }
 }

@@ -18,7 +18,7 @@
 //! accepted TIME                 when the message came
 //! config FILE                   where the account is
 //! account NAME
-//! from ADDRESS
+//! from ADDRESS                  where failures are reported to; `<>` for nowhere
 //! notify WORDS, return WORD     the reports that were asked for, if any
 //! envid TEXT                    what they call the message
 //! require-tls                   if it is to go by TLS all the way
@@ -49,7 +49,7 @@ use super::disk::{Disk, File, Lock};
 use super::journal::{decoded_path, encoded_path};
 use super::{Error, directory};
 use crate::limits;
-use crate::text::{Mailbox, Notify, Return, percent_decoded, percent_encoded, shown};
+use crate::text::{Mailbox, Notify, Return, ReversePath, percent_decoded, percent_encoded, shown};
 
 const HEADER: &str = "postie outbox 1";
 const JOURNAL: &str = "journal";
@@ -100,7 +100,7 @@ pub struct Order {
     /// The account to send it with.
     pub account: String,
     /// The reverse-path.
-    pub from: Mailbox,
+    pub from: ReversePath,
     /// Who gets it.
     pub recipients: Vec<Mailbox>,
     /// On which occasions reports are wanted.
@@ -123,7 +123,7 @@ impl Order {
             self.accepted,
             encoded_path(&self.config),
             percent_encoded(self.account.as_bytes()),
-            encoded(&self.from),
+            reverse_path(&self.from),
         );
         let mut add = |word, value: Option<String>| {
             text.extend(value.map(|value| format!("{word} {value}\n")));
@@ -681,7 +681,7 @@ struct Draft {
     accepted: Option<u64>,
     config: Option<PathBuf>,
     account: Option<String>,
-    from: Option<Mailbox>,
+    from: Option<ReversePath>,
     recipients: Vec<Mailbox>,
     notify: Option<Notify>,
     ret: Option<Return>,
@@ -719,7 +719,8 @@ impl Draft {
             "accepted" => self.accepted = Some(rest.parse().ok()?),
             "config" => self.config = Some(decoded_path(rest.as_bytes())?),
             "account" => self.account = Some(decoded(rest)?),
-            "from" => self.from = Some(mailbox(rest)?),
+            "from" if rest.is_empty() => return None,
+            "from" => self.from = Some(decoded(rest)?.parse().ok()?),
             "to" => self.recipients.push(mailbox(rest)?),
             "notify" => self.notify = Some(rest.parse().ok()?),
             "return" => self.ret = Some(rest.parse().ok()?),
@@ -754,6 +755,10 @@ fn octets(length: usize) -> u64 {
 
 fn encoded(mailbox: &Mailbox) -> Cow<'_, str> {
     percent_encoded(mailbox.as_str().as_bytes())
+}
+
+fn reverse_path(from: &ReversePath) -> Cow<'_, str> {
+    from.mailbox().map_or_else(|| percent_encoded(b"<>"), encoded)
 }
 
 fn mailbox(text: &str) -> Option<Mailbox> {

@@ -1,0 +1,300 @@
+//! The header section of a message that comes in, line by line (RFC 5322 §2.2). Lines end in CRLF; a
+//! CR that stands alone is still there, and is the reason why a field is refused.
+
+use crate::limits;
+
+/// One header field as it will be sent, folds and last line end included.
+#[derive(Debug)]
+pub(super) struct Field(pub(super) Vec<u8>);
+
+impl Field {
+    pub(super) fn new(name: &str, value: &str) -> Self {
+        // What comes here is text of our own; a line end in it must still not end the field.
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        Self(format!("{name}: {value}\r\n").into_bytes())
+    }
+
+    /// Whether this is a field called `name`; names have no case (RFC 5322 §1.2.2).
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.0.split_at_checked(name.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(name.as_bytes()) && rest.trim_ascii_start().starts_with(b":")
+        })
+    }
+
+    /// Breaks lines that are too long at their blanks, which changes nothing for who reads them
+    /// (RFC 5322 §2.2.3). Where there is no blank nothing can be done.
+    pub(super) fn fold(&mut self) {
+        let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+        let mut folded = Vec::with_capacity(self.0.len());
+        for line in self.0.split_inclusive(|&octet| octet == b'\n') {
+            let mut rest = line;
+            while rest.len() > limits::TEXT_LINE {
+                let room = rest.get(..limits::TEXT_LINE - 2).unwrap_or(rest);
+                // A fold before the first word would leave a line of blanks.
+                let word = room.iter().position(|octet| !is_blank(octet)).unwrap_or(room.len());
+                let Some(end) = room.iter().rposition(is_blank).filter(|&end| end > word) else {
+                    break;
+                };
+                let (head, tail) = rest.split_at(end);
+                folded.extend_from_slice(head);
+                folded.extend_from_slice(b"\r\n");
+                rest = tail;
+            }
+            folded.extend_from_slice(rest);
+        }
+        self.0 = folded;
+    }
+
+    /// The name in lower case.
+    pub(super) fn name(&self) -> Vec<u8> {
+        let name = self.0.split(|&octet| octet == b':').next().unwrap_or_default();
+        name.trim_ascii_end().to_ascii_lowercase()
+    }
+
+    pub(super) fn is_resent(&self) -> bool {
+        self.name().starts_with(b"resent-")
+    }
+
+    /// Whether it says how the body is to be read.
+    pub(super) fn is_mime(&self) -> bool {
+        self.is("MIME-Version") || self.name().starts_with(b"content-")
+    }
+
+    pub(super) fn value(&self) -> String {
+        let text = String::from_utf8_lossy(&self.0);
+        let value = text.split_once(':').map(|(_, value)| value).unwrap_or_default();
+        value.trim().replace("\r\n", "")
+    }
+}
+
+/// Why a header cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Defect {
+    /// It is out of bounds.
+    #[error("the header is longer than {} octets", limits::HEADER)]
+    TooLong,
+    /// It has a line that is none of a header's, and goes on behind it. What stands there, such as
+    /// Bcc, would be sent as text.
+    #[error("line {0} of the message is no header field, and fields follow it")]
+    NotAField(usize),
+    /// A field has a CR without LF, which some take for a line end and others do not.
+    #[error("line {0} of the message has a carriage return within a header field")]
+    LoneCr(usize),
+    /// A field has a NUL or another control character.
+    #[error("line {0} of the message has a control character within a header field")]
+    Control(usize),
+    /// It is not text as mail knows it.
+    #[error("the message is UTF-16, which mail cannot carry: convert it to UTF-8")]
+    Utf16,
+}
+
+/// The header section as far as it was seen.
+#[derive(Default)]
+pub(super) struct Header {
+    fields: Vec<Field>,
+    /// The start of a line whose end has not come yet.
+    line: Vec<u8>,
+    /// Lines that were seen whole.
+    lines: usize,
+    octets: usize,
+    /// The separator lines of an mbox file, in which the message was kept and which are no part of
+    /// it; if no field follows, they were text.
+    separators: Vec<u8>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    /// No field was seen, and nothing else but separators.
+    #[default]
+    Begin,
+    Fields,
+    /// A line that is no field, with this number, has ended the header if no field follows it before
+    /// an empty line.
+    Stray(usize),
+    /// What comes is body.
+    Whole,
+    Broken(Defect),
+}
+
+/// Octets of a line in which a field's name and colon are looked for.
+const NAME: usize = 1_000;
+
+impl Header {
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.state, State::Whole)
+    }
+
+    pub(super) fn defect(&self) -> Option<Defect> {
+        match self.state {
+            State::Broken(defect) => Some(defect),
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_fields(self) -> Vec<Field> {
+        self.fields
+    }
+
+    /// Takes text, and hands back what belongs to the body.
+    pub(super) fn take(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut rest = text;
+        while let State::Begin | State::Fields = self.state {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.line.extend_from_slice(rest);
+                if self.octets + self.line.len() > limits::HEADER {
+                    self.state = State::Broken(Defect::TooLong);
+                }
+                return Vec::new();
+            };
+            let (head, tail) = rest.split_at(end + 1);
+            rest = tail;
+            self.line.extend_from_slice(head);
+            let line = std::mem::take(&mut self.line);
+            let mut body = self.end_with(line);
+            if !matches!(self.state, State::Begin | State::Fields) {
+                self.watch(rest);
+                body.extend_from_slice(rest);
+                return body;
+            }
+        }
+        self.watch(rest);
+        rest.to_vec()
+    }
+
+    /// The text has ended. Hands back what is left of it for the body. Without any LF in it, its
+    /// lines were ended by CR, as they once were.
+    pub(super) fn finish(&mut self, has_lf: bool) -> Vec<u8> {
+        let mut line = std::mem::take(&mut self.line);
+        match self.state {
+            State::Begin | State::Fields => {
+                if !has_lf && line.contains(&b'\r') {
+                    let mut body = self.take(&super::line_ends::without_lone_cr(&line));
+                    body.extend(self.finish(true));
+                    return body;
+                }
+                let mut body = Vec::new();
+                if !line.is_empty() {
+                    line.extend_from_slice(b"\r\n");
+                    body = self.end_with(line);
+                }
+                if matches!(self.state, State::Begin) {
+                    body = std::mem::take(&mut self.separators);
+                }
+                body
+            }
+            State::Stray(number) => {
+                if holds_field(&line) {
+                    self.state = State::Broken(Defect::NotAField(number));
+                }
+                Vec::new()
+            }
+            State::Whole | State::Broken(_) => Vec::new(),
+        }
+    }
+
+    /// Takes one line, its end included, and hands back what it means for the body.
+    fn end_with(&mut self, mut line: Vec<u8>) -> Vec<u8> {
+        self.lines += 1;
+        self.octets += line.len();
+        if self.lines == 1 {
+            if is_utf16(&line) {
+                self.state = State::Broken(Defect::Utf16);
+                return Vec::new();
+            }
+            // A byte order mark says nothing in UTF-8, and is no part of a field's name.
+            if line.starts_with(b"\xef\xbb\xbf") {
+                line.drain(..3);
+            }
+        }
+        if self.octets > limits::HEADER {
+            self.state = State::Broken(Defect::TooLong);
+            return Vec::new();
+        }
+        let is_begin = matches!(self.state, State::Begin);
+        let is_folded = line.starts_with(b" ") || line.starts_with(b"\t");
+        if is_field(&line) || (is_folded && !is_begin) {
+            self.add(line);
+        } else if is_begin && is_separator(&line) {
+            self.separators.extend_from_slice(&line);
+        } else if is_begin && (line != b"\r\n" || !self.separators.is_empty()) {
+            // It has no header: all is body.
+            self.state = State::Whole;
+            let mut body = std::mem::take(&mut self.separators);
+            body.extend(line);
+            return body;
+        } else if line == b"\r\n" {
+            self.state = State::Whole;
+        } else if holds_field(&line) {
+            self.state = State::Broken(Defect::LoneCr(self.lines));
+        } else {
+            self.state = State::Stray(self.lines);
+            return line;
+        }
+        Vec::new()
+    }
+
+    /// Adds a field, or goes on with the last one.
+    fn add(&mut self, line: Vec<u8>) {
+        self.separators.clear();
+        self.state = State::Fields;
+        let text = line.strip_suffix(b"\r\n").unwrap_or(&line);
+        if text.contains(&b'\r') {
+            self.state = State::Broken(Defect::LoneCr(self.lines));
+        } else if text.iter().any(|&octet| octet.is_ascii_control() && octet != b'\t') {
+            self.state = State::Broken(Defect::Control(self.lines));
+        }
+        match self.fields.last_mut() {
+            Some(field) if line.starts_with(b" ") || line.starts_with(b"\t") => {
+                field.0.extend_from_slice(&line);
+            }
+            _ => self.fields.push(Field(line)),
+        }
+    }
+
+    /// Looks for fields behind a line that was none, up to the first empty line.
+    fn watch(&mut self, text: &[u8]) {
+        let State::Stray(number) = self.state else { return };
+        for piece in text.split_inclusive(|&octet| octet == b'\n') {
+            let room = NAME.saturating_sub(self.line.len()).min(piece.len());
+            self.line.extend_from_slice(piece.get(..room).unwrap_or_default());
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                if line == b"\r\n" {
+                    self.state = State::Whole;
+                    return;
+                }
+                if holds_field(&line) {
+                    self.state = State::Broken(Defect::NotAField(number));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A name of printable characters, perhaps blanks, a colon (RFC 5322 §2.2 and §4.5).
+fn is_field(line: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
+    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+}
+
+/// Whether a line is a field, or has one within to those who take a lone CR for a line end.
+fn holds_field(line: &[u8]) -> bool {
+    line.split(|&octet| octet == b'\r').any(is_field)
+}
+
+/// The line that begins a message in an mbox file (RFC 4155 appendix A).
+fn is_separator(line: &[u8]) -> bool {
+    line.starts_with(b"From ") || line.starts_with(b">From ")
+}
+
+/// With a byte order mark, or two characters of ASCII.
+fn is_utf16(line: &[u8]) -> bool {
+    match line {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [one, 0, other, 0, ..] | [0, one, 0, other, ..] => *one != 0 && *other != 0,
+        _ => false,
+    }
+}

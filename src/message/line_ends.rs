@@ -1,0 +1,65 @@
+//! Line ends as they come and as they must be (RFC 5321 §2.3.8).
+
+use std::borrow::Cow;
+
+use crate::limits;
+
+/// Turns every LF, with the CRs before it, into CRLF. A CR that has no LF behind it stays.
+#[derive(Default)]
+pub(super) struct LineEnds {
+    /// CRs of which it is not known whether an LF follows.
+    crs: usize,
+    /// Whether there was any LF.
+    pub(super) has_lf: bool,
+}
+
+impl LineEnds {
+    pub(super) fn append(&mut self, mut octets: &[u8], output: &mut Vec<u8>) {
+        while let Some(end) = memchr::memchr2(b'\r', b'\n', octets) {
+            let (text, rest) = octets.split_at(end);
+            self.text(text, output);
+            if rest.starts_with(b"\n") {
+                self.crs = 0;
+                self.has_lf = true;
+                output.extend_from_slice(b"\r\n");
+            } else {
+                self.crs += 1;
+                if self.crs > limits::BUFFER {
+                    self.finish(output);
+                }
+            }
+            octets = rest.get(1..).unwrap_or_default();
+        }
+        self.text(octets, output);
+    }
+
+    /// The text has ended.
+    pub(super) fn finish(&mut self, output: &mut Vec<u8>) {
+        output.resize(output.len() + std::mem::take(&mut self.crs), b'\r');
+    }
+
+    fn text(&mut self, text: &[u8], output: &mut Vec<u8>) {
+        if !text.is_empty() {
+            self.finish(output);
+            output.extend_from_slice(text);
+        }
+    }
+}
+
+/// Text from [`LineEnds`] in canonical form: what CRs are still alone end lines, too.
+pub(super) fn without_lone_cr(text: &[u8]) -> Cow<'_, [u8]> {
+    let is_lone = |at: usize| text.get(at + 1) != Some(&b'\n');
+    if !memchr::memchr_iter(b'\r', text).any(is_lone) {
+        return text.into();
+    }
+    let mut canonical = Vec::with_capacity(text.len() + text.len() / 16);
+    let mut rest = text;
+    while let Some(end) = memchr::memchr(b'\r', rest) {
+        let (line, tail) = rest.split_at(end);
+        canonical.extend_from_slice(line);
+        canonical.extend_from_slice(b"\r\n");
+        rest = tail.strip_prefix(b"\r\n").or(tail.get(1..)).unwrap_or_default();
+    }
+    canonical.extend_from_slice(rest);
+    canonical.into()
+}
