@@ -11,7 +11,7 @@ use crate::config::Tls;
 use crate::error::Error;
 use crate::settings::Peer;
 use crate::tls::Fault;
-use crate::{net, password, pop3, settings, smtp, store, tls, wire};
+use crate::{config, net, ownership, password, pop3, settings, smtp, store, tls, wire};
 
 /// A row: when all of what it says is true, its words are worth saying.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Advice {
 }
 
 /// Everything that is known to help.
-pub const TABLE: [Advice; 47] = [
+pub const TABLE: [Advice; 49] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         When::NoPassword,
@@ -44,6 +44,15 @@ pub const TABLE: [Advice; 47] = [
     on(
         When::PasswordUnfit,
         "a line end, a tab or the like has come in with it: write it anew, on one line",
+    ),
+    on(
+        When::SecretReadable,
+        "if everybody is to read it, as a container's secret: `password-command = [\"cat\", FILE]`",
+    ),
+    on(
+        When::Foreign,
+        "`chown` it to yourself or root; what is mounted from another machine or into a container \
+         may also be mounted read-only",
     ),
     on(
         When::CaFile,
@@ -254,6 +263,10 @@ pub enum When {
     PasswordEmpty,
     /// It has something inside that cannot be said.
     PasswordUnfit,
+    /// Others may read a file with a secret.
+    SecretReadable,
+    /// A file or directory belongs to another user.
+    Foreign,
     /// The file of authorities cannot be used.
     CaFile,
     /// The name does not exist.
@@ -310,6 +323,14 @@ impl When {
     /// What an error comes to.
     fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
         Some(match error {
+            Error::Settings(settings::Error::Config(config::Error::Ownership(error)))
+            | Error::Password(password::Error::Ownership(error))
+            | Error::Tls(tls::Error::Ownership(error))
+            | Error::Store(store::Error::Ownership(error)) => match error {
+                ownership::Error::Readable(_) => Self::SecretReadable,
+                ownership::Error::Foreign { .. } => Self::Foreign,
+                _ => return None,
+            },
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
             Error::Password(error) => match error {
                 password::Error::Nowhere => Self::NoPassword,
@@ -404,6 +425,8 @@ impl fmt::Display for When {
             Self::PasswordCommandFailed => "The password command fails",
             Self::PasswordEmpty => "The password is empty",
             Self::PasswordUnfit => "The password holds a control character",
+            Self::SecretReadable => "Others may read a file with a secret",
+            Self::Foreign => "A file or directory belongs to another user",
             Self::CaFile => "The file that `ca-file` names cannot be used",
             Self::NoHost => "The host name is not found",
             Self::NoLookup => "The host name cannot be looked up now",
@@ -463,6 +486,13 @@ mod tests {
             }
             When::PasswordEmpty => password::Error::Empty("password").into(),
             When::PasswordUnfit => password::Error::Control("password").into(),
+            When::SecretReadable => {
+                password::Error::Ownership(ownership::Error::Readable("x".into())).into()
+            }
+            When::Foreign => {
+                let (path, owner) = ("x".into(), "bob".to_owned());
+                password::Error::Ownership(ownership::Error::Foreign { path, owner }).into()
+            }
             When::CaFile => {
                 let reason = "no such file".to_owned();
                 tls::Error::File { key: "ca-file", path: "x".into(), reason }.into()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 use toml::de::{DeTable, DeValue};
 
 use crate::limits;
+use crate::ownership;
 use crate::sasl::Mechanism;
 use crate::text::{
     AddressError, Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown,
@@ -31,9 +32,9 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// It holds a password, and others may read it.
-    #[error("{} holds a password and others may read it: `chmod 600` it, or use `password-command`", .0.display())]
-    Exposed(PathBuf),
+    /// Others may have written it; or it holds a password, and others may read it.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// A caller of sendmail has named it, and it is not root's alone.
     #[error("{}: -C is for files that root has written and nobody else can write to", .0.display())]
     NotOfRoot(PathBuf),
@@ -574,7 +575,7 @@ impl File {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = std::fs::File::open(path);
-        Self::read_opened(file.map_err(|source| Error::read(path, source))?, path)
+        Self::read_opened(&file.map_err(|source| Error::read(path, source))?, path)
     }
 
     /// Reads a configuration file that a caller of sendmail has named, whose words may be a
@@ -589,21 +590,21 @@ impl File {
         check(std::fs::metadata(path).map_err(failed)?)?;
         let file = std::fs::File::open(path).map_err(failed)?;
         check(file.metadata().map_err(failed)?)?;
-        Self::read_opened(file, path).map_err(|error| match error {
+        Self::read_opened(&file, path).map_err(|error| match error {
             Error::Wrong { path, .. } => Error::NotShown(path),
             error => error,
         })
     }
 
-    fn read_opened(file: std::fs::File, path: &Path) -> Result<Self, Error> {
+    fn read_opened(file: &std::fs::File, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::read(path, source);
-        let mode = file.metadata().map_err(failed)?.permissions().mode();
+        ownership::check_writers(file, path)?;
         let text = text(file).map_err(failed)?;
-        let (file, has_password) = Self::parse(&text, path)?;
-        if has_password && mode & 0o077 != 0 {
-            return Err(Error::Exposed(path.to_owned()));
+        let (contents, has_password) = Self::parse(&text, path)?;
+        if has_password {
+            ownership::check_readers(file, path)?;
         }
-        Ok(file)
+        Ok(contents)
     }
 
     /// The contents of a file, and whether there is a password among them.
@@ -1017,7 +1018,7 @@ pub const KEYS: [Key; 31] = [
 
 /// The text of a file, within bounds.
 #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-fn text(file: std::fs::File) -> io::Result<String> {
+fn text(file: &std::fs::File) -> io::Result<String> {
     let mut text = String::new();
     file.take(limits::CONFIG).read_to_string(&mut text)?;
     Ok(text)

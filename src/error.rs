@@ -202,9 +202,10 @@ impl From<&Error> for Exit {
                     Self::Protocol
                 }
                 tls::Error::Stream(_) => Self::Later,
-                tls::Error::Name(_) | tls::Error::File { .. } | tls::Error::NoSystem(_) => {
-                    Self::Config
-                }
+                tls::Error::Name(_)
+                | tls::Error::File { .. }
+                | tls::Error::NoSystem(_)
+                | tls::Error::Ownership(_) => Self::Config,
             },
             Error::Pop3(error) => error.into(),
             Error::Smtp(error) => error.into(),
@@ -231,7 +232,9 @@ impl From<&settings::Error> for Exit {
             | settings::Error::Ambiguous
             | settings::Error::Incomplete { .. }
             | settings::Error::NoSender
-            | settings::Error::NoHome => Self::Config,
+            | settings::Error::NoHome
+            | settings::Error::NoCredentials
+            | settings::Error::Variable(_) => Self::Config,
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser
             | settings::Error::NoSide(_)
@@ -324,7 +327,7 @@ impl From<&store::Error> for Exit {
             store::Error::Program { .. } => Self::Config,
             store::Error::NoParent { .. }
             | store::Error::Create { .. }
-            | store::Error::Foreign(_) => Self::CannotCreate,
+            | store::Error::Ownership(_) => Self::CannotCreate,
             store::Error::Io { .. }
             | store::Error::Journal { .. }
             | store::Error::Unreachable(_) => Self::Disk,
@@ -352,7 +355,10 @@ impl Error {
     /// Whether the server, or the way to it, is what failed: then it is named.
     fn is_remote(&self) -> bool {
         match self {
-            Self::Tls(error) => !matches!(error, tls::Error::File { .. } | tls::Error::NoSystem(_)),
+            Self::Tls(error) => !matches!(
+                error,
+                tls::Error::File { .. } | tls::Error::NoSystem(_) | tls::Error::Ownership(_)
+            ),
             Self::Pop3(pop3::Error::Wire(error)) | Self::Smtp(smtp::Error::Wire(error)) => {
                 !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
             }

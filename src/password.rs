@@ -3,12 +3,12 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use crate::config::CommandLine;
 use crate::limits;
+use crate::ownership;
 use crate::sasl::{Credentials, Key, Mechanism};
 use crate::text::{Secret, plain};
 
@@ -18,9 +18,9 @@ pub enum Error {
     /// Nobody said where it is, and nobody is there to ask.
     #[error("no password: set `password-command` or `password-file`, or run at a terminal")]
     Nowhere,
-    /// Others may read the file.
-    #[error("others may read the password in {}: `chmod 600` it", .0.display())]
-    Exposed(PathBuf),
+    /// Others may write to the file or read it.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// The file cannot be read.
     #[error("cannot read the password from {}: {}", path.display(), plain(source))]
     File {
@@ -89,10 +89,8 @@ impl Source {
             Self::File(path) => {
                 let failed = |source| Error::File { path: path.clone(), source };
                 let file = File::open(path).map_err(failed)?;
-                let metadata = file.metadata().map_err(failed)?;
-                if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
-                    return Err(Error::Exposed(path.clone()));
-                }
+                ownership::check_writers(&file, path)?;
+                ownership::check_readers(&file, path)?;
                 first_line(file).map_err(failed)?
             }
             Self::Terminal => ask(whom)?,
@@ -239,7 +237,9 @@ mod tests {
         let source = Source::File(file.path().to_owned());
         io::Write::write_all(&mut file.as_file(), b"not-a-secret\n").unwrap();
         assert_eq!(password(&source).unwrap(), "not-a-secret");
-        file.as_file().set_permissions(PermissionsExt::from_mode(0o640)).unwrap();
-        assert!(matches!(password(&source), Err(Error::Exposed(_))));
+        file.as_file()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o604))
+            .unwrap();
+        assert!(matches!(password(&source), Err(Error::Ownership(_))));
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{
     self, Authorities, CommandLine, File, Keep, RewriteFrom, Sender, Server, Size, Span, Table, Tls,
 };
 use crate::net::Bounds;
+use crate::ownership;
 use crate::password::Source;
 use crate::sasl::Mechanism;
 use crate::store::Destination;
@@ -79,8 +80,14 @@ pub enum Error {
     #[error("`{0}` cannot be a user name: it holds a control character")]
     User(String),
     /// Neither the environment nor the system says where this user's files are.
-    #[error("no home directory: set HOME")]
+    #[error("no home directory of this user's: set HOME")]
     NoHome,
+    /// A path names the directory of credentials, and systemd has made none.
+    #[error("$CREDENTIALS_DIRECTORY is not set: only a service with LoadCredential= has it")]
+    NoCredentials,
+    /// A path names another variable.
+    #[error("in `{0}`: of all variables only $CREDENTIALS_DIRECTORY is expanded in paths")]
+    Variable(String),
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
     Random,
@@ -88,6 +95,41 @@ pub enum Error {
 
 fn meant(nearest: Option<&String>) -> String {
     nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Where this user's files are. A directory that the environment names counts if it is absolute and
+/// belongs to the user (if it does not exist: its nearest ancestor that does), since the environment
+/// may be that of another user, as under `sudo` and `su`.
+struct Directories {
+    home: PathBuf,
+    /// `postie/` in `XDG_CONFIG_HOME`, else in `~/.config`.
+    config: PathBuf,
+    /// `postie/` in `XDG_STATE_HOME`, else in `~/.local/state`.
+    state: PathBuf,
+}
+
+impl Directories {
+    fn from_environment() -> Result<Self, Error> {
+        let home = || {
+            let named = variable("HOME").filter(|home| home != Path::new("/"));
+            named.filter(|home| ownership::is_ours(home)).or_else(ownership::home)
+        };
+        let home = home().ok_or(Error::NoHome)?;
+        let named = |name| variable(name).map(|dir| dir.join("postie"));
+        // What is only read may be root's.
+        let config = named("XDG_CONFIG_HOME").filter(|dir| ownership::is_ours_or_roots(dir));
+        let state = named("XDG_STATE_HOME").filter(|dir| ownership::is_ours(dir));
+        Ok(Self {
+            config: config.unwrap_or_else(|| home.join(".config/postie")),
+            state: state.unwrap_or_else(|| home.join(".local/state/postie")),
+            home,
+        })
+    }
+}
+
+/// An absolute path in the environment.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// What is the same for every job of a run.
@@ -268,9 +310,8 @@ impl Settings {
     /// Reads the environment, and the configuration file if there is one. `--config` must name
     /// one; `one_off` says that none is needed.
     pub fn load(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
-        let home = dirs::home_dir().ok_or(Error::NoHome)?;
-        let own = dirs::config_dir().ok_or(Error::NoHome)?.join("postie/config.toml");
-        let state = dirs::state_dir().or_else(dirs::data_local_dir).ok_or(Error::NoHome)?;
+        let Directories { home, config, state } = Directories::from_environment()?;
+        let own = config.join("config.toml");
         let (path, is_needed) = match &global.config {
             Some(path) => (path.clone(), true),
             None if own.exists() => (own, true),
@@ -284,7 +325,6 @@ impl Settings {
             _ => File::read(&path),
         };
         let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
-        let state = state.join("postie");
         Ok(Self { file, path, home, state, timeout: global.timeout, moment: Moment::now()? })
     }
 
@@ -331,7 +371,7 @@ impl Settings {
                 let maildir = match maildir {
                     // What is typed is meant from where it is typed, what is configured from home.
                     Some(path) if account.is_none() => path.clone(),
-                    Some(path) => self.path(path),
+                    Some(path) => self.path(path)?,
                     None => self.home.join("Maildir"),
                 };
                 // The journal outlives this run's working directory.
@@ -549,8 +589,8 @@ impl Settings {
         };
         let rewrite_from = table.rewrite_from.unwrap_or_default();
         let chunking = table.chunking.unwrap_or(true);
-        let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path));
-        let log_file = table.log_file.as_ref().map(|path| self.path(path));
+        let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path)).transpose()?;
+        let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
         let queue = table.queue.unwrap_or_default();
         let peer = self.peer(account.as_deref(), table, Side::Send.usual())?;
         let moment = self.moment.clone();
@@ -673,7 +713,7 @@ impl Settings {
         let tls = table.tls.unwrap_or_default();
         let identity = match (table.client_cert, table.client_key) {
             (Some(certificate), Some(key)) => {
-                Some(Identity { certificate: self.path(&certificate), key: self.path(&key) })
+                Some(Identity { certificate: self.path(&certificate)?, key: self.path(&key)? })
             }
             (None, None) => None,
             (Some(_), None) => return Err(missing("client-key")),
@@ -681,13 +721,13 @@ impl Settings {
         };
         let anchor = match (table.pin, table.ca_file, table.trust) {
             (Some(pin), _, _) => Anchor::Pin(pin),
-            (_, Some(path), _) => Anchor::CaFile(self.path(&path)),
+            (_, Some(path), _) => Anchor::CaFile(self.path(&path)?),
             (_, _, Some(Authorities::System)) => Anchor::System,
             (None, None, Some(Authorities::Webpki) | None) => Anchor::Webpki,
         };
         let source = match (table.password_command, table.password_file, table.password) {
             (Some(command), _, _) => Source::Command(command),
-            (_, Some(path), _) => Source::File(self.path(&path)),
+            (_, Some(path), _) => Source::File(self.path(&path)?),
             (_, _, Some(secret)) => Source::Text(secret),
             (None, None, None) => match table.token_command {
                 Some(command) => Source::TokenCommand(command),
@@ -715,9 +755,20 @@ impl Settings {
         })
     }
 
-    /// A path from the configuration: `~/` and relative paths begin at home.
-    fn path(&self, path: &Path) -> PathBuf {
-        self.home.join(path.strip_prefix("~").unwrap_or(path))
+    /// A path from the configuration: `~/` and relative paths begin at home, and
+    /// `$CREDENTIALS_DIRECTORY/` is where systemd has put a service's credentials.
+    fn path(&self, path: &Path) -> Result<PathBuf, Error> {
+        const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+        let mut components = path.components();
+        let first = components.next().and_then(|first| first.as_os_str().to_str());
+        match first.and_then(|first| first.strip_prefix('$')) {
+            None => Ok(self.home.join(path.strip_prefix("~").unwrap_or(path))),
+            Some(CREDENTIALS) => {
+                let dir = variable(CREDENTIALS).ok_or(Error::NoCredentials)?;
+                Ok(dir.join(components.as_path()))
+            }
+            Some(_) => Err(Error::Variable(shown(&path.to_string_lossy()))),
+        }
     }
 
     fn no_account(&self, side: Side) -> Error {

@@ -35,7 +35,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub use self::maildir::{Draft, Maildir, Stamp};
 use self::disk::Disk;
 use self::journal::{Intent, Journal, Outcome};
 use crate::limits;
+use crate::ownership;
 use crate::text::{Identified, Uid, plain};
 
 /// Maildir readers remove what has been in tmp/ for longer than this many seconds.
@@ -106,9 +107,9 @@ pub enum Error {
     /// There is no such message in the outbox.
     #[error("no message `{0}` in the outbox")]
     Unknown(String),
-    /// Somebody else has written there, or could; or could not read what this run would write.
-    #[error("{} belongs to another user", .0.display())]
-    Foreign(PathBuf),
+    /// Another user has written there, or could; or could read what this run would write.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// A delivery was under way to a Maildir that is not there now.
     #[error("a message was on its way into {}, which is not there now", .0.display())]
     Unreachable(PathBuf),
@@ -441,12 +442,7 @@ fn is_locked(path: &Path) -> bool {
 fn directory(path: &Path) -> Result<(), Error> {
     let mut dirs = DirBuilder::new();
     dirs.recursive(true).mode(0o700).create(path).map_err(|error| Error::create(path, error))?;
-    let metadata = path.metadata().map_err(|error| Error::io("look at", path, error))?;
-    if metadata.uid() == rustix::process::geteuid().as_raw() {
-        Ok(())
-    } else {
-        Err(Error::Foreign(path.to_owned()))
-    }
+    Ok(ownership::check_place(path)?)
 }
 
 /// Makes files durable: the disk is told of all of them before the first is waited for, and a large

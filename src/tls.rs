@@ -4,7 +4,6 @@
 mod certificate;
 
 use std::io::{self, BufReader, IoSlice, Read, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +22,7 @@ pub use self::certificate::{Certificate, Moment};
 
 use crate::limits;
 use crate::net::Tcp;
+use crate::ownership;
 use crate::text::{Domain, plain, shown};
 use crate::wire::{self, Private};
 
@@ -112,6 +112,9 @@ pub enum Error {
     /// The server speaks nothing but TLS here, and plaintext was to come first.
     #[error("the server speaks TLS from the start on this port")]
     OnlyTls,
+    /// Others may have written a file of certificates, or may read the private key.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// The two found no common version or cipher, or the peer broke the protocol.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
@@ -252,7 +255,7 @@ impl Client {
             Some(Identity { certificate, key }) => {
                 let chain = certificates("client-cert", certificate)?;
                 let wrong = |error: rustls::Error| Error::File {
-                    key: "client-key",
+                    key: KEY,
                     path: key.clone(),
                     reason: error.to_string(),
                 };
@@ -484,14 +487,12 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
     Ok(found)
 }
 
+/// The setting that names a private key.
+const KEY: &str = "client-key";
+
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    const KEY: &str = "client-key";
     let wrong =
         |reason: &str| Error::File { key: KEY, path: path.to_owned(), reason: reason.to_owned() };
-    let metadata = std::fs::metadata(path).map_err(|error| wrong(&plain(&error)))?;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(wrong("others may read the private key: `chmod 600` it"));
-    }
     let key = pem(KEY, path)?.into_iter().find_map(|item| match item {
         rustls_pemfile::Item::Pkcs1Key(key) => Some(key.into()),
         rustls_pemfile::Item::Pkcs8Key(key) => Some(key.into()),
@@ -504,10 +505,15 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 /// What a PEM file holds. `rustls-pemfile` has no maintainer any more (RUSTSEC-2025-0134), so
 /// nothing reads with it but this function.
 fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
-    let read = std::fs::File::open(path).and_then(|file| {
-        rustls_pemfile::read_all(&mut BufReader::new(file.take(limits::PEM))).collect()
-    });
-    read.map_err(|error| Error::File { key, path: path.to_owned(), reason: plain(&error) })
+    let failed = |error| Error::File { key, path: path.to_owned(), reason: plain(&error) };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    ownership::check_writers(&file, path)?;
+    if key == KEY {
+        ownership::check_readers(&file, path)?;
+    }
+    rustls_pemfile::read_all(&mut BufReader::new(file.take(limits::PEM)))
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
 fn unusable(error: &rustls::Error) -> Error {

@@ -333,6 +333,7 @@ fn postie_config_5() -> Vec<u8> {
             roff.control("TP", []).text(head).text([roman(key.text)]);
         }
     }
+    paragraphs(&mut roff, "OWNERS AND PERMISSIONS", PERMISSIONS);
     examples(&mut roff, CONFIG_EXAMPLE);
     let pages =
         ["postie(1)", "postie-fetch(1)", "postie-send(1)", "postie-queue(1)", "postie-check(1)"];
@@ -551,7 +552,8 @@ const FILES: [(&str, &str); 5] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("CREDENTIALS_DIRECTORY", "What it stands for in paths: see postie-config(5)."),
     ("HOME", "Where files are looked for."),
     ("NO_COLOR", "If it is set and not empty, a check has no colours."),
     ("TZ", "The time zone of a Date field that is added."),
@@ -565,8 +567,9 @@ is no switch that turns verification off. Nothing is sent before the server acce
 this program cannot be used as a relay.
 
 A password never appears on the command line, in an error or in the conversation that --verbose \
-shows. Files are made with mode 0600, directories with 0700; a state directory that belongs to \
-somebody else is not used, and no symbolic link in it is followed.
+shows. Files are made with mode 0600, directories with 0700; a Maildir or state directory that \
+belongs to another user is not used, and no symbolic link in the latter is followed. A configuration \
+that another user could have written is refused: see OWNERS AND PERMISSIONS in postie-config(5).
 
 A fetched message has a name of this program's own making in the Maildir; nothing that a server says \
 is part of a path.";
@@ -797,7 +800,38 @@ default = \"NAME\" at the top of the file names the account to send with when no
 a name, or \"*\" for all others; its value is an address, several with commas between them, or a list.
 
 A key that is not known is an error. Of password, password-command and password-file a table may \
-have one. Paths may begin with ~/; other relative ones begin at home too.";
+have one. Paths may begin with ~/; other relative ones begin at home too. A path may begin with \
+$CREDENTIALS_DIRECTORY/, where systemd puts the credentials of a service; no other variable is \
+expanded.";
+
+const PERMISSIONS: &str = "\
+Files are checked when they are opened. One that fails is refused with status 78, a directory for \
+mail or state with 73. \"You\" is the user that postie runs as.
+
+  File                      Owner        Who else may write   Who else may read
+  config.toml               you or root  own group            everybody
+    with a password in it   you          nobody               nobody
+                            root         own group            the file's group
+  password-file, client-key you          nobody               nobody
+                            root         own group            the file's group
+  ca-file, client-cert      you or root  own group            everybody
+  directory of any of these you or root  own group; all users everybody
+                                         if it is sticky
+  Maildir and its parts,    you or root  (not checked)        (not checked)
+    state, outbox
+
+An own group is one that has the owner's number or the owner's name, as many systems make one for \
+each user. An ACL counts: whoever it lets write or read is somebody else. Of a file that a symbolic \
+link leads to, both directories are checked. Directories further up are not.
+
+Another user's file counts as yours on a file system that is mounted read-only, and on one where a \
+file that you make gets that same owner (NFS that squashes, CIFS). Where everybody is meant to read \
+a password, as some container systems have it, use password-command = [\"cat\", \"FILE\"].
+
+HOME, XDG_CONFIG_HOME and XDG_STATE_HOME count if they are absolute and belong to you (if they do \
+not exist: their nearest parent that does). HOME does not count if it is /; XDG_CONFIG_HOME may be \
+root's. Otherwise ~/.config and ~/.local/state are used, and the home directory in the password \
+database.";
 
 const CONFIG_EXAMPLE: &str = "\
 default = \"home\"

@@ -20,10 +20,14 @@ fn chmod(path: &Path, mode: u32) {
 fn a_file_with_a_password_that_others_may_read_is_refused() {
     let home = Home::new();
     let path = home.config(&format!("{SERVER}password = \"not-a-secret\"\n"));
-    for mode in [0o644, 0o640, 0o602] {
+    for (mode, words) in [
+        (0o644, "others may read "),
+        (0o604, "which holds a secret: `chmod 600` it"),
+        (0o602, "others may write to "),
+    ] {
         chmod(&path, mode);
         let outcome = home.postie(["fetch"]).run();
-        outcome.exit(78).says("holds a password and others may read it: `chmod 600` it");
+        outcome.exit(78).says(words);
         assert!(!outcome.stderr.contains("not-a-secret"));
     }
     chmod(&path, 0o600);

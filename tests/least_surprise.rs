@@ -118,7 +118,9 @@ fn a_state_directory_of_somebody_else_is_not_used() {
     fs::create_dir_all(place.state()).unwrap();
     chown(place.state(), Some(NOBODY), Some(NOBODY)).unwrap();
     let outcome = place.fetch().run();
-    outcome.exit(73).says(&format!("{} belongs to another user\n", place.state().display()));
+    outcome
+        .exit(73)
+        .says(&format!("{} belongs to another user (nobody)\n", place.state().display()));
     assert_eq!(fs::read_dir(place.state()).unwrap().count(), 0);
     assert_eq!(place.home.files("Mail/new").len(), 0);
 }

@@ -159,8 +159,8 @@ fn a_private_key_that_others_may_read_is_refused() {
     home.postie(["fetch"]).run().exit(78).says("account `home` has no `client-key`");
     home.config(&format!("{account}client-key = \"key.pem\"\n"));
     home.postie(["fetch"]).run().exit(75).says("127.0.0.1:1: cannot connect");
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
-    home.postie(["fetch"]).run().exit(78).says("key.pem: others may read the private key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o604)).unwrap();
+    home.postie(["fetch"]).run().exit(78).says("key.pem, which holds a secret: `chmod 600` it");
     home.config(&format!("{account}client-key = \"certificate.pem\"\n"));
     home.postie(["fetch"]).run().exit(78).says("certificate.pem: it holds no private key");
 }

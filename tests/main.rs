@@ -18,6 +18,7 @@ mod layers;
 mod least_surprise;
 mod logins;
 mod outbox;
+mod ownership;
 mod properties;
 mod readme;
 mod round_trip;

@@ -78,7 +78,16 @@ mutate 'the mark in the outbox that the end of a message leaves' src/send/queue.
 mutate 'the answers in the outbox' src/send.rs 's/Some\(held\) => queue::note\(held, now, answers, accepted\.as_deref\(\)\),/Some(_) => { drop(answers); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a verdict' src/send/queue.rs 's/if waiting\.is_empty\(\) && occasion == Occasion::First/if occasion == Occasion::First/' "${outbox[@]}"
 mutate 'the lock' src/store.rs 's/match file\.try_lock\(\)/match Ok::<(), TryLockError>(())/' --lib store::tests
-mutate 'the check of whose directory it is' src/store.rs 's/if metadata\.uid\(\) == /if true || metadata.uid() == /' --test tests least_surprise
+mutate 'the check of whose directory it is' src/store.rs 's/Ok\(ownership::check_place\(path\)\?\)/Ok(())/' --test tests least_surprise
+ownership=(--test tests ownership)
+mutate 'the check of the owner of what is obeyed' src/ownership.rs 's/if owner == ROOT \|\|/if true || owner == ROOT ||/' "${ownership[@]}"
+mutate 'the check of who may write' src/ownership.rs 's/metadata\.mode\(\) & WRITE != 0 \|\| /false \&\& /' "${ownership[@]}"
+mutate 'the check of who may read' src/ownership.rs 's/if by_all \|\| by_some/if false/' "${ownership[@]}"
+mutate 'the check of a directory of what is obeyed' src/ownership.rs 's/!is_sticky && is_writable_by_others/false \&\& is_writable_by_others/' "${ownership[@]}"
+mutate 'reading ACLs' src/ownership.rs 's/read\(&mut buffer\)\.unwrap_or_default\(\)/0 * read(\&mut buffer).unwrap_or_default()/' "${ownership[@]}"
+mutate 'the check of what a link leads to' src/ownership.rs 's/if !same\(named, actual\)/if false/' "${ownership[@]}"
+mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_place\(dir\)\?;//' "${ownership[@]}"
+mutate 'passing over the environment of another user' src/settings.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
 mutate 'doubt' src/smtp/session.rs 's/verdict\s*\.map_err\(Error::InDoubt\)/verdict.map_err(Error::Wire)/' --lib send::tests

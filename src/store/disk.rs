@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{Advice, OFlags, fadvise};
 
 use crate::limits;
+use crate::ownership;
 
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -54,6 +55,11 @@ pub trait Disk: Send + Sync {
 
     /// A new directory, mode 0700; one that is there already will do.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Checks that a directory is this user's or root's.
+    fn check_place(&self, _: &Path) -> Result<(), ownership::Error> {
+        Ok(())
+    }
 }
 
 /// An open file of a [`Disk`].
@@ -157,6 +163,10 @@ impl Disk for Os {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             made => made,
         }
+    }
+
+    fn check_place(&self, path: &Path) -> Result<(), ownership::Error> {
+        ownership::check_place(path)
     }
 }
 

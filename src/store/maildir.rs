@@ -63,6 +63,10 @@ impl Maildir {
         make(&root.join("new"))?;
         sync(root)?;
         make(&cur)?;
+        // Another user's would be for that user to read, and to take away.
+        for dir in [root, &root.join("tmp"), &root.join("new"), &cur] {
+            disk.check_place(dir)?;
+        }
         let sequence = Arc::new(AtomicU64::new(0));
         let (root, tmp) = (root.to_owned(), root.join("tmp").into());
         Ok(Self { disk, root, tmp, stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
