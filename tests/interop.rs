@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::support::dovecot::Dovecot;
 use crate::support::exim::Exim;
 use crate::support::mailbox::{self, assert_arrived, mailbox};
-use crate::support::mailutils::Mailutils;
+use crate::support::mailutils::{Mailutils, without_uidl};
 use crate::support::postfix::{Auth, Postfix};
 use crate::support::postie::Home;
 use crate::support::servers::{self, Arrived};
@@ -81,12 +81,6 @@ fn fetch_when_free(home: &Home, args: &[String]) {
         !outcome.stderr.contains("[IN-USE]")
     });
     outcome.exit(0).silent();
-}
-
-/// Without what GNU pop3d writes at the end of a header.
-fn without_uidl(text: &[u8]) -> Vec<u8> {
-    let lines = text.split_inclusive(|&octet| octet == b'\n');
-    lines.filter(|line| !line.starts_with(b"X-UIDL: ")).collect::<Vec<_>>().concat()
 }
 
 #[test]

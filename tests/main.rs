@@ -24,6 +24,7 @@ mod readme;
 mod round_trip;
 mod sendmail;
 mod sent;
+mod servers;
 mod side_by_side;
 mod support;
 mod terminal;

@@ -1,14 +1,20 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
+pub mod courier;
+pub mod cyrus;
 pub mod dovecot;
 pub mod exim;
 pub mod mailbox;
+pub mod maildrop;
 pub mod mailutils;
+pub mod mpop;
 pub mod pki;
 pub mod player;
+pub mod pop3;
 pub mod postfix;
 pub mod postie;
 pub mod server;
 pub mod servers;
 pub mod sink;
 pub mod transcript;
+pub mod unpacked;

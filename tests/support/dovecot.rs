@@ -68,6 +68,11 @@ impl Dovecot {
         self.site.deliver(&mailbox(), messages);
     }
 
+    /// The messages in the user's mailbox.
+    pub fn held(&self) -> Vec<Vec<u8>> {
+        self.site.held(&mailbox())
+    }
+
     /// How many messages are in the user's mailbox.
     pub fn count(&self) -> usize {
         self.site.count(&mailbox())

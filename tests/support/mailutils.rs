@@ -17,7 +17,7 @@ const HASH: &str = "$6$postie$fFxT5Hv/RbLOgAcODrohVUvKLpXxyxgUGDupqwguydbijFKrxu
 
 /// Stopped when dropped.
 pub struct Mailutils {
-    site: Site,
+    pub site: Site,
     pop3: u16,
     pop3s: u16,
     master: Child,
@@ -60,13 +60,21 @@ impl Mailutils {
 
     /// The arguments of a fetch from it into `~/Mail`.
     pub fn fetch(&self, tls: Tls, keep: &str) -> Vec<String> {
-        let port = if tls == Tls::Implicit { self.pop3s } else { self.pop3 };
-        self.site.fetch(port, tls, keep)
+        self.site.fetch(self.port(tls), tls, keep)
+    }
+
+    pub fn port(&self, tls: Tls) -> u16 {
+        if tls == Tls::Implicit { self.pop3s } else { self.pop3 }
     }
 
     /// Puts messages into the user's mailbox, behind those that are there.
     pub fn deliver(&self, messages: &[Vec<u8>]) {
         self.site.deliver(MAILBOX, messages);
+    }
+
+    /// The messages in the user's mailbox.
+    pub fn held(&self) -> Vec<Vec<u8>> {
+        self.site.held(MAILBOX).iter().map(|text| without_uidl(text)).collect()
     }
 
     /// How many messages are in the user's mailbox.
@@ -80,6 +88,13 @@ impl Drop for Mailutils {
         kill_process(Pid::from_child(&self.master), Signal::TERM).unwrap_or_default();
         drop(self.master.wait());
     }
+}
+
+/// Without the field in which the server notes a message's UID at the header's end: as it sends the
+/// message, and sooner or later in the mailbox, too.
+pub fn without_uidl(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|&octet| octet == b'\n');
+    lines.filter(|line| !line.starts_with(b"X-UIDL: ")).collect::<Vec<_>>().concat()
 }
 
 fn config(site: &Site, pop3: u16, pop3s: u16) -> String {

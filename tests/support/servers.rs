@@ -26,7 +26,7 @@ pub const PASSWORD: &str = "not-a-secret";
 pub const NOBODY: u32 = 65_534;
 
 /// How long a server is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a program is installed; if it is not, the test is skipped.
 pub fn is_installed(program: &str) -> bool {
@@ -168,6 +168,13 @@ impl Site {
     pub fn count(&self, mailbox: &str) -> usize {
         let files = |dir| fs::read_dir(self.path(&format!("{mailbox}/{dir}"))).unwrap();
         files("new").count() + files("cur").count()
+    }
+
+    /// The messages of a mailbox.
+    pub fn held(&self, mailbox: &str) -> Vec<Vec<u8>> {
+        let dirs = ["new", "cur"].map(|dir| self.path(&format!("{mailbox}/{dir}")));
+        let files = dirs.into_iter().flat_map(|dir| fs::read_dir(dir).unwrap());
+        files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
     }
 
     /// What a server has logged so far.
