@@ -57,7 +57,7 @@ pub const BUFFER: usize = 64 << 10;
 
 /// Octets of a message that goes along with its envelope (RFC 3030): what fits into a socket's
 /// buffer while the answers to the envelope are not read yet.
-pub const CHUNK: usize = 32 << 10;
+pub const CHUNK: u64 = 32 << 10;
 
 /// POP3 commands in flight when the server offers PIPELINING (RFC 2449 §6.6). All of them fit into
 /// a socket's buffer, so that writing them never waits for the answers to be read.

@@ -14,12 +14,13 @@ use self::sent::Sent;
 use crate::cli;
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
-use crate::message::{Message, Transport};
+use crate::limits;
+use crate::message::{self, Message, Transport};
 use crate::net::Stop;
 use crate::report::{Report, count, error_object, size, written};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{
-    self, Authenticated, Content, Demand, Envelope, Session, Terms, Unauthenticated,
+    self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
 };
 use crate::store::outbox::Held;
 use crate::text::Mailbox;
@@ -277,15 +278,21 @@ impl Letter {
             line.forgo_chunking();
         }
         let outcome = fitted.and_then(|()| self.transactions(&mut line));
-        let error = match &outcome {
-            Ok(sent) => sent.broken.as_ref().map(|(error, _)| error),
-            Err(error) => Some(error),
-        };
-        let is_broken = |error: &Error| {
-            matches!(error, Error::Smtp(smtp::Error::Wire(_) | smtp::Error::InDoubt(_)))
-        };
-        let line = (!error.is_some_and(is_broken)).then_some(line);
-        (outcome, line)
+        if line.is_over() {
+            line.quit();
+            return (outcome, None);
+        }
+        (outcome, Some(line))
+    }
+
+    /// Whether the message may leave before the server is known to want it.
+    fn may_go_along(&mut self) -> Result<bool, Error> {
+        let mut text = Vec::new();
+        if self.message.octets() <= limits::CHUNK {
+            let read = io::copy(&mut self.message.text()?, &mut text);
+            read.map_err(|source| message::Error::Io { doing: "read back", source })?;
+        }
+        Ok(!text.is_empty() && !smtp::holds_command(&text))
     }
 
     /// One transaction, and further ones for recipients who are too many for it, which some
@@ -297,6 +304,7 @@ impl Letter {
             Demand::All => usize::MAX,
         };
         let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
+        let may_go_along = self.may_go_along()?;
         let mut sent = Sent::default();
         let mut waiting = self.envelope.recipients().to_vec();
         loop {
@@ -305,34 +313,44 @@ impl Letter {
             let now = self.job.moment.seconds;
             let (text, held) = (self.message.text()?, self.held.as_mut());
             let mut text = queue::HandedOver { text, left: octets, held, now };
-            let mut content = Content { text: &mut text, octets, is_8bit };
-            let broken = match line.submit(&envelope, &mut content, self.demand) {
-                Ok(submitted) => {
-                    drop(text);
-                    let (asked, answered) = (waiting.len(), sent.recipients.len());
-                    let accepted = submitted.accepted.clone();
-                    waiting = sent.add(submitted, self.demand);
-                    if !waiting.is_empty() {
-                        most = asked - waiting.len();
-                    }
-                    waiting.extend(later);
-                    let answers = sent.recipients.iter().skip(answered);
-                    let noted = match &mut self.held {
-                        Some(held) => queue::note(held, now, answers, accepted.as_deref()),
-                        None => Ok(()),
-                    };
-                    // With nobody left to send to, there is nothing to be remembered.
-                    noted.err().filter(|_| !waiting.is_empty()).map(Error::from)
-                }
-                Err(error) if sent.recipients.is_empty() => return Err(error.into()),
-                Err(error) => {
-                    waiting.extend(later);
-                    Some(error.into())
-                }
+            let mut content = Content { text: &mut text, octets, is_8bit, may_go_along };
+            let Submitted { recipients, unanswered, outcome } =
+                line.submit(&envelope, &mut content, self.demand);
+            drop(text);
+            let (asked, answered) = (waiting.len(), sent.recipients.len());
+            let (accepted, broken) = match outcome {
+                Ok(accepted) => (accepted, None),
+                Err(error) => (None, Some(Error::from(error))),
             };
-            if let Some(error) = broken {
-                sent.broken = Some((error, waiting));
-                return Ok(sent);
+            if broken.is_none() {
+                waiting = sent.add(recipients, accepted.as_deref(), self.demand);
+                if !waiting.is_empty() {
+                    most = asked - waiting.len();
+                }
+            } else {
+                // Who was refused has an answer, whatever became of the others.
+                let (refused, others): (Vec<_>, Vec<_>) =
+                    recipients.into_iter().partition(|(_, answer)| answer.is_err());
+                sent.recipients.extend(refused);
+                waiting =
+                    others.into_iter().map(|(mailbox, _)| mailbox).chain(unanswered).collect();
+            }
+            waiting.extend(later);
+            let answers = sent.recipients.iter().skip(answered);
+            let verdict = broken.is_none().then(|| accepted.as_deref().unwrap_or_default());
+            let noted = match &mut self.held {
+                Some(held) => queue::note(held, now, answers, verdict),
+                None => Ok(()),
+            };
+            // With nobody left to send to, there is nothing to be remembered.
+            let noted = noted.err().filter(|_| !waiting.is_empty()).map(Error::from);
+            match broken.or(noted) {
+                None => {}
+                Some(error) if sent.recipients.is_empty() => return Err(error),
+                Some(error) => {
+                    sent.broken = Some((error, waiting));
+                    return Ok(sent);
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ pub use ehlo::Offers;
 pub use reply::{Refusal, Smtp};
 pub use session::{
     Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
+    holds_command,
 };
 
 use crate::{sasl, wire};

@@ -220,6 +220,15 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the peer, or the network, has ended the connection.
+    pub fn is_hang_up(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+        let Self::Stream { source, .. } = self else { return matches!(self, Self::Closed(_)) };
+        matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+    }
+}
+
 /// What the client was doing, as words that follow an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -309,8 +318,9 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
     {
         let mut exchanges = exchanges.into_iter().fuse();
         let mut in_flight = VecDeque::new();
+        let mut unsent = None;
         loop {
-            if in_flight.len() <= window / 2 {
+            if in_flight.len() <= window / 2 && unsent.is_none() {
                 let before = in_flight.len();
                 in_flight.extend(exchanges.by_ref().take(window - before).map(|exchange| {
                     let command = exchange.command();
@@ -323,11 +333,18 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
                     if before == 0 {
                         self.expect_silence(phase).map_err(X::Error::from)?;
                     }
-                    self.send(phase).map_err(X::Error::from)?;
+                    // A peer that has hung up may have said why, and that is there to be read.
+                    match self.send(phase) {
+                        Err(error) if error.is_hang_up() => unsent = Some(error),
+                        sent => sent.map_err(X::Error::from)?,
+                    }
                 }
             }
-            let Some((exchange, verb)) = in_flight.pop_front() else { return Ok(()) };
-            let reply = self.reply(Phase::Answer(verb)).map_err(X::Error::from)?;
+            let Some((exchange, verb)) = in_flight.pop_front() else {
+                return unsent.map_or(Ok(()), |error| Err(X::Error::from(error).into()));
+            };
+            let reply = self.reply(Phase::Answer(verb));
+            let reply = reply.map_err(|error| X::Error::from(unsent.take().unwrap_or(error)))?;
             let body = Body {
                 stream: &mut self.stream,
                 input: &mut self.input,

@@ -446,6 +446,9 @@ impl Letter {
         let (hopeless, setback) = match outcome {
             Err(error) => (is_final(error, occasion).then(|| waiting.clone()), error.into()),
             Ok(Sent { broken: Some((error, unanswered)), .. }) => {
+                // The message waits for others anyway; then what is not its own fault may pass.
+                let others_wait = waiting.iter().any(|mailbox| !unanswered.contains(mailbox));
+                let occasion = if others_wait { Occasion::Further } else { occasion };
                 (is_final(error, occasion).then(|| unanswered.clone()), error.into())
             }
             Ok(sent) => {
@@ -463,7 +466,7 @@ impl Letter {
             held.answer(
                 self.job.moment.seconds,
                 hopeless.iter().map(|mailbox| (mailbox, Err(setback.reason.clone()))),
-                &setback.reason,
+                Some(&setback.reason),
             )?;
         }
         match self.held.take_if(|_| waiting.is_empty()) {
@@ -484,7 +487,11 @@ impl Letter {
         let days = limits::GIVE_UP.as_secs() / (24 * 60 * 60);
         let reason = format!("given up after {days} days: {}", setback.reason);
         let waiting = held.record().waiting();
-        held.answer(now, waiting.iter().map(|mailbox| (mailbox, Err(reason.clone()))), &reason)?;
+        held.answer(
+            now,
+            waiting.iter().map(|mailbox| (mailbox, Err(reason.clone()))),
+            Some(&reason),
+        )?;
         self.held.take().map_or(Ok(Fate::Gone), close)
     }
 
@@ -528,20 +535,21 @@ pub(super) fn close(held: Held) -> Result<Fate, Error> {
 }
 
 /// Lets the outbox know which recipients have been answered for good: those who have the message,
-/// and if nothing else is asked for, those who never will.
+/// and if nothing else is asked for, those who never will. `verdict` is on the message, if there is
+/// one; it is empty if nobody was there to get it.
 pub(super) fn note<'a>(
     held: &mut Held,
     now: u64,
     answers: impl Iterator<Item = &'a (Mailbox, Result<String, Refusal>)>,
-    accepted: Option<&str>,
+    verdict: Option<&str>,
 ) -> Result<(), store::Error> {
     let is_all_or_nothing = held.record().order.is_all_or_nothing;
     let answers = answers.filter_map(|(mailbox, answer)| match answer {
-        Ok(_) => Some((mailbox, Ok(accepted?.to_owned()))),
+        Ok(_) => Some((mailbox, Ok(verdict.filter(|reply| !reply.is_empty())?.to_owned()))),
         Err(refusal) if refusal.is_temporary() || is_all_or_nothing => None,
         Err(refusal) => Some((mailbox, Err(format!("refused: {refusal}")))),
     });
-    held.answer(now, answers, accepted.unwrap_or_default())
+    held.answer(now, answers, verdict)
 }
 
 /// Why somebody is still to get the message.

@@ -1,7 +1,7 @@
 //! What became of a message, recipient by recipient, and what that comes to.
 
 use crate::error::{Error, Exit};
-use crate::smtp::{Demand, Refusal, Submitted};
+use crate::smtp::{Demand, Refusal};
 use crate::text::Mailbox;
 
 /// What became of a message, in as many transactions as it took.
@@ -19,7 +19,14 @@ impl Sent {
     /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
     pub(super) fn exit(&self, demand: Demand) -> Exit {
         let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        let is_refused = |(_, answer): &(Mailbox, Result<String, Refusal>)| {
+            answer.as_ref().is_err_and(|refusal| !refusal.is_temporary())
+        };
         match (&self.accepted, &self.broken) {
+            // One that is refused for good is enough, whatever follows it.
+            (None, Some(_)) if demand == Demand::All && self.recipients.iter().any(is_refused) => {
+                Exit::NoRecipient
+            }
             (Some(_), Some((error, _))) if Exit::from(error) != Exit::InDoubt => Exit::Partial,
             (_, Some((error, _))) => error.into(),
             (Some(_), None) if refusals.next().is_some() => Exit::Partial,
@@ -36,16 +43,21 @@ impl Sent {
 
     /// Takes in how a transaction went, and hands back those who were too many for it. Where
     /// nobody was accepted, a refusal is about something else.
-    pub(super) fn add(&mut self, submitted: Submitted, demand: Demand) -> Vec<Mailbox> {
-        let is_split = submitted.accepted.is_some() && demand == Demand::Any;
+    pub(super) fn add(
+        &mut self,
+        recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+        accepted: Option<&str>,
+        demand: Demand,
+    ) -> Vec<Mailbox> {
+        let is_split = accepted.is_some() && demand == Demand::Any;
         let mut too_many = Vec::new();
-        for (mailbox, answer) in submitted.recipients {
+        for (mailbox, answer) in recipients {
             match answer {
                 Err(refusal) if is_split && refusal.is_too_many() => too_many.push(mailbox),
                 answer => self.recipients.push((mailbox, answer)),
             }
         }
-        self.accepted = submitted.accepted.or(self.accepted.take());
+        self.accepted = accepted.map(str::to_owned).or(self.accepted.take());
         too_many
     }
 }

@@ -1,6 +1,7 @@
 //! The story against a server in memory that dies at any octet of what it says or hears.
 
 mod outbox;
+mod outcomes;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -153,7 +154,7 @@ impl Server {
             ["RCPT", "TO:<dave@example.org>"] if self.manner.is_busy => {
                 self.say("450 later\r\n");
             }
-            ["MAIL", ..] => {
+            ["MAIL", ..] | ["RSET"] => {
                 self.recipients.clear();
                 self.say("250 ok\r\n");
             }

@@ -63,6 +63,11 @@ impl Refusal {
         self.code < 500
     }
 
+    /// Whether the server ends the connection with it (RFC 5321 §3.8).
+    pub fn is_farewell(&self) -> bool {
+        self.code == 421
+    }
+
     /// Whether it may be about the number of recipients so far: 452, or what it was before RFC 2821
     /// (RFC 5321 §4.5.3.1.10).
     pub fn is_too_many(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
 use super::ehlo::Offers;
@@ -36,6 +37,14 @@ pub struct Session<State, S> {
     wire: Wire<Smtp, S>,
     name: EhloName,
     offered: Offers,
+    /// The commands whose answers nobody has waited for.
+    unheard: VecDeque<&'static str>,
+    /// Whether the server is in a mail transaction, as far as is known.
+    is_begun: bool,
+    /// Whether the server has said that it leaves, or may say what means nothing.
+    is_over: bool,
+    /// Whether there is no connection any more, or none that makes sense.
+    is_broken: bool,
     state: std::marker::PhantomData<State>,
 }
 
@@ -154,6 +163,9 @@ pub struct Content<'a> {
     pub octets: u64,
     /// Whether any octet is above 127.
     pub is_8bit: bool,
+    /// Whether it is small and holds no command ([`holds_command`]), so that it may leave before the
+    /// server wants it.
+    pub may_go_along: bool,
 }
 
 impl Content<'_> {
@@ -179,14 +191,16 @@ pub enum Demand {
     All,
 }
 
-/// How a submission ended that the server did not refuse as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a submission ended.
+#[derive(Debug)]
 pub struct Submitted {
-    /// What became of each recipient, in the order of the envelope.
+    /// What was answered to each recipient that was asked for, in the order of the envelope.
     pub recipients: Vec<(Mailbox, Result<String, Refusal>)>,
-    /// The server's words when it took the message; `None` if too few recipients were accepted
-    /// and nothing was sent.
-    pub accepted: Option<String>,
+    /// Those behind them in the envelope, who have no answer.
+    pub unanswered: Vec<Mailbox>,
+    /// The server's words when it took the message; `None` if too few recipients were accepted and
+    /// nothing was sent; or why it was not sent to those who were not refused, or may have been.
+    pub outcome: Result<Option<String>, Error>,
 }
 
 impl<S: Read + Write> Session<Unauthenticated, S> {
@@ -223,7 +237,7 @@ impl<S: Read + Write> Session<Unauthenticated, S> {
         let reply = wire.say(Command::new(EHLO).arg(&name))?;
         let offered = Offers::from(&reply);
         reply.accepted(2, EHLO)?.map_err(|refusal| Error::Refused { what: EHLO, refusal })?;
-        Ok(Self { wire, name, offered, state: std::marker::PhantomData })
+        Ok(Self::new(wire, name, offered))
     }
 }
 
@@ -239,7 +253,7 @@ impl<S: Private> Session<Unauthenticated, S> {
             match self.attempt(&credentials?) {
                 Ok(()) => {
                     let Self { wire, name, offered, .. } = self;
-                    return Ok(Session { wire, name, offered, state: std::marker::PhantomData });
+                    return Ok(Session::new(wire, name, offered));
                 }
                 Err(Error::Login { refusal, explanation }) if !refusal.is_temporary() => {
                     refused = Some(Error::Login { refusal, explanation });
@@ -295,51 +309,93 @@ impl<S: Private> Session<Authenticated, S> {
     }
 
     /// Submits one message. The envelope leaves in one flight if the server allows, and a small
-    /// message goes along; any other follows when its recipients are known.
+    /// message goes along; any other follows when its recipients are known. A refusal that decides
+    /// is the outcome at once, whatever else is in flight.
     pub fn submit(
         &mut self,
         envelope: &Envelope,
         message: &mut Content<'_>,
         demand: Demand,
-    ) -> Result<Submitted, Error> {
+    ) -> Submitted {
+        let mut answers = Answers::default();
+        let outcome = self.outcome(envelope, message, demand, &mut answers);
+        self.is_broken |= matches!(outcome, Err(Error::Wire(_) | Error::InDoubt(_)));
+        let recipients = answers.recipients;
+        let unanswered = envelope.recipients.iter().skip(recipients.len()).cloned().collect();
+        Submitted { recipients, unanswered, outcome }
+    }
+
+    fn outcome(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut Content<'_>,
+        demand: Demand,
+        answers: &mut Answers,
+    ) -> Result<Option<String>, Error> {
         let mail = self.mail(envelope, message)?;
+        if self.is_begun {
+            self.forget()?;
+        }
         let last = match (self.offered.pipelining, demand) {
             (true, Demand::Any) => Some(self.last_step(message)?),
             // Whether there is to be a message depends on the answers.
             _ => None,
         };
-        let Transaction { recipients, data, verdict } = self.transaction(mail, envelope, last)?;
-        let accepted = recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
-        let needed = if demand == Demand::All { recipients.len() } else { 1 };
+        self.transaction(mail, envelope, last, answers)?;
+        let accepted = answers.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let needed = if demand == Demand::All { answers.recipients.len() } else { 1 };
         if accepted < needed {
-            if let Some(Ok(_)) = data {
-                // DATA was in the flight and nobody is there to get the message: it ends before
-                // it begins (RFC 2920 §3.1), and what the server thinks of that is no matter.
-                self.wire.send_message(&mut io::empty())?;
-                self.wire.send_rest()?;
-                self.wire.reply_to("the empty message")?;
-            }
-            return Ok(Submitted { recipients, accepted: None });
+            return Ok(None);
         }
-        if let Some(verdict) = verdict {
-            let refused = |refusal| Error::Refused { what: MESSAGE, refusal };
-            return Ok(Submitted { recipients, accepted: Some(verdict.map_err(refused)?) });
-        }
-        let data = match data {
-            Some(data) => data,
-            None => self.wire.ask(Step::Data)?.1,
+        let verdict = if let Some(verdict) = answers.verdict.take() {
+            verdict
+        } else {
+            let data = match answers.data.take() {
+                Some(data) => data,
+                None => self.wire.ask(Step::Data)?.1,
+            };
+            data.map_err(|refusal| self.refused(DATA, refusal))?;
+            self.message(message.text)?
         };
-        data.map_err(|refusal| Error::Refused { what: "DATA", refusal })?;
-        let accepted = self.message(message.text)?;
-        Ok(Submitted { recipients, accepted: Some(accepted) })
+        // Either answer ends the transaction (RFC 5321 §4.1.1.4).
+        self.is_begun = false;
+        verdict.map(Some).map_err(|refusal| self.refused(MESSAGE, refusal))
+    }
+
+    /// The error of a refusal, after which a server that says 421 is gone (RFC 5321 §3.8).
+    fn refused(&mut self, what: &'static str, refusal: Refusal) -> Error {
+        self.is_over |= refusal.is_farewell();
+        Error::Refused { what, refusal }
+    }
+
+    /// Whether no other message can be submitted in this conversation.
+    pub fn is_over(&self) -> bool {
+        self.is_over || self.is_broken
     }
 
     /// Whatever was begun is forgotten, and the server is there for another message.
     pub fn reset(mut self) -> Result<Self, Error> {
+        self.forget()?;
+        Ok(self)
+    }
+
+    /// Hears out what is still in flight, and has the server forget the transaction.
+    fn forget(&mut self) -> Result<(), Error> {
         const RSET: &str = "RSET";
+        for verb in std::mem::take(&mut self.unheard) {
+            let reply = self.wire.reply_to(verb)?;
+            if verb == DATA && reply.code / 100 == 3 {
+                // Nobody is there to get the message: it ends before it begins (RFC 2920 §3.1),
+                // and what the server thinks of that is no matter.
+                self.wire.send_message(&mut io::empty())?;
+                self.wire.send_rest()?;
+                self.wire.reply_to("the empty message")?;
+            }
+        }
         let reply = self.wire.say(Command::new(RSET))?.accepted(2, RSET)?;
         reply.map_err(|refusal| Error::Refused { what: RSET, refusal })?;
-        Ok(self)
+        self.is_begun = false;
+        Ok(())
     }
 
     /// Asks whether mail may come from this address, and takes it back. As a message, this comes
@@ -368,9 +424,11 @@ impl<S: Private> Session<Authenticated, S> {
         answer.map(drop).map_err(|refusal| Error::Refused { what: SENDER, refusal })
     }
 
-    /// Takes leave. Nothing depends on whether this arrives.
+    /// Takes leave, if there is anybody to take it of. Nothing depends on whether this arrives.
     pub fn quit(mut self) {
-        drop(self.wire.tell(&Command::new("QUIT")));
+        if !self.is_broken {
+            drop(self.wire.tell(&Command::new("QUIT")));
+        }
     }
 
     /// MAIL with its parameters, or why there is no use in asking.
@@ -404,77 +462,84 @@ impl<S: Private> Session<Authenticated, S> {
 
     /// What ends the flight of the envelope: a small message itself, or the word that one follows.
     fn last_step<'a>(&self, message: &mut Content<'_>) -> Result<Step<'a>, Error> {
-        let limit = u64::try_from(limits::CHUNK).unwrap_or_default();
-        if !self.offered.chunking || message.octets > limit {
+        if !self.offered.chunking || !message.may_go_along {
             return Ok(Step::Data);
         }
         let text = message.whole().map_err(wire::Error::Source)?;
         Ok(Step::Bdat(text))
     }
 
-    /// MAIL, RCPT for each recipient, and what can go along.
+    /// MAIL, RCPT for each recipient, and what can go along, until it is decided whether there is
+    /// somebody to get the message; or the error that decides.
     fn transaction(
         &mut self,
         mail: Command,
         envelope: &Envelope,
         last: Option<Step<'_>>,
-    ) -> Result<Transaction, Error> {
+        answers: &mut Answers,
+    ) -> Result<(), Error> {
         let window = if self.offered.pipelining { limits::SMTP_WINDOW } else { 1 };
-        let refused = Cell::new(None);
-        let is_out = Cell::new(false);
-        let mut transaction = Transaction::default();
+        let asked = RefCell::new(VecDeque::new());
         let steps = [Step::Mail(mail)]
             .into_iter()
             .chain(envelope.recipients.iter().map(|mailbox| Step::Rcpt(envelope, mailbox)))
             .chain(last)
-            // Without a reverse-path there is nothing more to ask; what is in flight is heard out.
-            .take_while(|_| {
-                let refusal = refused.take();
-                let go_on = refusal.is_none();
-                refused.set(refusal);
-                go_on
-            })
-            .inspect(|step| is_out.set(matches!(step, Step::Bdat(_))));
-        let asked = self.wire.ask_each(window, steps, |(step, answer)| {
-            match step {
-                Step::Mail(_) => refused.set(answer.err()),
-                Step::Rcpt(_, mailbox) => transaction.recipients.push((mailbox.clone(), answer)),
-                Step::Data => transaction.data = Some(answer),
-                Step::Bdat(_) => transaction.verdict = Some(answer),
+            .inspect(|step| asked.borrow_mut().push_back(step.verb()));
+        self.is_begun = true;
+        let heard = self.wire.ask_each(window, steps, |(step, answer)| {
+            asked.borrow_mut().pop_front();
+            match (step, answer) {
+                (Step::Mail(_), Err(refusal)) => {
+                    return Err(Halt::Failed(Error::Refused { what: SENDER, refusal }));
+                }
+                (Step::Rcpt(..), Err(refusal)) if refusal.is_farewell() => {
+                    return Err(Halt::Failed(Error::TurnedAway(refusal)));
+                }
+                (Step::Mail(_), Ok(_)) => {}
+                (Step::Rcpt(_, mailbox), answer) => {
+                    answers.recipients.push((mailbox.clone(), answer));
+                    if answers.is_for_nobody(envelope) {
+                        return Err(Halt::Decided);
+                    }
+                }
+                (Step::Data, answer) => answers.data = Some(answer),
+                (Step::Bdat(_), answer) => answers.verdict = Some(answer),
             }
-            Ok::<_, Error>(())
+            Ok(())
         });
-        let refusal = refused.take();
-        if let Err(Error::Wire(error)) = asked {
-            let is_unsent = matches!(error, wire::Error::Stream { phase: Phase::Sending(_), .. });
-            let recipients = &transaction.recipients;
-            let is_for_nobody = recipients.len() == envelope.recipients.len()
-                && recipients.iter().all(|(_, answer)| answer.is_err());
-            // Otherwise the server may have all of the message, and somebody to give it to.
-            let is_certain = !is_out.get() || is_unsent || refusal.is_some() || is_for_nobody;
-            return Err(if is_certain { Error::Wire(error) } else { Error::InDoubt(error) });
-        }
-        asked?;
-        match refusal {
-            Some(refusal) => Err(Error::Refused { what: SENDER, refusal }),
-            None => Ok(transaction),
+        self.unheard = asked.into_inner();
+        // A server that did not take the chunk may take what is in it for commands; then its answers
+        // are to these, and nothing that it says any more means anything.
+        let is_out = self.unheard.contains(&BDAT);
+        self.is_over |= is_out || matches!(answers.verdict, Some(Err(_)));
+        match heard {
+            Ok(()) | Err(Halt::Decided) => Ok(()),
+            Err(Halt::Failed(Error::Wire(error))) => {
+                let is_unsent =
+                    matches!(error, wire::Error::Stream { phase: Phase::Sending(_), .. });
+                // The server may have all of the message, and somebody to give it to.
+                let is_doubtful = is_out && !is_unsent;
+                Err(if is_doubtful { Error::InDoubt(error) } else { Error::Wire(error) })
+            }
+            Err(Halt::Failed(Error::Refused { what, refusal })) => Err(self.refused(what, refusal)),
+            Err(Halt::Failed(error)) => {
+                self.is_over = true;
+                Err(error)
+            }
         }
     }
 
     /// The message and its verdict, after 354.
-    fn message(&mut self, text: &mut dyn Read) -> Result<String, Error> {
-        if let Err(error) = self.wire.send_message(text) {
+    fn message(&mut self, text: &mut dyn Read) -> Result<Result<String, Refusal>, Error> {
+        let sent = self.wire.send_message(text).and_then(|()| self.wire.send_rest());
+        if let Err(error) = sent {
+            // Its end has not left, so nobody has it.
+            self.is_broken = true;
             return Err(self.last_words(&error).unwrap_or(error.into()));
         }
         // From here on the server may have all of it.
-        let sent = self.wire.send_rest();
-        let verdict = match (self.wire.reply_to(MESSAGE), sent) {
-            (Ok(reply), _) => reply.accepted(2, MESSAGE),
-            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
-        };
-        verdict
-            .map_err(Error::InDoubt)?
-            .map_err(|refusal| Error::Refused { what: MESSAGE, refusal })
+        let reply = self.wire.reply_to(MESSAGE).map_err(Error::InDoubt)?;
+        reply.accepted(2, MESSAGE).map_err(Error::InDoubt)
     }
 
     /// A server that hangs up in the middle of a message may have said why.
@@ -492,21 +557,71 @@ impl<S: Private> Session<Authenticated, S> {
 const NOT_ASCII: &str = "SMTPUTF8, and an address here is not ASCII";
 
 impl<State, S: Read + Write> Session<State, S> {
+    fn new(wire: Wire<Smtp, S>, name: EhloName, offered: Offers) -> Self {
+        let (unheard, state) = (VecDeque::new(), std::marker::PhantomData);
+        Self {
+            wire,
+            name,
+            offered,
+            unheard,
+            is_begun: false,
+            is_over: false,
+            is_broken: false,
+            state,
+        }
+    }
+
     /// What the server offers.
     pub fn offered(&self) -> &Offers {
         &self.offered
     }
 }
 
-/// What a mail transaction has come to before the message.
+/// What a server has said in a mail transaction.
 #[derive(Default)]
-struct Transaction {
+struct Answers {
     recipients: Vec<(Mailbox, Result<String, Refusal>)>,
     /// The answer to DATA, if it was asked.
     data: Option<Result<String, Refusal>>,
     /// The answer to the message, if it went along.
     verdict: Option<Result<String, Refusal>>,
 }
+
+impl Answers {
+    /// Whether every recipient was refused.
+    fn is_for_nobody(&self, envelope: &Envelope) -> bool {
+        self.recipients.len() == envelope.recipients.len()
+            && self.recipients.iter().all(|(_, answer)| answer.is_err())
+    }
+}
+
+/// Why a flight is not heard to its end.
+enum Halt {
+    /// Every recipient was refused.
+    Decided,
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Whether a server that takes this text for commands would begin a message of its own with it:
+/// what must not leave before the server is known to want it (RFC 5321 §4.1.1, RFC 3030, RFC 4468).
+/// A line that is longer than a command may be can be cut anywhere.
+pub fn holds_command(text: &[u8]) -> bool {
+    const VERBS: [&[u8]; 5] = [b"MAIL", b"RCPT", b"DATA", b"BDAT", b"BURL"];
+    text.split(|&octet| octet == b'\n').any(|line| {
+        let line = line.trim_ascii_start();
+        let verb = line.get(..4).unwrap_or_default();
+        line.len() > limits::TEXT_LINE || VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known))
+    })
+}
+
+const DATA: &str = "DATA";
+const BDAT: &str = "BDAT";
 
 /// The message, as errors call it.
 const MESSAGE: &str = "the message";
@@ -520,6 +635,17 @@ enum Step<'a> {
     Bdat(Vec<u8>),
 }
 
+impl Step<'_> {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Mail(_) => "MAIL",
+            Self::Rcpt(..) => "RCPT",
+            Self::Data => DATA,
+            Self::Bdat(_) => BDAT,
+        }
+    }
+}
+
 impl Exchange for Step<'_> {
     type Grammar = Smtp;
     type Answer = (Self, Result<String, Refusal>);
@@ -529,8 +655,8 @@ impl Exchange for Step<'_> {
         match self {
             Self::Mail(command) => command.clone(),
             Self::Rcpt(envelope, mailbox) => envelope.rcpt(mailbox),
-            Self::Data => Command::new("DATA"),
-            Self::Bdat(text) => Command::new("BDAT").arg(text.len()).arg("LAST"),
+            Self::Data => Command::new(DATA),
+            Self::Bdat(text) => Command::new(BDAT).arg(text.len()).arg("LAST"),
         }
     }
 
@@ -542,13 +668,8 @@ impl Exchange for Step<'_> {
     }
 
     fn answer(self, reply: Reply, _: Body<'_>) -> Result<Self::Answer, Error> {
-        let (class, verb) = match self {
-            Self::Mail(_) => (2, "MAIL"),
-            Self::Rcpt(..) => (2, "RCPT"),
-            Self::Data => (3, "DATA"),
-            Self::Bdat(_) => (2, "BDAT"),
-        };
-        let answer = reply.accepted(class, verb)?;
+        let class = if matches!(self, Self::Data) { 3 } else { 2 };
+        let answer = reply.accepted(class, self.verb())?;
         Ok((self, answer))
     }
 }

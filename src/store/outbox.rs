@@ -440,12 +440,13 @@ impl Held {
         self.write(&format!("data {now}\n"))
     }
 
-    /// The server has answered for these recipients: they have the message, or never will.
+    /// The server has answered for these recipients: they have the message, or never will. Without
+    /// a verdict on the message itself, what was in doubt stays so.
     pub fn answer<'a>(
         &mut self,
         now: u64,
         answers: impl IntoIterator<Item = (&'a Mailbox, Result<String, String>)>,
-        verdict: &str,
+        verdict: Option<&str>,
     ) -> Result<(), Error> {
         let mut text = String::new();
         for (mailbox, answer) in answers {
@@ -455,8 +456,10 @@ impl Held {
             };
             text += &format!("{word} {} {}\n", encoded(mailbox), shown(&reply));
         }
-        text += &format!("verdict {now} {}\n", shown(verdict));
-        self.write(&text)
+        if let Some(verdict) = verdict {
+            text += &format!("verdict {now} {}\n", shown(verdict));
+        }
+        if text.is_empty() { Ok(()) } else { self.write(&text) }
     }
 
     /// Whoever sent the message has heard of those who will never get it.

@@ -91,7 +91,7 @@ impl Server {
                 self.got.push(mailbox.clone());
                 Ok("250 ok".to_owned())
             };
-            held.answer(NOW, [(&mailbox, answer)], "250 ok")?;
+            held.answer(NOW, [(&mailbox, answer)], Some("250 ok"))?;
         }
         Ok(())
     }
@@ -248,8 +248,8 @@ fn what_could_not_be_written_is_written_with_what_comes_next() {
         held.hand_over(NOW).unwrap();
         disk.arm(Fault::Once(step, STORAGE_FULL));
         let answers = [(&mailbox("bob"), Ok("250 ok".to_owned()))];
-        held.answer(NOW, answers, "250 ok, thanks").unwrap_err();
-        held.answer(NOW, [(&mailbox("dave"), Err("550 no".to_owned()))], "550 no").unwrap();
+        held.answer(NOW, answers, Some("250 ok, thanks")).unwrap_err();
+        held.answer(NOW, [(&mailbox("dave"), Err("550 no".to_owned()))], Some("550 no")).unwrap();
         held.end(NOW, Ending::Later, "451 later").unwrap();
         drop(held);
         let held = place.outbox(disk).hold(&id()).unwrap();
