@@ -18,6 +18,7 @@ use crate::ownership;
 use crate::sasl::Mechanism;
 use crate::text::{
     AddressError, Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown,
+    without_password,
 };
 use crate::tls::Pin;
 
@@ -287,7 +288,8 @@ impl FromStr for Server {
     type Err = WrongValue;
 
     fn from_str(text: &str) -> Result<Self, WrongValue> {
-        let wrong = |reason: String| WrongValue { found: shown(text), expected: reason };
+        let wrong =
+            |reason: String| WrongValue { found: shown(&without_password(text)), expected: reason };
         // An IPv6 address has colons of its own, so its port needs brackets around it. What is
         // not even a number is no port, but half of a URL, and so no part of a host name either.
         let is_number = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
@@ -1118,6 +1120,10 @@ mod tests {
             ),
             ("[home]\n", "c.toml:1: unknown key `home`, did you mean [account.home]?"),
             ("home = 1\n", "c.toml:1: unknown key `home`"),
+            (
+                "[account.a]\nserver = \"pop3s://ann:not-a-secret@host\"\n",
+                "c.toml:2: expected a host name, as HOST or HOST:PORT, found `pop3s://****@host`",
+            ),
             ("[account]\nhome = 1\n", "c.toml:2: expected an account, as in [account.home]"),
             ("account = 1\n", "c.toml:1: expected a table, as in [account]"),
             ("[account.a.send]\nkeep = \"none\"\n", "c.toml:2: `keep` is for fetching only"),

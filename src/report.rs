@@ -15,7 +15,7 @@ use crate::advice;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::settings::Peer;
-use crate::text::shown;
+use crate::text::{shown, without_password};
 use crate::wire::{Said, Trace};
 
 /// How this run talks. Shared by all that goes on side by side.
@@ -323,7 +323,8 @@ fn elapsed(start: &Instant) -> String {
 /// What clap has to say about the command line, in one line, and what was probably meant.
 pub fn usage(text: &str) {
     for paragraph in text.split("\n\n") {
-        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = paragraph.split_whitespace().map(without_password);
+        let words = words.collect::<Vec<_>>().join(" ");
         if let Some(error) = words.strip_prefix("error: ") {
             misuse(error);
         } else if let Some(tip) = words.strip_prefix("tip: ") {

@@ -23,8 +23,8 @@ pub enum Error {
         offered: String,
     },
     /// A challenge that the mechanism does not know.
-    #[error("a challenge of {0} that makes no sense: `{1}`")]
-    Challenge(&'static str, String),
+    #[error("a challenge of {0} that makes no sense")]
+    Challenge(&'static str),
     /// The server answered for somebody else's nonce: an answer recorded earlier, perhaps.
     #[error("the server answered to another login than this one")]
     Nonce,
@@ -61,6 +61,16 @@ pub enum Key {
     Token(Secret),
     /// The certificate that was shown in the TLS handshake already.
     Certificate,
+}
+
+impl Key {
+    /// What nobody else may know of it.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Password(secret) | Self::Token(secret) => Some(secret),
+            Self::Certificate => None,
+        }
+    }
 }
 
 /// What only the two ends of one TLS connection know (RFC 9266 §2, `tls-exporter`).
@@ -243,7 +253,7 @@ impl Login {
         }
         let name = self.mechanism.name();
         let decoded = || {
-            let wrong = || Error::Challenge(name, shown(challenge));
+            let wrong = || Error::Challenge(name);
             let octets = STANDARD.decode(challenge.trim()).map_err(|_| wrong())?;
             String::from_utf8(octets).map_err(|_| wrong())
         };
@@ -256,7 +266,7 @@ impl Login {
             State::Bearer { .. } => None,
             State::Scram(scram) => {
                 let challenge = decoded()?;
-                scram.respond(&challenge, || Error::Challenge(name, shown(&challenge)))?
+                scram.respond(&challenge, || Error::Challenge(name))?
             }
             State::BrokenOff => return Err(Error::Insistent),
         };

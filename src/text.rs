@@ -666,6 +666,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Text with the user and password masked that stand in front of the host of a URL (RFC 3986 §3.2.1),
+/// or of what was meant as one.
+pub fn without_password(text: &str) -> Cow<'_, str> {
+    let begin = text.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = text.split_at_checked(begin).unwrap_or(("", text));
+    match rest.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => Cow::Owned(format!("{scheme}****@{host}")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 /// Somebody else's words made safe for a terminal or a log: one line, bounded, with control,
 /// escape and direction-changing characters made visible.
 pub fn shown(text: &str) -> String {

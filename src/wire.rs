@@ -2,15 +2,18 @@
 //! writes the stream. A [`Grammar`] says what a reply looks like, an [`Exchange`] is a command and
 //! the meaning of its answer; neither knows of streams or clocks.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 
+use self::mask::Secrets;
 use crate::dot;
 use crate::limits;
 
 #[cfg(test)]
 pub(crate) mod babbler;
+mod mask;
 
 /// A stream on which credentials may be spoken: the peer's certificate was verified, or the peer
 /// is on the loopback interface and the user said that this is enough. Sealed: `TlsStream` and
@@ -56,6 +59,10 @@ pub trait Grammar {
     /// Finds the reply at the start of `input`: itself and its length in octets, or `None` when
     /// more must be read first.
     fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
+
+    /// The status of a reply that is a SASL challenge, which nobody but the mechanism is to see:
+    /// with what was sent, a SCRAM one is enough to guess the password by.
+    fn challenge(reply: &Self::Reply) -> Option<&'static str>;
 }
 
 /// The octets are not a reply; the words say what was expected instead.
@@ -130,6 +137,10 @@ impl Command {
     /// Octets of the line, its end included.
     pub fn octets(&self) -> usize {
         self.line.len() + 2
+    }
+
+    fn secret_part(&self) -> &str {
+        self.line.get(self.open..).unwrap_or_default().trim_start()
     }
 
     // The values that come here have no control characters by their types; should one slip
@@ -262,6 +273,7 @@ pub struct Wire<G, S> {
     input: Input,
     output: Vec<u8>,
     trace: Option<Trace>,
+    secrets: Secrets,
     grammar: std::marker::PhantomData<G>,
 }
 
@@ -273,6 +285,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
             input: Input::default(),
             output: Vec::new(),
             trace,
+            secrets: Secrets::default(),
             grammar: std::marker::PhantomData,
         }
     }
@@ -280,6 +293,17 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
     /// What is spoken on.
     pub fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// Masks a password or token in all that the server says from here on, challenges and the
+    /// contents of texts excepted.
+    pub fn conceal(&mut self, secret: &str) {
+        self.secrets.add(secret);
+    }
+
+    /// Words that came in a challenge, with what is secret masked.
+    pub fn masked(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.secrets.mask(text.as_bytes())).into_owned()
     }
 
     /// The reply that comes without a command.
@@ -349,6 +373,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
                 stream: &mut self.stream,
                 input: &mut self.input,
                 trace: self.trace.as_mut(),
+                secrets: &self.secrets,
                 phase: Phase::Text(verb),
             };
             each(exchange.answer(reply, body)?)?;
@@ -406,6 +431,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
     fn push(&mut self, command: &Command) {
         self.output.extend_from_slice(command.line.as_bytes());
         self.output.extend_from_slice(b"\r\n");
+        self.secrets.add_response(command.secret_part());
         self.overhear(Said::Client(command));
     }
 
@@ -435,20 +461,38 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
             match G::parse(self.input.waiting()) {
                 Ok(Some((reply, length))) => {
                     let said = self.input.waiting().get(..length).unwrap_or_default();
+                    let said = match G::challenge(&reply) {
+                        Some(status) => Cow::Owned(format!("{status} ****").into_bytes()),
+                        None => self.secrets.mask(said),
+                    };
                     if let Some(trace) = &mut self.trace {
                         for line in said.split_inclusive(|&octet| octet == b'\n') {
                             trace(Said::Server(line));
                         }
                     }
+                    // What is left of a reply without the secret is one of the same kind: a status
+                    // that is a secret decides nothing.
+                    let masked = match (&said, G::challenge(&reply)) {
+                        (Cow::Owned(said), None) => G::parse(said).ok().flatten(),
+                        _ => None,
+                    };
                     self.input.consume(length);
-                    return Ok(reply);
+                    return Ok(masked.map_or(reply, |(masked, _)| masked));
                 }
                 Ok(None) => {
                     if !self.input.fill(&mut self.stream, phase)? {
                         return Err(Error::Closed(phase));
                     }
                 }
-                Err(what) => return Err(Error::Malformed { phase, what }),
+                Err(what) => {
+                    let what = match self.secrets.mask(self.input.waiting()) {
+                        Cow::Borrowed(_) => what,
+                        Cow::Owned(said) => G::parse(&said).err().unwrap_or_else(|| {
+                            Malformed("expected a reply, found a secret".to_owned())
+                        }),
+                    };
+                    return Err(Error::Malformed { phase, what });
+                }
             }
         }
     }
@@ -466,6 +510,7 @@ pub struct Body<'a> {
     stream: &'a mut dyn Read,
     input: &'a mut Input,
     trace: Option<&'a mut Trace>,
+    secrets: &'a Secrets,
     phase: Phase,
 }
 
@@ -484,7 +529,7 @@ impl Body<'_> {
                 let line = waiting.get(start..end).unwrap_or_default();
                 start = end + 1;
                 if let Some(trace) = &mut self.trace {
-                    trace(Said::Server(line));
+                    trace(Said::Server(&self.secrets.mask(line)));
                 }
                 let text = line.strip_suffix(b"\r").unwrap_or(line);
                 if text == b"." {
@@ -495,7 +540,10 @@ impl Body<'_> {
                 if count > limit {
                     return Err(self.malformed(format!("more than {limit} lines")).into());
                 }
-                each(text.strip_prefix(b".").unwrap_or(text))?;
+                let text = text.strip_prefix(b".").unwrap_or(text);
+                // An error that shows the line shows it masked.
+                each(text)
+                    .map_err(|error| each(&self.secrets.mask(text)).err().unwrap_or(error))?;
             }
             let rest = waiting.len() - start;
             self.input.consume(start);
@@ -618,6 +666,10 @@ mod tests {
     impl Grammar for Lines {
         type Reply = String;
 
+        fn challenge(_: &Self::Reply) -> Option<&'static str> {
+            None
+        }
+
         fn parse(input: &[u8]) -> Result<Option<(String, usize)>, Malformed> {
             Ok(memchr::memchr(b'\n', input)
                 .map(|end| (String::from_utf8_lossy(&input[..end]).trim_end().to_owned(), end + 1)))
@@ -690,6 +742,7 @@ mod tests {
             stream: &mut stream,
             input: &mut input,
             trace: None,
+            secrets: &Secrets::default(),
             phase: Phase::Text("UIDL"),
         };
         let ended = body.lines(10, |_| Ok::<_, Error>(()));

@@ -260,3 +260,11 @@ fn json_is_one_object_on_standard_output_even_when_all_goes_wrong() {
     assert_eq!(object["new"], 0);
     assert_eq!(outcome.stdout.lines().count(), 1);
 }
+
+#[test]
+fn a_password_in_a_url_is_not_said_back() {
+    let args = ["fetch", "--user", "ann", "--server", "pop3s://ann:not-a-secret@host"];
+    let outcome = Home::new().postie(args).run();
+    outcome.exit(64).says("invalid value 'pop3s://****@host' for '--server");
+    assert!(!outcome.stderr.contains("not-a-secret"));
+}

@@ -95,7 +95,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("strsim", &["config"]),
     ("mail_builder", &["compose"]),
     ("idna", &["text"]),
-    ("base64", &["message", "sasl"]),
+    ("base64", &["message", "sasl", "wire"]),
     ("memchr", &["dot", "message", "pop3", "smtp", "store", "wire"]),
     ("rpassword", &["password"]),
     ("nix", &["ownership"]),

@@ -96,6 +96,9 @@ mutate 'the check of what came before TLS' src/wire.rs 's/self\.expect_silence\(
 mutate 'the check of what came before a command' src/wire.rs 's/self\.expect_silence\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
 mutate 'the check that STLS is offered' src/pop3/session.rs 's/if !self\.offered\.stls/if false/' "${hostile[@]}"
 mutate 'the check that STARTTLS is offered' src/smtp/session.rs 's/if !self\.offered\.starttls/if false/' "${hostile[@]}"
+mutate 'masking what was sent in secret' src/wire/mask.rs 's/if self\.plain\.is_empty\(\)/if true/' "${hostile[@]}"
+mutate 'masking a secret in base64' src/wire/mask.rs 's/if encoded\.len\(\) >= 4/if false/' "${hostile[@]}"
+mutate 'masking challenges' src/wire.rs 's/Some\(status\) => Cow::Owned\(format!\("\{status\} \*\*\*\*"\)\.into_bytes\(\)\)/Some(_) => Cow::Borrowed(said)/' "${hostile[@]}"
 mutate 'the privacy of Private' src/net.rs 's/\z/\nimpl wire::sealed::Sealed for Tcp {}\nimpl Private for Tcp { fn binding(&self) -> Option<[u8; 32]> { None } }\n/' --doc
 mutate 'the login before a submission' src/smtp/session.rs 's/impl<S: Private> Session<Authenticated, S>/impl<State, S: Private> Session<State, S>/' --doc
 mutate 'the proof that a message is safe' src/pop3/session.rs 's/\z/\nimpl<D> From<Retrieved<D>> for Doomed { fn from(retrieved: Retrieved<D>) -> Self { Self(retrieved.listed) } }\n/' --doc

@@ -82,6 +82,10 @@ impl Code {
 impl Grammar for Pop3 {
     type Reply = Reply;
 
+    fn challenge(reply: &Reply) -> Option<&'static str> {
+        matches!(reply, Reply::Continue(_)).then_some("+")
+    }
+
     fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
         let Some(end) = memchr::memchr(b'\n', input.get(..limits::REPLY_LINE).unwrap_or(input))
         else {

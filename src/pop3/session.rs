@@ -127,6 +127,7 @@ impl<S: Private> Session<Authorization, S> {
     fn attempt(&mut self, credentials: &Credentials, ahead: Ahead) -> Result<(), Error> {
         let binding = self.wire.stream().binding();
         let mechanism = self.mechanism(credentials)?;
+        credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
         if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
             let user = Command::new("USER").arg(&credentials.user);
             let pass = Command::new("PASS").secret(password.expose());
@@ -152,7 +153,7 @@ impl<S: Private> Session<Authorization, S> {
                     command = Command::response("AUTH", response.expose());
                 }
                 Some(Reply::Err(refusal)) => {
-                    let explanation = login.explanation().map(str::to_owned);
+                    let explanation = login.explanation().map(|text| self.wire.masked(text));
                     return Err(Error::Login { refusal, explanation });
                 }
                 // One command has one answer, or an error has ended all this before.

@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn respond(scram: &mut Scram, challenge: &str) -> Result<Option<String>, Error> {
-        scram.respond(challenge, || Error::Challenge("SCRAM", challenge.to_owned()))
+        scram.respond(challenge, || Error::Challenge("SCRAM"))
     }
 
     const FIRST_1: &str = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096";

@@ -91,6 +91,10 @@ impl fmt::Display for Refusal {
 impl Grammar for Smtp {
     type Reply = Reply;
 
+    fn challenge(reply: &Reply) -> Option<&'static str> {
+        (reply.code == 334).then_some("334")
+    }
+
     fn parse(input: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
         let mut lines = Vec::new();
         let mut first = None;

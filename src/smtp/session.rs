@@ -278,6 +278,7 @@ impl<S: Private> Session<Unauthenticated, S> {
         const AUTH: &str = "AUTH";
         let binding = self.wire.stream().binding();
         let mechanism = self.mechanism(credentials)?;
+        credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
         let mut login = mechanism.start(credentials, binding);
         let mut command = Command::new(AUTH).arg(mechanism.name());
         let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
@@ -294,7 +295,7 @@ impl<S: Private> Session<Unauthenticated, S> {
             return match reply.accepted(2, AUTH)? {
                 Ok(_) => Ok(login.accepted()?),
                 Err(refusal) => {
-                    let explanation = login.explanation().map(str::to_owned);
+                    let explanation = login.explanation().map(|text| self.wire.masked(text));
                     Err(Error::Login { refusal, explanation })
                 }
             };

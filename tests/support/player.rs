@@ -61,11 +61,40 @@ pub fn play(transcript: &Transcript, playing: Playing) -> Result<(), String> {
                 differences.extend(run.facts.iter().filter_map(check));
             }
         }
+        differences.extend(leak(run, &outcome, &home));
         if !differences.is_empty() {
             return Err(report(transcript, playing, &differences, &outcome));
         }
     }
     Ok(())
+}
+
+/// The password, in clear or in base64, in what the program printed or remembers: whatever a server
+/// says, there is none.
+fn leak(run: &Run, outcome: &Outcome, home: &Home) -> Option<At<String>> {
+    const PASSWORD: &str = "not-a-secret";
+    let mut places = vec![
+        ("standard output".to_owned(), outcome.stdout.clone()),
+        ("standard error".to_owned(), outcome.stderr.clone()),
+    ];
+    let mut dirs = vec![home.path().join(".local"), home.path().join("log")];
+    while let Some(path) = dirs.pop() {
+        if let Ok(entries) = fs::read_dir(&path) {
+            dirs.extend(entries.map(|entry| entry.unwrap().path()));
+        } else if let Ok(text) = fs::read(&path) {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            places.push((path.display().to_string(), text));
+        }
+    }
+    // What base64 makes of it behind none, one and two other octets, as far as it is certain.
+    let encoded = ["", "a", "ab"].map(|before| {
+        let encoded = STANDARD.encode(format!("{before}{PASSWORD}"));
+        encoded[4 * before.len().min(1)..encoded.len() - 4].to_owned()
+    });
+    let is_in = |text: &str| text.contains(PASSWORD) || encoded.iter().any(|e| text.contains(e));
+    let (place, text) = places.iter().find(|(_, text)| is_in(text))?;
+    let line = run.facts.first().map_or(1, |fact| fact.line);
+    Some(At { line, what: format!("the password is in {place}: {text}") })
 }
 
 /// Whatever a server does, the program gets by with so much; asking for more ends it.
