@@ -14,7 +14,7 @@ use mail_builder::mime::MimePart;
 
 use crate::limits;
 use crate::message::{self, Encoder, Intake, Message, UNDISCLOSED};
-use crate::text::{Addressee, HeaderField, Mailbox, percent_decoded, plain};
+use crate::text::{Addressee, Addressees, HeaderField, Mailbox, percent_decoded, plain};
 
 /// Why the parts do not make a message.
 #[derive(Debug, thiserror::Error)]
@@ -133,9 +133,11 @@ impl Parts {
             let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
             field(&mut header, "Subject", &Text::new(subject));
         }
-        for HeaderField { name, value } in &self.fields {
-            // What is ASCII may be more than text, and encoded words have no place in most of it.
-            if value.is_ascii() {
+        for other @ HeaderField { name, value } in &self.fields {
+            if let Some(Ok(Addressees(addressees))) = other.addressees() {
+                field(&mut header, name, &list(&addressees));
+            } else if value.is_ascii() {
+                // It may be more than text, and encoded words have no place in most of it.
                 field(&mut header, name, &Raw::new(value.as_str()));
             } else {
                 field(&mut header, name, &Text::new(value.as_str()));
@@ -352,6 +354,9 @@ pub fn named(name: Option<&str>, mailbox: &Mailbox) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
     match name.map(str::trim).filter(|name| !name.is_empty()) {
         None => mailbox.to_string(),
+        Some(name) if name.chars().any(char::is_control) => {
+            named(Some(&name.replace(char::is_control, " ")), mailbox)
+        }
         Some(name) if name.chars().all(is_plain) => format!("{name} <{mailbox}>"),
         Some(name) => {
             let mut value = Vec::new();
@@ -364,7 +369,8 @@ pub fn named(name: Option<&str>, mailbox: &Mailbox) -> String {
 
 fn list(addressees: &[Addressee]) -> Address<'_> {
     let address = |addressee: &Addressee| {
-        let name = addressee.name.as_deref().map(str::to_owned);
+        // A line end in a name would be one in the header.
+        let name = addressee.name.as_deref().map(|name| name.replace(char::is_control, " "));
         Address::new_address(name, addressee.address.as_str().to_owned())
     };
     Address::new_list(addressees.iter().map(address).collect())
@@ -373,7 +379,6 @@ fn list(addressees: &[Addressee]) -> Address<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Addressees;
 
     fn parts() -> Parts {
         Parts {
@@ -552,6 +557,28 @@ mod tests {
             "To: undisclosed-recipients:;\r\n".to_owned(),
         ] {
             assert!(unfolded.contains(&line), "expected {line:?} in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn in_a_field_of_addresses_names_are_encoded_and_addresses_are_not() {
+        for name in ["Sender", "Resent-From", "mail-followup-to"] {
+            let fields = vec![format!("{name}: Jörg <joerg@x.example>").parse().unwrap()];
+            let text = composed(Parts { fields, ..parts() }).replace("\r\n ", " ");
+            let line = text.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap();
+            assert!(line.contains("=?utf-8?") && line.ends_with(" <joerg@x.example>"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_no_way_into_the_header() {
+        for name in ["x\r\nBcc: eve@x.example", "x\nBcc: eve@x.example\n\nhi", "ü\rBcc: eve@x\u{0}"]
+        {
+            let from = Addressee { name: Some(name.to_owned()), address: "a@x".parse().unwrap() };
+            let text = composed(Parts { from, ..parts() });
+            let (header, _) = text.split_once("\r\n\r\n").unwrap();
+            assert!(!header.lines().any(|line| line.starts_with("Bcc")), "{header}");
+            assert!(!named(Some(name), &"a@x".parse().unwrap()).contains(['\r', '\n', '\0']));
         }
     }
 

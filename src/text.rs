@@ -488,7 +488,39 @@ impl FromStr for HeaderField {
         if WRITTEN.contains(&lower.as_str()) || lower.starts_with("content-") {
             return Err(HeaderFieldError::Written(name.to_owned()));
         }
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+        if lower == "resent-bcc" {
+            return Err(HeaderFieldError::Removed(name.to_owned()));
+        }
+        let field = Self { name: name.to_owned(), value: value.to_owned() };
+        if let Some(Err(error)) = field.addressees() {
+            return Err(HeaderFieldError::Address(name.to_owned(), error));
+        }
+        Ok(field)
+    }
+}
+
+impl HeaderField {
+    /// The addresses of a field that holds some and is not ASCII, so that their names must be encoded
+    /// and they themselves must not (RFC 2047 §5).
+    pub fn addressees(&self) -> Option<Result<Addressees, AddressError>> {
+        const ADDRESSES: [&str; 13] = [
+            "disposition-notification-to",
+            "errors-to",
+            "mail-followup-to",
+            "mail-reply-to",
+            "resent-cc",
+            "resent-from",
+            "resent-reply-to",
+            "resent-sender",
+            "resent-to",
+            "return-receipt-to",
+            "sender",
+            "x-original-to",
+            "x-sender",
+        ];
+        let is_known = |name: &&str| name.eq_ignore_ascii_case(&self.name);
+        let has_addresses = !self.value.is_ascii() && ADDRESSES.iter().any(is_known);
+        has_addresses.then(|| self.value.parse())
     }
 }
 
@@ -501,6 +533,12 @@ pub enum HeaderFieldError {
     /// It would be there twice.
     #[error("`{0}` is written by other options, or without being asked for")]
     Written(String),
+    /// It would not be there at all.
+    #[error("`{0}` is removed from every message that is sent: use --bcc")]
+    Removed(String),
+    /// It should hold addresses.
+    #[error("`{0}`: {1}")]
+    Address(String, AddressError),
 }
 
 /// A host to connect to: a name, or an address as text.
@@ -986,6 +1024,10 @@ mod tests {
             let error = written.parse::<HeaderField>().unwrap_err();
             assert!(matches!(error, HeaderFieldError::Written(_)), "{written:?}");
         }
+        let hidden = "resent-bcc: eve@x.example".parse::<HeaderField>().unwrap_err();
+        assert!(matches!(hidden, HeaderFieldError::Removed(_)));
+        let nobody = "Sender: Jörg".parse::<HeaderField>().unwrap_err();
+        assert_eq!(nobody.to_string(), "`Sender`: `Jörg` is not an address: it has no `@`");
     }
 
     #[test]

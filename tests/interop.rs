@@ -310,6 +310,40 @@ fn a_server_that_nobody_can_log_in_to_gets_no_mail() {
     assert_never_says(&postfix, "MAIL FROM");
 }
 
+#[test]
+fn a_server_that_counts_errors_gets_its_refusals_told() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let Some(postfix) = Postfix::start_strict(&dovecot) else { return };
+    let home = Home::new();
+    let run = |args: &[&str], recipients: &[String]| {
+        let mut words = vec!["send".to_owned()];
+        words.extend(postfix.account(Tls::Implicit));
+        words.extend(args.iter().map(|&word| word.to_owned()));
+        words.extend(recipients.iter().cloned());
+        home.postie(words).stdin("Subject: hello\n\nhello\n").run()
+    };
+    let unknown: Vec<_> = (0..30).map(|number| format!("u{number}@listed.example")).collect();
+    // The refusal of the sender is the outcome, and not what follows it in the flight, which would
+    // take twenty seconds and end with 421.
+    let outcome = run(&["--from=refused@example.com"], &unknown);
+    outcome.exit(65).says("the sender's address refused: 554 5.7.1 <refused@example.com>");
+    // All are refused, however many more commands there were.
+    let outcome = run(&["--from=ann@example.com"], &unknown[..9]);
+    outcome.exit(67);
+    assert_eq!(outcome.stderr.matches("User unknown").count(), 9, "{}", outcome.stderr);
+    // Some were refused before the server had enough: nothing was sent, and they are listed.
+    let outcome = run(&["--from=ann@example.com"], &unknown);
+    outcome.exit(75).says("421 4.7.0 ");
+    let refused = outcome.stderr.matches("User unknown").count();
+    assert!((19..=21).contains(&refused), "{}", outcome.stderr);
+    // Who is known gets the message.
+    let some = [&unknown[..5], &["known@listed.example".to_owned()]].concat();
+    let outcome = run(&["--from=ann@example.com"], &some);
+    outcome.exit(81);
+    assert_eq!(outcome.stderr.matches("User unknown").count(), 5, "{}", outcome.stderr);
+    assert_eq!(postfix.arrived().to, ["known@listed.example"]);
+}
+
 fn send(account: Vec<String>, more: &[&str]) -> Vec<String> {
     let mut args = vec!["send".to_owned(), "--from=ann@example.com".to_owned()];
     args.extend(account);

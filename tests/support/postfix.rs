@@ -27,6 +27,16 @@ pub enum Auth {
     NotOffered,
 }
 
+/// What errors of a client lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    Forgiven,
+    /// As Postfix has it if nothing else is said: from the tenth on a pause of a second after each,
+    /// and the end after twenty. Besides, one sender is not taken, and one domain's recipients are
+    /// known.
+    Counted,
+}
+
 /// How much is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Log {
@@ -44,7 +54,7 @@ impl Postfix {
             servers::skip("only root can start postfix");
             return None;
         }
-        Some(servers::start(|| Self::attempt(dovecot, auth, Log::Conversations)))
+        Some(servers::start(|| Self::attempt(dovecot, auth, Log::Conversations, Errors::Forgiven)))
     }
 
     /// Starts one that does not spend its time on writing down what is said.
@@ -52,10 +62,21 @@ impl Postfix {
         if !servers::is_installed("postfix") || !servers::is_root() {
             return None;
         }
-        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, Log::Little)))
+        let (log, errors) = (Log::Little, Errors::Forgiven);
+        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
     }
 
-    fn attempt(dovecot: &Dovecot, auth: Auth, log: Log) -> Result<Self, String> {
+    /// Starts one that has enough of its client after some errors. It does not take
+    /// `refused@example.com` for a sender, and at `listed.example` it knows `known` alone.
+    pub fn start_strict(dovecot: &Dovecot) -> Option<Self> {
+        if !servers::is_installed("postfix") || !servers::is_root() {
+            return None;
+        }
+        let (log, errors) = (Log::Little, Errors::Counted);
+        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
+    }
+
+    fn attempt(dovecot: &Dovecot, auth: Auth, log: Log, errors: Errors) -> Result<Self, String> {
         let site = Site::new();
         let [submission, submissions] = free_ports();
         for dir in ["config", "queue", "data"] {
@@ -65,7 +86,12 @@ impl Postfix {
         site.arrivals("nobody");
         let keep = site.file("keep", KEEP);
         fs::set_permissions(keep, fs::Permissions::from_mode(0o755)).unwrap();
-        site.file("config/main.cf", &main_cf(&site, dovecot, auth, submission));
+        let main_cf = main_cf(&site, dovecot, auth, submission);
+        let of_errors = match errors {
+            Errors::Forgiven => "smtpd_error_sleep_time = 0\n",
+            Errors::Counted => STRICT,
+        };
+        site.file("config/main.cf", &(main_cf + of_errors));
         site.file("config/master.cf", &master_cf(&site, log, submission, submissions));
         let mut postfix = Command::new("postfix");
         postfix.arg("-c").arg(site.path("config")).arg("start-fg");
@@ -144,6 +170,16 @@ cat >> \"$file\"
 mv \"$file\" new/
 ";
 
+/// How Postfix counts errors is as it comes.
+const STRICT: &str = "\
+smtpd_delay_reject = no
+smtpd_sender_restrictions = check_sender_access inline:{refused@example.com=REJECT}
+local_transport = keep:everything
+virtual_mailbox_domains = listed.example
+virtual_mailbox_maps = inline:{known@listed.example=known}
+virtual_transport = keep:everything
+";
+
 fn main_cf(site: &Site, dovecot: &Dovecot, auth: Auth, port: u16) -> String {
     let (root, name, sasl) = (site.root(), name(port), dovecot.sasl_socket());
     let (sasl, auth) = (sasl.display(), if auth == Auth::Offered { "yes" } else { "no" });
@@ -174,7 +210,6 @@ smtpd_sasl_auth_enable = {auth}
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {sasl}
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_error_sleep_time = 0
 "
     )
 }
