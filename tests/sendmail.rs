@@ -2,7 +2,7 @@
 //! some of them in person.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -421,4 +421,59 @@ fn s_nail_sends_a_letter_and_hears_of_a_refusal() {
     assert_ne!(outcome.status, 0);
     outcome.says("`nobody` has no domain");
     assert_eq!(sink.taken(), []);
+}
+
+#[test]
+fn dovecots_automatic_answer_goes_out_without_a_senders_address() {
+    let lda = Path::new("/usr/lib/dovecot/dovecot-lda");
+    let plugin = Path::new("/usr/lib/dovecot/modules/lib90_sieve_plugin.so");
+    if !lda.exists() || !plugin.exists() {
+        servers::skip("Dovecot's delivery agent or its sieve plugin is not installed");
+        return;
+    }
+    let sink = Sink::start(&["8BITMIME"]);
+    let home = Home::new();
+    home.config(&sink.config(""));
+    let root = home.path().display().to_string();
+    // It hands down no environment, and does not deliver as root.
+    fs::copy(env!("CARGO_BIN_EXE_postie"), home.path().join("sendmail")).unwrap();
+    let script = format!("#!/bin/sh\nHOME={root} exec {root}/sendmail \"$@\"\n");
+    let script = home.file("script", script);
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+    home.file(
+        "vacation.sieve",
+        "require [\"vacation\"];\nvacation :subject \"Away\" :addresses [\"ann@example.com\"] \
+         \"I am away.\";\n",
+    );
+    let config = home.file(
+        "dovecot.conf",
+        format!(
+            "base_dir = {root}/run\nlog_path = {root}/log\nmail_location = maildir:{root}/Mail\n\
+             mail_home = {root}\npostmaster_address = postmaster@example.com\nssl = no\n\
+             sendmail_path = {root}/script\nprotocol lda {{\n  mail_plugins = sieve\n}}\n\
+             plugin {{\n  sieve = file:{root}/sieve;active={root}/vacation.sieve\n}}\n"
+        ),
+    );
+    let nobody = servers::NOBODY.to_string();
+    let mut words = vec![];
+    let mut user = std::env::var("USER").unwrap_or_default();
+    if servers::is_root() {
+        let status = Command::new("chown").args(["-R", &nobody, &root]).status().unwrap();
+        assert!(status.success());
+        words.extend(["setpriv", "--reuid", &nobody, "--regid", &nobody, "--clear-groups", "--"]);
+        "nobody".clone_into(&mut user);
+    }
+    words.extend([lda.to_str().unwrap(), "-c", config.to_str().unwrap()]);
+    words.extend(["-f", BOB, "-a", ROOT]);
+    let message = "From: Bob <bob@example.net>\nTo: ann@example.com\nSubject: hi\n\
+                   Message-ID: <1@example.net>\nDate: Tue, 24 Nov 2026 12:00:00 +0000\n\nhello\n";
+    let outcome =
+        home.program(Path::new("/usr/bin/env"), words).env("USER", &user).stdin(message).run();
+    let log = fs::read_to_string(home.path().join("log")).unwrap_or_default();
+    assert_eq!(outcome.status, 0, "{outcome:?}\n{log}");
+    let taken = only(&sink);
+    assert_eq!((taken.sender.as_str(), taken.recipients.len()), ("<>", 1), "{log}");
+    assert_eq!(taken.recipients, [format!("<{BOB}>")]);
+    let text = taken.lines();
+    assert!(text.contains("From: <ann@example.com>\n") && text.contains("I am away."), "{text}");
 }
