@@ -280,9 +280,8 @@ impl From<&smtp::Error> for Exit {
             smtp::Error::Refused { refusal, .. } if matches!(refusal.code, 500 | 502 | 504) => {
                 Self::Missing
             }
-            smtp::Error::TurnedAway(refusal) | smtp::Error::Refused { refusal, .. } => {
-                lasting(refusal, Self::Message)
-            }
+            smtp::Error::TurnedAway(refusal) => lasting(refusal, Self::Missing),
+            smtp::Error::Refused { refusal, .. } => lasting(refusal, Self::Message),
             smtp::Error::Missing(_) => Self::Missing,
             smtp::Error::TooLarge { .. } => Self::Message,
             smtp::Error::InDoubt(_) => Self::InDoubt,

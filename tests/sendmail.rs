@@ -477,3 +477,37 @@ fn dovecots_automatic_answer_goes_out_without_a_senders_address() {
     let text = taken.lines();
     assert!(text.contains("From: <ann@example.com>\n") && text.contains("I am away."), "{text}");
 }
+
+#[test]
+fn php_sends_a_letter_and_none_of_a_strangers_words() {
+    let sink = Sink::start(&["8BITMIME"]);
+    let (home, sendmail) = installed(&sink, "");
+    let secret = home.file("secret", "not-a-password\n");
+    let path = format!("sendmail_path={} -t -i", sendmail.display());
+    let mail = |words: &str| {
+        let code = format!(
+            "exit(mail('{BOB}', 'Grüße', \"hello\\n.\\n\", \"From: ann@example.com\\r\\nBcc: \
+             eve@example.org\", '{words}') ? 0 : 1);"
+        );
+        caller(&home, "php", &["-d", &path, "-r", &code], "")
+    };
+    let Some(outcome) = mail("-fbounce@example.com") else { return };
+    outcome.exit(0);
+    let taken = only(&sink);
+    assert_eq!(taken.sender, "<bounce@example.com> BODY=8BITMIME");
+    assert_eq!(taken.recipients, [format!("<{BOB}>"), "<eve@example.org>".to_owned()]);
+    assert!(taken.lines().ends_with("\n\nhello\n.\n\n"), "{}", taken.lines());
+    for words in [
+        format!("-fx@example.com --attach={}", secret.display()),
+        format!("-fx@example.com --password-command=\"touch {}/ran\"", home.path().display()),
+        format!("-fx@example.com --server={} --tls=none --user=x", sink.address),
+    ] {
+        assert_ne!(mail(&words).unwrap().status, 0, "{words}");
+    }
+    // What its own sendmail would have written to is not there.
+    mail(&format!("-fx@example.com -OQueueDirectory=/tmp -X{}/page.php", home.path().display()))
+        .unwrap()
+        .exit(0);
+    assert_eq!(only(&sink).recipients.len(), 2);
+    assert!(!home.path().join("page.php").exists() && !home.path().join("ran").exists());
+}

@@ -590,6 +590,8 @@ impl From<&Error> for Setback {
 /// was said of the message itself counts.
 fn is_final(error: &Error, occasion: Occasion) -> bool {
     match occasion {
+        // A server that serves nobody says nothing of the message.
+        _ if matches!(error, Error::Smtp(smtp::Error::TurnedAway(_))) => false,
         Occasion::First => !matches!(Exit::from(error), Exit::Later | Exit::InDoubt),
         Occasion::Further => {
             matches!(Exit::from(error), Exit::Message | Exit::NoRecipient | Exit::Missing)
