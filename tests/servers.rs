@@ -9,6 +9,8 @@ use crate::support::maildrop::Maildrop;
 use crate::support::mailutils::Mailutils;
 use crate::support::mpop;
 use crate::support::pop3::Pop3;
+use crate::support::postie::{Home, Outcome};
+use crate::support::servers;
 use crate::support::transcript::Tls;
 
 const WAYS: [Tls; 2] = [Tls::Implicit, Tls::Starttls];
@@ -27,7 +29,7 @@ fn messages(count: usize) -> Vec<Vec<u8>> {
 
 /// Fails unless a client that takes one step at a time, and mpop, find the messages there.
 #[track_caller]
-fn serves(server: &dyn Maildrop, capability: &str, mpops_auth: &str) {
+fn serves(server: &dyn Maildrop, capability: &str) {
     let messages = messages(3);
     server.deliver(&messages);
     let held = server.held();
@@ -43,7 +45,7 @@ fn serves(server: &dyn Maildrop, capability: &str, mpops_auth: &str) {
         let texts = (1..=3).map(|number| session.lines(&format!("RETR {number}")).concat());
         assert_held(server, &texts.collect::<Vec<_>>());
         session.quit();
-        if let Some(arrived) = mpop::fetch(server, tls, mpops_auth) {
+        if let Some(arrived) = mpop::fetch(server, tls) {
             assert_held(server, &arrived);
         }
     }
@@ -69,14 +71,13 @@ fn bodies(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
 #[test]
 fn dovecot_serves() {
     let Some(server) = Dovecot::start() else { return };
-    serves(&server, "SASL PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256", "on");
+    serves(&server, "SASL PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256");
 }
 
 #[test]
 fn mailutils_serves() {
     let Some(server) = Mailutils::start() else { return };
-    // It greets with a timestamp and then refuses APOP.
-    serves(&server, "USER", "user");
+    serves(&server, "USER");
 }
 
 #[test]
@@ -85,12 +86,165 @@ fn cyrus_serves() {
     serves(
         &server,
         "SASL PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1",
-        "on",
     );
 }
 
 #[test]
 fn courier_serves() {
     let Some(server) = Courier::start("LOGIN PLAIN") else { return };
-    serves(&server, "SASL LOGIN PLAIN", "on");
+    serves(&server, "SASL LOGIN PLAIN");
+}
+
+/// Fails unless postie, by default settings, fetches 200 messages of which one has 10 MB, octet for
+/// octet and only once, is refused with a wrong password, and empties the maildrop when asked to.
+#[track_caller]
+fn is_fetched_from(server: &dyn Maildrop, tls: Tls) {
+    let mut messages = messages(199);
+    messages.push(large());
+    server.deliver(&messages);
+    if let Some(arrived) = mpop::fetch(server, tls) {
+        assert_held(server, &arrived);
+    }
+    let home = Home::new();
+    configure(&home, server, tls, "");
+    run(&home, &["fetch"]).exit(0).silent();
+    assert_held(server, &home.messages("Maildir"));
+    run(&home, &["fetch"]).exit(0).silent();
+    assert_held(server, &home.messages("Maildir"));
+    run(&home, &["check", "--fetch"]).exit(0);
+    is_refused(server, tls, "");
+    configure(&home, server, tls, "fetch.keep = \"none\"\n");
+    run(&home, &["fetch"]).exit(0);
+    assert_eq!(home.messages("Maildir").len(), messages.len());
+    // The server may still be at it when the run has ended.
+    assert!(servers::wait_until(|| server.count() == 0), "not all were deleted");
+}
+
+/// Fails unless each of these mechanisms logs in, and is refused with a wrong password.
+#[track_caller]
+fn takes_each(server: &dyn Maildrop, mechanisms: &[&str]) {
+    server.deliver(&messages(3));
+    for tls in WAYS {
+        for auth in mechanisms {
+            let home = Home::new();
+            let key = format!("auth = \"{auth}\"\n");
+            configure(&home, server, tls, &key);
+            let command = match *auth {
+                "user" => "C: USER ann@example.com\n".to_owned(),
+                auth => format!("C: AUTH {}", auth.to_ascii_uppercase()),
+            };
+            run(&home, &["fetch", "-v"]).exit(0).says(&command);
+            assert_held(server, &home.messages("Maildir"));
+            run(&home, &["fetch"]).exit(0).silent();
+            assert_eq!(home.messages("Maildir").len(), 3);
+            run(&home, &["check", "--fetch"]).exit(0);
+            is_refused(server, tls, &key);
+        }
+    }
+}
+
+/// Fails unless a wrong password is 77, and nothing is left of the attempt.
+#[track_caller]
+fn is_refused(server: &dyn Maildrop, tls: Tls, more: &str) {
+    let home = Home::new();
+    configure(&home, server, tls, more);
+    let path = home.path().join(".config/postie/config.toml");
+    let config = std::fs::read_to_string(path).unwrap();
+    home.config(&config.replace("not-a-secret", "not-the-secret"));
+    run(&home, &["fetch"]).exit(77).says("login refused: ");
+    assert!(home.messages("Maildir").is_empty());
+}
+
+fn configure(home: &Home, server: &dyn Maildrop, tls: Tls, more: &str) {
+    let table = server.site().table(server.port(tls));
+    home.config(&format!("[account.home]\n{table}tls = \"{}\"\n{more}", tls.name()));
+}
+
+/// Runs the program; again while the server has not closed the maildrop after the run before.
+fn run(home: &Home, args: &[&str]) -> Outcome {
+    let mut outcome = home.postie(args).run();
+    servers::wait_until(|| {
+        let is_busy = outcome.stderr.contains("[IN-USE]") || outcome.stdout.contains("[IN-USE]");
+        if is_busy {
+            outcome = home.postie(args).run();
+        }
+        !is_busy
+    });
+    outcome
+}
+
+/// A message of 10 MB.
+fn large() -> Vec<u8> {
+    let line = [&b"QUJD".repeat(19)[..], b"\n"].concat();
+    let header = "Subject: large\nMessage-ID: <large@example.net>\n\n";
+    [header.as_bytes(), &line.repeat(10_000_000 / line.len())].concat()
+}
+
+#[test]
+fn dovecot_is_fetched_from() {
+    for tls in WAYS {
+        let Some(server) = Dovecot::start() else { return };
+        is_fetched_from(&server, tls);
+    }
+}
+
+#[test]
+fn mailutils_is_fetched_from() {
+    for tls in WAYS {
+        let Some(server) = Mailutils::start() else { return };
+        is_fetched_from(&server, tls);
+    }
+}
+
+#[test]
+#[ignore = "nothing may follow a login's last word there"]
+fn cyrus_is_fetched_from() {
+    for tls in WAYS {
+        let Some(server) = Cyrus::start() else { return };
+        is_fetched_from(&server, tls);
+    }
+}
+
+#[test]
+#[ignore = "nothing may follow a login's last word there"]
+fn courier_is_fetched_from() {
+    for tls in WAYS {
+        let Some(server) = Courier::start("LOGIN PLAIN") else { return };
+        is_fetched_from(&server, tls);
+    }
+}
+
+#[test]
+#[ignore = "nothing may follow a login's last word there"]
+fn courier_without_sasl_is_fetched_from() {
+    for tls in WAYS {
+        let Some(server) = Courier::start("") else { return };
+        is_fetched_from(&server, tls);
+    }
+}
+
+#[test]
+fn dovecot_takes_each_mechanism() {
+    let Some(server) = Dovecot::start() else { return };
+    takes_each(&server, &["scram-sha-256", "scram-sha-1", "plain", "login", "user"]);
+}
+
+#[test]
+fn mailutils_takes_each_mechanism() {
+    let Some(server) = Mailutils::start() else { return };
+    takes_each(&server, &["user"]);
+}
+
+#[test]
+#[ignore = "nothing may follow a login's last word there"]
+fn cyrus_takes_each_mechanism() {
+    let Some(server) = Cyrus::start() else { return };
+    takes_each(&server, &["scram-sha-256", "scram-sha-1", "plain", "login", "user"]);
+}
+
+#[test]
+#[ignore = "nothing may follow a login's last word there"]
+fn courier_takes_each_mechanism() {
+    let Some(server) = Courier::start("LOGIN PLAIN") else { return };
+    takes_each(&server, &["plain", "login", "user"]);
 }

@@ -71,11 +71,17 @@ impl Maildrop for Cyrus {
                 if path.is_dir() {
                     dirs.push(path);
                 } else if is_message(&path) {
-                    held.push(fs::read(path).unwrap());
+                    // One that is gone meanwhile is not held.
+                    held.extend(fs::read(path).ok());
                 }
             }
         }
         held
+    }
+
+    fn count(&self) -> usize {
+        // The files stay for a while.
+        Pop3::login(self, Tls::Implicit).count()
     }
 }
 
@@ -145,7 +151,6 @@ unixhierarchysep: yes
 popminpoll: 0
 autocreate_quota: -1
 autocreate_post: 1
-expunge_mode: immediate
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: {root}/sasldb2

@@ -17,6 +17,16 @@ pub trait Maildrop {
     /// The messages as the server stores them, in any order, with the fields that it has added.
     fn held(&self) -> Vec<Vec<u8>>;
 
+    /// How many messages are left.
+    fn count(&self) -> usize {
+        self.held().len()
+    }
+
+    /// What mpop is told of mechanisms: `on` to choose for itself.
+    fn mpops_auth(&self) -> &'static str {
+        "on"
+    }
+
     /// A message that was fetched, as the server stores it: without what it adds on the way.
     fn as_stored(&self, text: &[u8]) -> Vec<u8> {
         text.to_vec()
@@ -56,6 +66,11 @@ impl Maildrop for Mailutils {
 
     fn held(&self) -> Vec<Vec<u8>> {
         self.held()
+    }
+
+    fn mpops_auth(&self) -> &'static str {
+        // The server greets with a timestamp, as for APOP, which it then refuses.
+        "user"
     }
 
     fn as_stored(&self, text: &[u8]) -> Vec<u8> {

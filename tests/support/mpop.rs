@@ -8,19 +8,20 @@ use super::postie::Home;
 use super::servers::{self, PASSWORD, USER};
 use super::transcript::Tls;
 
-/// Fetches with it into a home of its own: the messages of the maildrop. `auth` is a mechanism, or
-/// `on` for its own choice. `None` when it is not installed here.
-pub fn fetch(server: &dyn Maildrop, tls: Tls, auth: &str) -> Option<Vec<Vec<u8>>> {
+/// Fetches with it into a home of its own: the messages of the maildrop. `None` when it is
+/// not installed here.
+pub fn fetch(server: &dyn Maildrop, tls: Tls) -> Option<Vec<Vec<u8>>> {
     servers::installed("mpop")?;
     let home = Home::new();
     for part in ["tmp", "new", "cur"] {
         fs::create_dir_all(home.path().join("Mail").join(part)).unwrap();
     }
     let config = format!(
-        "account test\nhost 127.0.0.1\nport {}\nuser {USER}\npassword {PASSWORD}\nauth {auth}\ntls on\n\
+        "account test\nhost 127.0.0.1\nport {}\nuser {USER}\npassword {PASSWORD}\nauth {}\ntls on\n\
          tls_starttls {}\ntls_trust_file {}\nkeep on\nreceived_header off\n\
-         uidls_file {3}/uidls\ndelivery maildir {3}/Mail\n",
+         uidls_file {4}/uidls\ndelivery maildir {4}/Mail\n",
         server.port(tls),
+        server.mpops_auth(),
         if tls == Tls::Starttls { "on" } else { "off" },
         server.site().path("ca.pem").display(),
         home.path().display()

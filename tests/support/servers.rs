@@ -151,10 +151,13 @@ impl Site {
 
     /// Puts messages into a mailbox, behind those that are there.
     pub fn deliver(&self, mailbox: &str, messages: &[Vec<u8>]) {
+        // No name ever comes back: a server may remember it.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         for dir in ["", "/new", "/cur", "/tmp"] {
             self.mail_dir(&format!("{mailbox}{dir}"));
         }
-        for (number, message) in (self.count(mailbox)..).zip(messages) {
+        for message in messages {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
             // The server must not meet it before it is whole, and its own.
             let name = format!("{}.M{number}.example", 1_700_000_000 + number);
             let path = self.path(&format!("{mailbox}/tmp/{name}"));
@@ -172,9 +175,22 @@ impl Site {
 
     /// The messages of a mailbox.
     pub fn held(&self, mailbox: &str) -> Vec<Vec<u8>> {
-        let dirs = ["new", "cur"].map(|dir| self.path(&format!("{mailbox}/{dir}")));
-        let files = dirs.into_iter().flat_map(|dir| fs::read_dir(dir).unwrap());
-        files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
+        let read = || -> io::Result<Vec<_>> {
+            let mut held = Vec::new();
+            for dir in ["new", "cur"] {
+                for file in fs::read_dir(self.path(&format!("{mailbox}/{dir}")))? {
+                    held.push(fs::read(file?.path())?);
+                }
+            }
+            Ok(held)
+        };
+        // A server that is still at it may take a file away before it is read.
+        loop {
+            match read() {
+                Ok(held) => return held,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}"),
+            }
+        }
     }
 
     /// What a server has logged so far.
