@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use crate::advice;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
+use crate::limits;
 use crate::settings::Peer;
-use crate::text::{shown, without_password};
+use crate::text::{escaped, escaped_json, shown, without_password};
 use crate::wire::{Said, Trace};
 
 /// How this run talks. Shared by all that goes on side by side.
@@ -172,7 +173,8 @@ impl Report {
         if self.json || self.quiet {
             return Ok(());
         }
-        self.answer(if self.colour { format!("\x1b[1m{title}\x1b[m") } else { title.to_string() })
+        let title = escaped(&title.to_string()).into_owned();
+        print(&if self.colour { format!("\x1b[1m{title}\x1b[m") } else { title })
     }
 
     /// One step of a check: a line, and perhaps one of advice.
@@ -193,9 +195,10 @@ impl Report {
             } else {
                 (String::new(), "", "")
             };
-            self.answer(format_args!("  {on}{sign}{off} {name:<13} {text} {dim}({ms} ms){off}"))?;
+            let text = escaped(text);
+            print(&format!("  {on}{sign}{off} {name:<13} {text} {dim}({ms} ms){off}"))?;
             let Some(hint) = hint else { return Ok(()) };
-            self.answer(format_args!("    {on}hint:{off} {hint}"))
+            print(&format!("    {on}hint:{off} {}", escaped(hint)))
         } else {
             self.answer(format_args!("{mark} {name}: {text}"))?;
             let Some(hint) = hint else { return Ok(()) };
@@ -205,7 +208,8 @@ impl Report {
 
     /// A line that was asked for, whoever reads it.
     pub fn answer(&self, line: impl fmt::Display) -> Result<(), Error> {
-        written(writeln!(io::stdout(), "{line}"))
+        let line = line.to_string();
+        print(&if self.json { escaped_json(&line) } else { escaped(&line) })
     }
 
     /// Something that only a person at the keyboard needs to know.
@@ -307,6 +311,45 @@ impl Drop for Progress {
     }
 }
 
+/// A line on standard output, which is safe to show.
+fn print(line: &str) -> Result<(), Error> {
+    written(writeln!(io::stdout(), "{line}"))
+}
+
+/// Standard output for octets that are a result: as they are, but made safe for a terminal.
+pub fn output() -> Box<dyn Write> {
+    if io::stdout().is_terminal() {
+        Box::new(Screen { to: io::stdout(), line: Vec::new() })
+    } else {
+        Box::new(io::stdout().lock())
+    }
+}
+
+/// Shows octets line by line.
+struct Screen<W: Write> {
+    to: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for Screen<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        for line in octets.split_inclusive(|&octet| octet == b'\n') {
+            self.line.extend_from_slice(line);
+            if line.ends_with(b"\n") || self.line.len() > limits::BUFFER {
+                self.flush()?;
+            }
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&line).replace("\r\n", "\n").replace('\t', "    ");
+        self.to.write_all(escaped(&text).as_bytes())?;
+        self.to.flush()
+    }
+}
+
 /// What has become of a result. Whoever reads it may have read enough, which is no failure.
 pub fn written(written: io::Result<()>) -> Result<(), Error> {
     match written {
@@ -369,12 +412,26 @@ pub fn span(seconds: u64) -> String {
 /// Standard error is the last resort: if it cannot be written to, nobody can be told.
 fn talk(line: fmt::Arguments<'_>) {
     // In one write, lest a line of another process come in between.
-    drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
+    // A line end in a path or an argument does not begin another one.
+    let line = line.to_string().replace('\n', "\\u{a}");
+    drop(io::stderr().write_all(format!("{}\n", escaped(&line)).as_bytes()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_on_a_screen_are_text_in_lines() {
+        let mut shown = Vec::new();
+        let mut screen = Screen { to: &mut shown, line: Vec::new() };
+        for octets in [b"To: a\x1b[2J\r".as_slice(), b"\nx\xe2\x80", b"\xaey\xff\tz"] {
+            screen.write_all(octets).unwrap();
+        }
+        screen.flush().unwrap();
+        let text = String::from_utf8(shown).unwrap();
+        assert_eq!(text, "To: a\\u{1b}[2J\nx\\u{202e}y\u{fffd}    z");
+    }
 
     #[test]
     fn sizes_and_numbers_read_well() {

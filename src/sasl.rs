@@ -142,7 +142,7 @@ impl Mechanism {
                 (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
                 (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
             },
-            offered: offered.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", "),
+            offered: shown(&offered.join(", ")),
         })
     }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::message::{self, Message, Transport};
 use crate::net::Stop;
-use crate::report::{Report, count, error_object, size, written};
+use crate::report::{Report, count, error_object, output, size, written};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{
     self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
@@ -134,14 +134,15 @@ impl Letter {
     /// The envelope as it would be said, and the message as it would be sent.
     fn show(&mut self) -> Result<(), Error> {
         let Self { envelope, message, .. } = self;
-        let (mut text, mut output) = (message.text()?, io::stdout().lock());
+        let (mut text, mut output) = (message.text()?, output());
         let mut show = || -> io::Result<()> {
             writeln!(output, "{:?}", envelope.mail())?;
             for recipient in envelope.recipients() {
                 writeln!(output, "{:?}", envelope.rcpt(recipient))?;
             }
             writeln!(output)?;
-            io::copy(&mut text, &mut output).map(drop)
+            io::copy(&mut text, &mut output)?;
+            output.flush()
         };
         written(show())
     }

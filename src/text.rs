@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::limits;
@@ -726,7 +727,7 @@ pub fn shown(text: &str) -> String {
         }
         match c {
             '\t' => safe.push(' '),
-            c if c.is_control() || is_deceptive(c) => {
+            c if is_unprintable(c) => {
                 // Writing to a String cannot fail.
                 let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
             }
@@ -734,6 +735,72 @@ pub fn shown(text: &str) -> String {
         }
     }
     safe
+}
+
+/// A whole text made safe for a terminal as it is, but for its line ends.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    rewritten(text, |c, safe| write!(safe, "\\u{{{:x}}}", u32::from(c)))
+}
+
+/// The text of a JSON object, safe for a terminal and with the same meaning: what JSON leaves as it
+/// is in a string and a terminal does not is written as `\uXXXX` (RFC 8259 §7).
+pub fn escaped_json(text: &str) -> Cow<'_, str> {
+    rewritten(text, |c, safe| {
+        c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(safe, "\\u{unit:04x}"))
+    })
+}
+
+fn rewritten(text: &str, escape: impl Fn(char, &mut String) -> fmt::Result) -> Cow<'_, str> {
+    let is_unsafe = |c: char| is_unprintable(c) && c != '\n';
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) {
+            // Writing to a String cannot fail.
+            let _ = escape(c, &mut safe);
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Whether a character shows as nothing, or makes what stands around it look like something else:
+/// Unicode's general categories Cc, Cf, Co, Zl and Zp (version 16), what is set aside for Cf, and
+/// the letters and marks that look blank.
+pub fn is_unprintable(c: char) -> bool {
+    const FORMAT: [RangeInclusive<char>; 19] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{600}'..='\u{605}',
+        '\u{61c}'..='\u{61c}',
+        '\u{6dd}'..='\u{6dd}',
+        '\u{70f}'..='\u{70f}',
+        '\u{890}'..='\u{891}',
+        '\u{8e2}'..='\u{8e2}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}', // With Zl and Zp in front.
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{fff0}'..='\u{fffb}',
+        '\u{110bd}'..='\u{110bd}',
+        '\u{110cd}'..='\u{110cd}',
+        '\u{13430}'..='\u{1343f}',
+        '\u{1bca0}'..='\u{1bca3}',
+        '\u{1d173}'..='\u{1d17a}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    const PRIVATE: [RangeInclusive<char>; 3] =
+        ['\u{e000}'..='\u{f8ff}', '\u{f0000}'..='\u{ffffd}', '\u{100000}'..='\u{10fffd}'];
+    const BLANK: [char; 8] = [
+        '\u{34f}', '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{2800}', '\u{3164}',
+        '\u{ffa0}',
+    ];
+    c.is_control()
+        || !c.is_ascii()
+            && (FORMAT.iter().chain(&PRIVATE).any(|range| range.contains(&c)) || BLANK.contains(&c))
 }
 
 /// An operating system's error without the number that Rust appends.
@@ -829,11 +896,6 @@ fn is_unseen(c: char) -> bool {
             | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
-}
-
-/// Bidirectional controls and invisible characters can make a line read as another one.
-fn is_deceptive(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// RFC 5321 §4.1.2 `Dot-string` or `Quoted-string`; non-ASCII by RFC 6531 §3.3. Dots in unusual
@@ -1085,6 +1147,22 @@ mod tests {
     fn strangers_words_cannot_drive_a_terminal() {
         assert_eq!(shown("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb");
         assert_eq!(shown("x\u{202e}y"), "x\\u{202e}y");
+        // One of each class: Cc, Cf, Co, Zl, Zp and blanks, and what is none of them.
+        for c in
+            "\u{0}\u{1b}\u{7f}\u{9b}\u{ad}\u{600}\u{61c}\u{200d}\u{206a}\u{206f}\u{fff9}\u{fffb}\
+                  \u{e0041}\u{e000}\u{f0000}\u{10fffd}\u{2028}\u{2029}\u{3164}\u{2800}\u{115f}"
+                .chars()
+        {
+            let (code, text) = (u32::from(c), format!("a{c}b"));
+            assert_eq!(shown(&text), format!("a\\u{{{code:x}}}b"));
+            assert_eq!(escaped(&text), format!("a\\u{{{code:x}}}b"));
+            let json = format!("\"{}\"", escaped_json(&text));
+            assert!(!json.chars().any(is_unprintable), "{json}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+        for text in ["a b\n", "Grüße, 日本語 👍🏽", "\u{a0}\u{fe0f}\u{fffd}"] {
+            assert_eq!((escaped(text), escaped_json(text)), (text.into(), text.into()));
+        }
         assert_eq!(shown(&"z".repeat(5000)).chars().count(), limits::SHOWN + 1);
     }
 

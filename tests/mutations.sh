@@ -112,7 +112,7 @@ mutate 'the bound of a text' src/limits.rs 's/EXCESS: u64 = 64 << 20/EXCESS: u64
 mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_add\)/.sum()/' "${hostile[@]}"
 mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text
-mutate 'the escapes of what is shown' src/text.rs 's/c if c\.is_control\(\) \|\| is_deceptive\(c\)/c if false \&\& is_deceptive(c)/' "${hostile[@]}"
+mutate 'the escapes of what is shown' src/text.rs 's/c if is_unprintable\(c\)/c if false \&\& is_unprintable(c)/' "${hostile[@]}"
 mutate 'the bound of messages that wait to be made safe' src/fetch/keep.rs 's/waiting\.batch\.len\(\) >= self\.most && !waiting\.is_over/false/' --lib fetch::keep
 mutate 'the end of retrieving when nobody makes messages safe' src/fetch/keep.rs 's/if waiting\.is_over \{\s+return Err\(Halt::Unkept\);\s+\}//' --lib fetch::keep
 mutate 'the room of a long unique-id' src/text.rs 's/here\.get_mut\(\.\.octets\.len\(\)\)/here.get_mut(..octets.len().min(23))/' --lib text
