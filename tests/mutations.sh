@@ -130,7 +130,7 @@ mutate 'hearing out a server that has hung up' src/wire.rs 's/Err\(error\) if er
 mutate 'the words of those who refuse, whatever follows' src/send.rs 's/sent\.recipients\.extend\(refused\);/drop(refused);/' "${outcomes[@]}"
 smtp=(--test tests transcripts::mail_is_submitted)
 mutate 'keeping commands out of the flight of an envelope' src/smtp/session.rs 's/\|\| !message\.may_go_along/|| false/' "${smtp[@]}"
-mutate 'the end of a conversation after a refused chunk' src/smtp/session.rs 's/self\.is_over \|= is_out \|\| matches!\(answers\.verdict, Some\(Err\(_\)\)\);//' --test tests transcripts
+mutate 'the end of a conversation after a refused chunk' src/smtp/session.rs 's/self\.is_over \|= is_out \|\| matches!\(answers\.verdict, Some\(Err\(_\)\)\);//' "${outcomes[@]}"
 mutate 'the doubt that an answer to recipients leaves' src/send.rs 's/broken\.is_none\(\)\.then\(\|\| accepted/Some(accepted/' "${outbox[@]}"
 injected=(--test tests injected_words)
 mutate 'the refusal of long options under the name sendmail' src/cli/sendmail.rs 's/Word::Long => \{\s+let word = shown/Word::Long => { self.options.push(word); if true { continue; } let word = OsString::new(); let word = shown/' "${injected[@]}"

@@ -42,6 +42,20 @@ struct Server {
 }
 
 impl Server {
+    fn new(script: &Script, seen: &Rc<RefCell<Seen>>) -> Self {
+        let mut server = Self {
+            script: script.clone(),
+            seen: Rc::clone(seen),
+            input: Vec::new(),
+            output: VecDeque::new(),
+            awaited: Awaited::Command,
+            turn: 0,
+            is_dead: false,
+        };
+        server.say("220 hi\r\n");
+        server
+    }
+
     fn say(&mut self, text: &str) -> bool {
         let mut seen = self.seen.borrow_mut();
         let room = text.len().min(self.script.last_said - seen.said);
@@ -199,16 +213,7 @@ fn expected(seen: &Seen, has_left: bool, is_bdat: bool, demand: Demand) -> Outco
 /// Sends the message, and compares what is said of it with what the server knows.
 fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
     let seen = Rc::default();
-    let mut server = Server {
-        script: script.clone(),
-        seen: Rc::clone(&seen),
-        input: Vec::new(),
-        output: VecDeque::new(),
-        awaited: Awaited::Command,
-        turn: 0,
-        is_dead: false,
-    };
-    server.say("220 hi\r\n");
+    let server = Server::new(script, &seen);
     let mut letter = letter(&RECIPIENTS, demand);
     let outcome = converse(&mut letter, Box::new(server));
     let exit = letter.verdict(&outcome);
@@ -317,4 +322,29 @@ fn a_message_is_delivered_or_not_or_in_doubt_exactly_as_far_as_can_be_known() {
     note(&format!(
         "send: {delivered} outcomes are delivered, {not_delivered} not delivered, {in_doubt} in doubt"
     ));
+}
+
+#[test]
+fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
+    const BDAT: &str = "250-PIPELINING\r\n250-CHUNKING\r\n";
+    const DATA: &str = "250-PIPELINING\r\n";
+    for (offers, replies, is_over) in [
+        (BDAT, &["250 ok", "250 ok", "250 ok", "250 taken"][..], false),
+        (BDAT, &["250 ok", "250 ok", "250 ok", "554 no"], true),
+        (BDAT, &["250 ok", "550 no", "550 no", "503 for whom?"], true),
+        (BDAT, &["550 no", "503 no", "503 no", "503 no"], true),
+        (DATA, &["550 no", "503 no", "503 no", "503 no"], false),
+        (DATA, &["250 ok", "250 ok", "250 ok", "354 go on", "554 no"], false),
+        (DATA, &["250 ok", "250 ok", "250 ok", "354 go on", "421 bye"], true),
+    ] {
+        let (last_said, last_heard) = (usize::MAX, usize::MAX);
+        let script = Script { offers, replies: replies.to_vec(), last_said, last_heard };
+        let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
+        let mut letter = letter(&RECIPIENTS, Demand::Any);
+        let session = Session::open(stream, letter.job.hello.clone(), None).unwrap();
+        let attempts = letter.job.peer.source.attempts("ann", "mail.example", None).unwrap();
+        let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from))).unwrap();
+        let (_, line) = letter.submit(line);
+        assert_eq!(line.is_none(), is_over, "{script:?}");
+    }
 }
