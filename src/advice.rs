@@ -535,6 +535,7 @@ mod tests {
             trust: tls::Trust::default(),
             source_address: None,
             bounds: net::Bounds { per_wait: std::time::Duration::from_secs(1), in_all: None },
+            pipelining: None,
             user: "ann".to_owned(),
             source: password::Source::Terminal,
             auth: None,

@@ -17,7 +17,7 @@ use crate::net::{self, Bounds, Stop, Tcp};
 use crate::password::{self, Attempts, Source};
 use crate::pop3;
 use crate::report::{Report, Rung, Stopwatch, count, size};
-use crate::sasl::{Credentials, Key};
+use crate::sasl::{Credentials, Key, Mechanism};
 use crate::settings::{self, Check, FetchJob, Job, Peer, SendJob, Settings};
 use crate::smtp;
 use crate::store::disk::Os;
@@ -351,25 +351,27 @@ impl<'a> Ladder<'a> {
     }
 
     fn mailbox(&mut self, job: &FetchJob, line: &Line<'_>, login: Login) -> Result<(), Broken> {
-        use pop3::Session;
+        use pop3::{Approach, Session, UniqueIds};
         const NAME: &str = "mailbox";
         let (trace, heard) = listen(self.report);
         let session = match job.peer.tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
-                self.greeted(&heard, Session::open(stream, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
             }
             Tls::Starttls => {
                 let tcp = self.connect_in_the_clear(line)?;
-                let session = self.greeted(&heard, Session::open(tcp, Some(trace)))?;
+                let session =
+                    self.greeted(&heard, Session::open(tcp, Some(trace), Approach::cautious()))?;
                 let mut secured = None;
-                let outcome = session.stls(|tcp| line.secure(tcp, &mut secured));
+                let outcome =
+                    session.stls(|tcp| line.secure(tcp, &mut secured), Approach::cautious());
                 self.secured(secured, outcome)?
             }
             Tls::None => {
                 let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
                 let stream: Box<dyn Private> = Box::new(tcp);
-                self.greeted(&heard, Session::open(stream, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
             }
         };
         let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
@@ -381,9 +383,10 @@ impl<'a> Ladder<'a> {
         );
         self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
         let mut session = session.login(login.attempts(), pop3::Ahead::UidsAndSizes).at("login")?;
+        let mechanism = session.mechanism().map_or(mechanism, Mechanism::name);
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
 
-        let listing = session.list().at(NAME)?;
+        let listing = session.list(UniqueIds::default()).at(NAME)?;
         let sizes = session.sizes().at(NAME)?;
         let octets = listing.iter().filter_map(|listed| sizes.of(listed.number));
         let octets = octets.fold(0, u64::saturating_add);

@@ -159,6 +159,8 @@ pub struct Table {
     /// Seconds that one connection may last.
     #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
     pub max_time: Option<u32>,
+    /// Whether commands go ahead of the server's replies; found out if it is not given.
+    pub pipelining: Option<bool>,
     /// The address of this machine to connect from.
     pub source_address: Option<IpAddr>,
     /// How long temporary failures may last before anybody hears of them.
@@ -239,6 +241,7 @@ impl Table {
             auth: self.auth.or(below.auth),
             timeout: self.timeout.or(below.timeout),
             max_time: self.max_time.or(below.max_time),
+            pipelining: self.pipelining.or(below.pipelining),
             source_address: self.source_address.or(below.source_address),
             patience: self.patience.or(below.patience),
             trust: self.trust.or(below.trust.filter(|_| anchors)),
@@ -797,7 +800,7 @@ const EXCLUSIVE: [&[&str]; 3] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 31] = [
+pub const KEYS: [Key; 32] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -906,6 +909,14 @@ pub const KEYS: [Key; 31] = [
         place: Place::Account,
         value: "SECONDS",
         text: "How long one connection may last in all; not bounded if it is not given.",
+    },
+    Key {
+        name: "pipelining",
+        place: Place::Account,
+        value: "true | false",
+        text: "Whether commands are sent ahead of the server's replies where it announces \
+               PIPELINING. If it is not given, this is tried step by step, and what works is \
+               remembered. With false, each command waits for the reply to the one before.",
     },
     Key {
         name: "source-address",
@@ -1075,7 +1086,7 @@ mod tests {
     #[test]
     fn every_key_is_known_to_both_the_check_and_the_types() {
         let every = "server = \"h:1\"\nuser = \"u\"\npassword-file = \"f\"\ntls = \"starttls\"\n\
-                     port = 5\nca-file = \"c\"\ntimeout = 3\nmax-time = 4\nauth = \"Plain\"\n\
+                     port = 5\nca-file = \"c\"\ntimeout = 3\nmax-time = 4\npipelining = true\nauth = \"Plain\"\n\
                      source-address = \"::1\"\n\
                      client-cert = \"c\"\nclient-key = \"k\"\n";
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\

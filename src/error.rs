@@ -247,10 +247,9 @@ impl From<&settings::Error> for Exit {
 
 impl From<&pop3::Error> for Exit {
     fn from(error: &pop3::Error) -> Self {
-        use pop3::Code;
         let coded = |refusal: &pop3::Refusal, otherwise| match refusal.code {
-            Some(Code::InUse | Code::LoginDelay | Code::SysTemp) => Self::Later,
-            Some(Code::Auth | Code::SysPerm) => Self::Denied,
+            _ if refusal.is_temporary() => Self::Later,
+            Some(_) => Self::Denied,
             None => otherwise,
         };
         match error {
@@ -262,6 +261,8 @@ impl From<&pop3::Error> for Exit {
             }
             pop3::Error::Missing(_) => Self::Missing,
             pop3::Error::Torn { .. } => Self::Protocol,
+            pop3::Error::SentAhead { error, .. } => error.as_ref().into(),
+            pop3::Error::CapabilitiesChanged => Self::Later,
         }
     }
 }

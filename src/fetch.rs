@@ -3,6 +3,7 @@
 
 mod keep;
 mod plan;
+mod server;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -15,12 +16,15 @@ use serde_json::json;
 
 use self::keep::{Arrivals, Keeper};
 use self::plan::{Fate, Plan};
+use self::server::Server;
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
-use crate::pop3::{self, Ahead, Authorization, Doomed, Listed, Session, Sizes, Transaction};
+use crate::pop3::{
+    self, Ahead, Approach, Authorization, Doomed, Listed, Session, Sizes, Transaction, UniqueIds,
+};
 use crate::report::{Octets, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
@@ -215,7 +219,7 @@ impl<'a> Run<'a> {
     fn run(mut self, ready: Result<Ready, Error>) -> Exit {
         let outcome = ready.and_then(|Ready { memory, attempts }| match memory {
             Memory::Open(mut store) => self.sessions(&mut store, &attempts),
-            Memory::Peeked(known) => self.preview(&known, attempts),
+            Memory::Peeked(known) => self.preview(&known, &attempts),
         });
         // The hook is for what has come, even if not everything did.
         let hook = self.after();
@@ -225,10 +229,19 @@ impl<'a> Run<'a> {
     /// One session, or as many as it takes until one brings nothing new.
     fn sessions(&mut self, store: &mut Store, attempts: &Attempts) -> Result<(), Error> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
+        let mut server = Server::recall(self.job);
         loop {
             let before = self.fetched.new;
-            let session = login(self.job, &way, self.trace(), attempts.clone())?;
-            self.session(session, store)?;
+            loop {
+                let session = login(self.job, &way, self.trace(), attempts, server.approach());
+                let outcome = session.and_then(|session| self.session(session, store, &mut server));
+                let is_too_fast =
+                    matches!(&outcome, Err(Error::Pop3(error)) if server.may_try_again(error));
+                server.save();
+                if !is_too_fast {
+                    break outcome?;
+                }
+            }
             if !self.job.repeat || self.fetched.new == before {
                 return Ok(());
             }
@@ -244,11 +257,14 @@ impl<'a> Run<'a> {
         &mut self,
         mut session: Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
+        server: &mut Server<'_>,
     ) -> Result<(), Error> {
-        let listing = self.listing(&mut session)?;
+        let listing = self.listing(&mut session, store.present())?;
+        server.learn(session.shown());
         let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
         let wanted = self.sort_out(store, listing, sizes)?;
         self.retrieve(&mut session, store, wanted)?;
+        server.learn(session.shown());
         let doomed = std::mem::take(&mut self.doomed);
         if doomed.is_empty() && !self.job.repeat {
             session.leave();
@@ -260,17 +276,32 @@ impl<'a> Run<'a> {
         Ok(store.compare()?)
     }
 
-    /// The mailbox as the server shows it. Without unique-ids, messages that stay would come
-    /// again and again.
+    /// The maildrop as the server shows it. Without unique-ids, messages that stay would be fetched
+    /// again and again; and where `known` messages have them, a server that does not tell them has
+    /// a passing reason.
     fn listing(
         &mut self,
         session: &mut Session<Transaction, Box<dyn Private>>,
+        known: usize,
     ) -> Result<Vec<Listed>, Error> {
-        let listing = session.list()?;
+        let are_needed = !self.job.deletes_at_once();
+        let uids = UniqueIds { are_needed, are_known: known > 0 };
+        let mut listing = session.list(uids)?;
         self.fetched.listed = listing.len();
-        if !self.job.deletes_at_once() && listing.iter().any(|listed| listed.uid.is_none()) {
+        if self.job.deletes_at_once() || listing.iter().all(|listed| listed.uid.is_some()) {
+            return Ok(listing);
+        }
+        if listing.iter().all(|listed| listed.uid.is_none()) {
             return Err(pop3::Error::Missing(pop3::UNIQUE_IDS).into());
         }
+        listing.retain(|listed| {
+            let has_uid = listed.uid.is_some();
+            if !has_uid {
+                let reason = "the server lists no valid unique-id for it".to_owned();
+                self.fetched.missed.push((listed.number, reason));
+            }
+            has_uid
+        });
         Ok(listing)
     }
 
@@ -380,10 +411,11 @@ impl<'a> Run<'a> {
     }
 
     /// Says what would be done, and does nothing.
-    fn preview(&mut self, known: &Known, attempts: Attempts) -> Result<(), Error> {
+    fn preview(&mut self, known: &Known, attempts: &Attempts) -> Result<(), Error> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
-        let mut session = login(self.job, &way, self.trace(), attempts)?;
-        let listing = self.listing(&mut session)?;
+        let approach = Server::recall(self.job).approach();
+        let mut session = login(self.job, &way, self.trace(), attempts, approach)?;
+        let listing = self.listing(&mut session, known.len())?;
         let sizes = session.sizes()?.clone();
         session.leave();
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
@@ -471,17 +503,21 @@ fn login(
     job: &FetchJob,
     way: &Way<'_>,
     trace: Option<Trace>,
-    attempts: Attempts,
+    attempts: &Attempts,
+    approach: Approach,
 ) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
     let session: Session<Authorization, _> = match job.peer.tls {
-        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace)?,
-        Tls::Starttls => Session::open(way.tcp()?, trace)?.stls(|tcp| way.tls(tcp))?,
-        Tls::None => Session::open(way.loopback()?, trace)?,
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace, approach)?,
+        Tls::Starttls => {
+            let session = Session::open(way.tcp()?, trace, Approach::cautious())?;
+            session.stls(|tcp| way.tls(tcp), approach)?
+        }
+        Tls::None => Session::open(way.loopback()?, trace, approach)?,
     };
     // Otherwise they can wait until there is something to retrieve.
     let do_sizes_decide = job.max_size.is_some() || job.dry_run;
     let ahead = if do_sizes_decide { Ahead::UidsAndSizes } else { Ahead::Uids };
-    session.login(attempts.map(|attempt| attempt.map_err(Error::from)), ahead)
+    session.login(attempts.clone().map(|attempt| attempt.map_err(Error::from)), ahead)
 }
 
 /// Why no more messages are retrieved.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Socket, Type};
 
 use crate::text::{Domain, plain};
-use crate::wire::{self, Private};
+use crate::wire::{self, Deliberate, Private, Stream, Wait};
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,26 @@ pub struct Bounds {
     pub in_all: Option<Duration>,
 }
 
+/// How many time-outs a peer has from the connection to the login, and for what may take it minutes.
+const LONG: u32 = 5;
+
+/// How many time-outs any other reply may take, from the first wait for it to its last octet.
+const REPLY: u32 = 2;
+
+/// How long the reply to a command that was sent ahead is waited for.
+const SENT_AHEAD: Duration = Duration::from_secs(5);
+
+/// The shortest wait: a socket takes zero for "for ever".
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Octets a second that a text must pass at, measured over one time-out.
+const RATE: u64 = 100;
+
+#[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// The bounds of a connection that was begun.
 #[derive(Clone, Copy, Debug)]
 struct Deadline {
@@ -29,33 +49,100 @@ struct Deadline {
 }
 
 impl Deadline {
-    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
     fn begin(bounds: Bounds) -> Self {
-        Self { bounds, end: bounds.in_all.and_then(|all| Instant::now().checked_add(all)) }
+        Self { bounds, end: bounds.in_all.and_then(|all| now().checked_add(all)) }
     }
 
-    /// How long the next wait may be: at least a millisecond, since a socket takes zero for "for
-    /// ever".
-    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
+    /// How long the next wait may be.
     fn wait(self) -> io::Result<Duration> {
         let Some(end) = self.end else { return Ok(self.bounds.per_wait) };
-        match end.saturating_duration_since(Instant::now()) {
+        match end.saturating_duration_since(now()) {
             Duration::ZERO => Err(self.passed()),
-            left => Ok(left.min(self.bounds.per_wait).max(Duration::from_millis(1))),
+            left => Ok(left.min(self.bounds.per_wait).max(MOMENT)),
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the network's clock is read here")]
     fn passed(self) -> io::Error {
         // A socket may give up a moment early.
-        const MOMENT: Duration = Duration::from_millis(100);
-        let is_over = |end: Instant| end.saturating_duration_since(Instant::now()) < MOMENT;
-        let (bound, words) = match self.bounds.in_all.filter(|_| self.end.is_some_and(is_over)) {
-            Some(in_all) => (in_all, " in all"),
-            None => (self.bounds.per_wait, ""),
+        const EARLY: Duration = Duration::from_millis(100);
+        let is_over = |end: Instant| end.saturating_duration_since(now()) < EARLY;
+        match self.bounds.in_all.filter(|_| self.end.is_some_and(is_over)) {
+            Some(in_all) => {
+                let words = format!("timed out after {} s in all", in_all.as_secs_f64());
+                io::Error::new(io::ErrorKind::TimedOut, Deliberate(words))
+            }
+            None => timed_out(self.bounds.per_wait, ""),
+        }
+    }
+}
+
+fn timed_out(bound: Duration, words: &str) -> io::Error {
+    let words = format!("timed out after {} s{words}", bound.as_secs_f64());
+    io::Error::new(io::ErrorKind::TimedOut, words)
+}
+
+/// A socket's time-out comes as `WouldBlock` on some systems.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// A bound that can pass.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// Of the wait.
+    Wait(Duration),
+    /// From the connection to the login.
+    Opening(Duration),
+    /// Of the connection, as configured.
+    Connection,
+}
+
+/// The bounds of what is waited for now, beside those of the connection.
+#[derive(Debug)]
+struct Waiting {
+    began: Instant,
+    /// All of the wait; `None` for a text, whose rate counts instead.
+    bound: Option<Duration>,
+    /// The longest that nothing at all may come.
+    silence: Duration,
+    /// Of a text: the time spent in reads and writes, and the octets that passed in it, since both
+    /// were last compared.
+    spent: Duration,
+    octets: u64,
+}
+
+impl Waiting {
+    fn begin(wait: Wait, time_out: Duration) -> Self {
+        let (bound, silence) = match wait {
+            Wait::Reply => (Some(time_out.saturating_mul(REPLY)), time_out),
+            Wait::Login => {
+                let bound = time_out.saturating_mul(LONG);
+                (Some(bound), bound)
+            }
+            Wait::SentAhead => (Some(SENT_AHEAD.min(time_out)), SENT_AHEAD.min(time_out)),
+            Wait::Text => (None, time_out),
         };
-        let words = format!("timed out after {} s{words}", bound.as_secs_f64());
-        io::Error::new(io::ErrorKind::TimedOut, words)
+        Self { began: now(), bound, silence, spent: Duration::ZERO, octets: 0 }
+    }
+
+    /// Counts octets that took this long to pass; an error if they are too slow.
+    fn count(&mut self, octets: usize, spent: Duration, time_out: Duration) -> io::Result<()> {
+        if self.bound.is_some() {
+            return Ok(());
+        }
+        self.spent += spent;
+        self.octets = self.octets.saturating_add(u64::try_from(octets).unwrap_or(u64::MAX));
+        if self.spent < time_out {
+            return Ok(());
+        }
+        let due = RATE.saturating_mul(self.spent.as_secs().max(1));
+        if std::mem::take(&mut self.octets) < due {
+            let words =
+                format!("less than {RATE} octets a second for {} s", self.spent.as_secs_f32());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+        }
+        self.spent = Duration::ZERO;
+        Ok(())
     }
 }
 
@@ -106,7 +193,7 @@ impl Stop {
 }
 
 fn stopped() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "interrupted")
+    io::Error::new(io::ErrorKind::ConnectionAborted, Deliberate("interrupted".to_owned()))
 }
 
 /// Why there is no connection.
@@ -143,7 +230,16 @@ pub fn connect(
     stream.set_read_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
     stream.set_write_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
     stop.watch(&stream).map_err(Error::Connect)?;
-    Ok(Tcp { stream, deadline, stop: stop.clone(), has_spoken: false })
+    let per_wait = bounds.per_wait;
+    Ok(Tcp {
+        stream,
+        deadline,
+        opening: Some(now()),
+        waiting: Waiting::begin(Wait::Text, per_wait),
+        read_timeout: per_wait,
+        stop: stop.clone(),
+        has_spoken: false,
+    })
 }
 
 /// The addresses of `host`, in the order in which they are tried.
@@ -185,6 +281,11 @@ pub fn answers(
 pub struct Tcp {
     stream: TcpStream,
     deadline: Deadline,
+    /// When the connection stood, until a login begins: what comes before that is bounded as a whole.
+    opening: Option<Instant>,
+    waiting: Waiting,
+    /// The time-out that the socket has for reads.
+    read_timeout: Duration,
     stop: Stop,
     /// Whether something was written since the last read.
     has_spoken: bool,
@@ -210,22 +311,52 @@ impl Tcp {
     pub fn is_silent_for(&self, span: Duration) -> bool {
         let silence = self.stream.set_read_timeout(Some(span)).and_then(|()| {
             let heard = self.stream.peek(&mut [0]);
-            self.stream.set_read_timeout(Some(self.deadline.bounds.per_wait))?;
+            self.stream.set_read_timeout(Some(self.read_timeout))?;
             heard
         });
-        let is_timeout = |kind| matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-        silence.is_err_and(|error| is_timeout(error.kind()))
+        silence.is_err_and(|error| is_timeout(&error))
     }
 
-    /// The socket keeps the bound of each wait by itself; the one of the whole shortens it.
-    fn limit(
-        &self,
-        set: impl FnOnce(&TcpStream, Option<Duration>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        if self.deadline.end.is_none() {
-            return Ok(());
+    /// How long a read that began at `since` may still wait: of all bounds, the nearest counts.
+    fn allowance(&self, since: Instant) -> (Duration, Limit) {
+        let now = now();
+        let left =
+            |began: Instant, bound: Duration| bound.saturating_sub(now.duration_since(began));
+        let Waiting { began, bound, silence, .. } = self.waiting;
+        let long = self.deadline.bounds.per_wait.saturating_mul(LONG);
+        let bounds = [
+            Some((left(since, silence), Limit::Wait(silence))),
+            bound.map(|bound| (left(began, bound), Limit::Wait(bound))),
+            self.opening.map(|began| (left(began, long), Limit::Opening(long))),
+            self.deadline.end.map(|end| (end.saturating_duration_since(now), Limit::Connection)),
+        ];
+        let nearest = bounds.into_iter().flatten().min_by_key(|(left, _)| *left);
+        nearest.unwrap_or((silence, Limit::Wait(silence)))
+    }
+
+    fn passed(&self, limit: Limit) -> io::Error {
+        match limit {
+            Limit::Wait(bound) => timed_out(bound, ""),
+            Limit::Opening(bound) => timed_out(bound, " before the login"),
+            Limit::Connection => self.deadline.passed(),
         }
-        set(&self.stream, Some(self.deadline.wait()?))
+    }
+
+    /// Sets how long the socket waits, which it keeps; nearly always it is what it was.
+    fn limit_read(&mut self, wait: Duration) -> io::Result<()> {
+        if self.read_timeout != wait {
+            self.stream.set_read_timeout(Some(wait))?;
+            self.read_timeout = wait;
+        }
+        Ok(())
+    }
+
+    /// Of writes, only the bound of the whole connection is shorter than the socket's own.
+    fn limit_write(&self) -> io::Result<()> {
+        match self.deadline.end {
+            None => Ok(()),
+            Some(_) => self.stream.set_write_timeout(Some(self.deadline.wait()?)),
+        }
     }
 
     /// Has what comes now acknowledged at once. A peer that answers in several small pieces and left
@@ -244,39 +375,79 @@ impl Tcp {
     #[cfg(not(target_os = "linux"))]
     fn listen(&mut self) {}
 
-    /// A socket's time-out comes as `WouldBlock` on some systems.
+    /// Writes, and counts what passed.
+    fn written(
+        &mut self,
+        write: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.limit_write()?;
+        self.has_spoken = true;
+        let began = now();
+        let written = write(&mut self.stream).map_err(|error| self.named(error))?;
+        self.waiting.count(written, began.elapsed(), self.deadline.bounds.per_wait)?;
+        Ok(written)
+    }
+
     fn named(&self, error: io::Error) -> io::Error {
         match error.kind() {
             io::ErrorKind::Interrupted => error,
             _ if self.stop.is_wanted() => stopped(),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.deadline.passed(),
+            _ if is_timeout(&error) => self.deadline.passed(),
             kind => io::Error::new(kind, format!("connection lost ({})", plain(&error))),
         }
     }
 }
 
+impl Stream for Tcp {
+    fn begin(&mut self, wait: Wait) {
+        if wait == Wait::Login {
+            self.opening = None;
+        }
+        self.waiting = Waiting::begin(wait, self.deadline.bounds.per_wait);
+    }
+
+    fn waited(&self) -> Duration {
+        self.waiting.began.elapsed()
+    }
+}
+
 impl Read for Tcp {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.limit(TcpStream::set_read_timeout)?;
+        let per_wait = self.deadline.bounds.per_wait;
         self.listen();
-        match self.stream.read(buffer) {
-            Ok(0) if self.stop.is_wanted() => Err(stopped()),
-            read => read.map_err(|error| self.named(error)),
+        let began = now();
+        loop {
+            let (left, limit) = self.allowance(began);
+            if left.is_zero() {
+                return Err(self.passed(limit));
+            }
+            // The socket's own time-out is the usual one; a longer wait is made of several.
+            self.limit_read(left.min(per_wait).max(MOMENT))?;
+            match self.stream.read(buffer) {
+                Ok(0) if self.stop.is_wanted() => return Err(stopped()),
+                Ok(read) => {
+                    self.waiting.count(read, began.elapsed(), per_wait)?;
+                    return Ok(read);
+                }
+                // A socket may give up a moment early.
+                Err(error) if is_timeout(&error) && !self.stop.is_wanted() => {
+                    if left <= per_wait {
+                        return Err(self.passed(limit));
+                    }
+                }
+                Err(error) => return Err(self.named(error)),
+            }
         }
     }
 }
 
 impl Write for Tcp {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.limit(TcpStream::set_write_timeout)?;
-        self.has_spoken = true;
-        self.stream.write(octets).map_err(|error| self.named(error))
+        self.written(|stream| stream.write(octets))
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.limit(TcpStream::set_write_timeout)?;
-        self.has_spoken = true;
-        self.stream.write_vectored(pieces).map_err(|error| self.named(error))
+        self.written(|stream| stream.write_vectored(pieces))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -293,6 +464,16 @@ impl Drop for Tcp {
 /// Plaintext to this machine itself, asked for by name.
 #[derive(Debug)]
 pub struct Loopback(Tcp);
+
+impl Stream for Loopback {
+    fn begin(&mut self, wait: Wait) {
+        self.0.begin(wait);
+    }
+
+    fn waited(&self) -> Duration {
+        self.0.waited()
+    }
+}
 
 impl Read for Loopback {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -9,13 +9,15 @@
 //! The client never sees a socket, a file or a clock. APOP is left out: its MD5 can be broken by a
 //! server in the middle (CVE-2007-1558).
 
+mod profile;
 mod reply;
 mod session;
 
+pub use profile::{Pace, Profile, Shown};
 pub use reply::{Capabilities, Code, Pop3, Refusal};
 pub use session::{
-    Ahead, Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session, Sizes,
-    Transaction,
+    Ahead, Approach, Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session,
+    Sizes, Transaction, UniqueIds,
 };
 
 use crate::{sasl, wire};
@@ -64,4 +66,55 @@ pub enum Error {
     /// What is needed was not offered.
     #[error("the server does not offer {0}")]
     Missing(&'static str),
+    /// Commands that were sent ahead of the server's replies were lost, or answered out of step.
+    /// A session at a slower pace may succeed.
+    #[error("{error} (commands were sent ahead; `pipelining = false` prevents that)")]
+    SentAhead {
+        /// The pace that was too fast.
+        pace: Pace,
+        /// What happened.
+        error: Box<Self>,
+    },
+    /// The server does not offer what it offered in the session before, and commands were sent in
+    /// the belief that it does.
+    #[error("the server's capabilities changed")]
+    CapabilitiesChanged,
+}
+
+impl Error {
+    /// The same as a failure of this pace, if it can be one: not if this side chose to end the
+    /// session, or could not write what it received.
+    fn sent_ahead(self, pace: Pace) -> Self {
+        let is_servers = match &self {
+            Self::Wire(wire::Error::Stream { source, .. }) => !source
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<wire::Deliberate>),
+            Self::Wire(error) => !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_)),
+            _ => false,
+        };
+        if is_servers { Self::SentAhead { pace, error: Box::new(self) } } else { self }
+    }
+
+    /// Whether the conversation broke in the middle of a multi-line reply.
+    fn is_in_text(&self) -> bool {
+        use wire::Error::{Closed, Malformed, Stream};
+        use wire::Phase::Text;
+        matches!(
+            self,
+            Self::Wire(
+                Closed(Text(_)) | Stream { phase: Text(_), .. } | Malformed { phase: Text(_), .. }
+            )
+        )
+    }
+
+    /// Whether other credentials may help.
+    fn is_about_credentials(&self) -> bool {
+        match self {
+            Self::Login { refusal, .. } => match refusal.code {
+                Some(code) => code == Code::Auth,
+                None => !refusal.is_temporary(),
+            },
+            _ => false,
+        }
+    }
 }

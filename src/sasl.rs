@@ -3,6 +3,7 @@
 
 mod scram;
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -39,6 +40,18 @@ pub enum Error {
     Insistent,
 }
 
+impl Error {
+    fn no_mechanism(offered: &[String], credentials: &Credentials) -> Self {
+        let wanted = match (credentials.auth, &credentials.key) {
+            (Some(decided), _) => format!("`auth` asks for {}", decided.name()),
+            (None, Key::Token(_)) => "a token needs OAUTHBEARER or XOAUTH2".to_owned(),
+            (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
+            (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
+        };
+        Self::NoMechanism { wanted, offered: shown(&offered.join(", ")) }
+    }
+}
+
 /// Who logs in, with what, and how if that was decided beforehand.
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -71,6 +84,26 @@ impl Key {
             Self::Certificate => None,
         }
     }
+
+    /// Which of the three it is.
+    pub fn kind(&self) -> KeyKind {
+        match self {
+            Self::Password(_) => KeyKind::Password,
+            Self::Token(_) => KeyKind::Token,
+            Self::Certificate => KeyKind::Certificate,
+        }
+    }
+}
+
+/// The kind of a [`Key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A password.
+    Password,
+    /// An access token.
+    Token,
+    /// A client certificate.
+    Certificate,
 }
 
 /// What only the two ends of one TLS connection know (RFC 9266 §2, `tls-exporter`).
@@ -121,57 +154,41 @@ impl Mechanism {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
     }
 
-    /// The strongest of those offered for which there is a key; or the one that was decided on,
-    /// if it is offered. `binding` is what a -PLUS mechanism binds to.
-    pub fn choose(
-        offered: &[String],
-        credentials: &Credentials,
-        binding: Option<Binding>,
-    ) -> Result<Self, Error> {
-        let is_offered = |name: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(name));
-        let mut fitting = Self::ALL.iter().filter(|(mechanism, name)| {
-            mechanism.suits(&credentials.key)
-                && (binding.is_some() || !mechanism.is_bound())
-                && credentials.auth.is_none_or(|decided| decided == *mechanism)
-                && is_offered(name)
-        });
-        fitting.next().map(|&(mechanism, _)| mechanism).ok_or_else(|| Error::NoMechanism {
-            wanted: match (credentials.auth, &credentials.key) {
-                (Some(decided), _) => format!("`auth` asks for {}", decided.name()),
-                (None, Key::Token(_)) => "a token needs OAUTHBEARER or XOAUTH2".to_owned(),
-                (None, Key::Certificate) => "a certificate needs EXTERNAL".to_owned(),
-                (None, Key::Password(_)) => "a password needs SCRAM, PLAIN or LOGIN".to_owned(),
-            },
-            offered: shown(&offered.join(", ")),
-        })
+    /// The kind of key that it takes.
+    pub fn takes(self) -> KeyKind {
+        match self {
+            Self::OauthBearer | Self::Xoauth2 => KeyKind::Token,
+            Self::External => KeyKind::Certificate,
+            _ => KeyKind::Password,
+        }
     }
 
-    fn suits(self, key: &Key) -> bool {
+    /// The same mechanism without channel binding, of one that has it.
+    fn unbound(self) -> Option<Self> {
         match self {
-            Self::OauthBearer | Self::Xoauth2 => matches!(key, Key::Token(_)),
-            Self::External => matches!(key, Key::Certificate),
-            _ => matches!(key, Key::Password(_)),
+            Self::ScramSha256Plus => Some(Self::ScramSha256),
+            Self::ScramSha1Plus => Some(Self::ScramSha1),
+            _ => None,
         }
     }
 
     fn is_bound(self) -> bool {
-        matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)
+        self.unbound().is_some()
     }
 
-    /// Begins a login. `binding` is the TLS connection's, if it has one.
-    pub fn start(self, credentials: &Credentials, binding: Option<Binding>) -> Login {
-        let Credentials { user, key, auth, nonce } = credentials;
+    /// Whether the server, or whoever is in its place, sees the password itself.
+    fn shows_password(self) -> bool {
+        matches!(self, Self::Plain | Self::Login | Self::User)
+    }
+
+    /// Begins a login over this channel.
+    fn start(self, credentials: &Credentials, channel: Channel) -> Login {
+        let Credentials { user, key, nonce, .. } = credentials;
         let secret = match key {
             Key::Password(secret) | Key::Token(secret) => secret.expose(),
             Key::Certificate => "",
         };
         let scram = |hash| {
-            let channel = match binding {
-                Some(binding) if self.is_bound() => Channel::Bound(binding),
-                // The strongest was chosen, so there was no stronger one on offer.
-                Some(_) if auth.is_none() => Channel::NotOffered,
-                _ => Channel::Unbound,
-            };
             let scram = Scram::new(hash, user, secret, channel, *nonce);
             (Some(scram.first()), State::Scram(scram))
         };
@@ -195,7 +212,109 @@ impl Mechanism {
                 (None, State::Said(vec![secret.to_owned(), user.to_owned()]))
             }
         };
-        Login { mechanism: self, initial: initial.map(Secret::new), state }
+        let initial = initial.map(Secret::new);
+        Login { mechanism: self, initial, resent: None, is_challenged: false, state }
+    }
+}
+
+/// How a server refused a mechanism, as far as it decides what is tried next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It does not take the mechanism (RFC 4954 §4: 500 to 504).
+    Mechanism,
+    /// It does not take the credentials (RFC 4954 §6: 535; RFC 3206 §5: `[AUTH]`), or does not let
+    /// anybody in.
+    Credentials,
+    /// POP3 without a response code: it may be either.
+    Either,
+}
+
+/// Mechanism negotiation (RFC 4422 §3.2): the mechanisms that one login may use, in the order in
+/// which they are tried. A password is shown by at most one of PLAIN and LOGIN unless the server
+/// does not take the first, and then by USER and PASS; never after SCRAM got a challenge, since a
+/// server that knows SCRAM has no need to see it.
+#[derive(Debug)]
+pub struct Negotiation<'a> {
+    credentials: &'a Credentials,
+    /// What a -PLUS mechanism binds to.
+    binding: Option<Binding>,
+    /// What SCRAM without binding says of it (RFC 5802 §6).
+    unbound: Channel,
+    /// Still to be tried, strongest first.
+    candidates: VecDeque<Mechanism>,
+}
+
+impl<'a> Negotiation<'a> {
+    /// The mechanisms among those `offered` that the credentials have a key for; only the one that
+    /// was decided on, if there is one. `known` is the one that last succeeded here: it is tried
+    /// first, and after it only weaker ones. [`Error::NoMechanism`] if none is left.
+    pub fn new(
+        offered: &[String],
+        credentials: &'a Credentials,
+        binding: Option<Binding>,
+        known: Option<Mechanism>,
+    ) -> Result<Self, Error> {
+        let is_offered = |name: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(name));
+        let is_candidate = |mechanism: Mechanism, name| {
+            mechanism.takes() == credentials.key.kind()
+                && (binding.is_some() || !mechanism.is_bound())
+                && credentials.auth.is_none_or(|decided| decided == mechanism)
+                && is_offered(name)
+        };
+        let candidates =
+            Mechanism::ALL.iter().filter(|(mechanism, name)| is_candidate(*mechanism, name));
+        let mut candidates: VecDeque<_> = candidates.map(|(mechanism, _)| *mechanism).collect();
+        if candidates.is_empty() {
+            return Err(Error::no_mechanism(offered, credentials));
+        }
+        if let Some(at) = candidates.iter().position(|candidate| Some(*candidate) == known) {
+            candidates.drain(..at);
+        }
+        let offers_binding =
+            Mechanism::ALL.iter().any(|(mechanism, name)| mechanism.is_bound() && is_offered(name));
+        let unbound = match binding {
+            Some(_) if !offers_binding => Channel::NotOffered,
+            _ => Channel::Unbound,
+        };
+        Ok(Self { credentials, binding, unbound, candidates })
+    }
+
+    /// The mechanism that is tried next.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.candidates.front().copied()
+    }
+
+    /// Begins a login with the next mechanism; `None` when none is left.
+    pub fn begin(&mut self) -> Option<Login> {
+        let mechanism = self.candidates.pop_front()?;
+        let channel = match self.binding {
+            Some(binding) if mechanism.is_bound() => Channel::Bound(binding),
+            _ => self.unbound,
+        };
+        Some(mechanism.start(self.credentials, channel))
+    }
+
+    /// Takes in that the server refused a login: what is left may be tried.
+    pub fn refused(&mut self, login: &Login, refused: Refused) {
+        let mechanism = login.mechanism;
+        if let Some(unbound) = mechanism.unbound().filter(|_| self.credentials.auth.is_none()) {
+            // A proxy that ends TLS, or another notion of the binding; the password is not shown.
+            self.candidates.retain(|candidate| *candidate != unbound);
+            self.candidates.push_front(unbound);
+            return;
+        }
+        let is_over = match refused {
+            // What it makes of other mechanisms, nobody can know.
+            _ if matches!(login.state, State::BrokenOff) => true,
+            Refused::Credentials => true,
+            Refused::Mechanism => login.is_challenged,
+            Refused::Either => login.is_challenged && !mechanism.shows_password(),
+        };
+        if is_over {
+            self.candidates.clear();
+        } else if refused == Refused::Either && mechanism.shows_password() {
+            self.candidates.retain(|candidate| *candidate == Mechanism::User);
+        }
     }
 }
 
@@ -217,6 +336,10 @@ pub struct Login {
     mechanism: Mechanism,
     /// What the client says first, until it is said.
     initial: Option<Secret>,
+    /// The initial response that was said on the command line, for a server that overlooked it.
+    resent: Option<Secret>,
+    /// Whether the server sent a challenge.
+    is_challenged: bool,
     state: State,
 }
 
@@ -234,12 +357,17 @@ enum State {
 }
 
 impl Login {
+    /// The mechanism that is used.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
     /// What may stand on the command line itself if it has `room` octets left (RFC 4954 §4, RFC
     /// 5034 §4), in base64; what does not fit there answers the first challenge.
     pub fn initial_response(&mut self, room: usize) -> Option<Secret> {
         let response = encoded(self.initial.as_ref()?.expose());
         (response.expose().len() <= room).then(|| {
-            self.initial = None;
+            self.resent = self.initial.take();
             response
         })
     }
@@ -248,7 +376,10 @@ impl Login {
     /// mechanism has to say, this is the `*` that breaks the login off (RFC 4954 §4, RFC 5034 §4):
     /// the refusal that it must answer with is the outcome.
     pub fn respond(&mut self, challenge: &str) -> Result<Secret, Error> {
-        if let Some(initial) = self.initial.take() {
+        let is_first = !std::mem::replace(&mut self.is_challenged, true);
+        // An empty challenge in answer to an initial response is a server's that overlooked it.
+        let overlooked = self.resent.take().filter(|_| is_first && challenge.trim().is_empty());
+        if let Some(initial) = self.initial.take().or(overlooked) {
             return Ok(encoded(initial.expose()));
         }
         let name = self.mechanism.name();
@@ -341,7 +472,7 @@ mod tests {
     fn the_strongest_offered_mechanism_is_chosen() {
         let choose = |offered: &[&str], credentials: &Credentials, binding| {
             let offered: Vec<_> = offered.iter().map(|&name| name.to_owned()).collect();
-            Mechanism::choose(&offered, credentials, binding).ok()
+            Negotiation::new(&offered, credentials, binding, None).ok()?.mechanism()
         };
         let bound = Some([7; 32]);
         assert_eq!(choose(&["LOGIN", "plain"], &password(), None), Some(Mechanism::Plain));
@@ -362,23 +493,25 @@ mod tests {
     #[test]
     fn plain_says_everything_at_once() {
         // RFC 4616 §4, the first example.
-        let mut login = Mechanism::Plain.start(&password(), None);
+        let mut login = Mechanism::Plain.start(&password(), Channel::Unbound);
         let response = login.initial_response(99).unwrap();
         assert_eq!(response.expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
+        // A server that overlooked it asks for it, once.
+        assert_eq!(login.respond("").unwrap().expose(), response.expose());
         assert_eq!(login.respond("").unwrap().expose(), "*");
         assert_eq!(login.respond(""), Err(Error::Insistent));
     }
 
     #[test]
     fn what_does_not_fit_on_the_command_line_answers_the_first_challenge() {
-        let mut login = Mechanism::Plain.start(&password(), None);
+        let mut login = Mechanism::Plain.start(&password(), Channel::Unbound);
         assert!(login.initial_response(27).is_none());
         assert_eq!(login.respond("").unwrap().expose(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
     }
 
     #[test]
     fn login_answers_twice() {
-        let mut login = Mechanism::Login.start(&password(), None);
+        let mut login = Mechanism::Login.start(&password(), Channel::Unbound);
         assert!(login.initial_response(99).is_none());
         assert_eq!(decoded(&login.respond("VXNlcm5hbWU6").unwrap()), "tim");
         assert_eq!(decoded(&login.respond("not base64").unwrap()), "tanstaaftanstaaf");
@@ -387,13 +520,13 @@ mod tests {
 
     #[test]
     fn a_token_is_said_once_and_its_refusal_is_heard_out() {
-        let mut login = Mechanism::Xoauth2.start(&token(), None);
+        let mut login = Mechanism::Xoauth2.start(&token(), Channel::Unbound);
         let first = decoded(&login.initial_response(9999).unwrap());
         assert_eq!(first, "user=tim\x01auth=Bearer not-a-token\x01\x01");
         let challenge = STANDARD.encode("{\"status\":\"401\"}\x1b");
         assert_eq!(login.respond(&challenge).unwrap().expose(), "");
         assert_eq!(login.explanation(), Some("{\"status\":\"401\"}\\u{1b}"));
-        let mut login = Mechanism::OauthBearer.start(&token(), None);
+        let mut login = Mechanism::OauthBearer.start(&token(), Channel::Unbound);
         let first = decoded(&login.initial_response(9999).unwrap());
         assert_eq!(first, "n,a=tim,\x01auth=Bearer not-a-token\x01\x01");
         assert_eq!(login.respond(&challenge).unwrap().expose(), "AQ==");

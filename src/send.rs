@@ -278,6 +278,9 @@ impl Letter {
         if !self.job.chunking {
             line.forgo_chunking();
         }
+        if self.job.peer.pipelining == Some(false) {
+            line.forgo_pipelining();
+        }
         let outcome = fitted.and_then(|()| self.transactions(&mut line));
         if line.is_over() {
             line.quit();

@@ -204,6 +204,8 @@ pub struct Peer {
     pub source_address: Option<IpAddr>,
     /// How long to wait.
     pub bounds: Bounds,
+    /// Whether commands go ahead of the server's replies, if that is decided by hand.
+    pub pipelining: Option<bool>,
     /// Who logs in.
     pub user: String,
     /// With what.
@@ -252,6 +254,8 @@ pub struct FetchJob {
     pub mailbox: String,
     /// Where it is remembered.
     pub state: PathBuf,
+    /// The file with what is remembered of the server.
+    pub server: PathBuf,
     /// When this run happens.
     pub moment: Moment,
 }
@@ -392,6 +396,8 @@ impl Settings {
             mailbox = format!("{mailbox}:{}", peer.port);
         }
         let state = self.state.join("fetch").join(&mailbox);
+        let host = percent_encoded(peer.host.as_str().as_bytes());
+        let server = self.state.join("server").join(format!("{host}+{}", peer.port));
         let moment = self.moment.clone();
         Ok(FetchJob {
             account,
@@ -407,6 +413,7 @@ impl Settings {
             patience,
             mailbox,
             state,
+            server,
             moment,
         })
     }
@@ -749,6 +756,7 @@ impl Settings {
                 per_wait: seconds(table.timeout.unwrap_or(60)),
                 in_all: table.max_time.map(seconds),
             },
+            pipelining: table.pipelining,
             user,
             source,
             auth: table.auth,

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, IoSlice, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
@@ -24,7 +25,7 @@ use crate::limits;
 use crate::net::Tcp;
 use crate::ownership;
 use crate::text::{Domain, plain, shown};
-use crate::wire::{self, Private};
+use crate::wire::{self, Private, Stream, Wait};
 
 /// Whom this side trusts, and who it is itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -354,6 +355,16 @@ impl Drop for TlsStream {
         // A word of goodbye; a peer that is gone already does not miss it.
         self.connection.send_close_notify();
         drop(self.connection.write_tls(&mut self.tcp));
+    }
+}
+
+impl Stream for TlsStream {
+    fn begin(&mut self, wait: Wait) {
+        self.tcp.0.get_mut().begin(wait);
+    }
+
+    fn waited(&self) -> Duration {
+        self.tcp.0.get_ref().waited()
     }
 }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use self::mask::Secrets;
 use crate::dot;
@@ -14,6 +15,40 @@ use crate::limits;
 #[cfg(test)]
 pub(crate) mod babbler;
 mod mask;
+
+/// A stream that ends a wait in time. A peer that sends an octet now and then keeps any time-out
+/// for a single read from passing, so each wait has a bound as a whole, too.
+pub trait Stream: Read + Write {
+    /// Begins a wait: from here on, reads and writes fail with [`io::ErrorKind::TimedOut`] when its
+    /// bound passes. Streams without a clock have no bounds.
+    fn begin(&mut self, _wait: Wait) {}
+
+    /// How long ago the wait began.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// What is waited for, which decides how long. "Time-out" is the one that is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A reply: two time-outs, and one without an octet.
+    Reply,
+    /// The reply that ends a login, or a listing of unique-ids, either of which may take a server
+    /// with a large maildrop minutes: five time-outs, even without an octet.
+    Login,
+    /// The reply to a command that was sent ahead, which a server may have lost: five seconds, or
+    /// one time-out if that is shorter.
+    SentAhead,
+    /// A text in either direction: as long as 100 octets a second pass, measured over one time-out.
+    Text,
+}
+
+/// An end that this side chose, a signal or `max-time`: the peer is not to blame, and trying again
+/// would not help. Travels inside [`Error::Stream`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Deliberate(pub String);
 
 /// A stream on which credentials may be spoken: the peer's certificate was verified, or the peer
 /// is on the loopback interface and the user said that this is enough. Sealed: `TlsStream` and
@@ -32,10 +67,20 @@ mod mask;
 /// fn is_private<S: postie::wire::Private>() {}
 /// is_private::<postie::tls::TlsStream>();
 /// ```
-pub trait Private: Read + Write + sealed::Sealed {
+pub trait Private: Stream + sealed::Sealed {
     /// What only this connection's two ends know, if it can be had (RFC 9266 §2): logins can be
     /// bound to it.
     fn binding(&self) -> Option<[u8; 32]>;
+}
+
+impl Stream for Box<dyn Private> {
+    fn begin(&mut self, wait: Wait) {
+        self.as_mut().begin(wait);
+    }
+
+    fn waited(&self) -> Duration {
+        self.as_ref().waited()
+    }
 }
 
 impl Private for Box<dyn Private> {
@@ -81,6 +126,11 @@ pub trait Exchange {
 
     /// The command line.
     fn command(&self) -> Command;
+
+    /// How long its reply may take.
+    fn wait(&self) -> Wait {
+        Wait::Reply
+    }
 
     /// Octets that follow the command line at once, as BDAT has them (RFC 3030 §2).
     fn octets(&self) -> &[u8] {
@@ -159,7 +209,7 @@ impl fmt::Debug for Command {
 }
 
 /// A command whose asker looks at the reply.
-struct Raw<G>(Command, std::marker::PhantomData<G>);
+struct Raw<G>(Command, Wait, std::marker::PhantomData<G>);
 
 impl<G: Grammar> Exchange for Raw<G> {
     type Grammar = G;
@@ -168,6 +218,10 @@ impl<G: Grammar> Exchange for Raw<G> {
 
     fn command(&self) -> Command {
         self.0.clone()
+    }
+
+    fn wait(&self) -> Wait {
+        self.1
     }
 
     fn answer(self, reply: G::Reply, _: Body<'_>) -> Result<G::Reply, Error> {
@@ -277,7 +331,7 @@ pub struct Wire<G, S> {
     grammar: std::marker::PhantomData<G>,
 }
 
-impl<G: Grammar, S: Read + Write> Wire<G, S> {
+impl<G: Grammar, S: Stream> Wire<G, S> {
     /// Nothing is read or written yet.
     pub fn new(stream: S, trace: Option<Trace>) -> Self {
         Self {
@@ -308,7 +362,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
 
     /// The reply that comes without a command.
     pub fn greeting(&mut self) -> Result<G::Reply, Error> {
-        self.reply(Phase::Greeting)
+        self.reply(Phase::Greeting, Wait::Reply)
     }
 
     /// One command and its answer.
@@ -324,7 +378,12 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
 
     /// One command, and its reply as it came.
     pub fn say(&mut self, command: Command) -> Result<G::Reply, Error> {
-        self.ask(Raw(command, std::marker::PhantomData))
+        self.say_and_wait(command, Wait::Reply)
+    }
+
+    /// The same for a command whose reply may take as long as `wait` says.
+    pub fn say_and_wait(&mut self, command: Command, wait: Wait) -> Result<G::Reply, Error> {
+        self.ask(Raw(command, wait, std::marker::PhantomData))
     }
 
     /// An exchange with many commands, up to `window` of them in flight (RFC 2449 §6.6, RFC
@@ -367,7 +426,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
             let Some((exchange, verb)) = in_flight.pop_front() else {
                 return unsent.map_or(Ok(()), |error| Err(X::Error::from(error).into()));
             };
-            let reply = self.reply(Phase::Answer(verb));
+            let reply = self.reply(Phase::Answer(verb), exchange.wait());
             let reply = reply.map_err(|error| X::Error::from(unsent.take().unwrap_or(error)))?;
             let body = Body {
                 stream: &mut self.stream,
@@ -390,6 +449,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
     /// among those that [`Wire::send_rest`] sends, so that the moment from which the message may
     /// count as sent is one call. `message` must be in canonical form.
     pub fn send_message(&mut self, message: &mut dyn Read) -> Result<(), Error> {
+        self.stream.begin(Wait::Text);
         let mut encoder = dot::Encoder::new();
         let mut chunk = vec![0; limits::BUFFER];
         let mut total = 0;
@@ -418,7 +478,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
 
     /// The reply to something that was not an exchange.
     pub fn reply_to(&mut self, verb: &'static str) -> Result<G::Reply, Error> {
-        self.reply(Phase::Answer(verb))
+        self.reply(Phase::Answer(verb), Wait::Reply)
     }
 
     /// The stream and its listener, to put TLS around the one and keep the other. An error if the
@@ -456,7 +516,8 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
         sent.map_err(|source| Error::Stream { phase, source })
     }
 
-    fn reply(&mut self, phase: Phase) -> Result<G::Reply, Error> {
+    fn reply(&mut self, phase: Phase, wait: Wait) -> Result<G::Reply, Error> {
+        let mut is_waiting = false;
         loop {
             match G::parse(self.input.waiting()) {
                 Ok(Some((reply, length))) => {
@@ -480,6 +541,9 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
                     return Ok(masked.map_or(reply, |(masked, _)| masked));
                 }
                 Ok(None) => {
+                    if !std::mem::replace(&mut is_waiting, true) {
+                        self.stream.begin(wait);
+                    }
                     if !self.input.fill(&mut self.stream, phase)? {
                         return Err(Error::Closed(phase));
                     }
@@ -507,7 +571,7 @@ impl<G: Grammar, S: Read + Write> Wire<G, S> {
 /// The dot-terminated text that follows a reply (RFC 1939 §3). If it is due and not read, the
 /// next reply will not make sense, so an answer either refuses or reads it whole.
 pub struct Body<'a> {
-    stream: &'a mut dyn Read,
+    stream: &'a mut dyn Stream,
     input: &'a mut Input,
     trace: Option<&'a mut Trace>,
     secrets: &'a Secrets,
@@ -522,6 +586,7 @@ impl Body<'_> {
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut count = 0;
+        self.stream.begin(Wait::Text);
         loop {
             let waiting = self.input.waiting();
             let mut start = 0;
@@ -562,6 +627,7 @@ impl Body<'_> {
         let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
         // However little comes at a time, as much as this is written.
         let mut text = Vec::with_capacity(limits::BUFFER);
+        self.stream.begin(Wait::Text);
         while !decoder.is_done() {
             if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
                 return Err(Error::Closed(self.phase));
@@ -660,6 +726,8 @@ mod tests {
             Ok(())
         }
     }
+
+    impl Stream for Script {}
 
     struct Lines;
 

@@ -78,7 +78,7 @@ fn what_is_made_is_for_its_owner_alone_whatever_the_umask() {
         place.home.program(Path::new("/bin/sh"), args).run().exit(0).silent();
         let tops = ["Mail", ".local"].map(|dir| place.home.path().join(dir));
         let below: Vec<_> = tops.iter().flat_map(|dir| tree(dir)).collect();
-        assert!(below.iter().filter(|path| path.is_file()).count() == 3, "{below:?}");
+        assert!(below.iter().filter(|path| path.is_file()).count() == 4, "{below:?}");
         for path in tops.iter().chain(&below) {
             let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
             let expected = if path.is_dir() { 0o700 } else { 0o600 };

@@ -55,7 +55,7 @@ fn many_messages_take_as_many_turns_as_few() {
             + "C: NOOP\nS: +OK\n";
     let deleted = each(|number| format!("C: DELE {number}\nS: +OK\n"));
     let deleted = deleted + "C: QUIT\nS: +OK\n";
-    for (keep, turns, end) in [("forever", 3, "C: QUIT\n"), ("none", 4, &deleted)] {
+    for (keep, turns, end) in [("forever", 4, "C: QUIT\n"), ("none", 5, &deleted)] {
         let text = format!(
             "args: fetch {{account}} --maildir Mail --keep {keep}\nexit: 0\nturns: {turns}\n\
              silent:\n\nS: +OK ready\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: PIPELINING\nS: UIDL\n\

@@ -127,6 +127,7 @@ impl World {
                 tls: Tls::Implicit,
                 trust: Trust::default(),
                 bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },
+                pipelining: None,
                 user: "ann".to_owned(),
                 source: Source::Text(Secret::new("not-a-secret")),
                 auth: None,
@@ -142,6 +143,7 @@ impl World {
             patience: None,
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join("state"),
+            server: self.dir.path().join("server"),
             moment: Moment { seconds, pid: 1, host: "here".to_owned(), random: seconds },
         }
     }
@@ -218,12 +220,13 @@ fn converse(
     batch: usize,
     stream: Box<dyn Private>,
 ) -> Result<usize, Error> {
-    let session = Session::open(stream, None)?.login::<Error>([Ok(ann())], Ahead::Uids)?;
+    let session = Session::open(stream, None, Approach::cautious())?
+        .login::<Error>([Ok(ann())], Ahead::Uids)?;
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
     let company = Company { report: &report, stop: &stop, talkers: 1, batch };
     let mut run = Run::new(job, &company);
-    run.session(session, store)?;
+    run.session(session, store, &mut server::Server::recall(job))?;
     Ok(run.fetched.new)
 }
 
@@ -316,6 +319,8 @@ impl Server {
         self.is_over |= verb == "QUIT";
     }
 }
+
+impl crate::wire::Stream for Server {}
 
 impl Read for Server {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::limits;
+use crate::sasl::{KeyKind, Mechanism};
 use crate::text::shown;
 use crate::wire::{Grammar, Malformed};
 
@@ -23,6 +24,11 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// Whether it is `+OK`.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Ok(_))
+    }
+
     /// Splits into the text of a good answer and the refusal of a bad one. A challenge is neither,
     /// and whoever did not ask for one must not see it.
     pub fn accepted(self) -> Result<String, Refusal> {
@@ -40,6 +46,38 @@ pub struct Refusal {
     /// The machine-readable part.
     pub code: Option<Code>,
     text: String,
+}
+
+impl Refusal {
+    /// Words in a refusal without a response code that speak of a lock, of use by others, of too
+    /// many connections, or of later.
+    const TEMPORARY: [&'static str; 10] = [
+        "lock",
+        "locked",
+        "locking",
+        "busy",
+        "in use",
+        "too many",
+        "later",
+        "temporary",
+        "temporarily",
+        "already logged",
+    ];
+
+    /// Whether it is a matter of time, not of the credentials or of an action by a person.
+    pub fn is_temporary(&self) -> bool {
+        match self.code {
+            Some(Code::InUse | Code::LoginDelay | Code::SysTemp) => true,
+            Some(Code::Auth | Code::SysPerm) => false,
+            None => {
+                let words = self.text.to_lowercase();
+                let words =
+                    words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                let words = format!(" {} ", words.collect::<Vec<_>>().join(" "));
+                Self::TEMPORARY.iter().any(|some| words.contains(&format!(" {some} ")))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -96,20 +134,30 @@ impl Grammar for Pop3 {
         };
         let line = input.get(..end).unwrap_or_default();
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-        let (status, text) = line.split_once(' ').unwrap_or((&line, ""));
-        let reply = match status {
-            "+" => Reply::Continue(text.to_owned()),
-            _ if status.eq_ignore_ascii_case("+OK") => Reply::Ok(text.to_owned()),
-            _ if status.eq_ignore_ascii_case("-ERR") => {
-                Reply::Err(Refusal { code: Code::parse(text), text: shown(text.trim()) })
-            }
-            _ => {
-                let found = shown(&line);
-                return Err(Malformed(format!("expected `+OK` or `-ERR`, found `{found}`")));
-            }
+        let reply = if let Some(text) = behind(&line, "+OK") {
+            Reply::Ok(text.to_owned())
+        } else if let Some(text) = behind(&line, "-ERR") {
+            let text = text.trim();
+            Reply::Err(Refusal { code: Code::parse(text), text: shown(text) })
+        } else if let Some(text) =
+            line.strip_prefix('+').filter(|text| !text.starts_with(|c: char| !c.is_whitespace()))
+        {
+            Reply::Continue(text.trim().to_owned())
+        } else {
+            let found = shown(&line);
+            return Err(Malformed(format!("expected `+OK` or `-ERR`, found `{found}`")));
         };
         Ok(Some((reply, end + 1)))
     }
+}
+
+/// The text behind a status indicator in any case. RFC 1939 §3 wants a blank between them; servers
+/// have been seen to leave it out, so anything but a letter or a digit ends the indicator.
+fn behind<'a>(line: &'a str, indicator: &str) -> Option<&'a str> {
+    let (status, text) = line.split_at_checked(indicator.len())?;
+    let is_longer = text.starts_with(|c: char| c.is_alphanumeric());
+    (status.eq_ignore_ascii_case(indicator) && !is_longer)
+        .then(|| text.strip_prefix(' ').unwrap_or(text))
 }
 
 /// What a server offers (RFC 2449 §6), as far as this client makes use of it.
@@ -121,6 +169,8 @@ pub struct Capabilities {
     pub stls: bool,
     /// Whether messages have unique-ids.
     pub uidl: bool,
+    /// Whether USER and PASS are a way to log in.
+    pub user: bool,
     /// The names of the SASL mechanisms.
     pub sasl: Vec<String>,
 }
@@ -134,9 +184,40 @@ impl Capabilities {
             Some("PIPELINING") => self.pipelining = true,
             Some("STLS") => self.stls = true,
             Some("UIDL") => self.uidl = true,
+            Some("USER") => self.user = true,
             Some("SASL") => self.sasl = words.map(str::to_owned).collect(),
             _ => {}
         }
+    }
+
+    /// The lines that say this.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let flags = [
+            (self.pipelining, "PIPELINING"),
+            (self.stls, "STLS"),
+            (self.uidl, "UIDL"),
+            (self.user, "USER"),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let sasl = (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" ")));
+        flags.map(|(_, name)| name.to_owned()).chain(sasl)
+    }
+
+    /// The names of all mechanisms, USER for POP3's own commands among them. A server need not
+    /// announce those, unless it announces SASL and none of its mechanisms takes a password: then
+    /// it has no use for one.
+    pub fn mechanisms(&self) -> Vec<String> {
+        // The last two are not spoken here, but whoever offers them knows passwords.
+        const OTHERS: [&str; 2] = ["CRAM-MD5", "DIGEST-MD5"];
+        let takes_password = |name: &String| {
+            name.parse::<Mechanism>().is_ok_and(|mechanism| mechanism.takes() == KeyKind::Password)
+                || OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other))
+        };
+        let mut mechanisms = self.sasl.clone();
+        if self.user || self.sasl.is_empty() || self.sasl.iter().any(takes_password) {
+            mechanisms.push(Mechanism::User.name().to_owned());
+        }
+        mechanisms
     }
 }
 

@@ -1,15 +1,20 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::io::{Read, Write};
+use std::io::Write;
+use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::Error;
+use super::profile::{Pace, Profile, Shown};
 use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
-use crate::sasl::{Credentials, Key, Login, Mechanism};
+use crate::sasl::{Credentials, Key, Login, Mechanism, Negotiation, Refused};
 use crate::store::Saved;
 use crate::text::{self, Identified, Uid, shown};
-use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trace, Wire};
+use crate::wire::{
+    self, Body, Command, Exchange, Malformed, Phase, Private, Stream, Trace, Wait, Wire,
+};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -32,12 +37,44 @@ use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Private, Trac
 /// ```
 pub struct Session<State, S> {
     wire: Wire<Pop3, S>,
+    /// What the server offers; or offered last, as long as CAPA is still to be sent.
     offered: Capabilities,
-    /// What the unique-ids are, if they came with the answer to the login already.
-    uids: Option<Result<Vec<Listed>, Refusal>>,
+    approach: Approach,
+    /// Whether CAPA goes out together with the login.
+    is_capa_due: bool,
+    /// Whether a reply is missing, or one too many may come: nothing that follows makes sense.
+    is_out_of_step: bool,
+    /// The unique-ids, if they came with the answer to the login already.
+    uids: Option<UidListing>,
     /// What the server says of sizes, once it was asked.
     sizes: OnceCell<Sizes>,
-    state: std::marker::PhantomData<State>,
+    /// Which listings are asked for first.
+    ahead: Ahead,
+    /// What the login succeeded with.
+    mechanism: Option<Mechanism>,
+    /// Whether that was decided by the user, so that it says nothing about others.
+    is_pinned: bool,
+    /// How long after the login the unique-ids came.
+    listing: Duration,
+    /// Whether several commands were answered in one flight after the login.
+    in_flight: bool,
+    state: PhantomData<State>,
+}
+
+/// How a session treats its server.
+#[derive(Clone, Debug)]
+pub struct Approach {
+    /// How far commands go ahead of replies.
+    pub pace: Pace,
+    /// What is known of the server.
+    pub profile: Profile,
+}
+
+impl Approach {
+    /// That of a server which was never seen before.
+    pub fn cautious() -> Self {
+        Self { pace: Pace::Pipelined, profile: Profile::default() }
+    }
 }
 
 /// Greeted, not logged in (RFC 1939 §4).
@@ -51,19 +88,21 @@ pub enum Transaction {}
 /// A message's number, good for one session (RFC 1939 §5).
 pub type Number = u32;
 
-impl<S: Read + Write> Session<Authorization, S> {
-    /// Waits for the greeting and asks what the server offers.
-    pub fn open(stream: S, trace: Option<Trace>) -> Result<Self, Error> {
+impl<S: Stream> Session<Authorization, S> {
+    /// Waits for the greeting and asks what the server offers; or leaves that for the flight of the
+    /// login, if the approach says so.
+    pub fn open(stream: S, trace: Option<Trace>, approach: Approach) -> Result<Self, Error> {
         let mut wire = Wire::<Pop3, S>::new(stream, trace);
         wire.greeting()?.accepted().map_err(Error::TurnedAway)?;
-        Self::ask_capabilities(wire)
+        Self::ask_capabilities(wire, approach)
     }
 
     /// Starts TLS (RFC 2595 §4): `upgrade` makes the handshake. What was offered before is
     /// forgotten, since anybody could have said it.
-    pub fn stls<T: Read + Write, E: From<Error>>(
+    pub fn stls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
+        approach: Approach,
     ) -> Result<Session<Authorization, T>, E> {
         if !self.offered.stls {
             return Err(Error::Missing("STLS, and without it nothing here would be private").into());
@@ -74,40 +113,58 @@ impl<S: Read + Write> Session<Authorization, S> {
             .accepted()
             .map_err(|refusal| Error::Refused { command: "STLS", refusal })?;
         let (stream, trace) = self.wire.into_stream("STLS").map_err(Error::from)?;
-        Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, trace))?)
+        Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, trace), approach)?)
     }
 
-    fn ask_capabilities(mut wire: Wire<Pop3, S>) -> Result<Self, Error> {
-        let offered = wire.ask(Capa)?;
-        let (uids, sizes) = (None, OnceCell::new());
-        Ok(Self { wire, offered, uids, sizes, state: std::marker::PhantomData })
+    fn ask_capabilities(mut wire: Wire<Pop3, S>, approach: Approach) -> Result<Self, Error> {
+        let may_wait =
+            |known: &&Capabilities| known.pipelining && approach.pace == Pace::BehindCapa;
+        let expected = approach.profile.capabilities().filter(may_wait);
+        let (offered, is_capa_due) = match expected {
+            Some(expected) => (expected.clone(), true),
+            None => (wire.ask(Capa)?, false),
+        };
+        let in_flight = approach.profile.is_known_to_pipeline();
+        Ok(Self {
+            wire,
+            offered,
+            approach,
+            is_capa_due,
+            is_out_of_step: false,
+            uids: None,
+            sizes: OnceCell::new(),
+            ahead: Ahead::Uids,
+            mechanism: None,
+            is_pinned: false,
+            listing: Duration::ZERO,
+            in_flight,
+            state: PhantomData,
+        })
     }
 }
 
 impl<S: Private> Session<Authorization, S> {
-    /// Logs in with the strongest mechanism that both sides know, which may be USER and PASS (RFC
-    /// 1939 §7): a server need not announce them. Credentials that are refused are followed by the
-    /// next ones. A server that takes several commands at once is asked for listings in the same
-    /// flight: for the unique-ids, and for the sizes if they decide what is retrieved.
+    /// Logs in: with the mechanism that is known to succeed, else with the strongest that both sides
+    /// know, which may be USER and PASS (RFC 1939 §7), and with the next one where a refusal leaves
+    /// that open ([`Negotiation`]). Credentials that are refused are followed by the next ones. The
+    /// listings in `ahead` are asked for in the same flight if the approach says so: the unique-ids,
+    /// and the sizes if they decide what is retrieved.
+    ///
+    /// [`Error::SentAhead`] and [`Error::CapabilitiesChanged`] mean that the approach was wrong, and
+    /// that a new session with another one may succeed.
     pub fn login<E: From<Error>>(
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
         ahead: Ahead,
     ) -> Result<Session<Transaction, S>, E> {
+        self.ahead = ahead;
         let mut refused = None;
         for credentials in attempts {
-            match self.attempt(&credentials?, ahead) {
-                Ok(()) => {
-                    let Self { wire, offered, uids, sizes, .. } = self;
-                    let state = std::marker::PhantomData;
-                    return Ok(Session { wire, offered, uids, sizes, state });
-                }
-                Err(
-                    error @ Error::Login {
-                        refusal: Refusal { code: None | Some(Code::Auth), .. },
-                        ..
-                    },
-                ) => {
+            let credentials = credentials?;
+            self.is_pinned = credentials.auth.is_some();
+            match self.negotiate(&credentials) {
+                Ok(mechanism) => return Ok(self.logged_in(mechanism)),
+                Err(error) if error.is_about_credentials() && !self.is_out_of_step => {
                     refused = Some(error);
                 }
                 // A server that hangs up after a refusal has said what matters before.
@@ -117,44 +174,120 @@ impl<S: Private> Session<Authorization, S> {
         Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
     }
 
-    /// How these credentials would log in.
+    /// The mechanism that is tried first with these credentials.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
-        let mut offered = self.offered.sasl.clone();
-        offered.push(Mechanism::User.name().to_owned());
-        Ok(Mechanism::choose(&offered, credentials, self.wire.stream().binding())?)
+        let negotiation = self.negotiation(credentials)?;
+        // A negotiation without a candidate is an error.
+        negotiation.mechanism().ok_or(Error::Missing("a way to log in"))
     }
 
-    fn attempt(&mut self, credentials: &Credentials, ahead: Ahead) -> Result<(), Error> {
-        let binding = self.wire.stream().binding();
-        let mechanism = self.mechanism(credentials)?;
-        credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
-        if let (Mechanism::User, Key::Password(password)) = (mechanism, &credentials.key) {
-            let user = Command::new("USER").arg(&credentials.user);
-            let pass = Command::new("PASS").secret(password.expose());
-            // USER's refusal comes first and says more than the PASS that it spoils.
-            let mut refused =
-                self.last_words([user, pass], ahead)?.into_iter().map(Reply::accepted);
-            let refused = refused.find_map(Result::err);
-            return refused
-                .map_or(Ok(()), |refusal| Err(Error::Login { refusal, explanation: None }));
+    fn logged_in(self, mechanism: Mechanism) -> Session<Transaction, S> {
+        Session {
+            wire: self.wire,
+            offered: self.offered,
+            approach: self.approach,
+            is_capa_due: self.is_capa_due,
+            is_out_of_step: self.is_out_of_step,
+            uids: self.uids,
+            sizes: self.sizes,
+            ahead: self.ahead,
+            mechanism: Some(mechanism),
+            is_pinned: self.is_pinned,
+            listing: self.listing,
+            in_flight: self.in_flight,
+            state: PhantomData,
         }
-        let mut login = mechanism.start(credentials, binding);
-        let mut command = auth(mechanism, &mut login);
-        loop {
-            let reply = if login.is_said_out() {
-                self.last_words([command], ahead)?.into_iter().next()
-            } else {
-                Some(self.wire.say(command)?)
+    }
+
+    fn negotiation<'a>(&self, credentials: &'a Credentials) -> Result<Negotiation<'a>, Error> {
+        let mut offered = self.offered.mechanisms();
+        if credentials.auth == Some(Mechanism::User) {
+            // Whoever decides on it need not be told that the server does not announce it.
+            offered.push(Mechanism::User.name().to_owned());
+        }
+        let known = self.approach.profile.mechanism(&credentials.key, &self.offered);
+        let binding = self.wire.stream().binding();
+        Ok(Negotiation::new(&offered, credentials, binding, known)?)
+    }
+
+    /// One mechanism after the other, until one is accepted or a refusal is the last word. Of
+    /// several refusals, the last one that was about the credentials is returned.
+    fn negotiate(&mut self, credentials: &Credentials) -> Result<Mechanism, Error> {
+        let mut negotiation = self.negotiation(credentials)?;
+        credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
+        let mut refused: Option<Error> = None;
+        while let Some(mut login) = negotiation.begin() {
+            let outcome = match login.mechanism() {
+                Mechanism::User => self.user_and_pass(credentials),
+                _ => self.auth(&mut login),
             };
-            match reply {
-                Some(Reply::Ok(_)) => return Ok(login.accepted()?),
+            let refusal = match outcome {
+                Ok(Ok(())) => return Ok(login.mechanism()),
+                Ok(Err(refusal)) => refusal,
+                // What a server does wrong in a mechanism is worse than a refusal.
+                Err(error @ Error::Sasl(_)) => return Err(error),
+                Err(error) => return Err(refused.unwrap_or(error)),
+            };
+            let Unaccepted { refusal, explanation, is_of_user } = refusal;
+            let left_open = match refusal.code {
+                Some(Code::Auth) => Some(Refused::Credentials),
+                None if !refusal.is_temporary() => Some(Refused::Either),
+                _ => None,
+            };
+            let error = Error::Login { refusal, explanation };
+            // A server that knows no USER has said more about the login before.
+            match &mut refused {
+                Some(_) if is_of_user => {}
+                place => *place = Some(error),
+            }
+            match left_open {
+                Some(left_open) if !self.is_out_of_step => negotiation.refused(&login, left_open),
+                _ => break,
+            }
+        }
+        Err(refused.unwrap_or(Error::Missing("a way to log in")))
+    }
+
+    fn user_and_pass(
+        &mut self,
+        credentials: &Credentials,
+    ) -> Result<Result<(), Unaccepted>, Error> {
+        let Key::Password(password) = &credentials.key else {
+            return Err(Error::Missing("USER and PASS for anything but a password"));
+        };
+        let user = Command::new("USER").arg(&credentials.user);
+        let pass = Command::new("PASS").secret(password.expose());
+        let listings = self.listings();
+        let replies = if self.window() > 1 {
+            self.flight(vec![user, pass], listings)?
+        } else {
+            let mut replies = self.flight(vec![user], &[])?;
+            if replies.iter().all(Reply::is_ok) {
+                replies.extend(self.flight(vec![pass], listings)?);
+            }
+            replies
+        };
+        // USER's refusal comes first and says more than the PASS that it spoils.
+        let mut refusals = replies.into_iter().map(Reply::accepted).enumerate();
+        let refused = refusals.find_map(|(at, reply)| Some((at, reply.err()?)));
+        Ok(refused.map_or(Ok(()), |(at, refusal)| {
+            Err(Unaccepted { refusal, explanation: None, is_of_user: at == 0 })
+        }))
+    }
+
+    fn auth(&mut self, login: &mut Login) -> Result<Result<(), Unaccepted>, Error> {
+        let mut command = auth(login);
+        loop {
+            let listings = if login.is_said_out() { self.listings() } else { &[] };
+            match self.flight(vec![command], listings)?.pop() {
+                Some(Reply::Ok(_)) => return Ok(Ok(login.accepted()?)),
                 Some(Reply::Continue(challenge)) => {
                     let response = login.respond(&challenge)?;
                     command = Command::response("AUTH", response.expose());
                 }
                 Some(Reply::Err(refusal)) => {
                     let explanation = login.explanation().map(|text| self.wire.masked(text));
-                    return Err(Error::Login { refusal, explanation });
+                    return Ok(Err(Unaccepted { refusal, explanation, is_of_user: false }));
                 }
                 // One command has one answer, or an error has ended all this before.
                 None => return Err(Error::Missing("an answer to AUTH")),
@@ -162,40 +295,84 @@ impl<S: Private> Session<Authorization, S> {
         }
     }
 
-    /// Says what ends a login, and behind it, to a server that takes several commands at once, asks
-    /// for the listings. They are of use only if the login is accepted.
-    fn last_words(
-        &mut self,
-        words: impl IntoIterator<Item = Command>,
-        ahead: Ahead,
-    ) -> Result<Vec<Reply>, Error> {
-        let window = self.window();
-        let listings = match ahead {
-            _ if window == 1 => &[][..],
-            Ahead::Uids => &[Opening::Uidl],
-            Ahead::UidsAndSizes => &[Opening::Uidl, Opening::List],
-        };
-        let flight = words.into_iter().map(Opening::Words).chain(listings.iter().cloned());
+    /// The listings that are asked for behind the last word of a login.
+    fn listings(&self) -> &'static [Opening] {
+        match self.ahead {
+            _ if self.approach.pace < Pace::BehindLogin || self.window() == 1 => &[],
+            // One that is not announced may be refused, and that must not look like a lost command.
+            _ if !self.offered.uidl => &[],
+            Ahead::Uids => &[Opening::Uidl(Wait::SentAhead)],
+            Ahead::UidsAndSizes => {
+                &[Opening::Uidl(Wait::SentAhead), Opening::List(Wait::SentAhead)]
+            }
+        }
+    }
+
+    /// Sends words of a login in one flight, and with them CAPA if that is due, and these listings;
+    /// returns the replies to the words. A listing counts only if the login was accepted.
+    fn flight(&mut self, words: Vec<Command>, listings: &[Opening]) -> Result<Vec<Reply>, Error> {
+        let capa = std::mem::take(&mut self.is_capa_due);
+        let (number, window) = (words.len(), self.window());
+        let capas = capa.then_some(Opening::Capa).into_iter();
+        let flight =
+            capas.chain(words.into_iter().map(Opening::Word)).chain(listings.iter().cloned());
+        let expected = &self.offered;
         let (mut replies, mut uids, mut sizes) = (Vec::new(), None, None);
         let heard = self.wire.ask_each(window, flight, |answer| {
             match answer {
-                Opened::Words(reply) => replies.push(reply),
-                Opened::Uids(column) => uids = Some(column),
-                Opened::Sizes(column) => sizes = column.ok(),
+                Opened::Capa(offered) if offered == *expected => {}
+                Opened::Capa(_) => return Err(Error::CapabilitiesChanged),
+                Opened::Word(reply) => replies.push(reply),
+                Opened::Uids(listing) => uids = Some(listing),
+                Opened::Sizes(listing) => sizes = listing.ok(),
             }
             Ok::<_, Error>(())
         });
-        self.uids = uids;
-        self.sizes = sizes.map(OnceCell::from).unwrap_or_default();
-        match heard {
+        let is_refused = replies.iter().any(|reply| matches!(reply, Reply::Err(_)));
+        let is_asked = matches!(replies.last(), Some(Reply::Continue(_)));
+        let failed = match heard {
+            Err(error) => error,
+            Ok(()) if is_refused || is_asked && listings.is_empty() => return Ok(replies),
+            // The server took the listing's command for the answer to its challenge.
+            Ok(()) if is_asked => wire::Error::Leftover(Phase::Answer("AUTH")).into(),
+            Ok(()) => match uids.transpose() {
+                Ok(uids) => {
+                    self.uids = uids;
+                    self.sizes = sizes.map(OnceCell::from).unwrap_or_default();
+                    self.listing = self.wire.stream().waited();
+                    return Ok(replies);
+                }
+                // The server knows the command, so it did not see it as such.
+                Err(refusal) => {
+                    self.is_out_of_step = true;
+                    let error = Error::Refused { command: "UIDL", refusal };
+                    return Err(Error::SentAhead { pace: Pace::BehindLogin, error: error.into() });
+                }
+            },
+        };
+        self.is_out_of_step = true;
+        match failed {
             // A server that hangs up after a refusal has said what matters before.
-            Err(_) if replies.iter().any(|reply| matches!(reply, Reply::Err(_))) => Ok(replies),
-            heard => heard.map(|()| replies),
+            _ if is_refused => Ok(replies),
+            Error::CapabilitiesChanged => Err(failed),
+            _ if capa && replies.len() < number => Err(failed.sent_ahead(Pace::BehindCapa)),
+            _ if !listings.is_empty() => Err(failed.sent_ahead(Pace::BehindLogin)),
+            _ if number > 1 => Err(failed.sent_ahead(Pace::Pipelined)),
+            _ => Err(failed),
         }
     }
 }
 
-impl<State, S: Read + Write> Session<State, S> {
+/// A login that was refused.
+struct Unaccepted {
+    refusal: Refusal,
+    /// What the server had to say of a token.
+    explanation: Option<String>,
+    /// Whether it is USER that was refused, before a password was said.
+    is_of_user: bool,
+}
+
+impl<State, S: Stream> Session<State, S> {
     /// What the server offers.
     pub fn offered(&self) -> &Capabilities {
         &self.offered
@@ -203,22 +380,68 @@ impl<State, S: Read + Write> Session<State, S> {
 
     /// How many commands may be in flight.
     fn window(&self) -> usize {
-        if self.offered.pipelining { limits::POP3_WINDOW } else { 1 }
+        let may_pipeline = self.offered.pipelining && self.approach.pace > Pace::OneByOne;
+        if may_pipeline { limits::POP3_WINDOW } else { 1 }
     }
 }
 
 impl<S: Private> Session<Transaction, S> {
-    /// All messages of the mailbox, in the server's order, with unique-ids if the server knows such.
-    pub fn list(&mut self) -> Result<Vec<Listed>, Error> {
-        let uids = match self.uids.take() {
-            Some(uids) => uids,
-            None => self.wire.ask(Uidl)?,
+    /// All messages of the maildrop, in the server's order. Those without a valid unique-id have
+    /// none. A server that does not know the command is asked for the messages' numbers alone.
+    pub fn list(&mut self, uids: UniqueIds) -> Result<Vec<Listed>, Error> {
+        let answer = match self.uids.take() {
+            Some(listing) => Ok(listing),
+            None => self.ask_listings()?,
         };
-        match uids {
-            Ok(listing) => Ok(listing),
-            Err(Refusal { code: None, .. }) => Ok(self.sizes()?.listed().collect()),
+        match answer {
+            Ok(UidListing { listed, invalid: Some(what) })
+                if uids.are_needed && listed.iter().all(|listed| listed.uid.is_none()) =>
+            {
+                Err(wire::Error::Malformed { phase: Phase::Text("UIDL"), what }.into())
+            }
+            Ok(UidListing { listed, .. }) => Ok(listed),
+            Err(Refusal { code: None, .. }) if !uids.are_known && !self.offered.uidl => {
+                Ok(self.sizes()?.listed().collect())
+            }
             Err(refusal) => Err(Error::Refused { command: "UIDL", refusal }),
         }
+    }
+
+    /// UIDL, and in the same flight LIST if sizes decide what is retrieved.
+    fn ask_listings(&mut self) -> Result<Result<UidListing, Refusal>, Error> {
+        let window = self.window();
+        let needs_sizes = self.ahead == Ahead::UidsAndSizes && window > 1;
+        let list = needs_sizes.then_some(Opening::List(Wait::Reply));
+        let (mut uids, mut sizes) = (None, None);
+        let flight = [Opening::Uidl(Wait::Login)].into_iter().chain(list);
+        self.wire.ask_each(window, flight, |answer| {
+            match answer {
+                Opened::Uids(listing) => uids = Some(listing),
+                Opened::Sizes(listing) => sizes = listing.ok(),
+                Opened::Capa(_) | Opened::Word(_) => {}
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.listing = self.wire.stream().waited();
+        self.sizes = sizes.map(OnceCell::from).unwrap_or_default();
+        // The flight ended well, so UIDL was answered.
+        uids.ok_or(Error::Missing("an answer to UIDL"))
+    }
+
+    /// What the session has shown of the server so far.
+    pub fn shown(&self) -> Shown {
+        Shown {
+            capabilities: self.offered.clone(),
+            mechanism: self.mechanism.filter(|_| !self.is_pinned),
+            pace: self.approach.pace,
+            listing: self.listing,
+            in_flight: self.in_flight,
+        }
+    }
+
+    /// The mechanism that the login succeeded with.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.mechanism
     }
 
     /// How large the messages are.
@@ -269,10 +492,16 @@ impl<S: Private> Session<Transaction, S> {
             }
             RetrFlightReply::Noop => Ok(()),
         });
+        let is_unproven = window > 1 && !self.in_flight;
+        self.in_flight |= window > 1 && ended.is_ok();
         ended.map_err(|interrupted| match (interrupted, unconfirmed.take()) {
             (Interrupted::ByCaller(error), _) => error,
             (Interrupted::ByServer(Error::Wire(error)), Some(torn)) if error.is_no_reply() => {
                 Error::Torn { number: torn.listed.number }.into()
+            }
+            // A line that breaks in a text is just that.
+            (Interrupted::ByServer(error), _) if is_unproven && !error.is_in_text() => {
+                error.sent_ahead(Pace::Pipelined).into()
             }
             (Interrupted::ByServer(error), _) => error.into(),
         })
@@ -317,6 +546,15 @@ impl Identified for Listed {
     fn uid(&self) -> Option<&Uid> {
         self.uid.as_ref()
     }
+}
+
+/// What a listing without unique-ids would mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UniqueIds {
+    /// Messages stay on the server, and without them would be retrieved again and again.
+    pub are_needed: bool,
+    /// The server has told them before, so a refusal is a passing one.
+    pub are_known: bool,
 }
 
 /// What is asked for in one flight with a login.
@@ -459,7 +697,8 @@ impl Exchange for Capa {
 }
 
 /// AUTH with the initial response on the same line if it fits there (RFC 5034 §4, RFC 2449 §4).
-fn auth(mechanism: Mechanism, login: &mut Login) -> Command {
+fn auth(login: &mut Login) -> Command {
+    let mechanism = login.mechanism();
     let bare = Command::new("AUTH").arg(mechanism.name());
     let room = match mechanism {
         // Microsoft's servers hang up on a token here, and all others wait for it.
@@ -472,17 +711,19 @@ fn auth(mechanism: Mechanism, login: &mut Login) -> Command {
     }
 }
 
-/// What a login ends with, and what may follow in the same flight.
+/// What a flight with words of a login is made of.
 #[derive(Clone)]
 enum Opening {
-    Words(Command),
-    Uidl,
-    List,
+    Capa,
+    Word(Command),
+    Uidl(Wait),
+    List(Wait),
 }
 
 enum Opened {
-    Words(Reply),
-    Uids(Result<Vec<Listed>, Refusal>),
+    Capa(Capabilities),
+    Word(Reply),
+    Uids(Result<UidListing, Refusal>),
     Sizes(Result<Sizes, Refusal>),
 }
 
@@ -493,19 +734,36 @@ impl Exchange for Opening {
 
     fn command(&self) -> Command {
         match self {
-            Self::Words(command) => command.clone(),
-            Self::Uidl => Uidl.command(),
-            Self::List => List.command(),
+            Self::Capa => Capa.command(),
+            Self::Word(command) => command.clone(),
+            Self::Uidl(_) => Uidl.command(),
+            Self::List(_) => List.command(),
+        }
+    }
+
+    fn wait(&self) -> Wait {
+        match self {
+            Self::Capa => Wait::Reply,
+            Self::Word(_) => Wait::Login,
+            Self::Uidl(wait) | Self::List(wait) => *wait,
         }
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Opened, Error> {
         match self {
-            Self::Words(_) => Ok(Opened::Words(reply)),
-            Self::Uidl => Uidl.answer(reply, body).map(Opened::Uids),
-            Self::List => List.answer(reply, body).map(Opened::Sizes),
+            Self::Capa => Capa.answer(reply, body).map(Opened::Capa),
+            Self::Word(_) => Ok(Opened::Word(reply)),
+            Self::Uidl(_) => Uidl.answer(reply, body).map(Opened::Uids),
+            Self::List(_) => List.answer(reply, body).map(Opened::Sizes),
         }
     }
+}
+
+/// The messages that UIDL lists.
+struct UidListing {
+    listed: Vec<Listed>,
+    /// The first line without a valid unique-id.
+    invalid: Option<Malformed>,
 }
 
 /// UIDL (RFC 1939 §7), which a server need not know.
@@ -513,19 +771,33 @@ struct Uidl;
 
 impl Exchange for Uidl {
     type Grammar = Pop3;
-    type Answer = Result<Vec<Listed>, Refusal>;
+    type Answer = Result<UidListing, Refusal>;
     type Error = Error;
 
     fn command(&self) -> Command {
         Command::new("UIDL")
     }
 
+    fn wait(&self) -> Wait {
+        Wait::Login
+    }
+
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let listed = |number, uid: &[u8]| Some(Listed { number, uid: Some(Uid::new(uid)?) });
+        let mut invalid = None;
+        // One that is no unique-id does not keep the others from being fetched.
+        let listed = |number, uid: &[u8]| {
+            let uid = Uid::new(uid).or_else(|| {
+                let line = format!("{number} {}", String::from_utf8_lossy(uid));
+                invalid.get_or_insert_with(|| unexpected(line.trim()));
+                None
+            });
+            Some(Listed { number, uid })
+        };
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(refusal));
         }
-        column(body, "UIDL", listed).map(Ok)
+        let listed = column(body, "UIDL", listed)?;
+        Ok(Ok(UidListing { listed, invalid }))
     }
 }
 
@@ -557,21 +829,25 @@ fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
     sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
 }
 
-/// Lines of a message number, a blank and a value.
+/// Lines of a message number and a value, with blanks of any kind around them. Lines without
+/// content are left out.
 fn column<T>(
     body: Body<'_>,
     command: &'static str,
-    entry: impl Fn(Number, &[u8]) -> Option<T>,
+    mut entry: impl FnMut(Number, &[u8]) -> Option<T>,
 ) -> Result<Vec<T>, Error> {
     let mut entries = Vec::new();
     body.lines(limits::LISTING, |line| {
-        let found = line.iter().position(|&octet| octet == b' ').and_then(|blank| {
-            let (number, rest) = line.split_at_checked(blank)?;
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return Ok(());
+        }
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let found = line.split_at_checked(end).and_then(|(number, rest)| {
             entry(text::number(number)?.try_into().ok()?, rest.trim_ascii())
         });
         entries.push(found.ok_or_else(|| {
-            let found = shown(&String::from_utf8_lossy(line));
-            let what = Malformed(format!("expected a message number and a value, found `{found}`"));
+            let what = unexpected(&String::from_utf8_lossy(line));
             wire::Error::Malformed { phase: Phase::Text(command), what }
         })?);
         Ok::<_, Error>(())
@@ -579,9 +855,13 @@ fn column<T>(
     Ok(entries)
 }
 
+fn unexpected(line: &str) -> Malformed {
+    Malformed(format!("expected a message number and a value, found `{}`", shown(line)))
+}
+
 /// Some servers add remarks behind the size, which the standard allows (RFC 1939 §5).
 fn size(text: &[u8]) -> Option<u64> {
-    text::number(text.split(|&octet| octet == b' ').next()?)
+    text::number(text.split(u8::is_ascii_whitespace).next()?)
 }
 
 /// What ended a flight of RETRs.

@@ -44,7 +44,7 @@ impl Hash {
 }
 
 /// The TLS connection as the login knows it (RFC 5802 §6).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Channel {
     /// The login holds on this connection only.
     Bound(Binding),

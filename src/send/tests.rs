@@ -174,6 +174,8 @@ impl Server {
     }
 }
 
+impl crate::wire::Stream for Server {}
+
 impl Read for Server {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.output.is_empty() {
@@ -231,6 +233,7 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
             tls: Tls::Implicit,
             trust: Trust::default(),
             bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },
+            pipelining: None,
             user: "ann".to_owned(),
             source: Source::Text(Secret::new("not-a-secret")),
             auth: None,

@@ -2,15 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
 use super::{Error, SENDER};
 use crate::limits;
-use crate::sasl::{Credentials, Mechanism};
+use crate::sasl::{Credentials, Login, Mechanism, Negotiation, Refused};
 use crate::text::{EhloName, Mailbox, Notify, Return, ReversePath, xtext};
-use crate::wire::{self, Body, Command, Exchange, Phase, Private, Trace, Wire};
+use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, Wait, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -203,7 +203,7 @@ pub struct Submitted {
     pub outcome: Result<Option<String>, Error>,
 }
 
-impl<S: Read + Write> Session<Unauthenticated, S> {
+impl<S: Stream> Session<Unauthenticated, S> {
     /// Waits for the greeting and asks what the server offers.
     pub fn open(stream: S, name: EhloName, trace: Option<Trace>) -> Result<Self, Error> {
         let mut wire = Wire::<Smtp, S>::new(stream, trace);
@@ -214,7 +214,7 @@ impl<S: Read + Write> Session<Unauthenticated, S> {
 
     /// Starts TLS (RFC 3207 §4): `upgrade` makes the handshake. What was offered before is
     /// forgotten, since anybody could have said it.
-    pub fn starttls<T: Read + Write, E: From<Error>>(
+    pub fn starttls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
     ) -> Result<Session<Unauthenticated, T>, E> {
@@ -271,22 +271,51 @@ impl<S: Private> Session<Unauthenticated, S> {
         if offered.is_empty() {
             return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
         }
-        Ok(Mechanism::choose(offered, credentials, self.wire.stream().binding())?)
+        let negotiation = self.negotiation(credentials)?;
+        // A negotiation without a candidate is an error.
+        negotiation.mechanism().ok_or(Error::Missing("a way to log in"))
     }
 
-    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        const AUTH: &str = "AUTH";
+    fn negotiation<'a>(&self, credentials: &'a Credentials) -> Result<Negotiation<'a>, Error> {
         let binding = self.wire.stream().binding();
-        let mechanism = self.mechanism(credentials)?;
+        Ok(Negotiation::new(&self.offered.auth, credentials, binding, None)?)
+    }
+
+    /// One mechanism after the other, until one is accepted or a refusal is the last word.
+    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        self.mechanism(credentials)?;
         credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
-        let mut login = mechanism.start(credentials, binding);
-        let mut command = Command::new(AUTH).arg(mechanism.name());
+        let mut negotiation = self.negotiation(credentials)?;
+        let mut refused = None;
+        while let Some(mut login) = negotiation.begin() {
+            match self.auth_by(&mut login) {
+                Err(error @ Error::Login { .. }) => {
+                    let Error::Login { refusal, .. } = &error else { continue };
+                    let left_open = match refusal.code {
+                        500..=504 => Refused::Mechanism,
+                        _ if refusal.is_temporary() => return Err(error),
+                        _ => Refused::Credentials,
+                    };
+                    negotiation.refused(&login, left_open);
+                    refused = Some(error);
+                }
+                // A server that hangs up after a refusal has said what matters before.
+                Err(Error::Wire(error)) => return Err(refused.unwrap_or(Error::Wire(error))),
+                outcome => return outcome,
+            }
+        }
+        Err(refused.unwrap_or(Error::Missing("a way to log in")))
+    }
+
+    fn auth_by(&mut self, login: &mut Login) -> Result<(), Error> {
+        const AUTH: &str = "AUTH";
+        let mut command = Command::new(AUTH).arg(login.mechanism().name());
         let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
         if let Some(response) = login.initial_response(room) {
             command = command.secret(response.expose());
         }
         loop {
-            let reply = self.wire.say(command)?;
+            let reply = self.wire.say_and_wait(command, Wait::Login)?;
             if reply.code == 334 {
                 let challenge = reply.lines.join("");
                 command = Command::response(AUTH, login.respond(&challenge)?.expose());
@@ -304,6 +333,11 @@ impl<S: Private> Session<Unauthenticated, S> {
 }
 
 impl<S: Private> Session<Authenticated, S> {
+    /// As if the server did not offer PIPELINING.
+    pub fn forgo_pipelining(&mut self) {
+        self.offered.pipelining = false;
+    }
+
     /// As if the server did not offer CHUNKING, which not every server that does has right.
     pub fn forgo_chunking(&mut self) {
         self.offered.chunking = false;
@@ -557,7 +591,7 @@ impl<S: Private> Session<Authenticated, S> {
 
 const NOT_ASCII: &str = "SMTPUTF8, and an address here is not ASCII";
 
-impl<State, S: Read + Write> Session<State, S> {
+impl<State, S: Stream> Session<State, S> {
     fn new(wire: Wire<Smtp, S>, name: EhloName, offered: Offers) -> Self {
         let (unheard, state) = (VecDeque::new(), std::marker::PhantomData);
         Self {

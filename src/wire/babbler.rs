@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::sample::select;
 
-use super::{Private, sealed};
+use super::{Private, Stream, sealed};
 
 /// Says what was prepared, a piece for each time that something is waited for, and then no more.
 pub(crate) struct Babbler {
@@ -38,6 +38,8 @@ pub(crate) fn babble(
     (0..=good.len(), vec(piece, 0..8))
         .prop_map(move |(count, odd)| good[..count].iter().copied().map(text).chain(odd).collect())
 }
+
+impl Stream for Babbler {}
 
 impl Read for Babbler {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

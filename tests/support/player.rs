@@ -225,8 +225,8 @@ struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Kills the program as soon as a directory holds so many files.
-    fn kill_at(self, dir: &str, number: usize) -> Result<(), String> {
+    /// Waits until a directory holds so many files.
+    fn wait_for(self, dir: &str, number: usize) -> Result<(), String> {
         let start = Instant::now();
         while self.home.files(dir).len() != number {
             if start.elapsed() > PATIENCE {
@@ -234,6 +234,12 @@ impl Program<'_> {
             }
             thread::sleep(Duration::from_millis(1));
         }
+        Ok(())
+    }
+
+    /// Kills the program as soon as a directory holds so many files.
+    fn kill_at(self, dir: &str, number: usize) -> Result<(), String> {
+        self.wait_for(dir, number)?;
         kill_process(self.pid, Signal::KILL).map_err(|error| format!("cannot kill it: {error}"))
     }
 }
@@ -350,6 +356,10 @@ impl<'a> Peer<'a> {
                     let challenge = challenge.replace("{nonce}", &self.nonce().map_err(at)?);
                     let line = format!("{reply} {}\r\n", STANDARD.encode(challenge));
                     self.due.extend(line.into_bytes());
+                }
+                Event::Until { dir, number } => {
+                    self.flush();
+                    self.program.wait_for(dir, *number).map_err(at)?;
                 }
                 Event::Kill { dir, number } => {
                     self.flush();

@@ -43,6 +43,8 @@ use base64::engine::general_purpose::STANDARD;
 /// ! close                                 the end, as TLS wants it
 /// ! cut                                   the end, without a word to TLS
 /// ! reset                                 the end, while the next octets of the client are unread
+/// ! until Mail/new 2                      nothing more until that directory below home holds so
+///                                         many files
 /// ! kill Mail/tmp 2                       the program is killed (`exit: 137`) as soon as that
 ///                                         directory below home holds so many files
 /// ! reconnect                             the client hangs up and connects again
@@ -167,6 +169,7 @@ pub enum Event {
     Close,
     Cut,
     Reset,
+    Until { dir: String, number: usize },
     Kill { dir: String, number: usize },
     Reconnect,
     Scram { reply: String, challenge: String },
@@ -341,6 +344,10 @@ fn event(text: &str) -> Result<Option<Event>, String> {
             let (reply, challenge) =
                 text.split_once(' ').ok_or("expected a reply and a challenge")?;
             Event::Scram { reply: reply.to_owned(), challenge: challenge.to_owned() }
+        }
+        ("until", value) => {
+            let (dir, number) = counted(value)?;
+            Event::Until { dir, number }
         }
         ("kill", value) => {
             let (dir, number) = counted(value)?;

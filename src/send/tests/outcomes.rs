@@ -150,6 +150,8 @@ impl Write for Server {
 
 impl Sealed for Server {}
 
+impl crate::wire::Stream for Server {}
+
 impl Private for Server {
     fn binding(&self) -> Option<[u8; 32]> {
         None

@@ -1,0 +1,84 @@
+//! What fetch remembers of a server between sessions ([`Profile`]): a file for each server, for all
+//! accounts. A cache: what cannot be read or written costs round trips, never a message.
+
+use std::io::{self, Write as _};
+
+use crate::pop3::{Approach, Error, Pace, Profile, Shown};
+use crate::settings::FetchJob;
+use crate::store::disk::{Disk, Os};
+
+/// The memory of one server during one run.
+pub(super) struct Server<'a> {
+    job: &'a FetchJob,
+    profile: Profile,
+    /// What the file says.
+    written: String,
+    /// What earlier sessions of this run have shown to be too fast.
+    most: Pace,
+}
+
+impl<'a> Server<'a> {
+    /// Reads what is known of the job's server.
+    pub(super) fn recall(job: &'a FetchJob) -> Self {
+        let text =
+            Os.read(&job.server).ok().flatten().and_then(|text| String::from_utf8(text).ok());
+        let written = text.unwrap_or_default();
+        Self { job, profile: Profile::read(&written), written, most: Pace::BehindCapa }
+    }
+
+    /// How the next session treats the server.
+    pub(super) fn approach(&self) -> Approach {
+        let pace = match self.job.peer.pipelining {
+            Some(false) => Pace::OneByOne,
+            Some(true) => Pace::BehindLogin,
+            None => self.profile.pace(self.job.moment.seconds),
+        };
+        Approach { pace: pace.min(self.most), profile: self.profile.clone() }
+    }
+
+    /// Takes in what a session has shown.
+    pub(super) fn learn(&mut self, shown: Shown) {
+        self.profile.learn(shown);
+    }
+
+    /// Takes in how a session ended. Whether another one, at a slower pace, may come to a better
+    /// end: each has a slower pace than the one before, so there are few.
+    pub(super) fn may_try_again(&mut self, error: &Error) -> bool {
+        if self.job.peer.pipelining.is_some() {
+            return false;
+        }
+        match error {
+            Error::SentAhead { pace, .. } => {
+                self.profile.failed(*pace, self.job.moment.seconds);
+                // The rest of this run takes no further risk.
+                self.most = pace.slower().min(Pace::Pipelined);
+                true
+            }
+            Error::CapabilitiesChanged => {
+                self.profile = Profile::default();
+                self.most = Pace::Pipelined;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Writes what is known, if it is not what the file says.
+    pub(super) fn save(&self) {
+        let text = self.profile.to_string();
+        if text != self.written && !self.job.dry_run {
+            drop(self.replace(&text));
+        }
+    }
+
+    fn replace(&self, text: &str) -> io::Result<()> {
+        let path = &self.job.server;
+        if let Some(dir) = path.parent() {
+            Os.make_dir(dir)?;
+        }
+        let fresh = path.with_added_extension("new");
+        drop(Os.remove(&fresh));
+        Os.create(&fresh)?.write_all(text.as_bytes())?;
+        Os.rename(&fresh, path)
+    }
+}

@@ -1,0 +1,215 @@
+//! What earlier sessions learnt of a server, as text. A cache: losing it costs round trips, never a
+//! message.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::reply::Capabilities;
+use crate::sasl::{Key, Mechanism};
+
+/// Seconds for which a failure is remembered.
+const MEMORY: u64 = 30 * 24 * 60 * 60;
+
+/// A listing that came within this time after the login may be asked for together with it.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// The first line of the file.
+const HEADER: &str = "postie server 1";
+
+/// How far commands go ahead of the server's replies.
+///
+/// A server announces PIPELINING for what it parses itself. Behind the last word of a login another
+/// program may go on, and what that word's read has taken along is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pace {
+    /// One command at a time.
+    OneByOne,
+    /// Several commands in flight, before and after the login but not across it.
+    Pipelined,
+    /// The listing is asked for behind the login.
+    BehindLogin,
+    /// The login is sent behind CAPA, too.
+    BehindCapa,
+}
+
+impl Pace {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::OneByOne, "one-by-one"),
+        (Self::Pipelined, "pipelined"),
+        (Self::BehindLogin, "behind-login"),
+        (Self::BehindCapa, "behind-capa"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(pace, _)| *pace == self).map_or("", |(_, name)| name)
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(pace, _)| *pace)
+    }
+
+    fn faster(self) -> Self {
+        match self {
+            Self::OneByOne => Self::Pipelined,
+            Self::Pipelined => Self::BehindLogin,
+            Self::BehindLogin | Self::BehindCapa => Self::BehindCapa,
+        }
+    }
+
+    /// The one below; of the slowest, the slowest.
+    #[must_use]
+    pub fn slower(self) -> Self {
+        match self {
+            Self::OneByOne | Self::Pipelined => Self::OneByOne,
+            Self::BehindLogin => Self::Pipelined,
+            Self::BehindCapa => Self::BehindLogin,
+        }
+    }
+}
+
+/// What one session showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// What the server offered, under TLS.
+    pub capabilities: Capabilities,
+    /// The mechanism that the login succeeded with, unless it was decided by the user.
+    pub mechanism: Option<Mechanism>,
+    /// The pace that it kept.
+    pub pace: Pace,
+    /// How long after the login the listing took.
+    pub listing: Duration,
+    /// Whether several commands of the transaction state were answered in one flight.
+    pub in_flight: bool,
+}
+
+/// What is known of a server from earlier sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    capabilities: Option<Capabilities>,
+    /// The mechanisms that last succeeded, one for each kind of key.
+    mechanisms: Vec<Mechanism>,
+    /// The fastest pace that worked.
+    pace: Option<Pace>,
+    /// The slowest pace that did not, and when (Unix seconds).
+    failed: Option<(Pace, u64)>,
+    slow_listing: bool,
+    in_flight: bool,
+}
+
+impl Profile {
+    /// Reads what [`Profile`]'s `Display` wrote. Lines that are not understood are left out; a file
+    /// of another version says nothing.
+    pub fn read(text: &str) -> Self {
+        let mut profile = Self::default();
+        let mut lines = text.lines();
+        if lines.next() != Some(HEADER) {
+            return profile;
+        }
+        for line in lines {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match word {
+                "capa" => {
+                    profile.capabilities.get_or_insert_default().add(rest.as_bytes());
+                }
+                "mechanism" => {
+                    if let Ok(mechanism) = rest.parse() {
+                        profile.succeeded_with(mechanism);
+                    }
+                }
+                "pace" => profile.pace = Pace::parse(rest),
+                "failed" => {
+                    profile.failed = rest
+                        .split_once(' ')
+                        .and_then(|(pace, time)| Some((Pace::parse(pace)?, time.parse().ok()?)));
+                }
+                "slow-listing" => profile.slow_listing = true,
+                "in-flight" => profile.in_flight = true,
+                _ => {}
+            }
+        }
+        profile
+    }
+
+    /// The pace of the next session, which begins at `now` (Unix seconds): one step faster than
+    /// what worked, and slower than what failed within the last 30 days. A failure at an incredible
+    /// time, in the future, counts as none.
+    pub fn pace(&self, now: u64) -> Pace {
+        let next = self.pace.map_or(Pace::Pipelined, Pace::faster);
+        let next = if self.slow_listing { next.min(Pace::Pipelined) } else { next };
+        match self.failed {
+            Some((pace, time)) if (time..time.saturating_add(MEMORY)).contains(&now) => {
+                next.min(pace.slower())
+            }
+            _ => next,
+        }
+    }
+
+    /// What the server offered last.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// The mechanism for this key that last succeeded while the server offered what it offers now.
+    pub fn mechanism(&self, key: &Key, offered: &Capabilities) -> Option<Mechanism> {
+        let is_same = self.capabilities.as_ref() == Some(offered);
+        let mut known = self.mechanisms.iter().copied().filter(|_| is_same);
+        known.find(|mechanism| mechanism.takes() == key.kind())
+    }
+
+    /// Whether several commands in flight were seen to work.
+    pub fn is_known_to_pipeline(&self) -> bool {
+        self.in_flight
+    }
+
+    /// Takes in what a session has shown. Failures are forgotten when the server offers something
+    /// else than before.
+    pub fn learn(&mut self, shown: Shown) {
+        let Shown { capabilities, mechanism, pace, listing, in_flight } = shown;
+        if self.capabilities.as_ref() != Some(&capabilities) {
+            *self = Self { capabilities: Some(capabilities), ..Self::default() };
+        }
+        if let Some(mechanism) = mechanism {
+            self.succeeded_with(mechanism);
+        }
+        self.pace = self.pace.max(Some(pace));
+        self.slow_listing = listing > PROMPT;
+        self.in_flight |= in_flight;
+    }
+
+    /// Takes in that this pace failed at `now` (Unix seconds).
+    pub fn failed(&mut self, pace: Pace, now: u64) {
+        self.failed = Some((pace, now));
+        self.pace = self.pace.map(|known| known.min(pace.slower()));
+        self.in_flight &= pace > Pace::Pipelined;
+    }
+
+    fn succeeded_with(&mut self, mechanism: Mechanism) {
+        self.mechanisms.retain(|known| known.takes() != mechanism.takes());
+        self.mechanisms.push(mechanism);
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        for line in self.capabilities.iter().flat_map(Capabilities::lines) {
+            writeln!(f, "capa {line}")?;
+        }
+        for mechanism in &self.mechanisms {
+            writeln!(f, "mechanism {}", mechanism.name())?;
+        }
+        if let Some(pace) = self.pace {
+            writeln!(f, "pace {}", pace.name())?;
+        }
+        if let Some((pace, time)) = self.failed {
+            writeln!(f, "failed {} {time}", pace.name())?;
+        }
+        if self.slow_listing {
+            writeln!(f, "slow-listing")?;
+        }
+        if self.in_flight {
+            writeln!(f, "in-flight")?;
+        }
+        Ok(())
+    }
+}
