@@ -57,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Fetch also what was fetched before')
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Connect again until a session brings nothing new, for servers that show only a part')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would happen to each message, and change nothing')
+            [CompletionResult]::new('--note-only', '--note-only', [CompletionResultType]::ParameterName, 'Note everything that is there as not to be fetched, and fetch nothing')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')

@@ -194,7 +194,7 @@ _postie() {
             return 0
             ;;
         postie__subcmd__fetch)
-            opts="-c -q -v -h --maildir --keep --all --limit --max-size --repeat --dry-run --jobs --server --user --tls --password-file --password-command --ca-file --config --quiet --verbose --timeout --json --help"
+            opts="-c -q -v -h --maildir --keep --all --limit --max-size --repeat --dry-run --note-only --jobs --server --user --tls --password-file --password-command --ca-file --config --quiet --verbose --timeout --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -53,6 +53,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --all 'Fetch also what was fetched before'
             cand --repeat 'Connect again until a session brings nothing new, for servers that show only a part'
             cand --dry-run 'Say what would happen to each message, and change nothing'
+            cand --note-only 'Note everything that is there as not to be fetched, and fetch nothing'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'

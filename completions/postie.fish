@@ -53,6 +53,7 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -l timeout -d 'Wait
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l all -d 'Fetch also what was fetched before'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l repeat -d 'Connect again until a session brings nothing new, for servers that show only a part'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l dry-run -d 'Say what would happen to each message, and change nothing'
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l note-only -d 'Note everything that is there as not to be fetched, and fetch nothing'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print results as one JSON object a line'

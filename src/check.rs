@@ -400,7 +400,7 @@ impl<'a> Ladder<'a> {
             return Err(pop3::Error::Missing(pop3::UNIQUE_IDS)).at(NAME);
         }
         let is_new =
-            |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| !known.contains_key(uid));
+            |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| known.get(uid).is_none());
         let new = listing.iter().filter(is_new).count();
         let messages = count(listing.len(), "message");
         let text = format!("{messages} ({}), {new} new", size(octets));

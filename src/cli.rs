@@ -117,6 +117,9 @@ pub struct Fetch {
     /// Say what would happen to each message, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Note everything that is there as not to be fetched, and fetch nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "all", "repeat"])]
+    pub note_only: bool,
     /// Fetch from so many accounts at the same time; up to 8 if it is not said.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

@@ -324,13 +324,13 @@ impl From<&store::Error> for Exit {
         match error {
             store::Error::Locked | store::Error::Busy => Self::Later,
             store::Error::Unknown(_) => Self::Usage,
-            store::Error::Program { .. } => Self::Config,
+            store::Error::Program { .. } | store::Error::NewerJournal { .. } => Self::Config,
             store::Error::NoParent { .. }
             | store::Error::Create { .. }
             | store::Error::Ownership(_) => Self::CannotCreate,
             store::Error::Io { .. }
             | store::Error::Journal { .. }
-            | store::Error::Unreachable(_) => Self::Disk,
+            | store::Error::MaildirGone(_) => Self::Disk,
         }
     }
 }

@@ -5,7 +5,7 @@ mod keep;
 mod plan;
 mod server;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -14,22 +14,22 @@ use std::thread;
 
 use serde_json::json;
 
-use self::keep::{Arrivals, Keeper};
-use self::plan::{Fate, Plan};
+use self::keep::{Arrival, Arrivals, Keeper};
+use self::plan::{Action, Plan};
 use self::server::Server;
-use crate::config::Tls;
+use crate::config::{Keep, Tls};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::Attempts;
 use crate::pop3::{
-    self, Ahead, Approach, Authorization, Doomed, Listed, Session, Sizes, Transaction, UniqueIds,
+    self, Ahead, Approach, Authorization, Deletable, Listed, Session, Sizes, Transaction, UniqueIds,
 };
 use crate::report::{Octets, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
-use crate::store::{Draft, Known, Stamp, Store};
+use crate::store::{self, Draft, Purpose, Stamp, Standing, Store, StoreOptions, is_no_room};
 use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
@@ -47,13 +47,13 @@ pub fn fetch(
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
     let company = Company { report, stop, talkers: jobs.len(), batch };
     // Whoever must be asked for a password is asked before the screen is full.
-    let ready: Vec<_> = jobs.iter().map(|job| (job, Ready::for_job(job))).collect();
+    let ready: Vec<_> = jobs.iter().map(|job| (job, attempts(job))).collect();
     let (ready, exit) = (Mutex::new(ready.into_iter()), Mutex::new(Exit::Done));
     let work = || {
         loop {
             let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((job, ready)) = next else { return };
-            let this = Run::new(job, &company).run(ready);
+            let Some((job, attempts)) = next else { return };
+            let this = Run::new(job, &company).run(attempts);
             if let Some(account) = &job.account
                 && matches!(this, Exit::Done | Exit::Partial)
                 && !job.dry_run
@@ -83,39 +83,23 @@ struct Company<'a> {
     batch: usize,
 }
 
-/// What a mailbox needs before it is connected to: what is known of it, and something to log in
-/// with.
-struct Ready {
-    memory: Memory,
-    attempts: Attempts,
+fn attempts(job: &FetchJob) -> Result<Attempts, Error> {
+    let peer = &job.peer;
+    Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?)
 }
 
-/// What is known of a mailbox.
-enum Memory {
-    /// To be added to, under a lock.
-    Open(Box<Store>),
-    /// To be looked at.
-    Peeked(Known),
-}
-
-impl Ready {
-    fn for_job(job: &FetchJob) -> Result<Self, Error> {
-        let FetchJob { peer, moment, .. } = job;
-        let memory = if job.dry_run {
-            Memory::Peeked(Store::peek(&Os, &job.state)?)
-        } else {
-            let stamp = Stamp {
-                seconds: moment.seconds,
-                pid: moment.pid,
-                host: moment.host.clone(),
-                random: moment.random,
-            };
-            let (disk, destination) = (Arc::new(Os), job.destination.clone());
-            let store = Store::open(disk, &job.state, &job.mailbox, destination, stamp)?;
-            Memory::Open(Box::new(store))
-        };
-        let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
-        Ok(Self { memory, attempts })
+fn store_options(job: &FetchJob) -> StoreOptions {
+    let moment = &job.moment;
+    StoreOptions {
+        state: job.state.clone(),
+        destination: job.destination.clone(),
+        stamp: Stamp {
+            seconds: moment.seconds,
+            pid: moment.pid,
+            host: moment.host.clone(),
+            random: moment.random,
+        },
+        deletes_at_once: job.deletes_at_once(),
     }
 }
 
@@ -129,8 +113,10 @@ struct Fetched {
     /// What they are called, for a result that speaks of each.
     files: Vec<Filed>,
     /// What was to be had and is not, by number, with the reason.
-    missed: Vec<(pop3::Number, String)>,
+    missed: Vec<Missed>,
     deleted: usize,
+    /// Noted as not to be fetched.
+    noted: usize,
     too_large: usize,
     /// Not to be deleted, since they share their unique-ids.
     ambiguous: u32,
@@ -138,6 +124,13 @@ struct Fetched {
     postponed: usize,
     /// Where earlier runs delivered what this one found fetched already, if not here.
     elsewhere: Option<PathBuf>,
+}
+
+/// A message that was to be fetched or deleted and was not.
+#[derive(Debug)]
+struct Missed {
+    listed: Listed,
+    reason: String,
 }
 
 /// What a message is called.
@@ -149,6 +142,10 @@ struct Filed {
 }
 
 impl Fetched {
+    fn miss(&mut self, listed: Listed, reason: String) {
+        self.missed.push(Missed { listed, reason });
+    }
+
     fn sentence(&self, label: &str) -> String {
         let mut sentence = if self.new == 0 {
             format!("{label}: nothing new")
@@ -156,6 +153,9 @@ impl Fetched {
             let new = count(self.new, "new message");
             format!("{label}: {new} ({})", size(self.octets))
         };
+        if self.noted > 0 {
+            sentence += &format!(", {} noted as not to be fetched", self.noted);
+        }
         if self.deleted > 0 {
             sentence += &format!(", {} deleted from the server", self.deleted);
         }
@@ -180,12 +180,17 @@ impl Fetched {
             let path = path.as_ref().map(|path| path.to_string_lossy());
             json!({ "uid": uid, "size": octets, "path": path })
         };
+        let refused = |Missed { listed, reason }: &Missed| {
+            let uid = listed.uid.as_ref().map(ToString::to_string);
+            json!({ "number": listed.number, "uid": uid, "reason": reason })
+        };
         json!({
             "account": label,
             "new": self.new,
             "bytes": self.octets,
             "files": self.files.iter().map(file).collect::<Vec<_>>(),
             "left": self.listed.saturating_sub(self.deleted),
+            "refused": self.missed.iter().map(refused).collect::<Vec<_>>(),
             "deleted": self.deleted,
             "error": failure.map(|failure| error_object(failure.error.into(), failure)),
         })
@@ -199,7 +204,7 @@ struct Run<'a> {
     /// What the account is called.
     label: String,
     fetched: Fetched,
-    doomed: Vec<Doomed>,
+    doomed: Vec<Deletable>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
 }
@@ -216,25 +221,38 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn run(mut self, ready: Result<Ready, Error>) -> Exit {
-        let outcome = ready.and_then(|Ready { memory, attempts }| match memory {
-            Memory::Open(mut store) => self.sessions(&mut store, &attempts),
-            Memory::Peeked(known) => self.preview(&known, &attempts),
+    fn run(mut self, attempts: Result<Attempts, Error>) -> Exit {
+        let outcome = attempts.and_then(|attempts| {
+            if self.job.dry_run { self.preview(&attempts) } else { self.sessions(&attempts) }
         });
         // The hook is for what has come, even if not everything did.
         let hook = self.after();
         self.tell(&outcome.and(hook))
     }
 
-    /// One session, or as many as it takes until one brings nothing new.
-    fn sessions(&mut self, store: &mut Store, attempts: &Attempts) -> Result<(), Error> {
+    /// One session, or as many as it takes until one brings nothing new. The state is opened, and an
+    /// earlier run's work finished, before there is a connection; one that is not there yet is made
+    /// when the server has shown who it is, and the Maildir when it has let us in.
+    fn sessions(&mut self, attempts: &Attempts) -> Result<(), Error> {
+        store::check_destination(&Os, &self.job.destination)?;
+        let mut opened = Store::open(Arc::new(Os), store_options(self.job))?;
+        if let Some(store) = &mut opened {
+            self.take_over(store);
+        }
+        let outcome = self.repeat(attempts, &mut opened);
+        if let Some(store) = opened {
+            store.close();
+        }
+        outcome
+    }
+
+    fn repeat(&mut self, attempts: &Attempts, opened: &mut Option<Store>) -> Result<(), Error> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let mut server = Server::recall(self.job);
         loop {
             let before = self.fetched.new;
             loop {
-                let session = login(self.job, &way, self.trace(), attempts, server.approach());
-                let outcome = session.and_then(|session| self.session(session, store, &mut server));
+                let outcome = self.connected(&way, attempts, opened, &mut server);
                 let is_too_fast =
                     matches!(&outcome, Err(Error::Pop3(error)) if server.may_try_again(error));
                 server.save();
@@ -244,6 +262,61 @@ impl<'a> Run<'a> {
             }
             if !self.job.repeat || self.fetched.new == before {
                 return Ok(());
+            }
+        }
+    }
+
+    /// One session, and before it what it needs on this side.
+    fn connected(
+        &mut self,
+        way: &Way<'_>,
+        attempts: &Attempts,
+        opened: &mut Option<Store>,
+        server: &mut Server<'_>,
+    ) -> Result<(), Error> {
+        let session = connect(self.job, way, self.trace(), server.approach())?;
+        let store = match opened {
+            Some(store) => store,
+            none => none.insert(Store::create(Arc::new(Os), store_options(self.job))?),
+        };
+        let session = login(self.job, session, attempts)?;
+        if self.job.note_only {
+            return self.note_all(session, store);
+        }
+        store.prepare()?;
+        self.session(session, store, server)
+    }
+
+    /// Notes everything that is listed as not to be fetched.
+    fn note_all(
+        &mut self,
+        mut session: Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
+    ) -> Result<(), Error> {
+        let listing = self.listing(&mut session, store.present())?;
+        session.leave();
+        let new = listing.into_iter().filter_map(|listed| listed.uid);
+        let new: Vec<_> = new.filter(|uid| store.seen().get(uid).is_none()).collect();
+        self.fetched.noted = new.len();
+        Ok(store.note_unwanted(new)?)
+    }
+
+    /// What an earlier run had not finished is new in this one.
+    fn take_over(&mut self, store: &mut Store) {
+        let report = self.company.report;
+        if let Some(kept) = store.damaged() {
+            report.complaint(format_args!(
+                "fetch {}: the journal was damaged and is kept as {}; what could be read of it counts",
+                self.label,
+                kept.display(),
+            ));
+        }
+        for store::Recovered { uid, size, path } in store.take_recovered() {
+            let octets = size.unwrap_or_default();
+            self.fetched.new += 1;
+            self.fetched.octets += octets;
+            if report.is_json() {
+                self.fetched.files.push(Filed { octets, uid, path: Some(path) });
             }
         }
     }
@@ -259,21 +332,120 @@ impl<'a> Run<'a> {
         store: &mut Store,
         server: &mut Server<'_>,
     ) -> Result<(), Error> {
+        // Numbers are good for one session: what another had doomed must not be deleted in this one.
+        self.doomed.clear();
         let listing = self.listing(&mut session, store.present())?;
         server.learn(session.shown());
         let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
-        let wanted = self.sort_out(store, listing, sizes)?;
-        self.retrieve(&mut session, store, wanted)?;
-        server.learn(session.shown());
-        let doomed = std::mem::take(&mut self.doomed);
-        if doomed.is_empty() && !self.job.repeat {
-            session.leave();
-        } else {
-            let partings = session.quit(doomed)?;
-            let gone = partings.iter().filter(|parting| parting.refusal.is_none());
-            self.fetched.deleted += gone.count();
+        let Sorted { wanted, known, room, changes } = self.sort_out(store, listing, sizes)?;
+        // Where the listing is not exactly the last one, or something is to be deleted, sizes show
+        // whether what goes by a known name is what it was.
+        let is_due = known.iter().any(|listed| self.is_due(store, listed));
+        let do_sizes_matter = is_due || (changes > 0 && !known.is_empty());
+        if is_due || (do_sizes_matter && wanted.is_empty()) {
+            let sizes = session.sizes()?;
+            store.note_sizes(|number| sizes.of(number))?;
         }
-        Ok(store.compare()?)
+        self.retrieve(&mut session, store, wanted, &HashSet::new(), Purpose::Deliver)?;
+        server.learn(session.shown());
+        if do_sizes_matter {
+            let sizes = session.sizes()?;
+            let (compare, due) = self.look_again(store, known, sizes, room);
+            self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
+        }
+        self.end(session, store)?;
+        self.say_where(store)?;
+        Ok(store.compact()?)
+    }
+
+    /// Deletes what may go, and ends the session.
+    fn end(
+        &mut self,
+        session: Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
+    ) -> Result<(), Error> {
+        let doomed = std::mem::take(&mut self.doomed);
+        if doomed.is_empty() {
+            if self.fetched.new > 0 {
+                store.settle()?;
+            }
+            if self.job.repeat {
+                session.quit([])?;
+            } else {
+                session.leave();
+            }
+            return Ok(());
+        }
+        store.record_deletions(doomed.iter().filter_map(Identified::uid))?;
+        for parting in session.quit(doomed)? {
+            match parting.refusal {
+                None => self.fetched.deleted += 1,
+                Some(refusal) => {
+                    if let Some(uid) = &parting.listed.uid {
+                        store.record_refusal(uid)?;
+                    }
+                    self.fetched.miss(parting.listed, format!("DELE refused: {refusal}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, store: &Store, listed: &Listed) -> bool {
+        let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
+        entry.is_some_and(|entry| plan::is_due(self.job, entry))
+    }
+
+    /// What is known, looked at with the sizes in the listing: dooms what may be deleted, and returns
+    /// what must be compared, at most `room` messages, and what of it is to be deleted if it is equal.
+    fn look_again(
+        &mut self,
+        store: &Store,
+        known: Vec<Listed>,
+        sizes: &Sizes,
+        room: usize,
+    ) -> (Vec<Listed>, HashSet<Uid>) {
+        let (mut compare, mut due) = (Vec::new(), HashSet::new());
+        for listed in known {
+            let Some(uid) = listed.uid.clone() else { continue };
+            let Some(entry) = store.seen().get(&uid) else { continue };
+            let size = sizes.of(listed.number);
+            match plan::look_again(self.job, entry, store.standing(&uid, size)) {
+                Action::Delete => {
+                    self.doomed.extend(store.recall(listed, size).map(Deletable::from));
+                }
+                Action::Compare => {
+                    let is_wanted = !plan::is_too_large(self.job, Some(sizes), &listed);
+                    if compare.len() < room && is_wanted {
+                        compare.push(listed);
+                        if plan::is_due(self.job, entry) {
+                            due.insert(uid);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        (compare, due)
+    }
+
+    /// That nothing comes because all was fetched before, into another place, is said once where
+    /// messages would be deleted.
+    fn say_where(&self, store: &mut Store) -> Result<(), Error> {
+        let report = self.company.report;
+        let Some(path) = self.fetched.elsewhere.as_ref().filter(|_| self.fetched.new == 0) else {
+            return Ok(());
+        };
+        if self.job.keep != Keep::Forever && store.say_once("elsewhere")? && report.is_unattended()
+        {
+            report.complaint(format_args!(
+                "fetch {}: nothing new; what is there was fetched before, into {}, and stays on the \
+                 server; --all fetches it again",
+                self.label,
+                path.display(),
+            ));
+        }
+        Ok(())
     }
 
     /// The maildrop as the server shows it. Without unique-ids, messages that stay would be fetched
@@ -298,7 +470,7 @@ impl<'a> Run<'a> {
             let has_uid = listed.uid.is_some();
             if !has_uid {
                 let reason = "the server lists no valid unique-id for it".to_owned();
-                self.fetched.missed.push((listed.number, reason));
+                self.fetched.miss(listed.clone(), reason);
             }
             has_uid
         });
@@ -320,40 +492,53 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Dooms what was fetched long enough ago, and returns what is to be fetched.
+    /// Tells what is new of a listing from what is known, and notes what is gone and what is back.
     fn sort_out(
         &mut self,
         store: &mut Store,
         listing: Vec<Listed>,
         sizes: Option<&Sizes>,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Sorted, Error> {
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
-        let (mut known, present) = (0, store.present());
+        let present = store.present();
         store.begin_listing();
-        let wanted = listing.into_iter().filter_map(|listed| {
-            let seen = store.note(&listed);
-            known += usize::from(seen.is_some());
-            if let Some(path) = seen.and_then(|seen| store.elsewhere(&seen).map(PathBuf::from)) {
-                self.fetched.elsewhere = Some(path);
+        for listed in &listing {
+            store.mark_listed(listed, listed.number);
+        }
+        let mut changes = store.end_listing()?;
+        let (mut wanted, mut known) = (Vec::new(), Vec::new());
+        for listed in listing {
+            let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
+            let standing = match &listed.uid {
+                Some(uid) => store.standing(uid, None),
+                None => Standing::New,
+            };
+            match plan.action(&listed, entry, standing) {
+                Action::Retrieve => wanted.push(listed),
+                Action::TooLarge => self.fetched.too_large += 1,
+                Action::OverLimit => self.fetched.postponed += 1,
+                Action::AlreadyFetched | Action::Compare | Action::Delete | Action::Unwanted => {
+                    known.push(listed);
+                }
+                Action::Elsewhere => {
+                    if let Standing::Elsewhere(path) = standing {
+                        self.fetched.elsewhere = Some(path.to_owned());
+                    }
+                    known.push(listed);
+                }
             }
-            match plan.fate(&listed, seen) {
-                Fate::Wanted => return Some(listed),
-                Fate::Doomed => self.doomed.extend(store.recall(listed).map(Doomed::from)),
-                Fate::TooLarge => self.fetched.too_large += 1,
-                Fate::Postponed => self.fetched.postponed += 1,
-                Fate::Known => {}
-            }
-            None
-        });
-        // Where the listing was: of a new mailbox, it is most of what there is in memory.
-        let wanted: Vec<_> = wanted.collect();
-        if known == 0 {
+        }
+        if known.is_empty() {
             self.greet_strangers(present);
         }
-        self.shared = plan.into_shared();
+        let (shared, room) = plan.into_parts();
+        self.shared = shared;
         self.fetched.ambiguous = self.shared.values().sum();
-        store.forget(wanted.iter().filter(|_| self.job.all).filter_map(Identified::uid))?;
-        Ok(wanted)
+        if self.job.all {
+            store.forget(wanted.iter().filter_map(Identified::uid))?;
+        }
+        changes += wanted.len() + self.fetched.too_large + self.fetched.postponed;
+        Ok(Sorted { wanted, known, room, changes })
     }
 
     /// Messages stream in on one side and are made safe on the other. What is whole is delivered
@@ -363,6 +548,8 @@ impl<'a> Run<'a> {
         session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
         wanted: Vec<Listed>,
+        due: &HashSet<Uid>,
+        purpose: Purpose,
     ) -> Result<(), Error> {
         if wanted.is_empty() {
             return Ok(());
@@ -370,22 +557,30 @@ impl<'a> Run<'a> {
         let progress = self.company.report.progress(&self.label);
         progress.expect(wanted.len());
         let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
+        let arrivals = Arrivals::new(self.company.batch);
         let measured = |sizes: &Sizes| {
+            // Where known messages have changed their sizes is noted before anything is delivered.
+            drop(arrivals.add(Arrival::Sizes(sizes.clone())));
             // The server may say that a message is as large as a number can be.
             let octets = numbers.iter().filter_map(|number| sizes.of(*number));
             progress.expect_octets(octets.fold(0, u64::saturating_add));
         };
         let drafts = store.drafts();
-        let draft = || Incoming { draft: drafts.draft(), octets: progress.octets() };
-        let arrivals = Arrivals::new(self.company.batch);
+        let most = self.job.max_size.map_or(limits::MESSAGE, |limit| limit.octets);
+        let draft =
+            || Incoming { draft: drafts.draft(), octets: progress.octets(), most, arrived: 0 };
         let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
-        let keeper = Keeper { job, report, store, fetched, doomed, shared };
+        let keeper = Keeper { job, report, store, fetched, doomed, shared, due, purpose };
         thread::scope(|scope| {
             let keeping = scope.spawn(|| keeper.keep(&arrivals));
             let present = arrivals.present();
-            let retrieved = session.retr_each(wanted, measured, draft, |arrival| {
+            let longest = most.saturating_add(limits::EXCESS);
+            let retrieved = session.retr_each(wanted, longest, measured, draft, |arrival| {
                 progress.message();
-                arrivals.add(arrival)
+                arrivals.add(match arrival {
+                    Ok(retrieved) => Arrival::Message(Box::new(retrieved)),
+                    Err(refused) => Arrival::Refused(refused),
+                })
             });
             drop(present);
             let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -411,28 +606,32 @@ impl<'a> Run<'a> {
     }
 
     /// Says what would be done, and does nothing.
-    fn preview(&mut self, known: &Known, attempts: &Attempts) -> Result<(), Error> {
+    fn preview(&mut self, attempts: &Attempts) -> Result<(), Error> {
+        let seen = Store::peek(&Os, &self.job.state)?;
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let approach = Server::recall(self.job).approach();
-        let mut session = login(self.job, &way, self.trace(), attempts, approach)?;
-        let listing = self.listing(&mut session, known.len())?;
+        let session = connect(self.job, &way, self.trace(), approach)?;
+        let mut session = login(self.job, session, attempts)?;
+        let listing = self.listing(&mut session, seen.len())?;
         let sizes = session.sizes()?.clone();
         session.leave();
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
+        let here = self.job.destination.place();
         let _turn = self.company.report.turn();
         for listed in listing {
             let uid = listed.uid.as_ref();
-            let fate = plan.fate(&listed, uid.and_then(|uid| known.get(uid)).copied());
-            let what = fate.words(self.job.deletes_at_once());
             let (number, octets) = (listed.number, sizes.of(listed.number));
+            let standing = uid.map_or(Standing::New, |uid| seen.standing(uid, octets, &here));
+            let action = plan.action(&listed, uid.and_then(|uid| seen.get(uid)), standing);
             if self.company.report.is_json() {
                 let uid = uid.map(ToString::to_string);
-                let message = json!({ "number": number, "size": octets, "uid": uid, "fate": what });
+                let message = json!({ "number": number, "size": octets, "uid": uid, "action": action.word() });
                 self.company.report.answer(json!({ "account": self.label, "message": message }))?;
             } else {
                 let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
                 let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);
                 let label = &self.label;
+                let what = action.words(self.job.deletes_at_once());
                 let line = format_args!("{label} {number:>5} {octets:>9} {uid}  {what}");
                 self.company.report.answer(line)?;
             }
@@ -451,7 +650,7 @@ impl<'a> Run<'a> {
         let _turn = report.turn();
         let account = job.account.as_deref();
         let peer = &job.peer;
-        for (number, reason) in &fetched.missed {
+        for Missed { listed: Listed { number, .. }, reason } in &fetched.missed {
             report.complaint(format_args!(
                 "fetch {label}: {peer}: message {number} stays on the server: {reason}"
             ));
@@ -498,22 +697,41 @@ impl<'a> Run<'a> {
     }
 }
 
-/// From a connection to an open mailbox.
-fn login(
+/// What is in a listing.
+struct Sorted {
+    /// New messages.
+    wanted: Vec<Listed>,
+    /// Messages that are known.
+    known: Vec<Listed>,
+    /// How many more may be retrieved.
+    room: usize,
+    /// In how many messages it differs from the last listing.
+    changes: usize,
+}
+
+/// From a connection to a server that has shown who it is.
+fn connect(
     job: &FetchJob,
     way: &Way<'_>,
     trace: Option<Trace>,
-    attempts: &Attempts,
     approach: Approach,
-) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
-    let session: Session<Authorization, _> = match job.peer.tls {
+) -> Result<Session<Authorization, Box<dyn Private>>, Error> {
+    Ok(match job.peer.tls {
         Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace, approach)?,
         Tls::Starttls => {
             let session = Session::open(way.tcp()?, trace, Approach::cautious())?;
             session.stls(|tcp| way.tls(tcp), approach)?
         }
         Tls::None => Session::open(way.loopback()?, trace, approach)?,
-    };
+    })
+}
+
+/// From there to an open maildrop.
+fn login(
+    job: &FetchJob,
+    session: Session<Authorization, Box<dyn Private>>,
+    attempts: &Attempts,
+) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
     // Otherwise they can wait until there is something to retrieve.
     let do_sizes_decide = job.max_size.is_some() || job.dry_run;
     let ahead = if do_sizes_decide { Ahead::UidsAndSizes } else { Ahead::Uids };
@@ -534,17 +752,36 @@ impl From<pop3::Error> for Halt {
     }
 }
 
-/// A draft whose octets somebody watches coming in.
+/// A draft whose octets somebody watches coming in, and which may be given up for a reason of its
+/// own while the rest of its text passes by.
 struct Incoming {
     draft: Draft,
     octets: Octets,
+    /// Octets of the largest message that is wanted.
+    most: u64,
+    arrived: u64,
 }
 
 impl Write for Incoming {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let written = self.draft.write(octets)?;
-        self.octets.come(u64::try_from(written).unwrap_or_default());
-        Ok(written)
+        let more = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        self.arrived = self.arrived.saturating_add(more);
+        if self.draft.failure().is_some() {
+            return Ok(octets.len());
+        }
+        if self.arrived > self.most {
+            self.draft.fail(format!("it is larger than {}", size(self.most)));
+            return Ok(octets.len());
+        }
+        match self.draft.write_all(octets) {
+            // A disk without room for even a small message is full.
+            Err(error) if is_no_room(&error) && self.arrived > limits::SMALL_MESSAGE => {
+                self.draft.fail(plain(&error));
+            }
+            written => written?,
+        }
+        self.octets.come(more);
+        Ok(octets.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -20,8 +20,8 @@ pub const CAPABILITIES: usize = 256;
 /// Messages in one mailbox listing.
 pub const LISTING: usize = 4_000_000;
 
-/// Octets that a message may have beyond twice the size in the listing: RFC 1939 §11 has it exact,
-/// servers that convert messages as they go do not. Without end, a text would fill the disk.
+/// Octets of a message that are read and dropped behind the largest that is wanted, to come to the
+/// next one: sizes in listings cannot be relied upon. A longer text ends the session.
 pub const EXCESS: u64 = 64 << 20;
 
 /// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
@@ -119,3 +119,17 @@ pub const JOURNAL: u64 = 1 << 30;
 
 /// Octets of a file of certificates.
 pub const PEM: u64 = 4 << 20;
+
+/// No clock that is right shows an earlier time, in seconds since 1970: that of the last release,
+/// or of what leads to the next. A release sets it.
+pub const EARLIEST: u64 = 1_767_225_600;
+
+/// Octets of the largest message that is taken, whatever the listing says.
+pub const MESSAGE: u64 = 2 << 30;
+
+/// A message that finds no room although it is no larger than this shows that the disk is full.
+pub const SMALL_MESSAGE: u64 = 1 << 20;
+
+/// Octets by which a message may be shorter than half its listed size before a part of it counts as
+/// missing.
+pub const MISCOUNT: u64 = 4 << 10;

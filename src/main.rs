@@ -3,12 +3,12 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -122,6 +122,8 @@ impl Interrupted {
     /// waits, or at the second signal, the process ends where it stands, which is safe anywhere.
     fn watch(&self) -> io::Result<Stop> {
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
+        // A file that may not grow further (`ulimit -f`) is an error of that file, not the end.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
         let watched = stop.clone();
         thread::spawn(move || {

@@ -16,8 +16,8 @@ mod session;
 pub use profile::{Pace, Profile, Shown};
 pub use reply::{Capabilities, Code, Pop3, Refusal};
 pub use session::{
-    Ahead, Approach, Authorization, Declined, Doomed, Listed, Number, Parting, Retrieved, Session,
-    Sizes, Transaction, UniqueIds,
+    Ahead, Approach, Authorization, Declined, Deletable, Listed, Number, Parting, Retrieved,
+    Session, Sizes, Transaction, UniqueIds,
 };
 
 use crate::{sasl, wire};

@@ -15,9 +15,9 @@ use crate::net::Bounds;
 use crate::ownership;
 use crate::password::Source;
 use crate::sasl::Mechanism;
-use crate::store::Destination;
 use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
+use crate::store::{self, Destination};
 use crate::text::{
     Address, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded, shown,
 };
@@ -248,6 +248,8 @@ pub struct FetchJob {
     pub repeat: bool,
     /// Whether only to say what would be done.
     pub dry_run: bool,
+    /// Whether only to note what is there as not to be fetched.
+    pub note_only: bool,
     /// How long temporary failures may last before anybody hears of them.
     pub patience: Option<Span>,
     /// What this mailbox is called wherever it is remembered: user and server.
@@ -393,9 +395,9 @@ impl Settings {
         );
         // Two tunnels to two servers are two mailboxes, whose unique-ids may be alike.
         if ![995, 110].contains(&peer.port) {
-            mailbox = format!("{mailbox}:{}", peer.port);
+            mailbox = format!("{mailbox}+{}", peer.port);
         }
-        let state = self.state.join("fetch").join(&mailbox);
+        let state = self.state.join("fetch").join(store::state_name(&mailbox).as_ref());
         let host = percent_encoded(peer.host.as_str().as_bytes());
         let server = self.state.join("server").join(format!("{host}+{}", peer.port));
         let moment = self.moment.clone();
@@ -410,6 +412,7 @@ impl Settings {
             all: args.all,
             repeat: args.repeat,
             dry_run: args.dry_run,
+            note_only: args.note_only,
             patience,
             mailbox,
             state,

@@ -1,18 +1,18 @@
-//! Exactly once from a server's mailbox into a Maildir, whatever is cut off and when.
+//! Exactly once from a server's maildrop into a Maildir, whatever is cut off and when.
 //!
 //! ```text
 //!        what happens                            cut off here, the next run
 //!   1    message streams into tmp/NAME           removes tmp/NAME, fetches again
 //!   2    fsync each file, fsync tmp/             the same
 //!   3    journal: intent UID NAME, fdatasync     finds the intent and tmp/NAME: does step 4
-//!   4    rename to new/NAME, fsync new/          finds the intent and no tmp/NAME: delivered
+//!   4    rename to new/NAME, fsync new/          finds the intent and new/NAME or cur/NAME: delivered
 //!   5    journal: done NAME                      nothing to find
 //! ```
 //!
-//! A reader may move a file out of new/ at once, so its absence there proves nothing; but nobody
-//! touches a file in tmp/ that is younger than 36 hours. So a missing tmp/NAME means that step 4
-//! happened, unless the intent is older than that and the file is nowhere: then the message is
-//! fetched again, since a message twice is better than none.
+//! A message is delivered if step 4's rename returned, or if its file is found in new/ or cur/. That
+//! it is not in tmp/ proves nothing: the Maildir may be another one, or another program may have
+//! removed it. What is found nowhere is fetched again, since a message twice is better than none.
+//! All of this is found out before anything is made.
 //!
 //! A program that takes messages in place of a Maildir gets each from a file in tmp/ of the state
 //! directory's own Maildir; the journal learns of it when the program has said that it has it. Cut
@@ -24,34 +24,33 @@
 //! All of this happens under a lock that is held for the whole run. What is to be sent and waits
 //! for it is another matter, and [`outbox`]'s.
 
+mod digest;
 pub mod disk;
 mod handover;
 mod journal;
 mod maildir;
 pub mod outbox;
 pub mod patience;
+mod seen;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-pub use self::journal::{Known, Seen};
 pub use self::maildir::{Draft, Maildir, Stamp};
+pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
 
-use self::disk::Disk;
-use self::journal::{Intent, Journal, Outcome};
+use self::disk::{Disk, Lock};
+use self::journal::{FollowUp, Journal, Outcome};
+use self::seen::Intent;
 use crate::limits;
 use crate::ownership;
 use crate::text::{Identified, Uid, plain};
-
-/// Maildir readers remove what has been in tmp/ for longer than this many seconds.
-const TMP_IS_SAFE: u64 = 36 * 60 * 60;
 
 /// What went wrong on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +84,15 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-    /// Something else wrote to the journal.
+    /// A version of this program that is newer than this one wrote the journal.
+    #[error("{} is a journal of version {version}, newer than this program", path.display())]
+    NewerJournal {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+    /// A line of a file of the outbox makes no sense.
     #[error("{}:{line}: not a line of a journal", path.display())]
     Journal {
         /// The journal.
@@ -110,9 +117,9 @@ pub enum Error {
     /// Another user has written there, or could; or could read what this run would write.
     #[error(transparent)]
     Ownership(#[from] ownership::Error),
-    /// A delivery was under way to a Maildir that is not there now.
-    #[error("a message was on its way into {}, which is not there now", .0.display())]
-    Unreachable(PathBuf),
+    /// A Maildir into which messages were delivered is not there, or not whole.
+    #[error("{} is gone, and mail was delivered into it", .0.display())]
+    MaildirGone(PathBuf),
 }
 
 impl Error {
@@ -126,7 +133,7 @@ impl Error {
 }
 
 /// Something that is durable on this side. Only the store makes one: of a message that it has
-/// published ([`Store::deliver`]), or that the journal knows ([`Store::recall`]).
+/// published or compared ([`Store::deliver`]), or that the journal proves ([`Store::recall`]).
 #[derive(Debug)]
 pub struct Saved<T>(T);
 
@@ -153,7 +160,7 @@ pub enum Destination {
 
 impl Destination {
     /// As the journal calls it.
-    fn place(&self) -> Cow<'_, Path> {
+    pub fn place(&self) -> Cow<'_, Path> {
         match self {
             Self::Maildir(root) => root.into(),
             Self::Program(words) => PathBuf::from(format!("|{}", words.join(" "))).into(),
@@ -161,51 +168,152 @@ impl Destination {
     }
 }
 
-/// A message that its destination did not take: the message, and why not.
+/// What became of a retrieved message.
 #[derive(Debug)]
-pub struct Rejected<T>(pub T, pub String);
+pub enum Delivery<T> {
+    /// It is delivered.
+    New(Saved<T>),
+    /// It is the one that was delivered here before.
+    Same(Saved<T>),
+    /// It is the one that was delivered elsewhere before.
+    SameElsewhere(T),
+    /// It was not taken: the message, and why not.
+    Rejected(T, String),
+}
 
-/// One remote mailbox and where it is fetched to, locked for this run.
+/// Why messages are retrieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are new.
+    Deliver,
+    /// To find out whether they are those that were delivered.
+    Compare,
+}
+
+/// A message that a run before this one had not finished to deliver, and that is delivered now.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// Its unique-id.
+    pub uid: Option<Uid>,
+    /// Its size in the listing.
+    pub size: Option<u64>,
+    /// Where it is until a reader moves it.
+    pub path: PathBuf,
+}
+
+/// What a store is opened with.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The directory of the maildrop's state.
+    pub state: PathBuf,
+    /// Where messages go.
+    pub destination: Destination,
+    /// This run.
+    pub stamp: Stamp,
+    /// Whether messages are deleted from the server in the session that brings them.
+    pub deletes_at_once: bool,
+}
+
+/// One maildrop and where it is fetched to, locked for this run.
 pub struct Store {
     disk: Arc<dyn Disk>,
     journal: Journal,
-    destination: Destination,
+    options: StoreOptions,
     /// The destination, or where messages wait for a program to take them.
     maildir: Maildir,
-    now: u64,
+    recovered: Vec<Recovered>,
     /// Unlocked when dropped, or when the process ends in any way.
-    _lock: File,
+    lock: Lock,
 }
 
 impl Store {
-    /// Takes the lock, reads the journal, and finishes what an earlier run left unfinished.
-    ///
-    /// `state` is the directory for this mailbox, `mailbox` its name, which must be the same in
-    /// every run.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        state: &Path,
-        mailbox: &str,
-        destination: Destination,
-        stamp: Stamp,
-    ) -> Result<Self, Error> {
-        let lock = lock(state)?;
-        let now = stamp.seconds;
-        let root = match &destination {
+    /// Opens the state of a maildrop that was fetched before: takes the lock, reads the journal, and
+    /// finishes what an earlier run left unfinished. Makes nothing; `None` if there is no state.
+    pub fn open(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Option<Self>, Error> {
+        let state = &options.state;
+        if !disk.exists(state).map_err(|error| Error::io("look at", state, error))? {
+            return Ok(None);
+        }
+        Self::lock(disk, options).map(Some)
+    }
+
+    /// The same, and makes the directory of the state if it is not there.
+    pub fn create(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Self, Error> {
+        directory(&*disk, &options.state)?;
+        Self::lock(disk, options)
+    }
+
+    fn lock(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Self, Error> {
+        let StoreOptions { state, destination, stamp, .. } = &options;
+        disk.check_place(state)?;
+        let path = state.join(LOCK);
+        let lock = disk.lock_file(&path).map_err(|error| Error::create(&path, error))?;
+        let lock = lock.ok_or(Error::Locked)?;
+        let drawn = [state.as_os_str().as_encoded_bytes(), &stamp.random.to_be_bytes()].concat();
+        let mark = maildir::fnv1a(&drawn);
+        let journal = Journal::open(Arc::clone(&disk), state, stamp.seconds, mark)?;
+        let mark = journal.seen.mark.unwrap_or(mark);
+        let root = match destination {
             Destination::Maildir(root) => root.clone(),
             Destination::Program(_) => state.join("spool"),
         };
-        let maildir = Maildir::open(Arc::clone(&disk), &root, stamp, mailbox)?;
-        let journal = Journal::open(Arc::clone(&disk), state, now)?;
-        let mut store = Self { disk, journal, destination, maildir, now, _lock: lock };
-        store.recover()?;
+        let maildir = Maildir::at(Arc::clone(&disk), &root, stamp.clone(), mark);
+        let recovered = Vec::new();
+        let mut store = Self { disk, journal, options, maildir, recovered, lock };
+        store.require_maildir()?;
         store.sweep()?;
+        store.recover()?;
         Ok(store)
     }
 
-    /// What is known of the mailbox whose state is in `state`, without a lock and without changing
+    /// A Maildir that is gone may be on a disk that is not mounted. To make another in its place
+    /// would be to deliver to where nobody looks.
+    fn require_maildir(&self) -> Result<(), Error> {
+        if let Destination::Maildir(root) = &self.options.destination
+            && self.journal.seen.knows_place(root)
+            && !self.maildir.is_there()?
+        {
+            return Err(Error::MaildirGone(root.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes what is not there yet of journal and Maildir. To be called when it is known that there
+    /// will be a use for them.
+    pub fn prepare(&mut self) -> Result<(), Error> {
+        self.begin()?;
+        self.require_maildir()?;
+        self.maildir.make()?;
+        let root = self.maildir.root();
+        if !self.journal.seen.knows_place(root) {
+            // Once the journal knows it, it is not made again, so all of it must be durable before.
+            let above = root.parent().filter(|above| !above.as_os_str().is_empty());
+            self.sync_dir(root)?;
+            self.sync_dir(above.unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        self.journal.begin(self.maildir.mark())
+    }
+
+    /// Gives up the state if there is nothing in it.
+    pub fn close(self) {
+        if self.journal.is_begun() {
+            return;
+        }
+        // It may hold what others put there; and what is left makes no difference. The lock is given
+        // up last, so that nobody holds one that has no name.
+        let state = &self.options.state;
+        drop(self.disk.remove(&state.join(LOCK)));
+        drop(self.disk.remove_dir(state));
+        drop(self.lock);
+    }
+
+    /// What is known of the maildrop whose state is in `state`, without a lock and without changing
     /// anything.
-    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<Known, Error> {
+    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<SeenUids, Error> {
         Journal::peek(disk, state)
     }
 
@@ -222,8 +330,26 @@ impl Store {
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
             return Ok(Outlook::Ready);
         }
+        if Journal::peek(disk, state)?.knows_place(root) {
+            return Err(Error::MaildirGone(root.clone()));
+        }
         maildir::parent_exists(disk, root)?;
         Ok(Outlook::ToBeMade)
+    }
+
+    /// What an earlier run had not finished to deliver, and what is delivered now. Said once.
+    pub fn take_recovered(&mut self) -> Vec<Recovered> {
+        std::mem::take(&mut self.recovered)
+    }
+
+    /// Where a journal was kept that was damaged when it was opened.
+    pub fn damaged(&self) -> Option<&Path> {
+        self.journal.damaged()
+    }
+
+    /// What is known.
+    pub fn seen(&self) -> &SeenUids {
+        &self.journal.seen
     }
 
     /// The server is about to list what it has.
@@ -232,21 +358,36 @@ impl Store {
     }
 
     /// Takes note of a message that the server lists; what is known of it.
-    pub fn note(&mut self, message: &impl Identified) -> Option<Seen> {
-        self.journal.note(message.uid()?)
+    pub fn mark_listed(&mut self, message: &impl Identified, number: u32) -> Option<&SeenEntry> {
+        self.journal.mark_listed(message.uid()?, number)
     }
 
-    /// The message with the proof that it was delivered before; or the message alone.
-    pub fn recall<T: Identified>(&self, message: T) -> Result<Saved<T>, T> {
-        match message.uid().and_then(|uid| self.journal.recall(uid)) {
-            Some(_) => Ok(Saved(message)),
-            None => Err(message),
+    /// The listing is complete. Notes what is gone and what is back, and says how many there are.
+    pub fn end_listing(&mut self) -> Result<usize, Error> {
+        self.journal.end_listing(self.options.stamp.seconds)
+    }
+
+    /// Notes which messages are listed with another size than before.
+    pub fn note_sizes(&mut self, size_of: impl Fn(u32) -> Option<u64>) -> Result<(), Error> {
+        self.journal.note_sizes(size_of)
+    }
+
+    /// What a listed message is.
+    pub fn standing(&self, uid: &Uid, size: Option<u64>) -> Standing<'_> {
+        self.journal.seen.standing(uid, size, &self.options.destination.place())
+    }
+
+    /// The message with the proof that it was delivered here before; or the message alone.
+    pub fn recall<T: Identified>(&self, message: T, size: Option<u64>) -> Result<Saved<T>, T> {
+        match message.uid().map(|uid| self.standing(uid, size)) {
+            Some(Standing::Proven) => Ok(Saved(message)),
+            _ => Err(message),
         }
     }
 
     /// How many messages were there when the server was last asked, and were fetched.
     pub fn present(&self) -> usize {
-        self.journal.present()
+        self.journal.seen.entries.values().filter(|entry| entry.missing.is_none()).count()
     }
 
     /// Lets messages be fetched once more.
@@ -254,12 +395,42 @@ impl Store {
         self.journal.forget(uids)
     }
 
-    /// Where a message was delivered, if not where this run's go.
-    pub fn elsewhere(&self, seen: &Seen) -> Option<&Path> {
-        let (there, here) = (self.journal.place(seen)?, self.destination.place());
-        // They nearly always are the same to the octet, which is seen faster than that paths are.
-        let is_here = there.as_os_str() == here.as_os_str() || there == here;
-        (!is_here).then_some(there)
+    /// Notes messages as not to be fetched.
+    pub fn note_unwanted(&mut self, uids: Vec<Uid>) -> Result<(), Error> {
+        self.begin()?;
+        self.journal.record_unwanted(uids, self.options.stamp.seconds)
+    }
+
+    /// Notes that a session ended in the middle of a message.
+    pub fn record_break(&mut self, uid: &Uid) -> Result<(), Error> {
+        self.journal.record_break(uid, self.options.stamp.seconds)
+    }
+
+    /// In how many sessions that ended in the middle of a message it was this one, and when the last
+    /// of them was.
+    pub fn breaks(&self, uid: &Uid) -> Option<(u32, u64)> {
+        self.journal.seen.breaks.get(uid).copied()
+    }
+
+    /// Whether something is said for the first time.
+    pub fn say_once(&mut self, what: &str) -> Result<bool, Error> {
+        self.journal.say_once(what)
+    }
+
+    /// Notes that the deletion of messages is about to be asked for, and makes durable what the
+    /// journal says. If the server's answer is lost and such a message is there again, it may be
+    /// another one.
+    pub fn record_deletions<'a>(
+        &mut self,
+        uids: impl Iterator<Item = &'a Uid>,
+    ) -> Result<(), Error> {
+        self.journal.record_deletions(uids, self.options.stamp.seconds)?;
+        self.journal.sync()
+    }
+
+    /// Notes that the server refused to delete a message, so that it is there as before.
+    pub fn record_refusal(&mut self, uid: &Uid) -> Result<(), Error> {
+        self.journal.record_same(uid, None)
     }
 
     /// A place for one message that is about to come.
@@ -267,70 +438,150 @@ impl Store {
         self.maildir.clone()
     }
 
-    /// Delivers messages, each of which carries its draft, and hands `each` what became of them in
-    /// their order.
-    pub fn deliver<T: AsMut<Draft> + Identified>(
+    /// Delivers messages, each of which carries its draft, and hands `each` what became of them.
+    /// Those that are to be compared are delivered only if they are others than those that are known
+    /// by their unique-ids.
+    pub fn deliver<T: AsMut<Draft> + Identified + Measured>(
         &mut self,
         batch: Vec<T>,
-        mut each: impl FnMut(Result<Saved<T>, Rejected<T>>),
+        purpose: Purpose,
+        mut each: impl FnMut(Delivery<T>),
     ) -> Result<(), Error> {
-        match &self.destination {
-            Destination::Maildir(_) => self.commit(batch)?.into_iter().map(Ok).for_each(each),
-            Destination::Program(words) => {
-                let words = words.clone();
-                for message in batch {
-                    each(self.hand_over(message, &words)?);
+        let mut new = Vec::with_capacity(batch.len());
+        for mut message in batch {
+            if let Some(reason) = message.as_mut().take_failure() {
+                each(Delivery::Rejected(message, reason));
+                continue;
+            }
+            let digest = message.as_mut().digest();
+            match message.uid().cloned() {
+                Some(uid) if purpose == Purpose::Compare => {
+                    if self.journal.seen.is_text_of(&uid, digest) {
+                        self.journal.record_same(&uid, message.size())?;
+                        let here = self.options.destination.place();
+                        let is_here = self.journal.seen.is_at(&uid, &here);
+                        // It is equal to what was delivered; only if that was here is it safe here.
+                        each(if is_here {
+                            Delivery::Same(Saved(message))
+                        } else {
+                            Delivery::SameElsewhere(message)
+                        });
+                        continue;
+                    }
+                    self.journal.record_reuse(&uid)?;
                 }
+                _ => {}
+            }
+            new.push((message, digest));
+        }
+        match self.options.destination.clone() {
+            Destination::Maildir(root) => self.commit(new, &root, &mut each),
+            Destination::Program(words) => {
+                for (message, digest) in new {
+                    each(self.hand_over(message, digest, &words)?);
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    fn hand_over<T: AsMut<Draft> + Identified>(
+    fn intent<T: AsMut<Draft> + Identified + Measured>(
+        &self,
+        message: &mut T,
+        digest: digest::Digest,
+    ) -> Intent {
+        Intent {
+            time: self.options.stamp.seconds,
+            uid: message.uid().cloned(),
+            size: message.size(),
+            digest,
+            name: message.as_mut().name.clone(),
+            place: self.journal.seen.places.len(),
+        }
+    }
+
+    fn hand_over<T: AsMut<Draft> + Identified + Measured>(
         &mut self,
         mut message: T,
+        digest: digest::Digest,
         words: &[String],
-    ) -> Result<Result<Saved<T>, Rejected<T>>, Error> {
+    ) -> Result<Delivery<T>, Error> {
+        let place = self.options.destination.place().into_owned();
+        let intent = self.intent(&mut message, digest);
+        // What could not be noted afterwards would be handed over again in every run.
+        self.journal.reserve(&intent, &place)?;
         if let Err(reason) = handover::run(words, message.as_mut())? {
-            return Ok(Err(Rejected(message, reason)));
+            return Ok(Delivery::Rejected(message, reason));
         }
-        if let Some(uid) = message.uid().cloned() {
-            self.journal.delivered(uid, &self.destination.place(), self.now)?;
-        }
-        Ok(Ok(Saved(message)))
+        self.journal.record_delivery(intent, &place)?;
+        Ok(Delivery::New(Saved(message)))
     }
 
     /// Delivers messages to the Maildir: durable, in new/, and in the journal, all or none of them
     /// as far as the next run can tell.
-    fn commit<T: AsMut<Draft> + Identified>(
+    fn commit<T: AsMut<Draft> + Identified + Measured>(
         &mut self,
-        mut batch: Vec<T>,
-    ) -> Result<Vec<Saved<T>>, Error> {
+        mut batch: Vec<(T, digest::Digest)>,
+        root: &Path,
+        each: &mut impl FnMut(Delivery<T>),
+    ) -> Result<(), Error> {
         if batch.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let (tmp, new) = (self.maildir.root().join("tmp"), self.maildir.root().join("new"));
-        let mut drafts: Vec<&mut Draft> = batch.iter_mut().map(AsMut::as_mut).collect();
+        let mut drafts: Vec<&mut Draft> =
+            batch.iter_mut().map(|(message, _)| message.as_mut()).collect();
         sync(&mut drafts)?;
+        // A message for which there is no room, as is known only now, is not delivered; the others are.
+        let mut kept = Vec::with_capacity(batch.len());
+        for (mut message, digest) in batch {
+            match message.as_mut().take_failure() {
+                Some(reason) => each(Delivery::Rejected(message, reason)),
+                None => kept.push((message, digest)),
+            }
+        }
+        let mut batch = kept;
         self.sync_dir(&tmp)?;
         // From here on the journal may know the files, even if what follows fails half-way: they
         // stay where they are, and recovery has the last word.
-        for draft in &mut drafts {
-            draft.leave();
+        for (message, _) in &mut batch {
+            message.as_mut().leave();
         }
-        let named = |message: &mut T| (message.uid().cloned(), message.as_mut().name.clone());
-        self.journal.intend(self.now, self.maildir.root(), batch.iter_mut().map(named))?;
-        for draft in batch.iter_mut().map(AsMut::as_mut) {
-            self.publish(&draft.path(), &new.join(&draft.name))?;
+        let intents: Vec<_> =
+            batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();
+        self.journal.record_intents(root, intents.into_iter())?;
+        for (message, _) in &mut batch {
+            let draft = message.as_mut();
+            if let Err(error) = self.publish(&draft.path(), &new.join(&draft.name)) {
+                // It was there a moment ago. Whatever became of it, it was not delivered.
+                let name = draft.name.clone();
+                let is_it = |intent: &Intent| (intent.name == name).then_some(Outcome::Void);
+                self.journal.resolve(is_it, FollowUp::None)?;
+                return Err(error);
+            }
         }
         self.sync_dir(&new)?;
-        self.journal.done()?;
-        Ok(batch.into_iter().map(Saved).collect())
+        // What will be deleted at once is noted as such with its delivery: if this run is cut off
+        // before, another message may have its unique-id when the next one looks.
+        let follow_up = if self.options.deletes_at_once {
+            FollowUp::Note("deleted", self.options.stamp.seconds.max(1))
+        } else {
+            FollowUp::None
+        };
+        self.journal.resolve(|_| Some(Outcome::Done), follow_up)?;
+        for (message, _) in batch {
+            each(Delivery::New(Saved(message)));
+        }
+        Ok(())
     }
 
-    /// Records which messages the server no longer lists, so that they can be forgotten in time.
-    pub fn compare(&mut self) -> Result<(), Error> {
-        self.journal.compare(self.now)?;
+    /// Makes durable what the journal says.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        self.journal.sync()
+    }
+
+    /// Rewrites the journal if that is worth it.
+    pub fn compact(&mut self) -> Result<(), Error> {
         self.journal.compact()
     }
 
@@ -344,52 +595,53 @@ impl Store {
 
     /// Finishes or gives up every delivery that was announced and not confirmed.
     fn recover(&mut self) -> Result<(), Error> {
-        if self.journal.intents().is_empty() {
+        if self.journal.seen.intents.is_empty() {
             return Ok(());
         }
-        // Whoever announced them may have been killed before that was durable.
-        self.journal.sync()?;
-        let intents = self.journal.intents();
-        let maildirs: BTreeSet<_> = intents.iter().map(|intent| intent.maildir).collect();
-        let mut lost = HashSet::new();
-        for number in maildirs {
-            let root = self.journal.maildir(number).map(PathBuf::from).unwrap_or_default();
-            let here = || intents.iter().filter(|intent| intent.maildir == number);
-            let is_old = |intent: &Intent| self.now.saturating_sub(intent.time) > TMP_IS_SAFE;
+        // That they can be read does not mean that they are durable, nor that a sync would make them
+        // so: one that failed gives up what it could not write.
+        self.journal.rewrite()?;
+        let intents = self.journal.seen.intents.clone();
+        let places: BTreeSet<_> = intents.iter().map(|intent| intent.place).collect();
+        let (mut found, mut recovered) = (HashSet::new(), Vec::new());
+        for place in places {
+            let root = self.journal.seen.places.get(place).cloned().unwrap_or_default();
             let (tmp, new, cur) = (root.join("tmp"), root.join("new"), root.join("cur"));
-            let exists = |path: &Path| {
-                self.disk.exists(path).map_err(|error| Error::io("look at", path, error))
-            };
-            if !exists(&tmp)? || !exists(&new)? {
-                // A disk that is not mounted looks like this, so nothing is decided in a hurry.
-                if here().all(is_old) {
-                    lost.extend(here().map(|intent| intent.name.clone()));
-                    continue;
+            for dir in [&tmp, &new, &cur] {
+                // A disk that is not mounted looks like this.
+                if !self.exists(dir)? {
+                    return Err(Error::MaildirGone(root));
                 }
-                return Err(Error::Unreachable(root));
             }
-            let mut read = None;
-            for intent in here() {
-                let from = tmp.join(&intent.name);
-                if exists(&from)? {
-                    self.publish(&from, &new.join(&intent.name))?;
-                } else if is_old(intent) {
-                    let read = match &mut read {
-                        Some(read) => read,
-                        none => none.insert(self.names(&[&new, &cur])?),
-                    };
-                    if !read.contains(&intent.name) {
-                        lost.insert(intent.name.clone());
+            let read = self.names(&[&new, &cur])?;
+            for intent in intents.iter().filter(|intent| intent.place == place) {
+                let (from, to) = (tmp.join(&intent.name), new.join(&intent.name));
+                if !read.contains(&intent.name) {
+                    if !self.exists(&from)? {
+                        continue;
                     }
+                    self.publish(&from, &to)?;
                 }
+                found.insert(intent.name.clone());
+                let (uid, size) = (intent.uid.clone(), intent.size);
+                recovered.push(Recovered { uid, size, path: to });
             }
             self.sync_dir(&new)?;
+            self.sync_dir(&cur)?;
         }
-        self.journal.settle(
-            |intent| {
-                if lost.contains(&intent.name) { Outcome::Void } else { Outcome::Done }
-            },
-        )
+        let outcome = |intent: &Intent| {
+            Some(if found.contains(&intent.name) { Outcome::Done } else { Outcome::Void })
+        };
+        // Nobody knows how long ago the session of these was cut off: they count as absent since.
+        let follow_up = FollowUp::Note("missing", self.options.stamp.seconds.max(1));
+        self.journal.resolve(outcome, follow_up)?;
+        self.journal.sync()?;
+        self.recovered = recovered;
+        Ok(())
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, Error> {
+        self.disk.exists(path).map_err(|error| Error::io("look at", path, error))
     }
 
     /// The unique part of every file name in these directories: readers append `:2,` and flags.
@@ -405,16 +657,35 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes what runs that were cut off left in tmp/. None of it is announced any more.
+    /// Removes what runs that were cut off left in tmp/, apart from what they had announced: before
+    /// anything is written, for the disk may be full of it.
     fn sweep(&self) -> Result<(), Error> {
         let tmp = self.maildir.root().join("tmp");
+        if !self.journal.is_begun() || !self.exists(&tmp)? {
+            return Ok(());
+        }
+        let announced: HashSet<_> =
+            self.journal.seen.intents.iter().map(|intent| intent.name.as_str()).collect();
         let names = self.disk.list(&tmp).map_err(|error| Error::io("read", &tmp, error))?;
         for name in names.iter().filter(|name| self.maildir.is_ours(name)) {
+            if name.to_str().is_some_and(|name| announced.contains(name)) {
+                continue;
+            }
             let path = tmp.join(name);
-            self.disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
+            match self.disk.remove(&path) {
+                // Another sweeper was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|error| Error::io("remove", &path, error))?,
+            }
         }
         Ok(())
     }
+}
+
+/// A message that may have a size in the listing.
+pub trait Measured {
+    /// Octets, as the server counts.
+    fn size(&self) -> Option<u64>;
 }
 
 /// What a delivery would meet.
@@ -428,6 +699,38 @@ pub enum Outlook {
     Busy,
 }
 
+/// Whether a file cannot grow: the disk is full, a quota is reached, or a file may not be as large.
+pub fn is_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+}
+
+/// Octets of a name that every file system has room for: eCryptfs has 143, and writers add to it.
+const LONGEST_NAME: usize = 100;
+
+/// The name of a maildrop's directory: the maildrop's own, in ASCII and without slashes, unless that
+/// is too long; then its beginning, and a hash of the whole.
+pub fn state_name(maildrop: &str) -> Cow<'_, str> {
+    if maildrop.len() <= LONGEST_NAME {
+        return maildrop.into();
+    }
+    let beginning = maildrop.get(..LONGEST_NAME - 17).unwrap_or_default();
+    format!("{beginning}~{:016x}", maildir::fnv1a(maildrop.as_bytes())).into()
+}
+
+/// Finds out what can be known of a destination before the server is asked for anything: whether a
+/// Maildir's parent is there, and what is there of the Maildir is this user's.
+pub fn check_destination(disk: &dyn Disk, destination: &Destination) -> Result<(), Error> {
+    let Destination::Maildir(root) = destination else { return Ok(()) };
+    maildir::parent_exists(disk, root)?;
+    for dir in [root, &root.join("tmp"), &root.join("new"), &root.join("cur")] {
+        if disk.exists(dir).map_err(|error| Error::io("look at", dir, error))? {
+            disk.check_place(dir)?;
+        }
+    }
+    Ok(())
+}
+
 /// The lock in the directory of a mailbox's state.
 const LOCK: &str = "lock";
 
@@ -439,10 +742,22 @@ fn is_locked(path: &Path) -> bool {
 }
 
 /// Makes a directory, and its parents; one that is there must be this user's.
-fn directory(path: &Path) -> Result<(), Error> {
-    let mut dirs = DirBuilder::new();
-    dirs.recursive(true).mode(0o700).create(path).map_err(|error| Error::create(path, error))?;
-    Ok(ownership::check_place(path)?)
+fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    for dir in path.ancestors().filter(|dir| !dir.as_os_str().is_empty()) {
+        if disk.exists(dir).map_err(|error| Error::io("look at", dir, error))? {
+            break;
+        }
+        missing.push(dir);
+    }
+    for dir in missing.into_iter().rev() {
+        disk.make_dir(dir).map_err(|error| Error::create(dir, error))?;
+        // What will be in it is no safer than its name.
+        if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
+            disk.sync_dir(above).map_err(|error| Error::io("write", above, error))?;
+        }
+    }
+    Ok(disk.check_place(path)?)
 }
 
 /// Makes files durable: the disk is told of all of them before the first is waited for, and a large
@@ -453,7 +768,15 @@ fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
             draft.begin_sync();
         }
         part.iter_mut().try_for_each(|draft| {
-            draft.sync().map_err(|error| Error::io("write", &draft.path(), error))
+            let draft: &mut Draft = draft;
+            match draft.sync() {
+                // This file has no room, which others may have.
+                Err(error) if is_no_room(&error) => {
+                    draft.fail(plain(&error));
+                    Ok(())
+                }
+                synced => synced.map_err(|error| Error::io("write", &draft.path(), error)),
+            }
         })
     };
     let mut parts = drafts.chunks_mut(limits::WAIT_TOGETHER);
@@ -465,19 +788,6 @@ fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
             others.into_iter().map(|other| other.join().unwrap_or_else(|p| resume_unwind(p)));
         ended.fold(done, Result::and)
     })
-}
-
-/// Makes the directory of a mailbox's state and locks it.
-fn lock(state: &Path) -> Result<File, Error> {
-    directory(state)?;
-    let path = state.join(LOCK);
-    let file = disk::own().write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(|error| Error::create(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, error)),
-    }
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("LISTING", "Messages in a mailbox", limits::LISTING.to_string()),
         (
             "EXCESS",
-            "A fetched message, beyond twice the size in the listing",
+            "Read and dropped of a message that is too large, to come to the next",
             octets(&limits::EXCESS),
         ),
         ("UID", "A unique-id", format!("{} octets (RFC 1939: 70)", limits::UID)),
@@ -312,6 +312,18 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
         ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
         ("PEM", "A file of certificates", octets(&limits::PEM)),
+        ("EARLIEST", "The earliest credible time", format!("{} s since 1970", limits::EARLIEST)),
+        ("MESSAGE", "A fetched message", octets(&limits::MESSAGE)),
+        (
+            "SMALL_MESSAGE",
+            "A message without room for which a disk is full",
+            octets(&limits::SMALL_MESSAGE),
+        ),
+        (
+            "MISCOUNT",
+            "A message that counts as whole, below half its listed size",
+            octets(&limits::MISCOUNT),
+        ),
     ]
 }
 
@@ -528,9 +540,10 @@ server's words where it had any. A line that starts with \"hint:\" may follow. A
 with --verbose, one line on standard output sums up the run; --json prints an object instead, \
 always.
 
-The object of a fetch has account, new, bytes, files (each with uid, size and path), left, deleted \
-and error; one for each account. With --dry-run it has account and message, one for each message, \
-with number, size, uid and fate. That of a sent message has account, host, from, recipients (each with address, status \
+The object of a fetch has account, new, bytes, files (each with uid, size and path), left, refused \
+(each with number, uid and reason), deleted and error; one for each account. With --dry-run it has account and message, one for each message, \
+with number, size, uid and action (retrieve, known, compare, delete, over-limit, too-large, elsewhere \
+or unwanted). That of a sent message has account, host, from, recipients (each with address, status \
 and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
 That of a message in the outbox has id, state (waiting, busy or failed), accepted (seconds since \
 1970), account, from, recipients, attempts, due, reply and duplicate. An error has kind, status and message, and is null \
@@ -580,12 +593,37 @@ and only then may it be deleted from the server. A run that is interrupted anywh
 nor repeats a message; the next one finishes what was begun. A second run on the same mailbox ends \
 at once with status 75.
 
+A message counts as delivered if its file was moved to new/, or is found in new/ or cur/ by the next \
+run, under any flags. One that a reader moved elsewhere before that is fetched again. A Maildir into \
+which messages were delivered and that is not there, or lacks tmp/, new/ or cur/, is an error (74) and \
+is not made anew: its disk may not be mounted.
+
 Which messages were fetched is remembered by the unique-ids that the server gives them (UIDL). A \
 server that has none can only be fetched from with --keep none, and if such a session is cut off \
 after messages were delivered and before they were deleted, they are fetched again.
 
 A message that the server no longer lists is remembered for 30 days. With --all, what was fetched \
 before comes once more.
+
+Some servers use a unique-id again for another message, above all after a mailbox was restored. A \
+known message is deleted without being looked at only if it was in every listing since its delivery \
+and has the size it had. If its size changes, or if it is to be deleted and was away or its deletion \
+had been asked for, it is retrieved again and compared with a digest of what was delivered: equal, it \
+is not delivered again; different, it is new. At a server that was seen to use a unique-id again, \
+every known message is compared before it is deleted.
+
+What was delivered into another Maildir is neither fetched nor deleted, and that is said once; nor is \
+what --note-only has noted.
+
+A clock that is earlier than the release of this program deletes nothing by age, and what was fetched \
+under it counts from when the clock is right.
+
+A message counts as whole when the server's reply to the next command follows its end. If something \
+else does, it is not delivered, and the run ends with 76. One that is larger than --max-size, whatever \
+the listing says, or that finds no room, is reported and left there.
+
+A journal that is damaged is kept as journal.damaged, which is said. What can be read of it counts, \
+and is compared before it is deleted.
 
 One message that the server will not give is reported and left there; the others are fetched, and \
 the status is 81. Line ends become LF; nothing else in a message is changed and nothing is added.
@@ -603,6 +641,8 @@ With deliver-command in the configuration, a program takes each message on its s
 whole and with LF at line ends. If it exits with 0, the message is delivered. With any other \
 status, or after nine minutes, the message stays on the server, is reported, and comes again in \
 the next run; the others are fetched. What the program prints goes to standard error.
+
+A server that deletes messages because they were retrieved loses those that the program refuses.
 
 A run that is cut off after the program has taken a message and before that is in the journal \
 gives it to the program again: this is delivery at least once, not exactly once.

@@ -1,7 +1,6 @@
 //! The command line as a person meets it: what is wrong with it is said in one line, and nothing
 //! is connected to, read or written for it.
 
-use std::fs;
 use std::process::Stdio;
 
 use crate::support::postie::Home;
@@ -103,16 +102,6 @@ fn a_maildir_whose_parent_is_missing_is_73() {
     let outcome = home.postie(fetch(NOBODY, &["--maildir", "no/such"])).run();
     outcome.exit(73).says("no/such: ").says("/no does not exist");
     assert!(!home.path().join("no").exists(), "a directory was made nobody asked for");
-}
-
-#[test]
-fn a_maildir_that_cannot_be_written_is_73() {
-    let home = Home::new();
-    fs::create_dir_all(home.path().join("Mail/new")).unwrap();
-    home.file("Mail/tmp", "in the way");
-    let outcome = home.postie(fetch(NOBODY, &["--maildir", "Mail"])).run();
-    outcome.exit(73).says("Mail/tmp: file exists");
-    assert_eq!(fs::read(home.path().join("Mail/tmp")).unwrap(), b"in the way");
 }
 
 #[test]

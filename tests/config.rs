@@ -166,7 +166,7 @@ fn the_command_line_outweighs_the_side_which_outweighs_the_account() {
     home.postie(["fetch"]).run().exit(75).says("127.0.0.1:2: cannot connect");
     let starttls = ["fetch", "--tls", "starttls", "--maildir", "Other"];
     home.postie(starttls).run().exit(75).says("127.0.0.1:2: cannot connect");
-    assert!(home.path().join("Other/new").is_dir());
+    assert!(!home.path().join("Other").exists(), "it is made when a server has let us in");
     let send = ["send", "--tls=none", "bob@example.net"];
     home.postie(send).stdin("A: b\n\n").run().exit(75).says("127.0.0.1:587: cannot connect");
 }

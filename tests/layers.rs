@@ -82,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("x509_cert", &["tls"]),
     ("rustls_native_certs", &["tls"]),
     ("rustls_pemfile", &["tls"]),
-    ("aws_lc_rs", &["sasl", "tls"]),
+    ("aws_lc_rs", &["sasl", "store", "tls"]),
     ("socket2", &["net"]),
     ("stringprep", &["sasl"]),
     ("signal_hook", &["main"]),

@@ -43,7 +43,7 @@ impl Place {
     /// Where the mailbox is remembered.
     fn state(&self) -> PathBuf {
         let port = self.server.pop3.port();
-        let name = format!(".local/state/postie/fetch/ann@example.com@127.0.0.1:{port}");
+        let name = format!(".local/state/postie/fetch/ann@example.com@127.0.0.1+{port}");
         self.home.path().join(name)
     }
 }

@@ -51,21 +51,42 @@ fetch=(--lib fetch::tests)
 hostile=(--test tests transcripts::a_hostile)
 mutate 'the sync of a message' src/store/maildir.rs 's/self\.open\(\)\?\.sync\(\)\?;/self.open()?;/' "${fetch[@]}"
 mutate 'what comes of a file that others wait for' src/store.rs 's/ended\.fold\(done, Result::and\)/ended.fold(done, |done, _| done)/' --lib store::tests
-mutate 'the sync of tmp/' src/store.rs 's/self\.sync_dir\(&tmp\)\?;//' "${fetch[@]}"
-mutate 'the sync of new/' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+self\.journal\.done)/$1/' "${fetch[@]}"
-mutate 'the sync of new/ in recovery' src/store.rs 's/(\n            \}\n            )self\.sync_dir\(&new\)\?;/$1/' "${fetch[@]}"
-mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.contents\.intents)/$1$2/' "${fetch[@]}"
-mutate 'the sync of announcements in recovery' src/store.rs 's/self\.journal\.sync\(\)\?;//' "${fetch[@]}"
-mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/sync_names\(&\*disk, dir\)\?;//' "${fetch[@]}"
+mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/sync_names\(&\*self\.disk, &self\.dir\)\?;//' "${fetch[@]}"
 mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(\.map_err\(failed\)\?;\s+drop\(file\))/Ok(())$1/' "${fetch[@]}"
 mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
-mutate 'the sync of a new Maildir'"'"'s parent' src/store/maildir.rs 's/sync\(parent[^;]*;//' "${fetch[@]}"
-mutate 'the sync of a new Maildir' src/store/maildir.rs 's/sync\(root\)\?;//' "${fetch[@]}"
-mutate 'the announcement' src/store.rs 's/self\.journal\.intend\([^;]*\?;/let _ = named;/' "${fetch[@]}"
-mutate 'leaving files that were announced' src/store.rs 's/draft\.leave\(\);/let _ = &draft;/' "${fetch[@]}"
+mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, replay\.octets\)/Ok(())/' "${fetch[@]}"
+mutate 'the sync of new/' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+\/\/ What will be deleted)/$1/' "${fetch[@]}"
+mutate 'the sync of new/ in recovery' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+self\.sync_dir\(&cur\))/$1/' "${fetch[@]}"
+mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.seen\.intents\.extend)/$1$2/' "${fetch[@]}"
+mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${fetch[@]}"
+mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${fetch[@]}"
+mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${fetch[@]}"
+mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.leave\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
-mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, length\)/drop(length);Ok(())/' "${fetch[@]}"
-mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.intend\([^;]*\?;)(\s+for draft in batch\.iter_mut.*?\n        \})/$2$1/s' "${fetch[@]}"
+mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
+store=(--lib store::)
+pop3=(--test tests transcripts::mail_is_fetched)
+mutate 'the lock' src/store/disk.rs 's/Err\(TryLockError::WouldBlock\) => return Ok\(None\),(\s+Err\(TryLockError::Error\(error\)\) => return Err)/Err(TryLockError::WouldBlock) => {}$1/' "${store[@]}"
+mutate 'the check of whose directory it is' src/store.rs 's/disk\.check_place\(state\)\?;//' --test tests least_surprise
+mutate 'deleting only what was delivered here' src/store/seen.rs 's/Some\(place\) if place != here/Some(place) if false \&\& place != here/' "${store[@]}"
+mutate 'deleting nothing of another size' src/store/seen.rs 's/if entry\.is_resized \|\| is_other_size/if entry.is_resized/; s/let is_same_size = [^;]*;/let is_same_size = true;/' "${store[@]}"
+mutate 'deleting nothing whose size was never known' src/store/seen.rs 's/let is_same_size = [^;]*;/let is_same_size = true;/' "${store[@]}"
+mutate 'comparing what once had another size' src/store/seen.rs 's/if entry\.is_resized \|\| is_other_size/if is_other_size/' "${store[@]}"
+mutate 'comparing what was away' src/store/seen.rs 's/\|\| !entry\.is_unbroken//' "${store[@]}"
+mutate 'comparing everything where a name was used again' src/store/seen.rs 's/self\.reuses_uids \|\| //' "${store[@]}"
+mutate 'deleting nothing that shares its name' src/store/seen.rs 's/if entry\.copies > 1 \|\| entry\.is_shared/if false/' "${store[@]}"
+mutate 'deleting only what proved equal' src/store.rs 's/if self\.journal\.seen\.is_text_of\(&uid, digest\)/if true/' "${store[@]}"
+mutate 'equal to what was delivered elsewhere' src/store.rs 's/each\(if is_here \{/each(if is_here || true {/' "${store[@]}"
+mutate 'noting a deletion before it is asked for' src/store.rs 's/self\.journal\.record_deletions\(uids[^;]*\?;/let _ = uids;/; s/let follow_up = if self\.options\.deletes_at_once/let follow_up = if false/' "${pop3[@]}"
+mutate 'void for a rename that fails' src/store.rs 's/self\.journal\.resolve\(is_it, FollowUp::None\)\?;/let _ = is_it;/' "${store[@]}"
+mutate 'absence that proves nothing' src/store.rs 's/if !self\.exists\(&from\)\? \{\s+continue;/if !self.exists(\&from)? { found.insert(intent.name.clone()); continue;/' "${store[@]}"
+mutate 'the Maildir that has gone' src/store.rs 's/&& !self\.maildir\.is_there\(\)\?/\&\& false/; s/if !self\.exists\(dir\)\?/if false \&\& !self.exists(dir)?/' "${store[@]}"
+mutate 'the distrust of what stands before a hole' src/store/journal/replay.rs 's/Some\(Passed::Hole\) => self\.seen\.distrust\(\)/Some(Passed::Hole) => {}/' "${store[@]}"
+mutate 'the distrust of a damaged journal' src/store/journal/replay.rs 's/if self\.is_damaged \{\s+self\.seen\.distrust\(\);\s+\}//' "${store[@]}"
+mutate 'the credible clock' src/store/seen.rs 's/time >= limits::EARLIEST/time >= limits::EARLIEST || true/' "${store[@]}"
+mutate 'the reply behind a message' src/pop3/session.rs 's/\(self\.confirm\)\(\)\?;//; s/unconfirmed\.set\(Some\(retrieved\)\);\s+Ok\(\(\)\)/each.borrow_mut()(Ok(retrieved)).map_err(Interrupted::ByCaller)/; s/\(Interrupted::ByServer\(Error::Wire\(error\)\), Some/(Interrupted::ByServer(Error::Wire(error)), Some::<Retrieved<D>>/' "${hostile[@]}"
+mutate 'the bound of a text' src/limits.rs 's/EXCESS: u64 = 64 << 20/EXCESS: u64 = 1 << 40/' "${hostile[@]}"
+mutate 'the limit of a size that the listing hides' src/fetch.rs 's/if self\.arrived > self\.most/if false/' "${pop3[@]}"
 outbox=(--lib outbox)
 mutate 'the sync of a message in the outbox' src/store/outbox.rs 's/write\(&mut message\)\.and_then\(\|\(\)\| message\.sync\(\)\)/write(&mut message)/' "${outbox[@]}"
 mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(text\.as_bytes\(\)\)\.and_then\(\|\(\)\| journal\.sync\(\)\)/write_all(text.as_bytes())/' "${outbox[@]}"
@@ -77,8 +98,6 @@ mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/
 mutate 'the mark in the outbox that the end of a message leaves' src/send/queue.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
 mutate 'the answers in the outbox' src/send.rs 's/Some\(held\) => queue::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a verdict' src/send/queue.rs 's/if waiting\.is_empty\(\) && occasion == Occasion::First/if occasion == Occasion::First/' "${outbox[@]}"
-mutate 'the lock' src/store.rs 's/match file\.try_lock\(\)/match Ok::<(), TryLockError>(())/' --lib store::tests
-mutate 'the check of whose directory it is' src/store.rs 's/Ok\(ownership::check_place\(path\)\?\)/Ok(())/' --test tests least_surprise
 ownership=(--test tests ownership)
 mutate 'the check of the owner of what is obeyed' src/ownership.rs 's/if owner == ROOT \|\|/if true || owner == ROOT ||/' "${ownership[@]}"
 mutate 'the check of who may write' src/ownership.rs 's/metadata\.mode\(\) & WRITE != 0 \|\| /false \&\& /' "${ownership[@]}"
@@ -101,14 +120,13 @@ mutate 'masking a secret in base64' src/wire/mask.rs 's/if encoded\.len\(\) >= 4
 mutate 'masking challenges' src/wire.rs 's/Some\(status\) => Cow::Owned\(format!\("\{status\} \*\*\*\*"\)\.into_bytes\(\)\)/Some(_) => Cow::Borrowed(said)/' "${hostile[@]}"
 mutate 'the privacy of Private' src/net.rs 's/\z/\nimpl wire::sealed::Sealed for Tcp {}\nimpl Private for Tcp { fn binding(&self) -> Option<[u8; 32]> { None } }\n/' --doc
 mutate 'the login before a submission' src/smtp/session.rs 's/impl<S: Private> Session<Authenticated, S>/impl<State, S: Private> Session<State, S>/' --doc
-mutate 'the proof that a message is safe' src/pop3/session.rs 's/\z/\nimpl<D> From<Retrieved<D>> for Doomed { fn from(retrieved: Retrieved<D>) -> Self { Self(retrieved.listed) } }\n/' --doc
+mutate 'the proof that a message is safe' src/pop3/session.rs 's/\z/\nimpl<D> From<Retrieved<D>> for Deletable { fn from(retrieved: Retrieved<D>) -> Self { Self(retrieved.listed) } }\n/' --doc
 mutate 'the refusal of plaintext to elsewhere' src/net.rs 's/if peer\.to_canonical\(\)\.is_loopback\(\)/if true/' --lib net::tests
 mutate 'the proof of a SCRAM server' src/sasl.rs 's/if !scram\.is_proven\(\)/if false/' "${hostile[@]}"
 mutate 'the least of SCRAM rounds' src/limits.rs 's/4_096\.\.=/1..=/' "${hostile[@]}"
 mutate 'the bound of a reply line' src/limits.rs 's/REPLY_LINE: usize = 12_288/REPLY_LINE: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bounds of an SMTP reply' src/limits.rs 's/REPLY: usize = 64 << 10/REPLY: usize = 1 << 30/; s/REPLY_LINES: usize = 256/REPLY_LINES: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of capabilities' src/limits.rs 's/CAPABILITIES: usize = 256/CAPABILITIES: usize = 1 << 30/' "${hostile[@]}"
-mutate 'the bound of a text' src/limits.rs 's/EXCESS: u64 = 64 << 20/EXCESS: u64 = 1 << 40/' "${hostile[@]}"
 mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_add\)/.sum()/' "${hostile[@]}"
 mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text

@@ -147,7 +147,7 @@ fn messages_are_deleted_when_they_were_fetched_long_enough_ago() {
     // Two of the three were fetched before their time.
     let path = home.files(".local/state/postie/fetch")[0].join("journal");
     let journal = fs::read_to_string(&path).unwrap();
-    let now: u64 = journal.lines().nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let now: u64 = journal.lines().nth(2).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let mut days = [31, 30, 0].into_iter().map(|days| days * 24 * 60 * 60);
     let older = |line: &str| match line.strip_prefix(&format!("intent {now} ")) {
         Some(rest) => format!("intent {} {rest}\n", now - days.next().unwrap()),

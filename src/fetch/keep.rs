@@ -1,19 +1,32 @@
 //! Makes messages safe, batch after batch, while the next ones stream in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Fetched, Filed, Halt, Incoming};
 use crate::error::Error;
 use crate::limits;
-use crate::pop3::{Declined, Doomed, Retrieved};
+use crate::pop3::{Declined, Deletable, Retrieved, Sizes};
 use crate::report::Report;
 use crate::settings::FetchJob;
-use crate::store::{Rejected, Store};
+use crate::store::{Delivery, Purpose, Store};
 use crate::text::Uid;
 
-/// A message that came whole, or that the server would not give.
-type Arrival = Result<Retrieved<Incoming>, Declined>;
+/// What the server sends during a flight of RETRs.
+pub(super) enum Arrival {
+    /// The sizes of all messages.
+    Sizes(Sizes),
+    /// A message that came whole.
+    Message(Box<Retrieved<Incoming>>),
+    /// A message that the server would not give.
+    Refused(Declined),
+}
+
+impl Arrival {
+    fn octets(&self) -> u64 {
+        if let Self::Message(message) = self { message.octets() } else { 0 }
+    }
+}
 
 /// What has arrived and is not taken yet: one thread adds, another takes a batch at a time. Neither
 /// wakes the other for a single message, since there are thousands a second.
@@ -48,7 +61,7 @@ impl Arrivals {
             return Err(Halt::Unkept);
         }
         let is_first = waiting.batch.is_empty();
-        waiting.octets += arrival.as_ref().map(Retrieved::octets).unwrap_or_default();
+        waiting.octets += arrival.octets();
         waiting.batch.push(arrival);
         if is_first || self.is_batch(&waiting) {
             self.added.notify_one();
@@ -104,9 +117,12 @@ pub(super) struct Keeper<'a> {
     pub(super) report: &'a Report,
     pub(super) store: &'a mut Store,
     pub(super) fetched: &'a mut Fetched,
-    pub(super) doomed: &'a mut Vec<Doomed>,
+    pub(super) doomed: &'a mut Vec<Deletable>,
     /// Unique-ids that several messages have.
     pub(super) shared: &'a HashMap<Uid, u32>,
+    /// Known messages whose time on the server is over.
+    pub(super) due: &'a HashSet<Uid>,
+    pub(super) purpose: Purpose,
 }
 
 impl Keeper<'_> {
@@ -121,9 +137,10 @@ impl Keeper<'_> {
             let mut batch = Vec::with_capacity(taken.len());
             for arrival in taken {
                 match arrival {
-                    Ok(retrieved) => batch.push(retrieved),
-                    Err(Declined { listed, refusal }) => {
-                        self.fetched.missed.push((listed.number, refusal.to_string()));
+                    Arrival::Sizes(sizes) => self.store.note_sizes(|number| sizes.of(number))?,
+                    Arrival::Message(retrieved) => batch.push(*retrieved),
+                    Arrival::Refused(Declined { listed, refusal }) => {
+                        self.fetched.miss(listed, refusal.to_string());
                     }
                 }
             }
@@ -132,31 +149,48 @@ impl Keeper<'_> {
     }
 
     fn deliver(&mut self, batch: Vec<Retrieved<Incoming>>) -> Result<(), Error> {
-        let Self { job, report, store, fetched, doomed, shared, .. } = self;
+        let Self { job, report, store, fetched, doomed, shared, due, purpose } = self;
         let drafts = store.drafts();
-        store.deliver(batch, |message| match message {
-            Ok(saved) => {
+        store.deliver(batch, *purpose, |message| match message {
+            Delivery::New(saved) => {
                 let message = saved.get();
                 let uid = message.listed().uid.clone();
                 let is_shared = uid.as_ref().is_some_and(|uid| shared.contains_key(uid));
-                let octets = message.octets();
+                let (octets, is_short) = (message.octets(), message.is_short());
+                let listed = message.listed().clone();
                 fetched.new += 1;
                 fetched.octets += octets;
                 if report.is_json() {
                     let path = job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
                     fetched.files.push(Filed { octets, uid, path });
                 }
-                if job.deletes_at_once() && !is_shared {
+                // It is safe here, but nobody can say which of several it is on the server, or
+                // whether the server has more of it.
+                if !job.deletes_at_once() || is_shared {
+                } else if is_short {
+                    fetched.miss(listed, TOO_SHORT.to_owned());
+                } else {
                     doomed.push(saved.into());
                 }
             }
-            Err(Rejected(message, reason)) => {
-                fetched.missed.push((message.listed().number, reason));
+            Delivery::Same(saved) => {
+                let message = saved.get();
+                let is_due = message.listed().uid.as_ref().is_some_and(|uid| due.contains(uid));
+                if is_due && !message.is_short() {
+                    doomed.push(saved.into());
+                }
+            }
+            Delivery::SameElsewhere(_) => {}
+            Delivery::Rejected(message, reason) => {
+                fetched.miss(message.listed().clone(), reason);
             }
         })?;
         Ok(())
     }
 }
+
+/// Why a message that was delivered stays on the server.
+const TOO_SHORT: &str = "it is delivered, but came shorter than half of its listed size";
 
 #[cfg(test)]
 mod tests {
@@ -169,7 +203,7 @@ mod tests {
     fn arrival(number: u32) -> Arrival {
         let (reply, _) = Pop3::parse(b"-ERR no\r\n").unwrap().unwrap();
         let refusal = reply.accepted().unwrap_err();
-        Err(Declined { listed: Listed { number, uid: None }, refusal })
+        Arrival::Refused(Declined { listed: Listed { number, uid: None }, refusal })
     }
 
     #[test]
@@ -187,7 +221,10 @@ mod tests {
                 if batch.is_empty() {
                     break;
                 }
-                taken.extend(batch.into_iter().filter_map(Result::err));
+                taken.extend(batch.into_iter().filter_map(|arrival| match arrival {
+                    Arrival::Refused(refused) => Some(refused),
+                    _ => None,
+                }));
             }
         });
         let numbers: Vec<_> = taken.iter().map(|declined| declined.listed.number).collect();

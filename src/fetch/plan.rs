@@ -1,41 +1,64 @@
-//! What is to become of each message of a listing. Decides; does nothing.
+//! What is to be done with each message of a listing. Decides; does nothing.
 
 use std::collections::HashMap;
 
 use crate::config::Keep;
 use crate::pop3::{Listed, Sizes};
 use crate::settings::FetchJob;
-use crate::store::Seen;
+use crate::store::{SeenEntry, Standing};
 use crate::text::Uid;
 
 /// Seconds in a day.
 const DAY: u64 = 24 * 60 * 60;
 
-/// What is to become of a message.
+/// What is to be done with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// To be fetched.
-    Wanted,
-    /// Larger than anything that is wanted.
+pub(super) enum Action {
+    /// It is new.
+    Retrieve,
+    /// It is new, and larger than what is wanted.
     TooLarge,
-    /// Wanted, but not in this run.
-    Postponed,
-    /// Fetched before.
-    Known,
-    /// Fetched before, and to be deleted.
-    Doomed,
+    /// It is new, and not for this run.
+    OverLimit,
+    /// It was fetched before.
+    AlreadyFetched,
+    /// It may be the one that was fetched before, which is found out by retrieving it.
+    Compare,
+    /// It was fetched before, and its time on the server is over.
+    Delete,
+    /// It was fetched before, into another place.
+    Elsewhere,
+    /// It was noted as not to be fetched.
+    Unwanted,
 }
 
-impl Fate {
-    /// In a word or two.
+impl Action {
+    /// The word for scripts.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Retrieve => "retrieve",
+            Self::TooLarge => "too-large",
+            Self::OverLimit => "over-limit",
+            Self::AlreadyFetched => "known",
+            Self::Compare => "compare",
+            Self::Delete => "delete",
+            Self::Elsewhere => "elsewhere",
+            Self::Unwanted => "unwanted",
+        }
+    }
+
+    /// The words for people.
     pub(super) fn words(self, deletes_at_once: bool) -> &'static str {
         match self {
-            Self::Wanted if deletes_at_once => "fetch and delete",
-            Self::Wanted => "fetch",
+            Self::Retrieve if deletes_at_once => "fetch and delete",
+            Self::Retrieve => "fetch",
             Self::TooLarge => "too large",
-            Self::Postponed => "over the limit",
-            Self::Known => "fetched before",
-            Self::Doomed => "delete",
+            Self::OverLimit => "over the limit",
+            Self::AlreadyFetched => "fetched before",
+            Self::Compare => "compare",
+            Self::Delete => "delete",
+            Self::Elsewhere => "fetched before, into another place",
+            Self::Unwanted => "not to be fetched",
         }
     }
 }
@@ -43,9 +66,9 @@ impl Fate {
 /// The decisions on one listing, to be asked for in its order.
 pub(super) struct Plan<'a> {
     job: &'a FetchJob,
-    /// How large the messages are, if that matters.
+    /// How large the messages are, if that decides.
     sizes: Option<&'a Sizes>,
-    /// How many may still be fetched.
+    /// How many may still be retrieved.
     room: usize,
     /// Unique-ids that several messages have, and how often each has come by. RFC 1939 §7 allows
     /// it for messages that are alike; some servers do it for others. So each of them is fetched,
@@ -54,7 +77,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// `taken` messages were fetched in this run already.
+    /// `taken` messages were retrieved in this run already.
     pub(super) fn new(
         job: &'a FetchJob,
         listing: &[Listed],
@@ -74,40 +97,65 @@ impl<'a> Plan<'a> {
         Self { job, sizes, room, shared }
     }
 
-    /// What is to become of the next message. `seen` is what is known of its unique-id.
-    pub(super) fn fate(&mut self, listed: &Listed, seen: Option<Seen>) -> Fate {
+    /// What is to be done with the next message, as far as its unique-id tells: `entry` is what is
+    /// known of it, `standing` what that makes it.
+    pub(super) fn action(
+        &mut self,
+        listed: &Listed,
+        entry: Option<&SeenEntry>,
+        standing: Standing<'_>,
+    ) -> Action {
         let twin = listed.uid.as_ref().and_then(|uid| self.shared.get_mut(uid));
-        let is_shared = twin.is_some();
         let before = twin.map_or(0, |before| std::mem::replace(before, *before + 1));
-        match seen.filter(|seen| before < seen.copies && !self.job.all) {
-            Some(seen) if !is_shared && self.is_due(seen) => Fate::Doomed,
-            Some(_) => Fate::Known,
-            None if self.is_too_large(listed) => Fate::TooLarge,
-            None if self.room == 0 => Fate::Postponed,
+        let known = entry.filter(|entry| before < entry.copies() && !self.job.all);
+        match known {
+            Some(entry) => look_again(self.job, entry, standing),
+            None if is_too_large(self.job, self.sizes, listed) => Action::TooLarge,
+            None if self.room == 0 => Action::OverLimit,
             None => {
                 self.room -= 1;
-                Fate::Wanted
+                Action::Retrieve
             }
         }
     }
 
-    /// The unique-ids that several messages have, and how many.
-    pub(super) fn into_shared(self) -> HashMap<Uid, u32> {
-        self.shared
+    /// The unique-ids that several messages have, and how many; and how many messages may still be
+    /// retrieved.
+    pub(super) fn into_parts(self) -> (HashMap<Uid, u32>, usize) {
+        (self.shared, self.room)
     }
+}
 
-    fn is_due(&self, seen: Seen) -> bool {
-        match self.job.keep {
-            Keep::Forever => false,
-            Keep::Days(days) => {
-                self.job.moment.seconds >= seen.fetched.saturating_add(u64::from(days) * DAY)
-            }
+/// What is to be done with a known message.
+pub(super) fn look_again(job: &FetchJob, entry: &SeenEntry, standing: Standing<'_>) -> Action {
+    let is_due = is_due(job, entry);
+    match standing {
+        Standing::Elsewhere(_) => Action::Elsewhere,
+        Standing::Unwanted => Action::Unwanted,
+        Standing::Resized => Action::Compare,
+        Standing::Proven if is_due => Action::Delete,
+        Standing::Unproven if is_due => Action::Compare,
+        Standing::New | Standing::Proven | Standing::Unproven | Standing::Shared => {
+            Action::AlreadyFetched
         }
     }
+}
 
-    fn is_too_large(&self, listed: &Listed) -> bool {
-        let limit = self.job.max_size.map(|limit| limit.octets);
-        let size = self.sizes.and_then(|sizes| sizes.of(listed.number));
-        size.zip(limit).is_some_and(|(size, limit)| size > limit)
+/// Whether a message's time on the server is over.
+pub(super) fn is_due(job: &FetchJob, entry: &SeenEntry) -> bool {
+    match job.keep {
+        Keep::Forever => false,
+        Keep::Days(0) => true,
+        // A clock that cannot be right, now or then, says nothing of how long ago it was.
+        Keep::Days(days) => {
+            entry.age(job.moment.seconds).is_some_and(|age| age >= u64::from(days) * DAY)
+        }
     }
+}
+
+/// Whether a message is larger than what is wanted, by its size in the listing.
+pub(super) fn is_too_large(job: &FetchJob, sizes: Option<&Sizes>, listed: &Listed) -> bool {
+    let limit = job.max_size.map(|limit| limit.octets);
+    let size = sizes.and_then(|sizes| sizes.of(listed.number));
+    size.zip(limit).is_some_and(|(size, limit)| size > limit)
 }

@@ -10,7 +10,7 @@ use super::profile::{Pace, Profile, Shown};
 use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism, Negotiation, Refused};
-use crate::store::Saved;
+use crate::store::{Measured, Saved};
 use crate::text::{self, Identified, Uid, shown};
 use crate::wire::{
     self, Body, Command, Exchange, Malformed, Phase, Private, Stream, Trace, Wait, Wire,
@@ -452,7 +452,8 @@ impl<S: Private> Session<Transaction, S> {
     }
 
     /// Retrieves messages, as many in flight as the server allows, and in front of them their sizes
-    /// unless those are known. `measured` is told the sizes, `draft` makes the place each message goes
+    /// unless those are known. A text of more than `most` octets ends the session, whatever its size is
+    /// said to be. `measured` is told the sizes, `draft` makes the place each message goes
     /// to when its text comes, and `each` is told how it went, in order.
     ///
     /// A message is handed over once the octets behind its final dot have turned out to be the reply
@@ -462,6 +463,7 @@ impl<S: Private> Session<Transaction, S> {
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
+        most: u64,
         measured: impl Fn(&Sizes),
         draft: impl Fn() -> D,
         mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
@@ -475,7 +477,7 @@ impl<S: Private> Session<Transaction, S> {
             None => Ok(()),
         };
         let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
-        let retr = |listed| RetrFlight::Retr(Retr { listed, sizes, draft });
+        let retr = |listed| RetrFlight::Retr(Retr { listed, sizes, draft, most });
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
         let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
         let ended = self.wire.ask_each(window, flight, |reply| match reply {
@@ -507,11 +509,17 @@ impl<S: Private> Session<Transaction, S> {
         })
     }
 
-    /// Asks for these messages' deletion and ends the session, in one flight; the server deletes
+    /// Asks for these messages' deletion, in the order of their numbers, and ends the session, in one
+    /// flight; the server deletes
     /// when it accepts QUIT and not before (RFC 1939 §6).
-    pub fn quit(mut self, doomed: impl IntoIterator<Item = Doomed>) -> Result<Vec<Parting>, Error> {
+    pub fn quit(
+        mut self,
+        doomed: impl IntoIterator<Item = Deletable>,
+    ) -> Result<Vec<Parting>, Error> {
         let window = self.window();
         let mut partings = Vec::new();
+        let mut doomed: Vec<_> = doomed.into_iter().collect();
+        doomed.sort_unstable_by_key(|Deletable(listed)| listed.number);
         let exchanges = doomed.into_iter().map(Last::Dele).chain([Last::Quit]);
         self.wire.ask_each(window, exchanges, |answer| {
             match answer {
@@ -590,6 +598,7 @@ pub struct Retrieved<D> {
     listed: Listed,
     draft: D,
     octets: u64,
+    size: Option<u64>,
 }
 
 impl<D> Retrieved<D> {
@@ -608,9 +617,16 @@ impl<D> Retrieved<D> {
         (self.listed, self.draft)
     }
 
-    /// Octets written, with LF at line ends.
+    /// Octets that came, with LF at line ends.
     pub fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// Whether it is so much shorter than listed that a part of it may be missing. Servers miscount
+    /// by a few per cent where they convert messages, and by one octet for each line.
+    pub fn is_short(&self) -> bool {
+        let least = self.octets.saturating_mul(2).saturating_add(limits::MISCOUNT);
+        self.size.is_some_and(|size| least < size)
     }
 }
 
@@ -626,6 +642,12 @@ impl<D> Identified for Retrieved<D> {
     }
 }
 
+impl<D> Measured for Retrieved<D> {
+    fn size(&self) -> Option<u64> {
+        self.size
+    }
+}
+
 /// A message that the server would not give.
 #[derive(Debug)]
 pub struct Declined {
@@ -638,28 +660,34 @@ pub struct Declined {
 /// A message that may be deleted, because it is safe on this side. This compiles:
 ///
 /// ```
-/// # use postie::{pop3::{Doomed, Retrieved}, store::Saved};
-/// fn dele<D>(message: Saved<Retrieved<D>>) -> Doomed { message.into() }
+/// # use postie::{pop3::{Deletable, Retrieved}, store::Saved};
+/// fn dele<D>(message: Saved<Retrieved<D>>) -> Deletable { message.into() }
 /// ```
 ///
 /// and for a message that is not saved it does not:
 ///
 /// ```compile_fail
-/// # use postie::{pop3::{Doomed, Retrieved}, store::Saved};
-/// fn dele<D>(message: Retrieved<D>) -> Doomed { message.into() }
+/// # use postie::{pop3::{Deletable, Retrieved}, store::Saved};
+/// fn dele<D>(message: Retrieved<D>) -> Deletable { message.into() }
 /// ```
 #[derive(Debug)]
-pub struct Doomed(Listed);
+pub struct Deletable(Listed);
 
-impl<D> From<Saved<Retrieved<D>>> for Doomed {
+impl<D> From<Saved<Retrieved<D>>> for Deletable {
     fn from(saved: Saved<Retrieved<D>>) -> Self {
         Self(saved.into_inner().listed)
     }
 }
 
-impl From<Saved<Listed>> for Doomed {
+impl From<Saved<Listed>> for Deletable {
     fn from(saved: Saved<Listed>) -> Self {
         Self(saved.into_inner())
+    }
+}
+
+impl Identified for Deletable {
+    fn uid(&self) -> Option<&Uid> {
+        self.0.uid()
     }
 }
 
@@ -948,6 +976,8 @@ struct Retr<'a, F> {
     listed: Listed,
     sizes: &'a OnceCell<Sizes>,
     draft: &'a F,
+    /// Octets of the longest text that is read to its end.
+    most: u64,
 }
 
 impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
@@ -960,21 +990,20 @@ impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let Self { listed, sizes, draft } = self;
+        let Self { listed, sizes, draft, most } = self;
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(Declined { listed, refusal }));
         }
         let mut draft = draft();
-        let announced = sizes.get().and_then(|sizes| sizes.of(listed.number)).unwrap_or_default();
-        let limit = announced.saturating_mul(2).saturating_add(limits::EXCESS);
-        let octets = body.copy(limit, &mut draft)?;
-        Ok(Ok(Retrieved { listed, draft, octets }))
+        let size = sizes.get().and_then(|sizes| sizes.of(listed.number));
+        let octets = body.copy(most, &mut draft)?;
+        Ok(Ok(Retrieved { listed, draft, octets, size }))
     }
 }
 
 /// The last flight: DELE for each message, then QUIT.
 enum Last {
-    Dele(Doomed),
+    Dele(Deletable),
     Quit,
 }
 
@@ -990,7 +1019,7 @@ impl Exchange for Last {
 
     fn command(&self) -> Command {
         match self {
-            Self::Dele(Doomed(listed)) => Command::new("DELE").arg(listed.number),
+            Self::Dele(Deletable(listed)) => Command::new("DELE").arg(listed.number),
             Self::Quit => Command::new("QUIT"),
         }
     }
@@ -998,7 +1027,9 @@ impl Exchange for Last {
     fn answer(self, reply: Reply, _: Body<'_>) -> Result<Farewell, Error> {
         let answer = reply.accepted();
         Ok(match self {
-            Self::Dele(Doomed(listed)) => Farewell::Dele(Parting { listed, refusal: answer.err() }),
+            Self::Dele(Deletable(listed)) => {
+                Farewell::Dele(Parting { listed, refusal: answer.err() })
+            }
             Self::Quit => Farewell::Quit(answer),
         })
     }

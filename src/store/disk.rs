@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File as OsFile, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, OFlags, fadvise};
+use rustix::fs::{Advice, FallocateFlags, OFlags, fadvise, fallocate};
+use rustix::io::Errno;
 
 use crate::limits;
 use crate::ownership;
@@ -32,11 +33,24 @@ pub trait Disk: Send + Sync {
     /// Locks a file for as long as what is returned lives; `None` if somebody else has.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
+    /// Locks a file that is made, mode 0600, if it is not there, and opened for writing, as NFS wants
+    /// it; `None` if somebody else has locked it.
+    fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>>;
+
     /// Cuts a file off behind `length` octets.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
 
     /// Makes the names in a directory durable.
-    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    fn sync_names(&self, path: &Path) -> io::Result<()>;
+
+    /// The same, and satisfied where the file system knows no such thing: a CIFS mount or a shared
+    /// folder of a virtual machine. An error of the device stays one.
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        match self.sync_names(path) {
+            Err(error) if is_not_known(&error) => Ok(()),
+            synced => synced,
+        }
+    }
 
     /// Gives a file another name, replacing what had it; or a directory one that is free.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -70,6 +84,14 @@ pub trait File: Write + Send {
 
     /// Waits until contents and size are durable.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Makes sure that so many octets can be added, as far as the file system can say.
+    fn reserve(&mut self, octets: u64) -> io::Result<()>;
+}
+
+fn is_not_known(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(number, Some(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS))
 }
 
 /// Unlocks when it is dropped, or when the process ends in any way.
@@ -129,7 +151,24 @@ impl Disk for Os {
         own().write(true).open(path)?.set_len(length)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+    fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {
+        loop {
+            let file = own().write(true).create(true).truncate(false).open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Somebody may have removed it between the two, and a lock that has no name excludes
+            // nobody.
+            let inode = file.metadata()?.ino();
+            if fs::symlink_metadata(path).is_ok_and(|named| named.ino() == inode) {
+                return Ok(Some(Box::new(file)));
+            }
+        }
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
         OsFile::open(path)?.sync_all()
     }
 
@@ -180,5 +219,13 @@ impl File for OsFile {
     fn sync(&mut self) -> io::Result<()> {
         // Data and size are all that recovery needs; times may wait.
         self.sync_data()
+    }
+
+    fn reserve(&mut self, octets: u64) -> io::Result<()> {
+        let end = self.metadata()?.len();
+        match fallocate(&*self, FallocateFlags::KEEP_SIZE, end, octets) {
+            Err(Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+            reserved => Ok(reserved?),
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
+use super::digest::{Digest, Digester};
 use super::disk::{Disk, File};
 
 /// What makes a file name unlike any other, here and on other machines that share the Maildir.
@@ -24,6 +25,9 @@ pub struct Stamp {
     pub random: u64,
 }
 
+/// Octets behind which no more of the host goes into a name.
+const LONGEST_NAME: usize = 110;
+
 /// A directory with tmp/, new/ and cur/.
 #[derive(Clone)]
 pub struct Maildir {
@@ -36,15 +40,43 @@ pub struct Maildir {
 }
 
 impl Maildir {
-    /// Opens the Maildir at `root`, made if it is not there and its parent is. `mailbox` is the
-    /// remote mailbox: its mark goes into every name, to tell its leftovers from others'.
+    /// The Maildir at `root`, be it there or not. `mark` goes into every name, to tell the drafts of
+    /// one state directory from others'.
+    pub fn at(disk: Arc<dyn Disk>, root: &Path, stamp: Stamp, mark: u64) -> Self {
+        let sequence = Arc::new(AtomicU64::new(0));
+        let (root, tmp) = (root.to_owned(), root.join("tmp").into());
+        Self { disk, root, tmp, stamp, mark, sequence }
+    }
+
+    /// Opens the Maildir at `root`, made if it is not there and its parent is.
     pub fn open(
         disk: Arc<dyn Disk>,
         root: &Path,
         stamp: Stamp,
         mailbox: &str,
     ) -> Result<Self, Error> {
-        parent_exists(&*disk, root)?;
+        let maildir = Self::at(disk, root, stamp, fnv1a(mailbox.as_bytes()));
+        maildir.make()?;
+        Ok(maildir)
+    }
+
+    /// Whether it is there, with all of its three directories.
+    pub(super) fn is_there(&self) -> Result<bool, Error> {
+        for part in ["tmp", "new", "cur"] {
+            let dir = self.root.join(part);
+            match self.disk.exists(&dir) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(Error::io("look at", &dir, error)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes it where it is not there; the directory that it is in must be.
+    pub(super) fn make(&self) -> Result<(), Error> {
+        let (disk, root) = (&*self.disk, &self.root);
+        parent_exists(disk, root)?;
         // A message is no safer than the directories it is in. That cur/ is there, made last, shows
         // that the others' names are durable.
         let cur = root.join("cur");
@@ -67,9 +99,12 @@ impl Maildir {
         for dir in [root, &root.join("tmp"), &root.join("new"), &cur] {
             disk.check_place(dir)?;
         }
-        let sequence = Arc::new(AtomicU64::new(0));
-        let (root, tmp) = (root.to_owned(), root.join("tmp").into());
-        Ok(Self { disk, root, tmp, stamp, mark: fnv1a(mailbox.as_bytes()), sequence })
+        Ok(())
+    }
+
+    /// What marks the names of its drafts.
+    pub(super) fn mark(&self) -> u64 {
+        self.mark
     }
 
     /// Where it is.
@@ -84,6 +119,8 @@ impl Maildir {
             tmp: Arc::clone(&self.tmp),
             name: self.name(),
             file: None,
+            digester: Digester::new(),
+            failure: None,
             fate: Fate::Removed,
         }
     }
@@ -111,7 +148,7 @@ impl Maildir {
         self.root.join("new").join(&draft.name)
     }
 
-    /// Whether a name in tmp/ was given by a run that fetched the same mailbox.
+    /// Whether a name in tmp/ was given by a run with the same state directory.
     pub fn is_ours(&self, name: &OsStr) -> bool {
         name.to_str().is_some_and(|name| name.contains(&format!("X{:016x}.", self.mark)))
     }
@@ -123,7 +160,11 @@ impl Maildir {
         let count = self.sequence.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark;
         let mut name = format!("{seconds}.P{pid}Q{count}R{random:016x}X{mark:016x}.");
+        // eCryptfs has room for 143 octets in a name, and readers add to it.
         for c in host.chars() {
+            if name.len() > LONGEST_NAME {
+                break;
+            }
             match c {
                 // Colons begin a reader's flags; the replacements are the customary ones.
                 '/' | ':' => {
@@ -155,6 +196,9 @@ pub struct Draft {
     tmp: Arc<Path>,
     pub(super) name: String,
     file: Option<Box<dyn File>>,
+    digester: Digester,
+    /// Why it cannot be delivered.
+    failure: Option<String>,
     fate: Fate,
 }
 
@@ -196,6 +240,28 @@ impl Draft {
         self.fate = Fate::Left;
     }
 
+    /// The digest of what was written.
+    pub(super) fn digest(&mut self) -> Digest {
+        std::mem::replace(&mut self.digester, Digester::new()).finish()
+    }
+
+    /// Gives the message up, for a reason of its own: what was written of it is removed.
+    pub fn fail(&mut self, reason: String) {
+        self.file = None;
+        // If it cannot go now, the next run removes it.
+        drop(self.disk.remove(&self.path()));
+        self.failure = Some(reason);
+    }
+
+    /// Why the message was given up, if it was.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
+    }
+
     /// Where the file is.
     pub(super) fn path(&self) -> PathBuf {
         self.tmp.join(&self.name)
@@ -224,6 +290,9 @@ impl Write for Draft {
             (Error::create, |path, error| Error::io("write", path, error));
         let opened = self.open().map_err(|error| (create, error));
         let written = opened.and_then(|file| file.write(octets).map_err(|error| (write, error)));
+        if let Ok(written) = written {
+            self.digester.update(octets.get(..written).unwrap_or_default());
+        }
         written.map_err(|(wrap, error)| io::Error::new(error.kind(), wrap(&self.path(), error)))
     }
 
@@ -249,7 +318,7 @@ impl Drop for Draft {
 }
 
 /// FNV-1a: the same in every version of this program, unlike the standard library's hasher.
-fn fnv1a(octets: &[u8]) -> u64 {
+pub(super) fn fnv1a(octets: &[u8]) -> u64 {
     octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
     })

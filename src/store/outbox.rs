@@ -211,7 +211,7 @@ impl Outbox {
         order: Order,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<Held, Error> {
-        directory(&self.root)?;
+        directory(&super::disk::Os, &self.root)?;
         for name in ["tmp", Place::Failed.name(), Place::Waiting.name()] {
             let dir = self.root.join(name);
             self.disk.make_dir(&dir).map_err(|error| Error::create(&dir, error))?;

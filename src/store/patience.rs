@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
+use super::is_credible;
 
 /// The memory of failures of one mailbox.
 pub struct Patience<'a> {
@@ -23,7 +24,10 @@ impl<'a> Patience<'a> {
     /// It failed again; how many seconds it has done so if that is to be told now. What cannot be
     /// remembered is told at once.
     pub fn failed(&self, now: u64) -> Option<u64> {
-        let (since, told) = self.read().unwrap_or((now, None));
+        // What a clock that was wrong has noted says nothing: the failure counts from now.
+        let is_right = |time: &u64| *time <= now && (is_credible(*time) || !is_credible(now));
+        let (since, told) = self.read().filter(|(since, _)| is_right(since)).unwrap_or((now, None));
+        let told = told.filter(is_right);
         let due = now.saturating_sub(told.unwrap_or(since)) >= self.span;
         let told = if due { Some(now) } else { told };
         let is_kept = self.write(since, told).is_ok();
@@ -50,6 +54,8 @@ impl<'a> Patience<'a> {
     }
 
     fn write(&self, since: u64, told: Option<u64>) -> io::Result<()> {
+        // A maildrop that was never fetched has no state yet.
+        super::directory(self.disk, self.dir).map_err(io::Error::other)?;
         let fresh = self.dir.join("trouble.new");
         drop(self.disk.remove(&fresh));
         let mut file = self.disk.create(&fresh)?;
@@ -77,9 +83,24 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_a_wrong_clock_has_noted_counts_from_when_it_is_right() {
+        const NOW: u64 = crate::limits::EARLIEST + 1_000;
+        for wrong in [5, NOW + 1_000_000_000] {
+            let dir = tempfile::tempdir().unwrap();
+            let patience = Patience::new(&Os, dir.path(), 100);
+            patience.failed(wrong);
+            patience.failed(wrong + 100);
+            let told: Vec<_> = [0, 99, 100].map(|after| patience.failed(NOW + after)).to_vec();
+            assert_eq!(told, [None, None, Some(100)], "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_remembered_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let gone = dir.path().join("gone");
+        let file = dir.path().join("file");
+        drop(Os.create(&file).unwrap());
+        let gone = file.join("gone");
         assert_eq!(Patience::new(&Os, &gone, 100).failed(1000), Some(0));
     }
 }

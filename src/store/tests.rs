@@ -61,6 +61,11 @@ impl disk::File for MortalFile {
         step(&self.steps, &self.dead)?;
         self.file.sync()
     }
+
+    fn reserve(&mut self, octets: u64) -> io::Result<()> {
+        step(&self.steps, &self.dead)?;
+        self.file.reserve(octets)
+    }
 }
 
 impl Disk for Mortal {
@@ -86,7 +91,7 @@ impl Disk for Mortal {
         Os.open(path)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<disk::Lock>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         self.step()?;
         Os.lock(path)
     }
@@ -96,9 +101,14 @@ impl Disk for Mortal {
         Os.truncate(path, length)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+    fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {
         self.step()?;
-        Os.sync_dir(path)
+        Os.lock_file(path)
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Os.sync_names(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -151,6 +161,16 @@ impl AsMut<Draft> for Message {
     }
 }
 
+impl Measured for Message {
+    fn size(&self) -> Option<u64> {
+        Some(9)
+    }
+}
+
+fn options(state: PathBuf, destination: Destination, stamp: Stamp) -> StoreOptions {
+    StoreOptions { state, destination, stamp, deletes_at_once: false }
+}
+
 struct Place(TempDir);
 
 impl Place {
@@ -166,15 +186,22 @@ impl Place {
         let stamp = Stamp { seconds: now, pid: 7, host: "here:/x".to_owned(), random };
         let state = self.0.path().join("state");
         let destination = Destination::Maildir(self.maildir());
-        Store::open(Arc::new(disk), &state, "ann@pop.example", destination, stamp)
+        let mut store = Store::create(Arc::new(disk), options(state, destination, stamp))?;
+        store.prepare()?;
+        Ok(store)
     }
 
     /// One run: fetches what is new of `uids`, in batches of three. Returns how many.
     fn fetch(&self, disk: impl Disk + 'static, now: u64, uids: &[Uid]) -> Result<usize, Error> {
         let mut store = self.open(disk, now, now)?;
         let message = |uid: &Uid| Message { uid: uid.clone(), draft: None };
+        let recovered = store.take_recovered().len();
         store.begin_listing();
-        let wanted = uids.iter().filter(|uid| store.note(&message(uid)).is_none());
+        for (uid, number) in uids.iter().zip(1..) {
+            store.mark_listed(&message(uid), number);
+        }
+        store.end_listing()?;
+        let wanted = uids.iter().filter(|uid| store.standing(uid, None) == Standing::New);
         let wanted: Vec<Uid> = wanted.cloned().collect();
         for batch in wanted.chunks(3) {
             let mut messages = Vec::new();
@@ -184,10 +211,10 @@ impl Place {
                     .map_err(|e| Error::io("write", "".as_ref(), e))?;
                 messages.push(Message { uid: uid.clone(), draft: Some(draft) });
             }
-            store.deliver(messages, |message| drop(message.unwrap()))?;
+            store.deliver(messages, Purpose::Deliver, is_new)?;
         }
-        store.compare()?;
-        Ok(wanted.len())
+        store.compact()?;
+        Ok(recovered + wanted.len())
     }
 
     fn names(&self, part: &str) -> Vec<String> {
@@ -204,6 +231,13 @@ impl Place {
         let mut all: Vec<_> = part("new").chain(part("cur")).collect();
         all.sort();
         all
+    }
+}
+
+fn is_new(delivery: Delivery<Message>) {
+    match delivery {
+        Delivery::New(saved) => drop(saved.into_inner()),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -284,7 +318,7 @@ fn a_large_batch_is_delivered_only_if_every_file_of_it_could_be_synced() {
         };
         let batch: Vec<_> = uids(MANY).into_iter().map(message).collect();
         let begin = steps.load(Ordering::Relaxed);
-        (store.deliver(batch, |message| drop(message.unwrap())), begin)
+        (store.deliver(batch, Purpose::Deliver, is_new), begin)
     };
     let whole = Place::new();
     let (delivered, begin) = deliver(&whole, usize::MAX);
@@ -314,51 +348,218 @@ fn announced() -> (Place, String) {
 }
 
 #[test]
-fn a_message_that_a_reader_took_at_once_is_not_fetched_again() {
-    let (place, name) = announced();
-    std::fs::remove_file(place.maildir().join("tmp").join(name)).unwrap();
-    assert_eq!(place.fetch(Os, 1000 + 60, &uids(1)).unwrap(), 0);
-    assert_eq!(place.fetch(Os, 1000 + 3 * TMP_IS_SAFE, &uids(1)).unwrap(), 0);
-}
-
-#[test]
-fn a_message_that_was_purged_from_tmp_is_fetched_again() {
-    let (place, name) = announced();
-    std::fs::remove_file(place.maildir().join("tmp").join(name)).unwrap();
-    assert_eq!(place.fetch(Os, 1001 + TMP_IS_SAFE, &uids(1)).unwrap(), 1);
-    assert_eq!(place.delivered(), subjects(1));
-    assert_eq!(place.fetch(Os, 1002 + TMP_IS_SAFE, &uids(1)).unwrap(), 0);
-}
-
-#[test]
 #[expect(clippy::disallowed_methods, reason = "a mail reader moves files as it likes")]
-fn an_old_announcement_is_settled_by_what_stands_in_cur() {
-    let (place, name) = announced();
-    let from = place.maildir().join("tmp").join(&name);
-    std::fs::rename(from, place.maildir().join("cur").join(format!("{name}:2,S"))).unwrap();
-    assert_eq!(place.fetch(Os, 1001 + TMP_IS_SAFE, &uids(1)).unwrap(), 0);
-    assert_eq!(place.delivered(), subjects(1));
+fn an_announced_message_is_delivered_if_it_stands_in_new_or_in_cur_and_nowhere_else() {
+    // Where it is found, and how many are fetched then.
+    for (found, fetched) in [("new/{}", 1), ("cur/{}:2,S", 1), ("tmp/{}", 1), ("gone{}", 1)] {
+        let (place, name) = announced();
+        let (from, to) = (place.maildir().join("tmp").join(&name), found.replace("{}", &name));
+        std::fs::rename(from, place.maildir().join(&to)).unwrap();
+        let journal = || std::fs::read_to_string(place.0.path().join("state/journal")).unwrap();
+        assert_eq!(place.fetch(Os, 1060, &uids(1)).unwrap(), fetched, "{found}");
+        let is_void = journal().contains("void ");
+        assert_eq!(is_void, found == "gone{}", "{found}");
+        assert_eq!(place.delivered(), subjects(1), "{found}");
+        assert_eq!(place.fetch(Os, 1100, &uids(1)).unwrap(), 0);
+    }
 }
 
+/// The disk is not mounted, or another one is.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "somebody else moves the Maildir")]
-fn a_delivery_into_a_maildir_that_went_away_is_not_forgotten() {
-    let (place, _) = announced();
+fn a_maildir_that_went_away_is_not_made_anew_and_nothing_in_it_is_forgotten() {
+    let (place, name) = announced();
     let away = place.0.path().join("away");
     std::fs::rename(place.maildir(), &away).unwrap();
+    let gone = |place: &Place| {
+        let opened = place.open(Os, 1001, 1);
+        assert!(matches!(opened, Err(Error::MaildirGone(_))));
+    };
+    gone(&place);
+    assert!(!place.maildir().exists());
+    // An empty mount point, and half a Maildir.
     std::fs::create_dir(place.maildir()).unwrap();
-    // The run's own Maildir is made anew, but nothing of the announcement is in it.
-    let other = Place(place.0);
+    gone(&place);
+    std::fs::create_dir(place.maildir().join("tmp")).unwrap();
+    std::fs::create_dir(place.maildir().join("new")).unwrap();
+    gone(&place);
+    assert!(away.join("tmp").join(name).exists());
+    std::fs::remove_dir_all(place.maildir()).unwrap();
+    // A run that delivers elsewhere finishes it, too, or says that it cannot.
+    let state = place.0.path().join("state");
+    let elsewhere = Destination::Maildir(place.0.path().join("Other"));
     let stamp = Stamp { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
-    std::fs::remove_dir(other.maildir()).unwrap();
-    let state = other.0.path().join("state");
-    let elsewhere = Destination::Maildir(other.0.path().join("Other"));
-    let opened =
-        Store::open(Arc::new(Os), &state, "ann@pop.example", elsewhere.clone(), stamp.clone());
-    assert!(matches!(opened, Err(Error::Unreachable(_))));
-    std::fs::rename(&away, other.maildir()).unwrap();
-    Store::open(Arc::new(Os), &state, "ann@pop.example", elsewhere, stamp).unwrap();
-    assert_eq!(other.delivered(), subjects(1));
+    let open =
+        || Store::open(Arc::new(Os), options(state.clone(), elsewhere.clone(), stamp.clone()));
+    assert!(matches!(open(), Err(Error::MaildirGone(_))));
+    std::fs::rename(&away, place.maildir()).unwrap();
+    let mut store = open().unwrap().unwrap();
+    assert_eq!(store.take_recovered().len(), 1);
+    assert_eq!(place.delivered(), subjects(1));
+}
+
+#[test]
+fn a_delivery_whose_rename_fails_is_void_and_is_fetched_again() {
+    let place = Place::new();
+    let mut store = place.open(Os, 1000, 1).unwrap();
+    let mut draft = store.drafts().draft();
+    writeln!(draft, "Subject: uid00\n").unwrap();
+    let path = draft.path();
+    let message = Message { uid: uids(1).remove(0), draft: Some(draft) };
+    // Another program sweeps tmp/ while the batch is synced.
+    let sweeping = Sweeping(path);
+    store.disk = Arc::new(sweeping);
+    store.deliver(vec![message], Purpose::Deliver, is_new).unwrap_err();
+    drop(store);
+    let journal = std::fs::read_to_string(place.0.path().join("state/journal")).unwrap();
+    assert!(journal.contains("\nvoid "), "{journal}");
+    assert_eq!(place.fetch(Os, 1001, &uids(1)).unwrap(), 1);
+    assert_eq!(place.delivered(), subjects(1));
+}
+
+/// A disk on which somebody removes a file just before it is renamed.
+struct Sweeping(PathBuf);
+
+impl Disk for Sweeping {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
+        Os.create(path)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
+        Os.append(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        Os.read(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
+        Os.open(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        Os.lock(path)
+    }
+
+    fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {
+        Os.lock_file(path)
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        Os.truncate(path, length)
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        Os.sync_names(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Os.remove(&self.0)?;
+        Os.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Os.remove(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        Os.remove_dir(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        Os.exists(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        Os.list(path)
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        Os.make_dir(path)
+    }
+}
+
+/// Another state directory that delivers into the same Maildir sweeps its own drafts.
+#[test]
+fn a_second_state_directory_leaves_the_drafts_of_the_first_alone() {
+    let place = Place::new();
+    let first = place.open(Os, 1000, 1).unwrap();
+    let mut draft = first.drafts().draft();
+    draft.write_all(b"coming in").unwrap();
+    let (state, destination) =
+        (place.0.path().join("other/state"), Destination::Maildir(place.maildir()));
+    let stamp = Stamp { seconds: 1001, pid: 8, host: "here:/x".to_owned(), random: 2 };
+    for _ in 0..2 {
+        let options = options(state.clone(), destination.clone(), stamp.clone());
+        Store::create(Arc::new(Os), options).unwrap().prepare().unwrap();
+        assert_eq!(place.names("tmp").len(), 1);
+    }
+}
+
+#[test]
+fn a_state_directory_with_nothing_in_it_is_given_up() {
+    let place = Place::new();
+    let state = place.0.path().join("state");
+    let stamp = Stamp { seconds: 1001, pid: 8, host: "h".to_owned(), random: 2 };
+    let options = options(state.clone(), Destination::Maildir(place.maildir()), stamp);
+    assert!(Store::open(Arc::new(Os), options.clone()).unwrap().is_none());
+    assert!(!state.exists());
+    Store::create(Arc::new(Os), options.clone()).unwrap().close();
+    assert!(!state.exists() && !place.maildir().exists());
+    let mut store = Store::create(Arc::new(Os), options).unwrap();
+    store.prepare().unwrap();
+    store.close();
+    assert!(state.join("journal").exists());
+}
+
+#[test]
+fn what_is_retrieved_again_is_told_by_its_text() {
+    let place = Place::new();
+    place.fetch(Os, 1000, &uids(2)).unwrap();
+    let mut store = place.open(Os, 1001, 1).unwrap();
+    let drafts = store.drafts();
+    let message = |uid: &Uid, text: &str| {
+        let mut draft = drafts.draft();
+        write!(draft, "{text}").unwrap();
+        Message { uid: uid.clone(), draft: Some(draft) }
+    };
+    let [one, two] = &uids(2)[..] else { panic!() };
+    // The server has marked the first as read, and has another message under the second's name.
+    let batch = vec![
+        message(one, "Subject: uid00\nStatus: RO\n\n"),
+        message(two, "Subject: something else\n\n"),
+    ];
+    let mut became = Vec::new();
+    let word = |delivery: &Delivery<Message>| match delivery {
+        Delivery::New(_) => "new",
+        Delivery::Same(_) => "same",
+        Delivery::SameElsewhere(_) => "elsewhere",
+        Delivery::Rejected(..) => "rejected",
+    };
+    store.deliver(batch, Purpose::Compare, |delivery| became.push(word(&delivery))).unwrap();
+    assert_eq!(became, ["same", "new"]);
+    assert_eq!(place.names("new").len(), 3);
+    assert_eq!(place.names("tmp").len(), 0);
+    // From then on nothing is known by its name alone.
+    store.begin_listing();
+    for (uid, number) in [one, two].into_iter().zip(1..) {
+        store.mark_listed(&Message { uid: uid.clone(), draft: None }, number);
+        assert_eq!(store.standing(uid, Some(9)), Standing::Unproven);
+    }
+    // What is equal to something that was delivered elsewhere proves nothing of this place.
+    drop(store);
+    let state = place.0.path().join("state");
+    let elsewhere = Destination::Maildir(place.0.path().join("Other"));
+    let stamp = Stamp { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
+    let mut store = Store::create(Arc::new(Os), options(state, elsewhere, stamp)).unwrap();
+    store.prepare().unwrap();
+    let drafts = store.drafts();
+    let mut draft = drafts.draft();
+    write!(draft, "Subject: uid00\n\n").unwrap();
+    let batch = vec![Message { uid: one.clone(), draft: Some(draft) }];
+    let mut became = Vec::new();
+    store.deliver(batch, Purpose::Compare, |delivery| became.push(word(&delivery))).unwrap();
+    assert_eq!(became, ["elsewhere"]);
 }
 
 #[test]
@@ -446,4 +647,25 @@ fn a_link_in_tmp_is_not_written_through() {
     let error = draft.write_all(b"hello").unwrap_err();
     assert!(error.to_string().contains("cannot create"), "{error}");
     assert!(!elsewhere.exists());
+}
+
+#[test]
+fn the_name_of_a_state_directory_is_short_and_its_own() {
+    assert_eq!(state_name("ann@pop.example+8995"), "ann@pop.example+8995");
+    // Sixty letters of a script in which each takes nine octets when it is percent-encoded.
+    let long = "%E5%86%99".repeat(60);
+    let [one, other] = ["a", "b"].map(|end| state_name(&format!("{long}@{end}")).into_owned());
+    assert_eq!((one.len(), other.len()), (100, 100));
+    assert_ne!(one, other);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may be blunt")]
+fn a_maildir_with_something_in_its_way_cannot_be_made() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.maildir().join("new")).unwrap();
+    std::fs::write(place.maildir().join("tmp"), "in the way").unwrap();
+    let error = place.open(Os, 1000, 1).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Create { .. }), "{error}");
+    assert!(error.to_string().ends_with("Mail/tmp: file exists"), "{error}");
 }

@@ -25,6 +25,8 @@ struct State {
     fault: Fault,
     /// A sync that is promised and not done: of what [`kind`] calls so.
     lie: Option<&'static str>,
+    /// Whether a sync that fails takes with it what was not durable.
+    gives_up: bool,
     /// Files that somebody has locked.
     locked: BTreeSet<usize>,
 }
@@ -59,6 +61,8 @@ enum Op {
     Write(usize, Vec<u8>),
     Truncate(usize, usize),
     Sync(usize),
+    /// A sync that failed, and took with it what was not durable.
+    Lose(usize),
     SyncDir(usize),
     /// Something that happened elsewhere.
     Note(String),
@@ -99,6 +103,7 @@ impl Simulated {
             steps: 0,
             fault: Fault::None,
             lie: None,
+            gives_up: false,
             locked: BTreeSet::new(),
         })))
     }
@@ -112,6 +117,12 @@ impl Simulated {
     /// Promises all syncs of one kind, as [`kind`] calls it, and does none.
     pub(crate) fn lie_about(&self, kind: &'static str) {
         self.state().lie = Some(kind);
+    }
+
+    /// From here on a sync that fails takes with it what was not durable, as Linux does it: what was
+    /// written can be read until the power is cut, and never becomes durable.
+    pub(crate) fn give_up_what_cannot_be_synced(&self) {
+        self.state().gives_up = true;
     }
 
     /// Steps since it was armed.
@@ -252,7 +263,7 @@ impl Tree {
             }
             Op::Write(number, octets) => self.files[*number].extend_from_slice(octets),
             Op::Truncate(number, length) => self.files[*number].truncate(*length),
-            Op::Sync(_) | Op::SyncDir(_) | Op::Note(_) => {}
+            Op::Sync(_) | Op::Lose(_) | Op::SyncDir(_) | Op::Note(_) => {}
         }
     }
 
@@ -318,6 +329,15 @@ impl Cut {
                 Op::Sync(number) => {
                     for op in cut.data.remove(number).unwrap_or_default() {
                         cut.durable.apply(&op);
+                    }
+                }
+                // The size is kept, and nothing of the contents.
+                Op::Lose(number) => {
+                    for op in cut.data.remove(number).unwrap_or_default() {
+                        cut.durable.apply(&match op {
+                            Op::Write(number, octets) => Op::Write(number, vec![0; octets.len()]),
+                            op => op,
+                        });
                     }
                 }
                 Op::SyncDir(dir) => cut.sync_dir(*dir),
@@ -472,6 +492,11 @@ impl SimulatedFile {
 }
 
 impl State {
+    /// What was written to a file and not synced will never be durable, though it can still be read.
+    fn lose(&mut self, number: usize) {
+        self.log.push(Op::Lose(number));
+    }
+
     fn act(&mut self, op: Op) {
         self.now.apply(&op);
         self.log.push(op);
@@ -501,8 +526,22 @@ impl Write for SimulatedFile {
 }
 
 impl File for SimulatedFile {
+    fn reserve(&mut self, _: u64) -> io::Result<()> {
+        self.disk.step().map(drop)
+    }
+
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.disk.step()?;
+        let mut state = match self.disk.step() {
+            Ok(state) => state,
+            Err(error) => {
+                // The system gives up what it could not write, and says so once.
+                let mut state = self.disk.state();
+                if matches!(state.fault, Fault::Once(..)) && state.gives_up {
+                    state.lose(self.number);
+                }
+                return Err(error);
+            }
+        };
         if state.lie != Some(self.kind) {
             state.act(Op::Sync(self.number));
         }
@@ -568,7 +607,12 @@ impl Disk for Simulated {
         Ok(())
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+    fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {
+        drop(self.append(path)?);
+        self.lock(path)
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
         let mut state = self.step()?;
         let dir = state.now.dir(path)?;
         if state.lie != Some(kind(path, true)) {

@@ -1,0 +1,187 @@
+//! The digest of a message, by which it is recognised when it is retrieved again.
+//!
+//! The first 16 octets of SHA-256 over the text as it is delivered, without the header fields that
+//! servers keep for themselves and change between sessions. What goes into it is part of the
+//! journal's format: it is the same in every version.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use memchr::memchr;
+
+/// Fields that are left out, in lower case. GNU Mailutils rewrites X-UID and Status in an mbox.
+const LEFT_OUT: [&str; 9] = [
+    "status",
+    "x-status",
+    "x-keywords",
+    "x-uid",
+    "x-uidl",
+    "x-imap",
+    "x-imapbase",
+    "content-length",
+    "lines",
+];
+
+/// Octets of the longest of these names.
+const LONGEST: usize = 14;
+
+/// A message's digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digest([u8; 16]);
+
+impl Digest {
+    /// Reads what `Display` wrote: 32 hexadecimal digits in lower case.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(text).ok().filter(|text| text.len() == 32)?;
+        let digits = text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits)?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// A digest in the making. Texts come in chunks of any size.
+pub(super) struct Digester {
+    hash: Context,
+    at: At,
+    /// What has come of a field's name.
+    name: Vec<u8>,
+    is_left_out: bool,
+}
+
+#[derive(Clone, Copy)]
+enum At {
+    /// At the start of a header line, or inside a field's name.
+    Name,
+    /// Behind the name, up to the end of the line.
+    Field,
+    Body,
+}
+
+impl Digester {
+    pub(super) fn new() -> Self {
+        Self { hash: Context::new(&SHA256), at: At::Name, name: Vec::new(), is_left_out: false }
+    }
+
+    /// Takes in the next chunk of a text with LF at its line ends.
+    pub(super) fn update(&mut self, mut text: &[u8]) {
+        while let Some(&first) = text.first() {
+            match self.at {
+                At::Body => return self.hash.update(text),
+                At::Field => {
+                    let (line, rest) = match memchr(b'\n', text) {
+                        Some(end) => {
+                            self.at = At::Name;
+                            text.split_at(end + 1)
+                        }
+                        None => (text, &[][..]),
+                    };
+                    if !self.is_left_out {
+                        self.hash.update(line);
+                    }
+                    text = rest;
+                }
+                // A line that is folded belongs to the field above (RFC 5322 §2.2.3).
+                At::Name if self.name.is_empty() && matches!(first, b' ' | b'\t') => {
+                    self.at = At::Field;
+                }
+                At::Name if self.name.is_empty() && first == b'\n' => self.at = At::Body,
+                At::Name if first == b':' || first == b'\n' || self.name.len() > LONGEST => {
+                    let name = self.name.trim_ascii_end();
+                    let is_name = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+                    self.is_left_out = first == b':' && LEFT_OUT.iter().any(|known| is_name(known));
+                    if !self.is_left_out {
+                        self.hash.update(&self.name);
+                    }
+                    self.name.clear();
+                    self.at = At::Field;
+                }
+                At::Name => {
+                    self.name.push(first);
+                    text = text.get(1..).unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// The digest of all that has come.
+    pub(super) fn finish(mut self) -> Digest {
+        self.hash.update(&self.name);
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(self.hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        Digest(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(text: &str) -> Digest {
+        let mut digester = Digester::new();
+        digester.update(text.as_bytes());
+        digester.finish()
+    }
+
+    /// What stands in journals must be found again by every later version.
+    #[test]
+    fn a_digest_is_that_of_every_version() {
+        let empty = digest("").to_string();
+        assert_eq!(empty, "e3b0c44298fc1c149afbf4c8996fb924");
+        assert_eq!(digest("Status: RO\n").to_string(), empty);
+        let message = "Subject: x\nX-UID: 7\nLines:\n\t3\nTo: a\n\nStatus: x\n";
+        assert_eq!(digest(message), digest("Subject: x\nTo: a\n\nStatus: x\n"));
+        assert_eq!(digest(message).to_string(), "bcd22e56c38fcfeeecbf7e0631cdace7");
+    }
+
+    #[test]
+    fn only_what_servers_keep_for_themselves_is_left_out() {
+        let whole = digest("A: b\n\nc\n");
+        for same in [
+            "A: b\nStatus: O\n\nc\n",
+            "x-imapbase : 1 2\n folded\n\tagain\nA: b\n\nc\n",
+            "Content-Length: 2\nA: b\nX-KEYWORDS:\n\nc\n",
+        ] {
+            assert_eq!(digest(same), whole, "{same:?}");
+        }
+        for other in [
+            "A: b\n\nc",
+            "A: b\n\nd\n",
+            "A: b\nc\n",
+            "A: c\n\nc\n",
+            "A: b\n\nStatus: O\nc\n",
+            "A: b\nStatus\n\nc\n",
+            "A: b\nX-Statuses: O\n\nc\n",
+            "A: b\nDelivery-Status-Long: O\n\nc\n",
+            "A: b\n Status: O\n\nc\n",
+        ] {
+            assert_ne!(digest(other), whole, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn chunks_make_no_difference() {
+        let text = "A: b\nStatus: O\n folded\nSubject: x\n y\nContent-Length: 2\n\nStatus: c\n\nd";
+        for first in 0..text.len() {
+            for second in first..text.len() {
+                let mut digester = Digester::new();
+                for part in [&text[..first], &text[first..second], &text[second..]] {
+                    digester.update(part.as_bytes());
+                }
+                assert_eq!(digester.finish(), digest(text), "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_comes_back_from_its_text() {
+        let one = digest("x");
+        assert_eq!(Digest::parse(one.to_string().as_bytes()), Some(one));
+        for wrong in ["", "12", &"g".repeat(32), &"A".repeat(32), &"0".repeat(33)] {
+            assert_eq!(Digest::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The journal's lines, understood one after the other.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::path::Path;
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use super::super::Error;
+use super::super::digest::Digest;
+use super::super::disk::Disk;
+use super::super::seen::{Intent, Kind, SeenUids};
+use super::{FORMAT, VERSION, decoded_path, decoded_uid};
+use crate::text::number;
+
+/// Octets of a journal that are read at a time.
+const PART: u64 = 64 << 10;
+
+/// Octets that may be a line of a journal. Whatever has no end for longer is none.
+const LINE: usize = 1 << 20;
+
+/// What a journal says, and in what condition it is.
+#[derive(Default)]
+pub(super) struct Replay {
+    pub(super) seen: SeenUids,
+    /// Whole lines up to the last one that was understood, and their octets.
+    pub(super) lines: usize,
+    pub(super) octets: u64,
+    /// Whether something follows them: what a run that was cut off left of its last line.
+    pub(super) is_torn: bool,
+    /// Whether lines in between are no lines of a journal.
+    pub(super) is_damaged: bool,
+    /// The place of the next deliveries.
+    pub(super) place: Option<usize>,
+    /// Lines and octets that were read.
+    read: (usize, u64),
+    /// Whether lines were passed over behind the last that was understood: NULs, or others.
+    passed: Option<Passed>,
+    /// In order. They are settled in order, too, so the next one is the first.
+    announced: VecDeque<Intent>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    /// A page that did not reach the disk, or half a line.
+    Hole,
+    /// Anything else.
+    Nonsense,
+}
+
+impl Replay {
+    /// Of the journal at `path`, if there is one.
+    #[expect(clippy::disallowed_methods, reason = "it is read in parts of a bounded size")]
+    pub(super) fn of(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::io("read", path, error);
+        let mut replay = Self::default();
+        let (mut file, length) = match disk.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(replay),
+            file => file.map_err(failed)?,
+        };
+        let mut parts = usize::try_from(length / PART).unwrap_or(usize::MAX);
+        let mut text = Vec::new();
+        loop {
+            let read = file.by_ref().take(PART).read_to_end(&mut text).map_err(failed)?;
+            let is_all = read == 0;
+            let whole = match memrchr(b'\n', &text) {
+                Some(end) if !is_all => end + 1,
+                None if !is_all && text.len() < LINE => 0,
+                _ => text.len(),
+            };
+            for line in lines(text.drain(..whole).as_slice()) {
+                replay.take(line, path)?;
+            }
+            if is_all {
+                replay.end();
+                return Ok(replay);
+            }
+            // The others are probably about as many messages as the first.
+            let entries = &mut replay.seen.entries;
+            let more = entries.len().saturating_mul(std::mem::take(&mut parts));
+            entries.try_reserve(more).unwrap_or_default();
+        }
+    }
+
+    fn end(&mut self) {
+        // Half a line, or NULs, are what a cut leaves behind; whole lines of nonsense are not.
+        match self.passed {
+            Some(Passed::Nonsense) => self.is_damaged = true,
+            Some(Passed::Hole) if self.lines == 0 && self.octets_passed() > LINE_OF_HEADER => {
+                self.is_damaged = true;
+            }
+            Some(Passed::Hole) => self.is_torn = true,
+            None => {}
+        }
+        if self.is_damaged {
+            self.seen.distrust();
+        }
+        // What was announced and not settled may have happened or not.
+        self.seen.intents = std::mem::take(&mut self.announced).into();
+    }
+
+    fn octets_passed(&self) -> u64 {
+        self.read.1 - self.octets
+    }
+
+    /// Takes in one line. A journal of a newer version is an error.
+    fn take(&mut self, line: &[u8], path: &Path) -> Result<(), Error> {
+        self.read.0 += 1;
+        self.read.1 += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        let whole = line.strip_suffix(b"\n");
+        let understood = match (whole, self.read.0) {
+            (Some(line), 1) => self.header(line, path)?,
+            (Some(line), _) => self.line(line),
+            (None, _) => None,
+        };
+        match (understood, self.passed) {
+            (Some(()), passed) => {
+                // A page that got lost while a later one did not holds nothing that was synced: it
+                // may have said that messages were away, but not that they were delivered.
+                match passed {
+                    Some(Passed::Hole) => self.seen.distrust(),
+                    Some(Passed::Nonsense) => self.is_damaged = true,
+                    None => {}
+                }
+                self.passed = None;
+                (self.lines, self.octets) = self.read;
+            }
+            (None, Some(Passed::Nonsense)) => {}
+            (None, _) => {
+                let is_hole = whole.is_none() || memchr(0, line).is_some();
+                let is_long = line.len() >= LINE && memchr(0, line).is_none();
+                self.passed =
+                    Some(if is_hole && !is_long { Passed::Hole } else { Passed::Nonsense });
+            }
+        }
+        Ok(())
+    }
+
+    /// `postie journal VERSION MARK`.
+    fn header(&mut self, line: &[u8], path: &Path) -> Result<Option<()>, Error> {
+        let Some(rest) = line.strip_prefix(FORMAT.as_bytes()) else { return Ok(None) };
+        let mut fields = rest.split(|&octet| octet == b' ');
+        let version = fields.next().and_then(number);
+        if let Some(version) = version.filter(|version| *version > VERSION) {
+            return Err(Error::NewerJournal { path: path.to_owned(), version });
+        }
+        let mark = fields.next().and_then(|mark| str::from_utf8(mark).ok());
+        let mark = mark.and_then(|mark| u64::from_str_radix(mark, 16).ok());
+        self.seen.mark = mark.filter(|_| version == Some(VERSION));
+        Ok(self.seen.mark.map(drop))
+    }
+
+    fn settled(&mut self, name: &[u8]) -> Option<Intent> {
+        let at = self.announced.iter().position(|announced| announced.name.as_bytes() == name)?;
+        self.announced.remove(at)
+    }
+
+    fn line(&mut self, line: &[u8]) -> Option<()> {
+        let mut fields = line.split(|&octet| octet == b' ');
+        let word = fields.next()?;
+        let mut field = || fields.next();
+        match word {
+            b"maildir" => self.place = Some(self.seen.number(&decoded_path(field()?)?)),
+            b"intent" => {
+                let mut intent = self.delivery([field()?, field()?, field()?, field()?])?;
+                str::from_utf8(field()?).ok()?.clone_into(&mut intent.name);
+                self.announced.push_back(intent);
+            }
+            b"delivered" => {
+                let intent = self.delivery([field()?, field()?, field()?, field()?])?;
+                intent.uid.as_ref()?;
+                self.seen.deliver(intent);
+            }
+            b"done" => {
+                let intent = self.settled(field()?)?;
+                self.seen.deliver(intent);
+            }
+            b"void" => drop(self.settled(field()?)?),
+            b"unwanted" => {
+                let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
+                let kind = match field()? {
+                    b"noted" => Kind::Noted,
+                    b"imported" => Kind::Imported,
+                    _ => return None,
+                };
+                self.seen.unwanted(uid, time, kind);
+            }
+            // The request to delete counts as an absence: if it is there again, it may be another.
+            b"missing" | b"deleted" => {
+                let since = NonZero::new(number(field()?)?)?;
+                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
+                (entry.missing, entry.is_unbroken) = (Some(since), false);
+            }
+            b"listed" => self.seen.entries.get_mut(&decoded_uid(field()?)?)?.missing = None,
+            b"size" => {
+                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
+                (entry.size, entry.is_resized) = (Some(number(field()?)?), true);
+            }
+            b"same" => {
+                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
+                (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
+            }
+            b"forget" => drop(self.seen.entries.swap_remove(&decoded_uid(field()?)?)?),
+            b"reused" => self.seen.reuses_uids = true,
+            b"broke" => {
+                let time = number(field()?)?;
+                let (count, last) = self.seen.breaks.entry(decoded_uid(field()?)?).or_default();
+                (*count, *last) = (count.saturating_add(1), time);
+            }
+            b"said" => drop(self.seen.said.insert(str::from_utf8(field()?).ok()?.to_owned())),
+            _ => return None,
+        }
+        fields.next().is_none().then_some(())
+    }
+
+    /// `TIME UID LISTSIZE DIGEST`.
+    fn delivery(&self, [time, uid, size, digest]: [&[u8]; 4]) -> Option<Intent> {
+        let uid = if uid == b"?" { None } else { Some(decoded_uid(uid)?) };
+        let size = if size == b"?" { None } else { Some(number(size)?) };
+        let (time, digest) = (number(time)?, Digest::parse(digest)?);
+        Some(Intent { time, uid, size, digest, name: String::new(), place: self.place? })
+    }
+}
+
+/// Octets of the longest first line: what is no longer than it may be a journal that was begun.
+const LINE_OF_HEADER: u64 = 64;
+
+/// The lines of a text, each with its end; the last may lack one.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
+    let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
+    lines.filter(|line| !line.is_empty())
+}

@@ -1,0 +1,359 @@
+//! What the journal says of a maildrop's messages, and what that proves: whether a listed message
+//! is a known one, and whether it may be deleted.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::digest::Digest;
+use super::journal::encoded_path;
+use crate::limits;
+use crate::text::{Uid, percent_encoded};
+
+/// A message that vanished from the listing is remembered this long, in seconds: a server that
+/// shows an empty maildrop once must not cause everything to be fetched again.
+const MEMORY: u64 = 30 * 24 * 60 * 60;
+
+/// What is known of the messages of one unique-id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenEntry {
+    /// When it was delivered or noted, in seconds since 1970.
+    pub(super) time: u64,
+    pub(super) kind: Kind,
+    /// How many messages were delivered under this unique-id: a server may give several the same.
+    pub(super) copies: u32,
+    /// Its size in the listing, if the server said one.
+    pub(super) size: Option<u64>,
+    /// Since when the server does not list it.
+    pub(super) missing: Option<NonZero<u64>>,
+    /// Whether it was in every complete listing since its delivery, or since it was last compared,
+    /// and was not asked to be deleted.
+    pub(super) is_unbroken: bool,
+    /// Whether it was listed with another size, and was not compared since.
+    pub(super) is_resized: bool,
+    /// Its number in the present listing; 0 if it is not there.
+    pub(super) number: u32,
+    /// Whether several messages of the present listing have this unique-id.
+    pub(super) is_shared: bool,
+}
+
+/// Why a message is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It was delivered: where, as [`SeenUids::places`] numbers it, and what.
+    Delivered(usize, Digest),
+    /// It was noted as not to be fetched.
+    Noted,
+    /// It was fetched by another program, whose memory was imported.
+    Imported,
+}
+
+impl SeenEntry {
+    /// How many messages were delivered under this unique-id.
+    pub fn copies(&self) -> u32 {
+        self.copies
+    }
+
+    /// Seconds since its delivery; `None` while its time or the present one is not credible.
+    pub fn age(&self, now: u64) -> Option<u64> {
+        if !is_credible(now) || !is_credible(self.time) {
+            return None;
+        }
+        now.checked_sub(self.time)
+    }
+
+    /// How many lines it takes to say this.
+    fn lines(&self) -> usize {
+        let breaks = match self.missing {
+            Some(_) => 1,
+            None if self.is_unbroken => 0,
+            None => 2,
+        };
+        usize::try_from(self.copies.max(1)).unwrap_or(usize::MAX).saturating_add(breaks)
+            + usize::from(self.is_resized)
+    }
+}
+
+/// Whether a clock that shows this time can be right.
+pub fn is_credible(time: u64) -> bool {
+    time >= limits::EARLIEST
+}
+
+/// What a listed message is, as far as the journal and the listing can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It was never delivered.
+    New,
+    /// It was delivered where this run delivers, and may be deleted.
+    Proven,
+    /// It goes by the name of a message that was delivered; whether it is that one must be found
+    /// out by retrieving and comparing it before it is deleted.
+    Unproven,
+    /// The same, and its size says that it may well be another one.
+    Resized,
+    /// It was delivered into another place.
+    Elsewhere(&'a Path),
+    /// It shares its unique-id with others, so that no proof is possible.
+    Shared,
+    /// It was noted, or imported, as not to be fetched.
+    Unwanted,
+}
+
+/// What is known of one maildrop, by unique-id, in the order of delivery.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SeenUids {
+    pub(super) entries: IndexMap<Uid, SeenEntry>,
+    pub(super) places: Vec<PathBuf>,
+    pub(super) intents: Vec<Intent>,
+    /// Sessions that ended in the middle of a message: how many, and when the last.
+    pub(super) breaks: IndexMap<Uid, (u32, u64)>,
+    /// What was said once.
+    pub(super) said: BTreeSet<String>,
+    /// Whether this server was seen to use a unique-id again.
+    pub(super) reuses_uids: bool,
+    /// What marks the names of this state directory's drafts, drawn once.
+    pub(super) mark: Option<u64>,
+}
+
+/// A delivery that was announced and not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Intent {
+    pub(super) time: u64,
+    pub(super) uid: Option<Uid>,
+    pub(super) size: Option<u64>,
+    pub(super) digest: Digest,
+    pub(super) name: String,
+    /// Where it goes, as [`SeenUids::places`] numbers it.
+    pub(super) place: usize,
+}
+
+impl SeenUids {
+    /// How many unique-ids are known.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What is known of a unique-id.
+    pub fn get(&self, uid: &Uid) -> Option<&SeenEntry> {
+        self.entries.get(uid)
+    }
+
+    /// What a listed message is. `size` is its size in the present listing, `here` where this run
+    /// delivers. Everything that allows a deletion without a comparison is decided here.
+    pub fn standing(&self, uid: &Uid, size: Option<u64>, here: &Path) -> Standing<'_> {
+        let Some(entry) = self.entries.get(uid) else { return Standing::New };
+        let Kind::Delivered(place, _) = entry.kind else { return Standing::Unwanted };
+        // Of several messages under one name it cannot be said which is which.
+        if entry.copies > 1 || entry.is_shared {
+            return Standing::Shared;
+        }
+        let is_other_size = size.zip(entry.size).is_some_and(|(now, then)| now != then);
+        if entry.is_resized || is_other_size {
+            return Standing::Resized;
+        }
+        // That a message is safe elsewhere proves nothing of this place.
+        match self.places.get(place) {
+            Some(place) if place != here => return Standing::Elsewhere(place),
+            Some(_) => {}
+            None => return Standing::Shared,
+        }
+        // Where a name was used twice, a name and a size prove nothing; nor do they if the message
+        // was away, for then another one may have come under its name; nor does a size that was
+        // never known.
+        let is_same_size = size.is_some() && size == entry.size;
+        if self.reuses_uids || !entry.is_unbroken || !is_same_size {
+            return Standing::Unproven;
+        }
+        Standing::Proven
+    }
+
+    /// The number of a place, which is new if need be.
+    pub(super) fn number(&mut self, place: &Path) -> usize {
+        let known = self.places.iter().rposition(|known| known == place);
+        known.unwrap_or_else(|| {
+            self.places.push(place.to_owned());
+            self.places.len() - 1
+        })
+    }
+
+    /// Whether a message was delivered into a place.
+    pub(super) fn is_at(&self, uid: &Uid, place: &Path) -> bool {
+        let entry = self.entries.get(uid);
+        entry.is_some_and(|entry| match entry.kind {
+            Kind::Delivered(number, _) => self.places.get(number).is_some_and(|at| at == place),
+            Kind::Noted | Kind::Imported => false,
+        })
+    }
+
+    /// Takes in a delivery.
+    pub(super) fn deliver(&mut self, intent: Intent) {
+        let Intent { time, uid, size, digest, place, .. } = intent;
+        let Some(uid) = uid else { return };
+        self.breaks.swap_remove(&uid);
+        let entry = SeenEntry {
+            time,
+            kind: Kind::Delivered(place, digest),
+            copies: 0,
+            size,
+            missing: None,
+            is_unbroken: true,
+            is_resized: false,
+            number: 0,
+            is_shared: false,
+        };
+        let known = self.entries.entry(uid).or_insert(entry);
+        let (copies, number, is_shared) = (known.copies, known.number, known.is_shared);
+        *known = SeenEntry { copies: copies.saturating_add(1), number, is_shared, ..entry };
+    }
+
+    /// Takes note of a message that is not to be fetched.
+    pub(super) fn unwanted(&mut self, uid: Uid, time: u64, kind: Kind) {
+        self.entries.entry(uid).or_insert(SeenEntry {
+            time,
+            kind,
+            copies: 1,
+            size: None,
+            missing: None,
+            is_unbroken: true,
+            is_resized: false,
+            number: 0,
+            is_shared: false,
+        });
+    }
+
+    /// Nothing is proven of what is known so far: a part of the journal is lost.
+    pub(super) fn distrust(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.is_unbroken = false);
+    }
+
+    /// Forgets what vanished long ago. A clock that cannot be right forgets nothing, and what was
+    /// noted by such a clock is counted from now.
+    pub(super) fn forget_the_vanished(&mut self, now: u64) {
+        if !is_credible(now) {
+            return;
+        }
+        self.entries.retain(|_, entry| {
+            let Some(since) = entry.missing else { return true };
+            if !is_credible(since.get()) || since.get() > now {
+                entry.missing = NonZero::new(now);
+                return true;
+            }
+            now < since.get().saturating_add(MEMORY)
+        });
+        self.breaks.retain(|_, (_, time)| *time > now || now < time.saturating_add(MEMORY));
+    }
+
+    /// How many lines it takes to say all this, if deliveries went from place to place but once.
+    pub(super) fn lines(&self) -> usize {
+        1 + self.places.len() + self.entries.values().map(SeenEntry::lines).sum::<usize>()
+    }
+
+    /// Writes a journal that says all this; how many lines it has, and the place that was last
+    /// named.
+    pub(super) fn write(
+        &self,
+        out: &mut impl Write,
+        header: &str,
+    ) -> io::Result<(usize, Option<usize>)> {
+        let mut lines = 1 + self.said.len() + usize::from(self.reuses_uids);
+        writeln!(out, "{header} {:016x}", self.mark.unwrap_or_default())?;
+        for what in &self.said {
+            writeln!(out, "said {what}")?;
+        }
+        if self.reuses_uids {
+            writeln!(out, "reused")?;
+        }
+        let mut current = None;
+        let mut go_to = |out: &mut dyn Write, place: usize, lines: &mut usize| -> io::Result<()> {
+            if current != Some(place)
+                && let Some(path) = self.places.get(place)
+            {
+                current = Some(place);
+                *lines += 1;
+                writeln!(out, "maildir {}", encoded_path(path))?;
+            }
+            Ok(())
+        };
+        // All places are named: into a Maildir that was ever delivered to, none is made again.
+        for place in 0..self.places.len() {
+            go_to(out, place, &mut lines)?;
+        }
+        let place_of = |entry: &SeenEntry| match entry.kind {
+            Kind::Delivered(place, _) => Some(place),
+            Kind::Noted | Kind::Imported => None,
+        };
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_by_key(|(_, entry)| (place_of(entry), entry.time));
+        for (uid, entry) in entries {
+            let (time, uid) = (entry.time, percent_encoded(uid.as_bytes()));
+            match entry.kind {
+                Kind::Delivered(place, digest) => {
+                    go_to(out, place, &mut lines)?;
+                    let size = Size(entry.size);
+                    for _ in 0..entry.copies {
+                        writeln!(out, "delivered {time} {uid} {size} {digest}")?;
+                    }
+                }
+                Kind::Noted => writeln!(out, "unwanted {time} {uid} noted")?,
+                Kind::Imported => writeln!(out, "unwanted {time} {uid} imported")?,
+            }
+            match (entry.missing, entry.is_unbroken) {
+                (Some(since), _) => writeln!(out, "missing {since} {uid}")?,
+                (None, false) => writeln!(out, "missing {} {uid}\nlisted {uid}", time.max(1))?,
+                (None, true) => {}
+            }
+            if let (true, Some(size)) = (entry.is_resized, entry.size) {
+                writeln!(out, "size {uid} {size}")?;
+            }
+            lines += entry.lines();
+        }
+        for (uid, (count, time)) in &self.breaks {
+            for _ in 0..*count {
+                writeln!(out, "broke {time} {}", percent_encoded(uid.as_bytes()))?;
+                lines += 1;
+            }
+        }
+        for intent in &self.intents {
+            go_to(out, intent.place, &mut lines)?;
+            writeln!(out, "{}", intent.line())?;
+            lines += 1;
+        }
+        Ok((lines, current))
+    }
+}
+
+impl Intent {
+    /// The line that announces it.
+    pub(super) fn line(&self) -> String {
+        let Self { time, uid, size, digest, name, .. } = self;
+        let uid = uid.as_ref().map_or("?".into(), |uid| percent_encoded(uid.as_bytes()));
+        format!("intent {time} {uid} {} {digest} {name}", Size(*size))
+    }
+
+    /// The line that says that it was delivered, without an announcement.
+    pub(super) fn delivered_line(&self) -> Option<String> {
+        let Self { time, uid, size, digest, .. } = self;
+        let uid = percent_encoded(uid.as_ref()?.as_bytes());
+        Some(format!("delivered {time} {uid} {} {digest}", Size(*size)))
+    }
+}
+
+/// A size in the listing, or `?` if there was none.
+pub(super) struct Size(pub(super) Option<u64>);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(size) => write!(f, "{size}"),
+            None => f.write_str("?"),
+        }
+    }
+}
