@@ -27,7 +27,7 @@ pub struct Advice {
 }
 
 /// Everything that is known to help.
-pub const TABLE: [Advice; 49] = [
+pub const TABLE: [Advice; 50] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         When::NoPassword,
@@ -163,6 +163,11 @@ pub const TABLE: [Advice; 49] = [
         When::LoginRefused,
         "check user and password; many providers want an app password, not the account's own",
     ),
+    on(
+        When::EachLoginRefused,
+        "check user and password; if they are right, set `auth` to the one mechanism that works, \
+         such as \"plain\" or \"user\"",
+    ),
     on(When::LoginBarred, "the server's administrator has to act, or you at its web site"),
     says(
         When::LoginLater,
@@ -236,11 +241,21 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let is_below = |domain: &&str| {
         host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    let row = TABLE.iter().find(|row| {
-        row.when == when
-            && (row.servers.is_empty() || row.servers.iter().any(is_below))
-            && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
-    })?;
+    let find = |when| {
+        TABLE.iter().find(|row| {
+            row.when == when
+                && (row.servers.is_empty() || row.servers.iter().any(is_below))
+                && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
+        })
+    };
+    let several = matches!(error, Error::Pop3(pop3::Error::Login { mechanisms: 2.., .. }));
+    let row = match find(when)? {
+        // What is known of a provider or of its words says more.
+        row if several && row.servers.is_empty() && row.says.is_empty() => {
+            find(When::EachLoginRefused).unwrap_or(row)
+        }
+        row => row,
+    };
     let pin = match error {
         Error::Tls(tls::Error::Certificate { certificate: Some(certificate), .. }) => {
             certificate.pin.to_string()
@@ -301,6 +316,8 @@ pub enum When {
     NotPinned,
     /// The credentials were not accepted.
     LoginRefused,
+    /// Nor by another mechanism, and nothing more is known.
+    EachLoginRefused,
     /// The credentials are not at fault, and waiting does not help.
     LoginBarred,
     /// The login was refused for now.
@@ -372,12 +389,12 @@ impl When {
             Error::Pop3(error) => match error {
                 pop3::Error::Wire(error) => return Self::of_wire(error, peer),
                 pop3::Error::Login { refusal, .. } | pop3::Error::TurnedAway(refusal) => {
-                    match refusal.code {
-                        Some(pop3::Code::SysPerm) => Self::LoginBarred,
-                        Some(pop3::Code::Auth) => Self::LoginRefused,
-                        Some(_) => Self::LoginLater,
-                        None if matches!(error, pop3::Error::Login { .. }) => Self::LoginRefused,
-                        None => return None,
+                    match (refusal.code, error) {
+                        (Some(pop3::Code::SysPerm), _) => Self::LoginBarred,
+                        (Some(pop3::Code::Auth), _) => Self::LoginRefused,
+                        _ if refusal.is_temporary() => Self::LoginLater,
+                        (None, pop3::Error::Login { .. }) => Self::LoginRefused,
+                        _ => return None,
                     }
                 }
                 pop3::Error::Missing(what) if what.starts_with("STLS") => Self::TlsNotOffered,
@@ -444,6 +461,7 @@ impl fmt::Display for When {
             Self::UnknownAuthority => "No trusted authority vouches for the certificate",
             Self::NotPinned => "The certificate is not the pinned one",
             Self::LoginRefused => "The login is refused",
+            Self::EachLoginRefused => "The login is refused by several mechanisms",
             Self::LoginBarred => "The login is refused by [SYS/PERM]",
             Self::LoginLater => "The login is refused for now",
             Self::NoLogin => "The server does not offer to log in",
@@ -468,11 +486,12 @@ mod tests {
     fn example(when: When, words: &str) -> Error {
         let kind = |kind: io::ErrorKind| Error::Net(net::Error::Connect(kind.into()));
         let certificate = |fault| Error::Tls(tls::Error::Certificate { fault, certificate: None });
+        let mechanisms = if when == When::EachLoginRefused { 2 } else { 1 };
         let pop3 = |code: &str| {
             let line = format!("-ERR {}\r\n", format!("{code} {words}").trim());
             let (reply, _) = Pop3::parse(line.as_bytes()).unwrap().unwrap();
             let refusal = reply.accepted().unwrap_err();
-            Error::Pop3(pop3::Error::Login { refusal, explanation: None })
+            Error::Pop3(pop3::Error::Login { refusal, explanation: None, mechanisms })
         };
         let refused = |what| {
             let (reply, _) = Smtp::parse(format!("550 {words}\r\n").as_bytes()).unwrap().unwrap();
@@ -513,6 +532,7 @@ mod tests {
             When::UnknownAuthority => certificate(Fault::UnknownAuthority),
             When::NotPinned => certificate(Fault::NotPinned),
             When::LoginRefused => pop3("[AUTH]"),
+            When::EachLoginRefused => pop3(""),
             When::LoginBarred => pop3("[SYS/PERM]"),
             When::LoginLater if words.starts_with('[') => pop3(""),
             When::LoginLater => pop3("[SYS/TEMP]"),

@@ -135,10 +135,11 @@ impl Waiting {
         if self.spent < time_out {
             return Ok(());
         }
-        let due = RATE.saturating_mul(self.spent.as_secs().max(1));
+        let milliseconds = u64::try_from(self.spent.as_millis()).unwrap_or(u64::MAX);
+        let due = RATE.saturating_mul(milliseconds) / 1000;
         if std::mem::take(&mut self.octets) < due {
             let words =
-                format!("less than {RATE} octets a second for {} s", self.spent.as_secs_f32());
+                format!("less than {RATE} octets a second over {} s", time_out.as_secs_f64());
             return Err(io::Error::new(io::ErrorKind::TimedOut, words));
         }
         self.spent = Duration::ZERO;
@@ -657,6 +658,79 @@ mod tests {
         assert_eq!(error.to_string(), "timed out after 0.3 s in all");
         drop(tcp);
         dripping.join().unwrap();
+    }
+
+    /// What a wait for a peer that sends an octet every tenth of a time-out ends with, and after how
+    /// many time-outs.
+    fn dripped(wait: Wait) -> (String, u32) {
+        const TIME_OUT: Duration = Duration::from_millis(200);
+        let (listener, mut tcp) = connected(soon(), &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        let dripping = thread::spawn(move || {
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(TIME_OUT / 10);
+            }
+        });
+        let began = now();
+        tcp.begin(wait);
+        let error = loop {
+            if let Err(error) = tcp.read(&mut [0; 8]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let took = began.elapsed().as_millis() / TIME_OUT.as_millis();
+        drop(tcp);
+        dripping.join().unwrap();
+        (error.to_string(), took.try_into().unwrap())
+    }
+
+    #[test]
+    fn octets_now_and_then_do_not_keep_a_wait_from_its_end() {
+        for (wait, at_least, expected) in [
+            (Wait::Reply, 2, "timed out after 0.4 s"),
+            (Wait::Login, 5, "timed out after 1 s"),
+            (Wait::SentAhead, 1, "timed out after 0.2 s"),
+            (Wait::Text, 1, "less than 100 octets a second over 0.2 s"),
+        ] {
+            let (words, took) = dripped(wait);
+            assert_eq!(words, expected, "{wait:?}");
+            assert!(took >= at_least, "{wait:?}: {took}");
+        }
+    }
+
+    #[test]
+    fn what_comes_before_a_login_is_bounded_as_a_whole() {
+        let (listener, mut tcp) = connected(soon(), &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        let talking = thread::spawn(move || {
+            while peer.write_all(&[b'x'; 99]).is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let error = loop {
+            tcp.begin(Wait::Reply);
+            if let Err(error) = tcp.read(&mut [0; 99]) {
+                break error;
+            }
+        };
+        assert_eq!(error.to_string(), "timed out after 1 s before the login");
+        drop(tcp);
+        talking.join().unwrap();
+    }
+
+    #[test]
+    fn a_login_may_take_longer_than_one_time_out_without_a_word() {
+        let (listener, mut tcp) = connected(soon(), &Stop::default());
+        let (mut peer, _) = listener.accept().unwrap();
+        let answering = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(500));
+            peer.write_all(b"x").unwrap();
+            peer
+        });
+        tcp.begin(Wait::Login);
+        assert_eq!(tcp.read(&mut [0; 8]).unwrap(), 1);
+        drop(answering.join().unwrap());
     }
 
     #[test]

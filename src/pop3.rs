@@ -45,6 +45,8 @@ pub enum Error {
         refusal: Refusal,
         /// What it had to say of a token.
         explanation: Option<String>,
+        /// How many mechanisms were refused.
+        mechanisms: usize,
     },
     /// A command that should work was refused.
     #[error("{command} refused: {refusal}")]

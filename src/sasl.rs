@@ -532,4 +532,58 @@ mod tests {
         assert_eq!(login.respond(&challenge).unwrap().expose(), "AQ==");
         assert_eq!(login.respond(&challenge).unwrap().expose(), "*");
     }
+
+    /// The mechanisms that are tried while a server refuses each in the same manner.
+    fn tried(
+        offered: &[&str],
+        known: Option<Mechanism>,
+        refused: Refused,
+        challenges: usize,
+    ) -> Vec<Mechanism> {
+        let offered: Vec<_> = offered.iter().map(|&name| name.to_owned()).collect();
+        let password = password();
+        let mut negotiation = Negotiation::new(&offered, &password, Some([7; 32]), known).unwrap();
+        let mut tried = Vec::new();
+        while let Some(mut login) = negotiation.begin() {
+            tried.push(login.mechanism());
+            login.initial_response(99);
+            for _ in 0..challenges {
+                drop(login.respond("x"));
+            }
+            negotiation.refused(&login, refused);
+        }
+        tried
+    }
+
+    #[test]
+    fn a_password_is_shown_twice_at_most_and_never_after_a_challenge_of_scram() {
+        use Mechanism::{Login, Plain, ScramSha1, ScramSha256, ScramSha256Plus, User};
+        let all = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "USER"];
+        let either = tried(&all, None, Refused::Either, 0);
+        assert_eq!(either, [ScramSha256Plus, ScramSha256, ScramSha1, Plain, User]);
+        let challenged = tried(&all, None, Refused::Either, 1);
+        assert_eq!(challenged, [ScramSha256Plus, ScramSha256]);
+        assert_eq!(tried(&["LOGIN", "USER"], None, Refused::Either, 2), [Login, User]);
+        let credentials = tried(&all, None, Refused::Credentials, 0);
+        assert_eq!(credentials, [ScramSha256Plus, ScramSha256]);
+        assert_eq!(tried(&["PLAIN", "LOGIN"], None, Refused::Mechanism, 0), [Plain, Login]);
+        assert_eq!(tried(&["PLAIN", "LOGIN"], None, Refused::Credentials, 0), [Plain]);
+    }
+
+    #[test]
+    fn a_mechanism_that_is_known_to_work_is_followed_by_weaker_ones_only() {
+        use Mechanism::{Plain, User};
+        let all = ["SCRAM-SHA-256", "PLAIN", "USER"];
+        assert_eq!(tried(&all, Some(Plain), Refused::Either, 0), [Plain, User]);
+    }
+
+    #[test]
+    fn a_mechanism_that_was_decided_on_is_the_only_one() {
+        let decided = Credentials { auth: Some(Mechanism::ScramSha256Plus), ..password() };
+        let offered = ["SCRAM-SHA-256-PLUS".to_owned(), "SCRAM-SHA-256".to_owned()];
+        let mut negotiation = Negotiation::new(&offered, &decided, Some([7; 32]), None).unwrap();
+        let login = negotiation.begin().unwrap();
+        negotiation.refused(&login, Refused::Either);
+        assert!(negotiation.begin().is_none());
+    }
 }

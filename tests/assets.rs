@@ -679,7 +679,25 @@ const SERVER_SAYS: &[(&str, &str)] = &[
     ("-ERR to DELE", "leaves that message; it is asked for again in the next run."),
     ("-ERR to QUIT", "ends with 75; the deletions are asked for again in the next run."),
     ("-ERR to AUTH with a token", "runs token-command once more and tries what it prints."),
-    ("nothing at all", "ends with 75 after the time-out, and says what was waited for."),
+    (
+        "nothing at all",
+        "ends with 75 after the time-out, and says what was waited for. The reply to the login and \
+         the listing of unique-ids may take five time-outs.",
+    ),
+    (
+        "an octet now and then",
+        "ends with 75: from the connection to the login five time-outs may pass, for any other reply \
+         two, and a message must come at 100 octets a second.",
+    ),
+    (
+        "a mechanism refused that was announced",
+        "is followed by the next one, unless the refusal says [AUTH] or a SCRAM challenge was sent. \
+         The password itself is shown twice at most.",
+    ),
+    (
+        "nothing to what was sent ahead of its replies",
+        "begins the session anew, one flight at a time, and remembers this for 30 days.",
+    ),
     (
         "the end of the connection",
         "ends with 75; whole messages are delivered, the one under way is dropped.",

@@ -12,6 +12,7 @@ mod check;
 mod cli;
 mod config;
 mod crash;
+mod dripping;
 mod injected_words;
 mod interop;
 mod layers;

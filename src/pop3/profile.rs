@@ -213,3 +213,101 @@ impl fmt::Display for Profile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Secret;
+
+    const NOW: u64 = 2_000_000_000;
+
+    fn offered(lines: &[&str]) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        for line in lines {
+            capabilities.add(line.as_bytes());
+        }
+        capabilities
+    }
+
+    fn shown(pace: Pace) -> Shown {
+        Shown {
+            capabilities: offered(&["PIPELINING", "UIDL", "SASL PLAIN"]),
+            mechanism: Some(Mechanism::Plain),
+            pace,
+            listing: Duration::from_millis(3),
+            in_flight: true,
+        }
+    }
+
+    fn learnt(pace: Pace) -> Profile {
+        let mut profile = Profile::default();
+        profile.learn(shown(pace));
+        profile
+    }
+
+    #[test]
+    fn each_session_is_one_step_faster_than_what_worked() {
+        assert_eq!(Profile::default().pace(NOW), Pace::Pipelined);
+        assert_eq!(learnt(Pace::Pipelined).pace(NOW), Pace::BehindLogin);
+        assert_eq!(learnt(Pace::BehindLogin).pace(NOW), Pace::BehindCapa);
+        assert_eq!(learnt(Pace::BehindCapa).pace(NOW), Pace::BehindCapa);
+    }
+
+    #[test]
+    fn a_failure_counts_for_thirty_days() {
+        let mut profile = learnt(Pace::BehindCapa);
+        profile.failed(Pace::BehindLogin, NOW);
+        for later in [0, 60, MEMORY - 1] {
+            assert_eq!(profile.pace(NOW + later), Pace::Pipelined, "{later}");
+        }
+        assert_eq!(profile.pace(NOW + MEMORY), Pace::BehindLogin);
+        // A clock that was wrong when it was written does not make it last.
+        assert_eq!(profile.pace(NOW - 1), Pace::BehindLogin);
+        profile.failed(Pace::Pipelined, NOW);
+        assert_eq!(profile.pace(NOW), Pace::OneByOne);
+        assert!(!profile.is_known_to_pipeline());
+    }
+
+    #[test]
+    fn a_server_that_offers_something_else_is_a_new_one() {
+        let mut profile = learnt(Pace::BehindCapa);
+        profile.failed(Pace::BehindLogin, NOW);
+        let capabilities = offered(&["PIPELINING", "UIDL", "SASL PLAIN LOGIN"]);
+        let key = Key::Password(Secret::new("not-a-secret"));
+        assert_eq!(profile.mechanism(&key, &capabilities), None);
+        profile.learn(Shown { capabilities, ..shown(Pace::Pipelined) });
+        assert_eq!(profile.pace(NOW), Pace::BehindLogin);
+    }
+
+    #[test]
+    fn a_mechanism_is_remembered_for_the_kind_of_key_that_it_takes() {
+        let mut profile = learnt(Pace::Pipelined);
+        profile.learn(Shown { mechanism: Some(Mechanism::Xoauth2), ..shown(Pace::Pipelined) });
+        let offered = shown(Pace::Pipelined).capabilities;
+        let known = |key| profile.mechanism(&key, &offered);
+        assert_eq!(known(Key::Password(Secret::new("x"))), Some(Mechanism::Plain));
+        assert_eq!(known(Key::Token(Secret::new("x"))), Some(Mechanism::Xoauth2));
+        assert_eq!(known(Key::Certificate), None);
+    }
+
+    #[test]
+    fn a_slow_listing_is_not_asked_for_behind_the_login() {
+        let mut profile = learnt(Pace::BehindCapa);
+        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindCapa) });
+        assert_eq!(profile.pace(NOW), Pace::Pipelined);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_nothing_else_is() {
+        let mut profile = learnt(Pace::BehindLogin);
+        profile.failed(Pace::BehindCapa, NOW);
+        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindLogin) });
+        assert_eq!(Profile::read(&profile.to_string()), profile);
+        let newer = profile.to_string().replace(HEADER, "postie server 2");
+        for text in ["", "\0\0\0", "capa PIPELINING", &newer] {
+            assert_eq!(Profile::read(text), Profile::default(), "{text}");
+        }
+        let torn = format!("{HEADER}\nfailed never\npace fast\nmechanism MAGIC\nfailed\n");
+        assert_eq!(Profile::read(&torn), Profile::default());
+    }
+}

@@ -215,7 +215,7 @@ impl<S: Private> Session<Authorization, S> {
     fn negotiate(&mut self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let mut negotiation = self.negotiation(credentials)?;
         credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
-        let mut refused: Option<Error> = None;
+        let (mut refused, mut mechanisms) = (None, 0);
         while let Some(mut login) = negotiation.begin() {
             let outcome = match login.mechanism() {
                 Mechanism::User => self.user_and_pass(credentials),
@@ -234,12 +234,15 @@ impl<S: Private> Session<Authorization, S> {
                 None if !refusal.is_temporary() => Some(Refused::Either),
                 _ => None,
             };
-            let error = Error::Login { refusal, explanation };
+            mechanisms += 1;
             // A server that knows no USER has said more about the login before.
-            match &mut refused {
-                Some(_) if is_of_user => {}
-                place => *place = Some(error),
-            }
+            let (refusal, explanation) = match refused.take() {
+                Some(Error::Login { refusal, explanation, .. }) if is_of_user => {
+                    (refusal, explanation)
+                }
+                _ => (refusal, explanation),
+            };
+            refused = Some(Error::Login { refusal, explanation, mechanisms });
             match left_open {
                 Some(left_open) if !self.is_out_of_step => negotiation.refused(&login, left_open),
                 _ => break,
