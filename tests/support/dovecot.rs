@@ -1,5 +1,6 @@
 //! A Dovecot of the test's own: POP3 for one user, and SASL for whoever asks at its socket.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -19,15 +20,21 @@ pub struct Dovecot {
 impl Dovecot {
     /// Starts one, unless it is not installed here.
     pub fn start() -> Option<Self> {
-        servers::is_installed("dovecot").then(|| servers::start(Self::attempt))
+        servers::is_installed("dovecot").then(|| servers::start(|| Self::attempt("")))
     }
 
-    fn attempt() -> Result<Self, String> {
+    /// The same, with unique-ids that count from 1, and do so again after [`Dovecot::restore`].
+    pub fn start_counting() -> Option<Self> {
+        let counting = "pop3_uidl_format = %u\n";
+        servers::is_installed("dovecot").then(|| servers::start(|| Self::attempt(counting)))
+    }
+
+    fn attempt(more: &str) -> Result<Self, String> {
         let site = Site::new();
         let [pop3, pop3s] = free_ports();
         site.file("users", &format!("{USER}:{{PLAIN}}{PASSWORD}\n"));
         site.mail_dir("mail");
-        let config = site.file("dovecot.conf", &config(&site, pop3, pop3s));
+        let config = site.file("dovecot.conf", &(config(&site, pop3, pop3s) + more));
         let mut dovecot = Command::new("dovecot");
         dovecot.arg("-F").arg("-c").arg(config).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let master = dovecot.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -71,6 +78,14 @@ impl Dovecot {
     /// The messages in the user's mailbox.
     pub fn held(&self) -> Vec<Vec<u8>> {
         self.site.held(&mailbox())
+    }
+
+    /// Puts another mailbox in the place of the user's: these messages, numbered anew.
+    pub fn restore(&self, messages: &[Vec<u8>]) {
+        // A session that is just over may still write there.
+        let dir = self.site.path(&mailbox());
+        assert!(servers::wait_until(|| fs::remove_dir_all(&dir).is_ok() || !dir.exists()));
+        self.deliver(messages);
     }
 
     /// How many messages are in the user's mailbox.
