@@ -190,22 +190,38 @@ fn login(dovecot: &Dovecot, tls: Tls) -> Login {
     Login { port: dovecot.port(tls), tls, authority: dovecot.site.path("ca.pem") }
 }
 
+/// How well the server is known: sessions with it that came before. Each goes one step further
+/// ahead of the replies than the one before.
+const SESSIONS: [(usize, &str); 3] =
+    [(0, "a new server"), (1, "the second session"), (2, "later sessions")];
+
 /// Nothing new, through a long line.
 fn nothing_new(bench: &Bench) {
     let Some(dovecot) = Dovecot::start() else { return };
     dovecot.deliver(&messages(3, 500));
     let line = Line::to(dovecot.port(Tls::Implicit), View::Whole);
     let login = Login { port: line.port, ..login(&dovecot, Tls::Implicit) };
-    let count = |program: Program| {
-        let call = program.fetch(&bench.dir(), &login, Keep::Forever, 3);
+    let count = |program: Program, sessions: usize| {
+        let dir = bench.dir();
+        let call = program.fetch(&dir, &login, Keep::Forever, 3);
         call.measure();
+        // What was fetched is known, and the server is not.
+        drop(fs::remove_dir_all(dir.join(".local/state/postie/server")));
+        for _ in 0..sessions {
+            call.measure();
+        }
         line.tally();
         call.measure();
         line.tally().round_trips
     };
-    let peers = [Program::Mpop, Program::Fetchmail, Program::Getmail];
-    let (peers, found) = (each(&peers, count), count(Program::Postie));
-    bench.row("fetch, nothing new", &peers, "5 RTT", Found::count(found, 5));
+    for (sessions, known) in SESSIONS {
+        let peers = [Program::Mpop, Program::Fetchmail, Program::Getmail];
+        let peers = if sessions == 0 { &peers[..] } else { &[] };
+        let peers = each(peers, |program| count(program, 0));
+        let (goal, found) = (6 - sessions, count(Program::Postie, sessions));
+        let what = format!("fetch, nothing new, {known}");
+        bench.row(&what, &peers, format_args!("{goal} RTT"), Found::count(found, goal));
+    }
 }
 
 /// What the peers that are installed come to.
@@ -218,22 +234,32 @@ fn each(peers: &[Program], mut count: impl FnMut(Program) -> usize) -> String {
 }
 
 fn many_round_trips(bench: &Bench, keep: Keep) {
-    let count = |program: Program| {
+    let count = |program: Program, sessions: usize| {
         let Some(dovecot) = Dovecot::start() else { return 0 };
-        dovecot.deliver(&messages(250, 500));
         let line = Line::to(dovecot.port(Tls::Implicit), View::Whole);
         let login = Login { port: line.port, ..login(&dovecot, Tls::Implicit) };
         let dir = bench.dir();
-        program.fetch(&dir, &login, keep, 250).measure();
+        let call = program.fetch(&dir, &login, keep, 250);
+        for _ in 0..sessions {
+            call.measure();
+        }
+        dovecot.deliver(&messages(250, 500));
+        line.tally();
+        call.measure();
         assert_eq!(fetched(&dir), 250, "{}", program.name());
         line.tally().round_trips
     };
     let (what, goal) = match keep {
-        Keep::Forever => ("fetch, 250 small messages, keep", 6),
-        Keep::None => ("fetch, 250 small messages, delete", 7),
+        Keep::Forever => ("keep", 7),
+        Keep::None => ("delete", 8),
     };
-    let (peers, found) = (each(&[Program::Mpop], count), count(Program::Postie));
-    bench.row(what, &peers, format_args!("{goal} RTT"), Found::count(found, goal));
+    for (sessions, known) in SESSIONS {
+        let peers = if sessions == 0 { &[Program::Mpop][..] } else { &[] };
+        let peers = each(peers, |program| count(program, 0));
+        let (goal, found) = (goal - sessions, count(Program::Postie, sessions));
+        let what = format!("fetch, 250 small messages, {what}, {known}");
+        bench.row(&what, &peers, format_args!("{goal} RTT"), Found::count(found, goal));
+    }
 }
 
 /// Each command of a server without PIPELINING waits for the answer to the one before. TCP and the
