@@ -63,11 +63,16 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Writes what is known, if it is not what the file says.
-    pub(super) fn save(&self) {
+    /// Writes what is known, if it is not what the file said. What another account has found to
+    /// fail meanwhile is not forgotten.
+    pub(super) fn save(&mut self) {
+        if self.job.dry_run || self.profile.to_string() == self.written {
+            return;
+        }
+        self.profile.take_failure(&Profile::read(&read(self.job)));
         let text = self.profile.to_string();
-        if text != self.written && !self.job.dry_run {
-            drop(self.replace(&text));
+        if self.replace(&text).is_ok() {
+            self.written = text;
         }
     }
 
@@ -81,4 +86,10 @@ impl<'a> Server<'a> {
         Os.create(&fresh)?.write_all(text.as_bytes())?;
         Os.rename(&fresh, path)
     }
+}
+
+/// What the file says; nothing if it cannot be read.
+fn read(job: &FetchJob) -> String {
+    let text = Os.read(&job.server).ok().flatten();
+    text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()
 }

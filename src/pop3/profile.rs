@@ -183,6 +183,17 @@ impl Profile {
         self.in_flight &= pace > Pace::Pipelined;
     }
 
+    /// Takes over a later failure that is known of the same server.
+    pub fn take_failure(&mut self, other: &Self) {
+        let time = |profile: &Self| profile.failed.map(|(_, time)| time);
+        if other.capabilities == self.capabilities
+            && time(other) > time(self)
+            && let Some((pace, time)) = other.failed
+        {
+            self.failed(pace, time);
+        }
+    }
+
     fn succeeded_with(&mut self, mechanism: Mechanism) {
         self.mechanisms.retain(|known| known.takes() != mechanism.takes());
         self.mechanisms.push(mechanism);
@@ -266,6 +277,16 @@ mod tests {
         profile.failed(Pace::Pipelined, NOW);
         assert_eq!(profile.pace(NOW), Pace::OneByOne);
         assert!(!profile.is_known_to_pipeline());
+    }
+
+    #[test]
+    fn what_another_account_found_to_fail_is_taken_over() {
+        let (mut profile, mut other) = (learnt(Pace::BehindCapa), learnt(Pace::BehindLogin));
+        other.failed(Pace::BehindLogin, NOW);
+        profile.take_failure(&other);
+        assert_eq!(profile.pace(NOW), Pace::Pipelined);
+        profile.take_failure(&learnt(Pace::BehindCapa));
+        assert_eq!(profile.pace(NOW), Pace::Pipelined);
     }
 
     #[test]
