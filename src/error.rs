@@ -338,9 +338,10 @@ impl From<&store::Error> for Exit {
 impl From<&message::Error> for Exit {
     fn from(error: &message::Error) -> Self {
         match error {
-            message::Error::Empty | message::Error::Header(_) | message::Error::Address { .. } => {
-                Self::Message
-            }
+            message::Error::Empty
+            | message::Error::Header(_)
+            | message::Error::Address { .. }
+            | message::Error::Binary => Self::Message,
             message::Error::Io { .. } => Self::Disk,
         }
     }

@@ -4,8 +4,10 @@
 
 mod header;
 mod line_ends;
+mod mime;
 mod transfer;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, Read, Seek, Write};
 
@@ -13,6 +15,7 @@ use tempfile::SpooledTempFile;
 
 use self::header::{Defect, Field, Header};
 use self::line_ends::{LineEnds, without_lone_cr};
+use self::mime::{Declared, Text};
 pub use self::transfer::Encoder;
 
 use crate::limits;
@@ -35,6 +38,9 @@ pub enum Error {
         /// What is wrong.
         source: AddressError,
     },
+    /// The body is declared as binary and is. No server takes it unharmed (RFC 2045 §6.2).
+    #[error("the message is declared as binary, which mail cannot carry: encode it in base64")]
+    Binary,
     /// Standard input or the temporary file failed.
     #[error("cannot {doing} the message: {}", plain(source))]
     Io {
@@ -177,22 +183,47 @@ impl Message {
         self.body.measure.high > 0 || self.fields.iter().any(|field| !field.0.is_ascii())
     }
 
-    /// Encodes a body that would not survive the transport, and says so in the header; folds fields
-    /// that would not. A message that has MIME fields of its own says already how its body is to be
-    /// read, which stays as it is.
+    /// Encodes a text that would not survive the transport, declares one that is beyond ASCII, and
+    /// folds fields that are too long. What is signed, encoded already or made of parts stays as it
+    /// is.
     pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
         self.fields.iter_mut().for_each(Field::fold);
-        let has_mime = self.fields.iter().any(Field::is_mime);
-        if has_mime || self.body.measure.survives(transport) {
-            return Ok(());
+        let Declared::Text(text) = Declared::of(&self.fields) else { return Ok(()) };
+        let charset = self.body.charset();
+        let is_ascii = self.body.measure.high == 0;
+        if !self.body.measure.survives(transport) {
+            let encoded = self.body.encoded();
+            let (body, encoding) =
+                encoded.map_err(|source| Error::Io { doing: "encode", source })?;
+            self.body = body;
+            self.declare(&text, charset, encoding);
+            // These count what was there before.
+            self.fields.retain(|field| !field.is("Content-Length") && !field.is("Lines"));
+        } else if !is_ascii {
+            self.declare(&text, charset, "8bit");
+        } else if text.encoding.as_deref() == Some("binary") {
+            self.replace("Content-Transfer-Encoding", "7bit");
         }
-        let (body, charset, encoding) =
-            self.body.encoded().map_err(|source| Error::Io { doing: "encode", source })?;
-        self.body = body;
-        self.add_missing("MIME-Version", "1.0");
-        self.add_missing("Content-Type", &format!("text/plain; charset={charset}"));
-        self.add_missing("Content-Transfer-Encoding", encoding);
         Ok(())
+    }
+
+    /// Says in the header how the text is to be read.
+    fn declare(&mut self, text: &Text, charset: &str, encoding: &str) {
+        self.add_missing("MIME-Version", "1.0");
+        if let Some(content_type) = text.with_charset(charset) {
+            self.replace("Content-Type", &content_type);
+        }
+        self.replace("Content-Transfer-Encoding", encoding);
+    }
+
+    /// Whether it is declared as binary and not lines of text, so that it would arrive changed.
+    fn is_binary(&self) -> bool {
+        let Measure { has_nul, has_long_line, has_lone_cr, .. } = self.body.measure;
+        match Declared::of(&self.fields) {
+            Declared::Text(text) => has_nul && text.encoding.as_deref() == Some("binary"),
+            Declared::Binary => has_nul || has_long_line || has_lone_cr,
+            Declared::Fixed => false,
+        }
     }
 
     /// Writes the message for its sender to keep: with the fields that are not sent, and lines that
@@ -227,45 +258,54 @@ impl Message {
 struct Body {
     file: SpooledTempFile,
     measure: Measure,
+    utf8: Utf8,
 }
 
 impl Body {
     fn new() -> Self {
-        Self { file: SpooledTempFile::new(limits::IN_MEMORY), measure: Measure::default() }
+        Self {
+            file: SpooledTempFile::new(limits::IN_MEMORY),
+            measure: Measure::default(),
+            utf8: Utf8::default(),
+        }
     }
 
     fn append(&mut self, text: &[u8]) -> io::Result<()> {
         self.measure.take(text);
+        self.utf8.take(text);
         self.file.write_all(text)
     }
 
-    /// The same in ASCII, its character set, and how it is encoded.
-    fn encoded(&mut self) -> io::Result<(Self, &'static str, &'static str)> {
+    /// The character set of the text, as far as its octets tell.
+    fn charset(&self) -> &'static str {
+        match (self.measure.high, self.utf8.is_valid()) {
+            (0, _) => "us-ascii",
+            (_, true) => "utf-8",
+            // It is something, and nobody said what (RFC 1428 §3).
+            (_, false) => "unknown-8bit",
+        }
+    }
+
+    /// The same in ASCII, and how it is encoded.
+    fn encoded(&mut self) -> io::Result<(Self, &'static str)> {
         // With more than a third beyond ASCII nobody could read it as it stands anyway.
         let Measure { octets, high, has_nul, .. } = self.measure;
         let is_legible = !has_nul && high <= octets / 3;
         let mut encoder = if is_legible { Encoder::quoted_printable() } else { Encoder::base64() };
         let encoding = encoder.name();
-        let (mut body, mut utf8) = (Self::new(), Utf8::default());
+        let mut body = Self::new();
         let (mut chunk, mut output) = (vec![0; limits::BUFFER], Vec::new());
         self.file.rewind()?;
         loop {
             let read = self.file.read(&mut chunk)?;
             let Some(text) = chunk.get(..read).filter(|text| !text.is_empty()) else { break };
-            utf8.take(text);
             encoder.encode(text, &mut output);
             body.append(&output)?;
             output.clear();
         }
         encoder.finish(&mut output);
         body.append(&output)?;
-        let charset = match (high, utf8.is_valid()) {
-            (0, _) => "us-ascii",
-            (_, true) => "utf-8",
-            // It is something, and nobody said what (RFC 1428 §3).
-            (_, false) => "unknown-8bit",
-        };
-        Ok((body, charset, encoding))
+        Ok((body, encoding))
     }
 }
 
@@ -277,6 +317,8 @@ struct Measure {
     high: u64,
     has_nul: bool,
     has_long_line: bool,
+    /// Whether a CR without LF was made a line end.
+    has_lone_cr: bool,
     /// Octets since the last line end.
     column: usize,
 }
@@ -306,7 +348,7 @@ impl Measure {
 }
 
 /// Looks at text in pieces to see whether it is UTF-8.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Utf8 {
     /// The start of a character whose end has not come yet.
     begun: Vec<u8>,
@@ -315,6 +357,9 @@ struct Utf8 {
 
 impl Utf8 {
     fn take(&mut self, text: &[u8]) {
+        if self.is_broken || (self.begun.is_empty() && text.is_ascii()) {
+            return;
+        }
         self.begun.extend_from_slice(text);
         let whole = match std::str::from_utf8(&self.begun) {
             Ok(text) => text.len(),
@@ -367,7 +412,9 @@ impl Intake {
             self.body.append(end)
         });
         finished.map_err(|error| self.reason(error))?;
-        Ok(Message { fields: self.header.into_fields(), blind: Vec::new(), body: self.body })
+        let fields = self.header.into_fields();
+        let message = Message { fields, blind: Vec::new(), body: self.body };
+        if message.is_binary() { Err(Error::Binary) } else { Ok(message) }
     }
 
     /// What a failed write means.
@@ -382,7 +429,11 @@ impl Intake {
     fn keep(&mut self, text: &[u8]) -> io::Result<()> {
         match self.header.defect() {
             Some(defect) => Err(io::Error::other(Error::from(defect))),
-            None => self.body.append(&without_lone_cr(text)),
+            None => {
+                let canonical = without_lone_cr(text);
+                self.body.measure.has_lone_cr |= matches!(canonical, Cow::Owned(_));
+                self.body.append(&canonical)
+            }
         }
     }
 }
@@ -511,9 +562,7 @@ mod tests {
                 Some(end) => (&text[..end], &text[end + 4..]),
                 None => (&text[..], &b""[..]),
             };
-            let is_safe = body.is_ascii() && !body.contains(&0);
-            let has_mime = memchr::memmem::find(header, b"MIME-Version: 1.0").is_some();
-            assert!(is_safe || has_mime, "{input:?}");
+            assert!(body.is_ascii() && !body.contains(&0), "{input:?}");
             assert!(!header.split(|&octet| octet == b'\n').any(|line| line.starts_with(b"Bcc:")));
             let mut fields = header.split(|&octet| octet == b'\n').flat_map(<[u8]>::iter);
             assert!(fields.all(|octet| !octet.is_ascii_control() || b"\r\t".contains(octet)));
@@ -737,7 +786,6 @@ mod tests {
         let text = "Gr\u{fc}\u{df}e from here".as_bytes();
         let quoted = declared("utf-8", "quoted-printable") + "Gr=C3=BC=C3=9Fe from here\r\n";
         assert_eq!(fitted(text, SevenBit), quoted);
-        assert!(!fitted(text, EightBit).contains("MIME"));
         let latin = declared("unknown-8bit", "quoted-printable") + "Gr=FC=DFe from here\r\n";
         assert_eq!(fitted(b"Gr\xfc\xdfe from here", SevenBit), latin);
         // For base64, the octets of the canonical text, NUL and all.
@@ -752,13 +800,131 @@ mod tests {
         assert_eq!(body.replace("=\r\n", ""), format!("{long}\r\n"));
     }
 
+    /// The header and the body of a message that is fit for the transport, with LF.
+    fn fitted(input: impl AsRef<[u8]>, transport: Transport) -> (String, String) {
+        let mut message = message(input);
+        message.fit(transport).unwrap();
+        let text = text(&mut message).replace("\r\n", "\n");
+        let (header, body) = text.split_once("\n\n").unwrap();
+        (header.to_owned(), body.to_owned())
+    }
+
     #[test]
-    fn a_message_with_mime_fields_of_its_own_is_left_alone() {
-        for field in ["MIME-Version: 1.0", "content-type : text/html", "Content-ID: <x>"] {
-            let input = format!("{field}\n\n\u{fc}\0{}\n", "x".repeat(2000));
-            let mut message = message(&input);
-            message.fit(Transport::SevenBit).unwrap();
-            assert_eq!(text(&mut message), input.replace('\n', "\r\n"));
+    fn what_is_made_of_parts_or_signed_or_encoded_stays_as_it_is() {
+        for header in [
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x",
+            "Content-Type: message/rfc822",
+            "Content-Type: application/pkcs7-mime",
+            "DKIM-Signature: v=1\nContent-Type: text/plain",
+            "ARC-Message-Signature: i=1",
+            "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable",
+            "Content-Transfer-Encoding: BASE64",
+            "Content-Transfer-Encoding: x-uuencode",
+            "Content-Type: text/plain\nContent-Type: text/html",
+            "Content-Type: text",
+        ] {
+            let input = format!("{header}\n\n\u{fc}\0{}\n", "x".repeat(2000));
+            for transport in [Transport::SevenBit, Transport::EightBit] {
+                let (fitted, body) = fitted(&input, transport);
+                assert_eq!(format!("{fitted}\n\n{body}"), input);
+            }
+        }
+    }
+
+    #[test]
+    fn one_text_with_mime_fields_is_encoded_like_one_without() {
+        use Transport::{EightBit, SevenBit};
+        let long = "x".repeat(3000);
+        // As Debian's cron writes them, whatever a job prints.
+        let cron = "MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n\
+                    Content-Transfer-Encoding: 8bit";
+        let (header, body) = fitted(format!("{cron}\n\n{long}\n"), EightBit);
+        assert_eq!(header, cron.replace("8bit", "quoted-printable"));
+        assert!(body.lines().all(|line| line.len() <= 76), "{body}");
+        assert_eq!(body.replace("=\n", ""), format!("{long}\n"));
+        let (header, body) = fitted(format!("{cron}\n\nGr\u{fc}\u{df}e to all\n"), SevenBit);
+        assert_eq!(
+            (header, body.as_str()),
+            (cron.replace("8bit", "quoted-printable"), "Gr=C3=BC=C3=9Fe to all\n")
+        );
+        let (header, body) = fitted(format!("{cron}\n\nGr\u{fc}\u{df}e\n"), EightBit);
+        assert_eq!((header.as_str(), body.as_str()), (cron, "Gr\u{fc}\u{df}e\n"));
+        // None of these says how the body is to be read.
+        for field in
+            ["MIME-Version: 1.0", "Content-Language: de", "Content-ID: <x>", "Content-Type:"]
+        {
+            let (header, body) = fitted(format!("{field}\n\n{long}\n"), EightBit);
+            assert!(header.contains("MIME-Version: 1.0"), "{header}");
+            assert!(header.contains("Content-Type: text/plain; charset=us-ascii"), "{header}");
+            assert!(header.ends_with("Content-Transfer-Encoding: quoted-printable"), "{header}");
+            assert!(body.lines().all(|line| line.len() <= 76), "{body}");
+        }
+        let (header, _) = fitted(format!("Content-Length: 3001\nLines: 1\n\n{long}\n"), EightBit);
+        assert!(!header.contains("Length") && !header.contains("Lines"), "{header}");
+        let (header, _) = fitted("Content-Length: 6\nLines: 1\n\nhello\n", EightBit);
+        assert_eq!(header, "Content-Length: 6\nLines: 1");
+    }
+
+    #[test]
+    fn text_beyond_ascii_is_declared_as_what_it_is() {
+        let declared = |header: &str, text: &[u8]| {
+            let input = [header.as_bytes(), b"\n\n", text, b"\n"].concat();
+            fitted(input, Transport::EightBit).0
+        };
+        let (utf8, latin1) = ("Gr\u{fc}\u{df}e".as_bytes(), b"Gr\xfc\xdfe".as_slice());
+        let plain = |charset: &str| {
+            format!(
+                "A: b\nMIME-Version: 1.0\nContent-Type: text/plain; charset={charset}\n\
+                 Content-Transfer-Encoding: 8bit"
+            )
+        };
+        assert_eq!(declared("A: b", utf8), plain("utf-8"));
+        assert_eq!(declared("A: b", latin1), plain("unknown-8bit"));
+        assert_eq!(declared("A: b", b"hello"), "A: b");
+        for (given, expected) in [
+            ("text/html", "text/html; charset=utf-8"),
+            ("text/plain; format=flowed;", "text/plain; format=flowed; charset=utf-8"),
+            ("text/plain; charset=\"US-ASCII\"; x=y", "text/plain; charset=utf-8; x=y"),
+            ("text/plain; charset=ANSI_X3.4-1968", "text/plain; charset=utf-8"),
+            (
+                "text/plain; x=\"; charset=a\"; CharSet = koi8-r",
+                "text/plain; x=\"; charset=a\"; CharSet = koi8-r",
+            ),
+            ("text/plain; charset=iso-8859-1", "text/plain; charset=iso-8859-1"),
+        ] {
+            let header = declared(&format!("Content-Type: {given}"), utf8);
+            assert_eq!(header.lines().next().unwrap(), format!("Content-Type: {expected}"));
+        }
+        let seven = declared("Content-Transfer-Encoding: 7bit", utf8);
+        assert!(seven.starts_with("Content-Transfer-Encoding: 8bit\n"), "{seven}");
+    }
+
+    #[test]
+    fn what_is_binary_is_refused_and_text_that_is_called_so_is_sent() {
+        let binary = |kind: &str, body: &[u8]| {
+            let header = format!("Content-Type: {kind}\nContent-Transfer-Encoding: Binary\n\n");
+            [header.as_bytes(), body, b"\n"].concat()
+        };
+        for (kind, body) in [
+            ("image/png", b"\x89PNG\r\n\0".to_vec()),
+            ("application/octet-stream", b"a\rb".to_vec()),
+            ("multipart/mixed; boundary=x", b"x".repeat(2000)),
+            ("text/plain; charset=utf-16", b"h\0i\0".to_vec()),
+        ] {
+            let read = Message::read(&mut binary(kind, &body).as_slice());
+            assert!(matches!(read, Err(Error::Binary)), "{kind}");
+        }
+        // As Perl's MIME::Lite calls every multipart.
+        let input = binary("multipart/mixed; boundary=x", b"--x\n\nhello\n--x--");
+        let (header, _) = fitted(&input, Transport::SevenBit);
+        assert!(input.starts_with(header.as_bytes()), "{header}");
+        for (body, encoding) in [
+            ("hello".to_owned(), "7bit"),
+            ("Gr\u{fc}\u{df}e".to_owned(), "8bit"),
+            ("x".repeat(2000), "quoted-printable"),
+        ] {
+            let (header, _) = fitted(binary("text/plain", body.as_bytes()), Transport::EightBit);
+            assert!(header.contains(&format!("Content-Transfer-Encoding: {encoding}")), "{header}");
         }
     }
 

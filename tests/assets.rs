@@ -720,10 +720,12 @@ Resent-Bcc are removed, and if that leaves neither To nor Cc, a To field says \
 \"undisclosed-recipients:;\". From may give way to the account's own address, as `rewrite-from` says. \
 In a message that was resent, the same is done with Resent-From, and From stays as it is.
 
-A body that would not arrive as it is, for it has a line of more than 998 octets, or NUL, or octets \
+A text that would not arrive as it is, for it has a line of more than 998 octets, or NUL, or octets \
 above 127 where the server does not offer 8BITMIME, is encoded as quoted-printable or base64, and \
-MIME fields are added that say so. The body of a message that has MIME fields already is sent as \
-it is. Header lines that are too long are folded at blanks; a header of more than 1 MiB is refused. Nothing else is changed.
+the MIME fields say so. 8-bit text without a charset is declared as UTF-8, or as unknown-8bit if it is \
+not. A message that consists of parts, is encoded already or has a DKIM-Signature is sent as it is. \
+One with \"Content-Transfer-Encoding: binary\" is refused unless it consists of lines. Header lines \
+that are too long are folded at blanks; a header of more than 1 MiB is refused. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
 argument may hold several addresses, with commas between them. Each gets the message once. A name \

@@ -159,6 +159,9 @@ header=(--lib message)
 mutate 'the refusal of a CR in a field' src/message/header.rs 's/if text\.contains\(&b'"'\\\\r'"'\)/if false/' "${header[@]}"
 mutate 'the refusal of control characters in a field' src/message/header.rs 's/octet\.is_ascii_control\(\) && octet != b'"'\\\\t'"'/false \&\& octet == 0/' "${header[@]}"
 mutate 'the refusal of a header that breaks off' src/message/header.rs 's/if holds_field\(&line\) \{\s+self\.state = State::Broken\(Defect::NotAField\(number\)\);\s+return;\s+\}//' "${header[@]}"
+mutate 'encoding a text with MIME fields' src/message/mime.rs 's/Some\("7bit" \| "8bit" \| "binary"\)/Some("none")/' "${header[@]}"
+mutate 'leaving what is signed' src/message/mime.rs 's/if is_text && !is_signed/if is_text/' "${header[@]}"
+mutate 'the refusal of what is binary' src/message.rs 's/if message\.is_binary\(\)/if false/' "${header[@]}"
 mutate 'what cannot be seen in an address' src/text.rs 's/c if is_unseen\(c\) =>/c if false \&\& is_unseen(c) =>/' --lib text
 mutate 'what could not be read in an address' src/text.rs 's/char::REPLACEMENT_CHARACTER => \{/char::REPLACEMENT_CHARACTER if false => {/' --lib text
 login=(--lib sasl::tests)

@@ -55,9 +55,11 @@ impl Field {
         self.name().starts_with(b"resent-")
     }
 
-    /// Whether it says how the body is to be read.
-    pub(super) fn is_mime(&self) -> bool {
-        self.is("MIME-Version") || self.name().starts_with(b"content-")
+    /// Whether it signs the message, so that nothing signed may change (RFC 6376, RFC 8617).
+    pub(super) fn is_signature(&self) -> bool {
+        ["DKIM-Signature", "ARC-Message-Signature", "DomainKey-Signature"]
+            .iter()
+            .any(|name| self.is(name))
     }
 
     pub(super) fn value(&self) -> String {
