@@ -427,14 +427,12 @@ impl Intake {
 
     /// Adds text to the body, unless the header is at fault.
     fn keep(&mut self, text: &[u8]) -> io::Result<()> {
-        match self.header.defect() {
-            Some(defect) => Err(io::Error::other(Error::from(defect))),
-            None => {
-                let canonical = without_lone_cr(text);
-                self.body.measure.has_lone_cr |= matches!(canonical, Cow::Owned(_));
-                self.body.append(&canonical)
-            }
+        if let Some(defect) = self.header.defect() {
+            return Err(io::Error::other(Error::from(defect)));
         }
+        let canonical = without_lone_cr(text);
+        self.body.measure.has_lone_cr |= matches!(canonical, Cow::Owned(_));
+        self.body.append(&canonical)
     }
 }
 
