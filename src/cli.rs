@@ -9,7 +9,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
-use crate::text::{Address, Addressees, HeaderField, Mailbox, Notify, Return, ReversePath};
+use crate::text::{
+    Address, Addressees, FullName, HeaderField, Mailbox, Notify, Return, ReversePath,
+};
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
@@ -143,7 +145,7 @@ pub struct Send {
     pub from: Option<ReversePath>,
     /// The name that stands before the sender's address in a From field that is added.
     #[arg(short = 'F', long, value_name = "NAME", value_hint = ValueHint::Other)]
-    pub full_name: Option<String>,
+    pub full_name: Option<FullName>,
     /// Send also to the addresses in To, Cc and Bcc.
     #[arg(short = 't', long, conflicts_with = "Compose")]
     pub read_recipients: bool,
@@ -389,6 +391,8 @@ mod tests {
             &["postie", "send", "--password-file", "x", "--password-command", "y"],
             &["postie", "send", "--queue", "--server", "x", "a@x"],
             &["postie", "send", "--queue", "--user", "x", "a@x"],
+            &["postie", "send", "-F", &"x".repeat(999), "a@x"],
+            &["postie", "send", "--to", "a@x", "--header", &format!("X-Y: z {}", "x".repeat(999))],
             &["postie", "queue", "remove"],
         ] {
             assert!(Args::try_parse_from(wrong).is_err(), "{wrong:?}");

@@ -2,6 +2,7 @@
 //! in CRLF and neither CR nor LF stands alone, so that no server can read a second message into
 //! it. The header is kept as fields, the body in memory up to a bound and else in an unlinked file.
 
+mod encoded_words;
 mod header;
 mod line_ends;
 mod mime;
@@ -184,9 +185,12 @@ impl Message {
     }
 
     /// Encodes a text that would not survive the transport, declares one that is beyond ASCII, and
-    /// folds fields that are too long. What is signed, encoded already or made of parts stays as it
-    /// is.
+    /// does the same for the header: encoded words, and folds in fields that are too long. A body
+    /// that is signed, encoded already or made of parts stays as it is.
     pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
+        if !self.fields.iter().any(Field::is_signature) {
+            self.fields.iter_mut().for_each(Field::encode);
+        }
         self.fields.iter_mut().for_each(Field::fold);
         let Declared::Text(text) = Declared::of(&self.fields) else { return Ok(()) };
         let charset = self.body.charset();
@@ -938,6 +942,46 @@ mod tests {
         let (to, _) = text.split_once("X-Word").unwrap();
         assert!(to.lines().count() == 5 && to.lines().all(|line| line.len() <= 998), "{to}");
         assert!(text.lines().all(|line| !line.trim().is_empty() || line.is_empty()), "{text}");
+    }
+
+    #[test]
+    fn an_address_list_without_blanks_is_folded_behind_commas() {
+        // As PHP's implode makes it.
+        let list = vec!["someone.else@example.org"; 100].join(",");
+        let header = format!("to: {list},\"a,b\" <c@x> (d,e)\nX-Other: {list}");
+        let (folded, _) = fitted(format!("{header}\n\n"), Transport::EightBit);
+        let (to, other) = folded.split_once("\nX-Other").unwrap();
+        assert!(to.lines().count() == 3 && to.lines().all(|line| line.len() <= 998), "{to}");
+        assert!(to.ends_with(", \"a,b\" <c@x> (d,e)"), "{to}");
+        let addresses = |header: &str| message(format!("{header}\n\n")).addressees().unwrap();
+        assert_eq!(addresses(to), addresses(&header));
+        assert!(other.contains(&list));
+        // A short one stays as it is, and so does one that is signed.
+        let (short, _) = fitted("To: a@x,b@x\n\n", Transport::EightBit);
+        assert_eq!(short, "To: a@x,b@x");
+        let (signed, _) = fitted(format!("DKIM-Signature: x\n{header}\n\n"), Transport::EightBit);
+        assert!(signed.contains(&list), "{signed}");
+    }
+
+    #[test]
+    fn text_beyond_ascii_in_the_header_is_encoded_unless_it_is_signed() {
+        let header = "From: J\u{f6}rg <j@x>\nTo: a@x,\n \"M\u{fc}ller, X\" <b@x>\n\
+                      Subject: Gr\u{fc}\u{df}e\n to all\nX-Note: \u{fc}";
+        let (encoded, _) = fitted(format!("{header}\n\n"), Transport::EightBit);
+        assert_eq!(
+            encoded,
+            "From: =?utf-8?B?SsO2cmc=?= <j@x>\nTo: a@x, =?utf-8?B?TcO8bGxlciwgWA==?= <b@x>\n\
+             Subject: =?utf-8?B?R3LDvMOfZQ==?= to all\nX-Note: \u{fc}"
+        );
+        let signed = format!("DKIM-Signature: x\n{header}");
+        let (stays, _) = fitted(format!("{signed}\n\n"), Transport::EightBit);
+        assert_eq!(stays, signed);
+        // What is no UTF-8 has a name, too; in an address list nobody knows where it ends.
+        let latin1 = [b"From: J\xf6rg <j@x>\nSubject: Gr\xfc\xdfe\n\n".as_slice()].concat();
+        let (latin1, _) = fitted(latin1, Transport::EightBit);
+        assert!(latin1.ends_with("Subject: =?unknown-8bit?B?R3L832U=?="), "{latin1}");
+        let (long, _) = fitted(format!("Subject: {}\n\n", "x".repeat(2000)), Transport::EightBit);
+        assert!(long.lines().all(|line| line.len() <= 76), "{long}");
     }
 
     #[test]

@@ -492,6 +492,9 @@ impl FromStr for HeaderField {
         if lower == "resent-bcc" {
             return Err(HeaderFieldError::Removed(name.to_owned()));
         }
+        if value.is_ascii() && !is_foldable(value) {
+            return Err(HeaderFieldError::TooLong(name.to_owned()));
+        }
         let field = Self { name: name.to_owned(), value: value.to_owned() };
         if let Some(Err(error)) = field.addressees() {
             return Err(HeaderFieldError::Address(name.to_owned(), error));
@@ -537,10 +540,46 @@ pub enum HeaderFieldError {
     /// It would not be there at all.
     #[error("`{0}` is removed from every message that is sent: use --bcc")]
     Removed(String),
+    /// A word of it has no place on any line.
+    #[error("`{0}` has a word that is longer than a line may be (998 octets)")]
+    TooLong(String),
     /// It should hold addresses.
     #[error("`{0}`: {1}")]
     Address(String, AddressError),
 }
+
+/// Whether text can stand in a header: no word of it is longer than a line (RFC 5322 §2.1.1), which
+/// begins with a blank.
+fn is_foldable(text: &str) -> bool {
+    text.split_ascii_whitespace().all(|word| word.len() < limits::TEXT_LINE - 2)
+}
+
+/// The name before an address, as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FullName(String);
+
+impl FullName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FullName {
+    type Err = FullNameError;
+
+    fn from_str(text: &str) -> Result<Self, FullNameError> {
+        // With quotes and backslashes around it, it may be twice as long; and an address follows.
+        let room = (limits::TEXT_LINE - limits::ADDRESS) / 2;
+        let is_short = text.split_ascii_whitespace().all(|word| word.len() < room);
+        if is_short { Ok(Self(text.to_owned())) } else { Err(FullNameError) }
+    }
+}
+
+/// The name has a word that no line of a header holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a word of it is too long for a line of a header")]
+pub struct FullNameError;
 
 /// A host to connect to: a name, or an address as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -724,11 +724,12 @@ A text that would not arrive as it is, for it has a line of more than 998 octets
 above 127 where the server does not offer 8BITMIME, is encoded as quoted-printable or base64, and \
 the MIME fields say so. 8-bit text without a charset is declared as UTF-8, or as unknown-8bit if it is \
 not. A message that consists of parts, is encoded already or has a DKIM-Signature is sent as it is. \
-One with \"Content-Transfer-Encoding: binary\" is refused unless it consists of lines. Header lines \
-that are too long are folded at blanks; a header of more than 1 MiB is refused. Nothing else is changed.
+One with \"Content-Transfer-Encoding: binary\" is refused unless it consists of lines. Text beyond \
+ASCII in Subject and in display names is encoded (RFC 2047) unless the message is signed. Header lines \
+that are too long are folded at blanks, lists of addresses behind commas; a header of more than 1 MiB is refused. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
-argument may hold several addresses, with commas between them. Each gets the message once. A name \
+argument may hold several addresses, with commas between them. Each gets the message once, and domains that differ in case are the same. A name \
 without a domain, such as root, is looked up in the [aliases] of postie-config(5). Of a message that \
 was resent, -t reads the Resent fields that were added last. A domain beyond ASCII is written in \
 ASCII; a local part beyond ASCII needs a server that offers SMTPUTF8.

@@ -153,6 +153,20 @@ fn the_account_whose_address_is_most_like_the_senders_sends() {
         let sent = home.postie(["send", "--timeout=5", "x@y"]).stdin(message).run();
         sent.exit(75).says(&format!("postie: send {name}: "));
     }
+    // Who resends a message is its sender now, and its author is not.
+    let resent = |first: &str| {
+        let message = format!("{first}Resent-To: x@y\nFrom: carol@example.net\nTo: x@y\n\nhello\n");
+        let shown = home.postie(["send", "--dry-run", "-t"]).stdin(message).run();
+        shown.stdout.lines().next().unwrap_or_default().to_owned()
+    };
+    let earlier = "Resent-From: carol@example.net\n";
+    for first in [
+        "Resent-From: bob@example.com\n".to_owned(),
+        format!("Resent-From: bob@example.com\nResent-To: x@y\n{earlier}"),
+    ] {
+        assert_eq!(resent(&first), "MAIL FROM:<bob@example.com>", "{first}");
+    }
+    assert_eq!(resent("Resent-From: eve@example.org\n"), "MAIL FROM:<carol@example.net>");
     // Anybody is nobody in particular.
     let nobody = home.postie(["send", "-a", "a", "x@y"]).stdin("A: b\n\n").run();
     nobody.exit(78).stderr("postie: send: no sender's address: use --from, or set `from`\n");

@@ -162,6 +162,8 @@ mutate 'the refusal of a header that breaks off' src/message/header.rs 's/if hol
 mutate 'encoding a text with MIME fields' src/message/mime.rs 's/Some\("7bit" \| "8bit" \| "binary"\)/Some("none")/' "${header[@]}"
 mutate 'leaving what is signed' src/message/mime.rs 's/if is_text && !is_signed/if is_text/' "${header[@]}"
 mutate 'the refusal of what is binary' src/message.rs 's/if message\.is_binary\(\)/if false/' "${header[@]}"
+mutate 'leaving the header of what is signed' src/message.rs 's/if !self\.fields\.iter\(\)\.any\(Field::is_signature\)/if true/' "${header[@]}"
+mutate 'one recipient for two cases of a domain' src/smtp/session.rs 's/mailbox\.domain\(\)\.to_ascii_lowercase\(\)/mailbox.domain().to_owned()/' --lib smtp
 mutate 'what cannot be seen in an address' src/text.rs 's/c if is_unseen\(c\) =>/c if false \&\& is_unseen(c) =>/' --lib text
 mutate 'what could not be read in an address' src/text.rs 's/char::REPLACEMENT_CHARACTER => \{/char::REPLACEMENT_CHARACTER if false => {/' --lib text
 login=(--lib sasl::tests)

@@ -1,7 +1,26 @@
 //! The header section of a message that comes in, line by line (RFC 5322 §2.2). Lines end in CRLF; a
 //! CR that stands alone is still there, and is the reason why a field is refused.
 
+use super::encoded_words;
 use crate::limits;
+
+/// Fields of unstructured text (RFC 5322 §3.6.5).
+const TEXTS: [&str; 2] = ["Subject", "Comments"];
+
+/// Fields of addresses (RFC 5322 §3.6.2, §3.6.3 and §3.6.6), of which Bcc is not sent.
+const ADDRESS_LISTS: [&str; 11] = [
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Resent-From",
+    "Resent-Sender",
+    "Resent-Reply-To",
+    "Resent-To",
+    "Resent-Cc",
+    "Mail-Followup-To",
+];
 
 /// One header field as it will be sent, folds and last line end included.
 #[derive(Debug)]
@@ -19,6 +38,42 @@ impl Field {
         self.0.split_at_checked(name.len()).is_some_and(|(start, rest)| {
             start.eq_ignore_ascii_case(name.as_bytes()) && rest.trim_ascii_start().starts_with(b":")
         })
+    }
+
+    /// Encodes text and names beyond ASCII (RFC 2047), and makes room for folds: text without blanks
+    /// that is too long for a line is encoded, too, and addresses get a blank behind their commas.
+    pub(super) fn encode(&mut self) {
+        let is_text = TEXTS.iter().any(|name| self.is(name));
+        let is_list = ADDRESS_LISTS.iter().any(|name| self.is(name));
+        if !(is_text || is_list) || (self.0.is_ascii() && !self.has_long_line()) {
+            return;
+        }
+        let colon = memchr::memchr(b':', &self.0).unwrap_or_default();
+        let (name, value) = self.0.split_at(colon + 1);
+        let value: Vec<u8> =
+            value.iter().copied().filter(|octet| !b"\r\n".contains(octet)).collect();
+        let value = value.trim_ascii();
+        let encoded = if is_text {
+            let longest = value.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
+            if value.is_ascii() && longest > Some(limits::TEXT_LINE - colon - 4) {
+                encoded_words::words("us-ascii", value)
+            } else {
+                encoded_words::unstructured(value)
+            }
+        } else {
+            let Ok(list) = std::str::from_utf8(value) else { return };
+            let list = encoded_words::address_list(list);
+            if self.has_long_line() {
+                encoded_words::with_blanks_behind_commas(&list)
+            } else {
+                list
+            }
+        };
+        self.0 = [name, b" ", encoded.as_bytes(), b"\r\n"].concat();
+    }
+
+    fn has_long_line(&self) -> bool {
+        self.0.split_inclusive(|&octet| octet == b'\n').any(|line| line.len() > limits::TEXT_LINE)
     }
 
     /// Breaks lines that are too long at their blanks, which changes nothing for who reads them

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::report::Report;
 use crate::settings::{SendJob, Settings};
-use crate::text::{Address, Addressee, Addressees, Mailbox};
+use crate::text::{Address, Addressee, Addressees, FullName, Mailbox};
 
 /// A whole message, and what is known of it.
 pub(super) struct Input {
@@ -55,7 +55,7 @@ fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<In
         compose::utf8("the text on standard input", text()?)?
     };
     let parts = Parts {
-        from: Addressee { name: args.full_name.clone(), address: job.from.clone() },
+        from: Addressee { name: full_name(args).map(str::to_owned), address: job.from.clone() },
         to: list(to),
         cc: list(cc),
         bcc: list(bcc),
@@ -99,7 +99,7 @@ fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input
     }
     message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
     let name = match message.field(field) {
-        None => Some(args.full_name.as_deref()),
+        None => Some(full_name(args)),
         Some(_) if job.rewrites(address) => {
             Some(author.as_ref().and_then(|author| author.name.as_deref()))
         }
@@ -111,6 +111,10 @@ fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input
     }
     let recipients = settings.mailboxes(recipients)?;
     Ok(Input { job, recipients, message })
+}
+
+fn full_name(args: &cli::Send) -> Option<&str> {
+    args.full_name.as_ref().map(FullName::as_str)
 }
 
 /// The recipients that are arguments.

@@ -84,11 +84,15 @@ impl Terms {
 }
 
 impl Envelope {
-    /// `None` without recipients. One that is named twice gets the message once.
+    /// `None` without recipients. One that is named twice gets the message once; domains have no
+    /// case (RFC 5321 §2.4).
     pub fn new(reverse_path: ReversePath, recipients: Vec<Mailbox>) -> Option<Self> {
         let mut known = std::collections::HashSet::new();
+        let key = |mailbox: &Mailbox| {
+            (mailbox.local_part().to_owned(), mailbox.domain().to_ascii_lowercase())
+        };
         let recipients: Vec<_> =
-            recipients.into_iter().filter(|mailbox| known.insert(mailbox.clone())).collect();
+            recipients.into_iter().filter(|mailbox| known.insert(key(mailbox))).collect();
         let terms = Terms::default();
         (!recipients.is_empty()).then_some(Self { reverse_path, recipients, terms })
     }
@@ -706,5 +710,20 @@ impl Exchange for Step<'_> {
         let class = if matches!(self, Self::Data) { 3 } else { 2 };
         let answer = reply.accepted(class, self.verb())?;
         Ok((self, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_whose_domains_differ_in_case_get_the_message_once() {
+        let all = ["bob@x.example", "bob@X.Example", "Bob@x.example", "bob@x.example"];
+        let all = all.map(|text| text.parse().unwrap()).to_vec();
+        let envelope = Envelope::new(ReversePath::Null, all).unwrap();
+        let recipients = envelope.recipients().iter().map(Mailbox::as_str);
+        // A local part's case is its host's business (RFC 5321 §2.4).
+        assert_eq!(recipients.collect::<Vec<_>>(), ["bob@x.example", "Bob@x.example"]);
     }
 }

@@ -1,0 +1,198 @@
+//! Header text beyond ASCII as encoded words (RFC 2047), which every server takes. Addresses are
+//! left alone: an encoded word has no place in one (§5).
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Octets of text in one encoded word. With its charset it fits on a line of 76 characters (§2),
+/// behind the name of a field.
+const OCTETS: usize = 39;
+
+/// Encodes unstructured text (RFC 5322 §2.2.1): the words beyond ASCII, and those between them.
+pub(super) fn unstructured(text: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(text) else { return words("unknown-8bit", text) };
+    let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
+    let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
+    let (head, rest) = text.split_at(first);
+    let start = head.rfind(' ').map_or(0, |at| at + 1);
+    let end =
+        rest.get(last - first..).and_then(|tail| tail.find(' ')).map_or(text.len(), |at| last + at);
+    let [head, middle, tail] =
+        [0..start, start..end, end..text.len()].map(|range| text.get(range).unwrap_or_default());
+    format!("{head}{}{tail}", words("utf-8", middle.as_bytes()))
+}
+
+/// Encodes the display names, the names of groups and the comments of an address list (RFC 5322
+/// §3.4).
+pub(super) fn address_list(list: &str) -> String {
+    let mut output = String::with_capacity(list.len() * 2);
+    let mut rest = list;
+    while !rest.is_empty() {
+        let end = end_of_entry(rest);
+        let (entry, tail) = rest.split_at(end);
+        let is_name = tail.starts_with(['<', ':']);
+        output.push_str(&if is_name { phrase(entry) } else { comment(entry) });
+        // An address in angle brackets stays as it is.
+        let skipped = if tail.starts_with('<') { tail.find('>') } else { None };
+        let (delimiter, tail) = tail.split_at(skipped.map_or(tail.len().min(1), |at| at + 1));
+        output.push_str(delimiter);
+        rest = tail;
+    }
+    output
+}
+
+/// The list with a blank behind each comma between its addresses, where it may be folded.
+pub(super) fn with_blanks_behind_commas(list: &str) -> String {
+    let mut output = String::with_capacity(list.len() + list.len() / 16);
+    let mut rest = list;
+    while !rest.is_empty() {
+        let end = end_of_entry(rest);
+        let (entry, tail) = rest.split_at(end);
+        let (delimiter, tail) = tail.split_at(tail.len().min(1));
+        output.push_str(entry);
+        output.push_str(delimiter);
+        if delimiter == "," && !tail.starts_with([' ', '\t']) {
+            output.push(' ');
+        }
+        rest = tail;
+    }
+    output
+}
+
+/// Where the delimiter stands that ends a display name or an address: outside quotes, comments and
+/// domain literals. All of them are ASCII.
+fn end_of_entry(text: &str) -> usize {
+    let (mut depth, mut until, mut is_escaped) = (0_usize, None, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if until == Some('"') || depth > 0 => is_escaped = true,
+            '(' if until.is_none() => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            c if until.is_some() => until = until.filter(|&end| end != c),
+            '"' => until = Some('"'),
+            '[' => until = Some(']'),
+            '<' | ',' | ';' | ':' => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// A display name, without its quotes if it must be encoded.
+fn phrase(text: &str) -> String {
+    let name = text.trim();
+    if name.is_ascii() {
+        return text.to_owned();
+    }
+    let mut bare = String::with_capacity(name.len());
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {}
+            '\\' => bare.extend(chars.next()),
+            c => bare.push(c),
+        }
+    }
+    let blank = if text.starts_with([' ', '\t']) { " " } else { "" };
+    format!("{blank}{} ", words("utf-8", bare.as_bytes()))
+}
+
+/// An address with its comment, which is the name of its owner in old messages.
+fn comment(text: &str) -> String {
+    let found = text.find('(').zip(text.rfind(')')).filter(|(begin, end)| begin < end);
+    let parts = found.and_then(|(begin, end)| {
+        Some((text.get(..=begin)?, text.get(begin + 1..end)?, text.get(end..)?))
+    });
+    match parts {
+        Some((before, words_within, after)) if !words_within.is_ascii() => {
+            format!("{before}{}{after}", words("utf-8", words_within.as_bytes()))
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// As many encoded words as it takes, each on a line of its own, none with half a character.
+pub(super) fn words(charset: &str, text: &[u8]) -> String {
+    let mut output = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let starts_character = |at: &usize| rest.get(*at).is_none_or(|octet| octet & 0xc0 != 0x80);
+        let most = OCTETS.min(rest.len());
+        let end = (1..=most).rev().find(starts_character).unwrap_or(most);
+        let (now, later) = rest.split_at(end);
+        let fold = if output.is_empty() { "" } else { "\r\n " };
+        // Writing to a String cannot fail.
+        let _ = write!(output, "{fold}=?{charset}?B?{}?=", STANDARD.encode(now));
+        rest = later;
+    }
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text with its encoded words decoded (RFC 2047 §6.2).
+    fn decoded(text: &str) -> String {
+        let unfolded = text.replace("\r\n ", " ").replace("?= =?", "?==?");
+        let mut output = Vec::new();
+        let mut rest = unfolded.as_str();
+        while let Some((before, word)) = rest.split_once("=?") {
+            output.extend_from_slice(before.as_bytes());
+            let (word, after) = word.split_once("?=").unwrap();
+            assert!(word.len() <= 71 && word.is_ascii(), "{word}");
+            let (charset, octets) = word.split_once("?B?").unwrap();
+            assert!(["utf-8", "unknown-8bit"].contains(&charset), "{charset}");
+            let octets = STANDARD.decode(octets).unwrap();
+            assert!(charset != "utf-8" || std::str::from_utf8(&octets).is_ok());
+            output.extend(octets);
+            rest = after;
+        }
+        output.extend_from_slice(rest.as_bytes());
+        String::from_utf8_lossy(&output).into_owned()
+    }
+
+    #[test]
+    fn unstructured_text_reads_as_before() {
+        for text in [
+            "hello".to_owned(),
+            "Gr\u{fc}\u{df}e".to_owned(),
+            "Re: Gr\u{fc}\u{df}e aus K\u{f6}ln to all of you".to_owned(),
+            "\u{5199}\u{771f} ".repeat(200),
+        ] {
+            let encoded = unstructured(text.as_bytes());
+            assert!(encoded.is_ascii(), "{encoded}");
+            assert!(encoded.split("\r\n").all(|line| line.len() <= 76), "{encoded}");
+            assert_eq!(decoded(&encoded), text);
+        }
+        let encoded = unstructured("Re: Gr\u{fc}\u{df}e aus K\u{f6}ln to you".as_bytes());
+        assert!(
+            encoded.starts_with("Re: =?utf-8?B?") && encoded.ends_with("?= to you"),
+            "{encoded}"
+        );
+        assert_eq!(unstructured(b"caf\xe9"), "=?unknown-8bit?B?Y2Fm6Q==?=");
+    }
+
+    #[test]
+    fn names_are_encoded_and_addresses_are_not() {
+        for (list, expected) in [
+            ("a@x, \"B, c\" <b@x>", "a@x, \"B, c\" <b@x>"),
+            ("J\u{f6}rg <j@x>,a@x", "=?utf-8?B?SsO2cmc=?= <j@x>,a@x"),
+            ("a@x, \"J\u{f6}, \\\"r\\\"\" <j@x>", "a@x, =?utf-8?B?SsO2LCAiciI=?= <j@x>"),
+            ("j@x (J\u{f6}rg), b@x (Bob)", "j@x (=?utf-8?B?SsO2cmc=?=), b@x (Bob)"),
+            (
+                "K\u{f6}ln: a@x, J\u{f6}rg <j@x>;",
+                "=?utf-8?B?S8O2bG4=?= : a@x, =?utf-8?B?SsO2cmc=?= <j@x>;",
+            ),
+            ("j\u{f6}rg@x, <\u{fc}@x>", "j\u{f6}rg@x, <\u{fc}@x>"),
+            ("a@[IPv6:::1], \"a:b\u{fc}\"@x", "a@[IPv6:::1], \"a:b\u{fc}\"@x"),
+            ("broken <\u{fc}", "broken <\u{fc}"),
+        ] {
+            assert_eq!(address_list(list), expected);
+        }
+    }
+}
