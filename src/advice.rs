@@ -351,9 +351,9 @@ impl When {
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
             Error::Password(error) => match error {
                 password::Error::Nowhere => Self::NoPassword,
-                password::Error::Run(..) | password::Error::Failed(..) => {
-                    Self::PasswordCommandFailed
-                }
+                password::Error::Run(..)
+                | password::Error::Failed(..)
+                | password::Error::Slow(_) => Self::PasswordCommandFailed,
                 password::Error::Empty(_) => Self::PasswordEmpty,
                 password::Error::Control(_) => Self::PasswordUnfit,
                 _ => return None,

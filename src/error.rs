@@ -190,6 +190,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Settings(error) => error.into(),
+            Error::Password(password::Error::Slow(_)) => Self::Later,
             Error::Password(_) => Self::Config,
             Error::Net(error) => match error {
                 net::Error::NotFound(_) => Self::NoHost,

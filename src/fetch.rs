@@ -25,6 +25,7 @@ use crate::password::Attempts;
 use crate::pop3::{
     self, Ahead, Approach, Authorization, Deletable, Listed, Session, Sizes, Transaction, UniqueIds,
 };
+use crate::program;
 use crate::report::{Octets, Report, count, error_object, size};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
@@ -596,10 +597,17 @@ impl<'a> Run<'a> {
     fn after(&self) -> Result<(), Error> {
         match &self.job.after_fetch {
             Some(program) if self.fetched.new > 0 => {
-                let status = program.command().stdout(io::stderr()).status();
                 let failed = |reason| Error::AfterFetch { reason };
-                let status = status.map_err(|error| failed(plain(&error)))?;
-                if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+                let mut command = program.command();
+                let ended = program::run(command.stdout(io::stderr()), limits::DELIVERY);
+                match ended.map_err(|error| failed(plain(&error)))? {
+                    Some(status) if status.success() => Ok(()),
+                    Some(status) => Err(failed(status.to_string())),
+                    None => {
+                        let bound = limits::DELIVERY.as_secs();
+                        Err(failed(format!("it had not ended after {bound} s")))
+                    }
+                }
             }
             _ => Ok(()),
         }

@@ -27,6 +27,7 @@
 //! compose  message         a message from its parts; any message in canonical form
 //! store                    Maildir and journal: delivery exactly once; what waits to be sent
 //!
+//! program                  what is run: its time, its answer, and its end
 //! ownership                whose a file is, who may write to it and who may read it
 //! text  limits             what was parsed once and cannot be wrong; every bound, by name
 //! ```
@@ -77,6 +78,7 @@ pub mod net;
 pub mod ownership;
 pub mod password;
 pub mod pop3;
+pub mod program;
 pub mod report;
 pub mod sasl;
 pub mod send;

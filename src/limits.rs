@@ -88,7 +88,14 @@ pub const BATCH_OCTETS: u64 = 16 << 20;
 /// many as this take a second.
 pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 
-/// How long a program may take over one message: POP3 servers hang up on a client that has been
+/// How long a program may take to print a password or token where there is no terminal to ask a
+/// person at.
+pub const SECRET_WAIT: Duration = Duration::from_mins(1);
+
+/// How long a program that is told to end may take to do so.
+pub const PROGRAM_END: Duration = Duration::from_secs(1);
+
+/// How long a program may take over one message, and one over what a fetch has brought: POP3 servers hang up on a client that has been
 /// silent for ten minutes (RFC 1939 §3).
 pub const DELIVERY: Duration = Duration::from_mins(9);
 

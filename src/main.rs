@@ -18,6 +18,7 @@ use postie::cli::{Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::net::Stop;
+use postie::program;
 use postie::report::{self, Report};
 use postie::send::queue::{in_passing, queue};
 use postie::send::send;
@@ -118,8 +119,8 @@ fn run(args: &Args) -> Exit {
 struct Interrupted(Arc<AtomicI32>);
 
 impl Interrupted {
-    /// From here on a signal ends what waits for a peer, and with it the run, in order. If nothing
-    /// waits, or at the second signal, the process ends where it stands, which is safe anywhere.
+    /// From here on a signal ends what waits for a peer or a program, and with it the run, in order. If
+    /// nothing waits, or at the second signal, the process ends where it stands, which is safe anywhere.
     fn watch(&self) -> io::Result<Stop> {
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
         // A file that may not grow further (`ulimit -f`) is an error of that file, not the end.
@@ -128,7 +129,10 @@ impl Interrupted {
         let watched = stop.clone();
         thread::spawn(move || {
             for signal in signals.forever() {
-                if caught.swap(signal, Ordering::SeqCst) != 0 || !watched.stop() {
+                let is_first = caught.swap(signal, Ordering::SeqCst) == 0;
+                // Both, whatever there is of either.
+                let (was_talking, was_running) = (watched.stop(), program::end_all());
+                if !is_first || !(was_talking || was_running) {
                     drop(emulate_default_handler(signal));
                 }
             }

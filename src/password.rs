@@ -9,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use crate::config::CommandLine;
 use crate::limits;
 use crate::ownership;
+use crate::program;
 use crate::sasl::{Credentials, Key, Mechanism};
 use crate::text::{Secret, plain};
 
@@ -35,6 +36,9 @@ pub enum Error {
     /// The command did not succeed; it has said why on standard error.
     #[error("the {0} command failed ({1})")]
     Failed(&'static str, ExitStatus),
+    /// The command has not ended, and nobody is there to wait for it.
+    #[error("the {} command had not ended after {} s", .0, limits::SECRET_WAIT.as_secs())]
+    Slow(&'static str),
     /// There is nothing on its first line.
     #[error("the {0} is empty")]
     Empty(&'static str),
@@ -134,15 +138,17 @@ fn token(command: &CommandLine) -> Result<Key, Error> {
 
 fn run(what: &'static str, command: &CommandLine) -> Result<Secret, Error> {
     let failed = |error| Error::Run(what, error);
+    // A person may take any time to type; a keyring that is locked under cron would take for ever.
+    let bound = (!program::has_terminal()).then_some(limits::SECRET_WAIT);
     // Standard input may be a message to be sent, which is no business of the command's.
-    let mut child =
-        command.command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
-    let line = child.stdout.take().map(first_line).transpose();
-    let status = child.wait().map_err(failed)?;
+    let mut command = command.command();
+    let ended = program::first_line(command.stdin(Stdio::null()), bound).map_err(failed)?;
+    let (line, status) = ended.ok_or(Error::Slow(what))?;
     if !status.success() {
         return Err(Error::Failed(what, status));
     }
-    Ok(line.map_err(failed)?.unwrap_or_else(|| Secret::new("")))
+    let line = String::from_utf8(line);
+    line.map(Secret::new).map_err(|_| failed(io::Error::other("what it prints is not UTF-8")))
 }
 
 fn ask(whom: &str) -> Result<Secret, Error> {
@@ -154,8 +160,7 @@ fn ask(whom: &str) -> Result<Secret, Error> {
         .map_err(Error::Ask)
 }
 
-/// What is read, up to the first line end and within bounds. The rest is read too, so that a
-/// command that prints more is not ended by a broken pipe.
+/// What is read, up to the first line end and within bounds.
 #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
 fn first_line(source: impl Read) -> io::Result<Secret> {
     let mut text = String::new();

@@ -284,8 +284,18 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             format!("{} to {} (RFC 7677: at least 4096)", rounds.start(), rounds.end()),
         ),
         (
+            "SECRET_WAIT",
+            "The time to print a password or token, where there is no terminal",
+            seconds(limits::SECRET_WAIT),
+        ),
+        (
+            "PROGRAM_END",
+            "The time that a program has to end in when it is told to",
+            seconds(limits::PROGRAM_END),
+        ),
+        (
             "DELIVERY",
-            "The time that a program may take over a message",
+            "The time that a program may take over a message, or after a fetch",
             format!("{} (RFC 1939: servers wait for 600 s)", seconds(limits::DELIVERY)),
         ),
         (

@@ -10,8 +10,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "fetch",
         &[
-            "config", "error", "net", "password", "pop3", "report", "settings", "store", "text",
-            "way", "wire",
+            "config", "error", "net", "password", "pop3", "program", "report", "settings", "store",
+            "text", "way", "wire",
         ],
     ),
     (
@@ -57,7 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "settings",
         &["cli", "config", "net", "ownership", "password", "sasl", "store", "text", "tls"],
     ),
-    ("password", &["config", "ownership", "sasl", "text"]),
+    ("password", &["config", "ownership", "program", "sasl", "text"]),
     ("cli", &["config", "text"]),
     ("config", &["ownership", "sasl", "text", "tls"]),
     ("pop3", &["sasl", "store", "text", "wire"]),
@@ -69,7 +69,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("dot", &[]),
     ("compose", &["message", "text"]),
     ("message", &["text"]),
-    ("store", &["ownership", "text"]),
+    ("store", &["ownership", "program", "text"]),
+    ("program", &[]),
     ("ownership", &["text"]),
     ("text", &[]),
     ("limits", &[]),
@@ -87,7 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("stringprep", &["sasl"]),
     ("signal_hook", &["main"]),
     ("indicatif", &["report"]),
-    ("wait_timeout", &["store"]),
+    ("wait_timeout", &["program"]),
     ("clap", &["cli", "main"]),
     ("toml", &["config"]),
     ("serde", &["config"]),
@@ -101,13 +102,16 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["ownership"]),
     ("jiff", &["settings"]),
     ("getrandom", &["password", "settings"]),
-    ("rustix", &["ownership", "settings", "store"]),
+    ("rustix", &["ownership", "program", "settings", "store"]),
     ("std::net", &["check", "config", "net", "settings", "text", "tls"]),
-    ("std::fs", &["compose", "config", "message", "ownership", "password", "store", "tls"]),
-    ("std::process", &["config", "main", "password", "settings", "store"]),
+    (
+        "std::fs",
+        &["compose", "config", "message", "ownership", "password", "program", "store", "tls"],
+    ),
+    ("std::process", &["config", "main", "password", "program", "settings", "store"]),
     ("std::env", &["main", "report", "settings"]),
-    ("std::time::Instant", &["net", "report"]),
-    ("std::thread", &["fetch", "main", "net", "store"]),
+    ("std::time::Instant", &["net", "program", "report"]),
+    ("std::thread", &["fetch", "main", "net", "program", "store"]),
 ];
 
 #[test]

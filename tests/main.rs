@@ -20,6 +20,7 @@ mod least_surprise;
 mod logins;
 mod outbox;
 mod ownership;
+mod programs;
 mod proof;
 mod properties;
 mod readme;

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io;
 use std::process::{Command, Stdio};
 
-use wait_timeout::ChildExt as _;
-
 use super::{Draft, Error};
 use crate::limits;
+use crate::program;
 
 /// Runs the program with the message; why it did not take it, if it did not.
 pub(super) fn run(words: &[String], draft: &mut Draft) -> Result<Result<(), String>, Error> {
@@ -17,22 +16,14 @@ pub(super) fn run(words: &[String], draft: &mut Draft) -> Result<Result<(), Stri
     let (program, arguments) =
         words.split_first().map_or(("", words), |(first, rest)| (first, rest));
     let failed = |source| Error::Program { program: program.to_owned(), source };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(message)
-        // Standard output is for results.
-        .stdout(talk().map_err(failed)?)
-        .spawn()
-        .map_err(failed)?;
-    match child.wait_timeout(limits::DELIVERY).map_err(failed)? {
-        Some(status) if status.success() => Ok(Ok(())),
-        Some(status) => Ok(Err(format!("{program} did not take it ({status})"))),
-        None => {
-            child.kill().and_then(|()| child.wait()).map_err(failed)?;
-            let patience = limits::DELIVERY.as_secs();
-            Ok(Err(format!("{program} had not taken it after {patience} s")))
-        }
-    }
+    let mut command = Command::new(program);
+    // Standard output is for results.
+    command.args(arguments).stdin(message).stdout(talk().map_err(failed)?);
+    Ok(match program::run(&mut command, limits::DELIVERY).map_err(failed)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{program} did not take it ({status})")),
+        None => Err(format!("{program} had not taken it after {} s", limits::DELIVERY.as_secs())),
+    })
 }
 
 /// Standard error, for a program whose output is talk.
