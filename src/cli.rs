@@ -336,6 +336,13 @@ Examples:
   postie send -t < message.eml                 # recipients from its To, Cc and Bcc
   date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
 
+impl Queue {
+    /// Whether messages are to be sent.
+    pub fn is_flush(&self) -> bool {
+        matches!(self.action, Some(QueueAction::Flush { .. }))
+    }
+}
+
 /// How `postie queue` is called.
 pub const QUEUE_EXAMPLES: &str = "\
 Examples:

@@ -44,6 +44,12 @@ pub enum Error {
         /// How.
         reason: String,
     },
+    /// The account's login was refused, and is not tried again yet.
+    #[error("the login was refused before, and is tried again in {time}")]
+    HeldBack {
+        /// For how long, in words.
+        time: String,
+    },
     /// Nobody to send to.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
@@ -217,6 +223,7 @@ impl From<&Error> for Exit {
                 compose::Error::NotText { .. } => Self::Message,
                 compose::Error::Message(error) => error.into(),
             },
+            Error::HeldBack { .. } => Self::Later,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
@@ -331,6 +338,7 @@ impl From<&store::Error> for Exit {
             | store::Error::Ownership(_) => Self::CannotCreate,
             store::Error::Io { .. }
             | store::Error::Journal { .. }
+            | store::Error::NoJournal(_)
             | store::Error::MaildirGone(_) => Self::Disk,
         }
     }

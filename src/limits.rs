@@ -110,9 +110,18 @@ pub const RETRY: Duration = Duration::from_hours(4);
 /// The longest that a message waits after there was no connection.
 pub const RETRY_UNREACHED: Duration = Duration::from_mins(15);
 
-/// After so long a message that could not be sent is given up: RFC 5321 §4.5.4.1 wants four or five
+/// After attempts over so long a time a message is abandoned: RFC 5321 §4.5.4.1 wants four or five
 /// days.
 pub const GIVE_UP: Duration = Duration::from_hours(5 * 24);
+
+/// How often a message that cannot be sent with the configuration in force is reported.
+pub const REPORT: Duration = Duration::from_hours(24);
+
+/// Messages that a run which did something else sends from the outbox in passing.
+pub const PASSING: usize = 10;
+
+/// How long such a run takes for them.
+pub const PASSING_TIME: Duration = Duration::from_secs(5);
 
 /// Octets of a password file or of what a password command prints.
 pub const SECRET: u64 = 64 << 10;

@@ -21,7 +21,7 @@ use postie::net::Stop;
 use postie::program;
 use postie::report::{self, Report};
 use postie::send::queue::{in_passing, queue};
-use postie::send::send;
+use postie::send::{send, send_later};
 use postie::settings::Settings;
 
 /// Accounts that are fetched from side by side if nobody says how many.
@@ -93,7 +93,10 @@ fn run(args: &Args) -> Exit {
         Command::Send(sending) => {
             let exit = match settings(&args.global, &sending.one_off) {
                 Ok(settings) => send(&settings, sending, &report, &stop),
-                Err(error) => refuse(&report, "send", &error),
+                Err(error) => match Settings::without_file(&args.global) {
+                    Ok(settings) => send_later(&settings, sending, error, &report, &stop),
+                    Err(_) => refuse(&report, "send", &error),
+                },
             };
             match (args.global.invoked_as, exit) {
                 // To callers of sendmail this status says that the message waits in a queue.
@@ -103,14 +106,20 @@ fn run(args: &Args) -> Exit {
         }
         Command::Queue(queueing) => match settings(&args.global, &OneOff::default()) {
             Ok(settings) => queue(&settings, queueing, &report, &stop),
-            Err(error) => refuse(&report, "queue", &error),
+            // What waits can be seen and dropped all the same.
+            Err(error) => match Settings::without_file(&args.global) {
+                Ok(settings) if !queueing.is_flush() => queue(&settings, queueing, &report, &stop),
+                _ => refuse(&report, "queue", &error),
+            },
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);
             check(settings, checking, &report, &stop)
         }
     };
-    interrupted.die();
+    if stop.decided().is_none() {
+        interrupted.die();
+    }
     exit
 }
 
@@ -120,7 +129,8 @@ struct Interrupted(Arc<AtomicI32>);
 
 impl Interrupted {
     /// From here on a signal ends what waits for a peer or a program, and with it the run, in order. If
-    /// nothing waits, or at the second signal, the process ends where it stands, which is safe anywhere.
+    /// nothing waits, or at the second signal, the process ends where it stands, which is safe anywhere:
+    /// by the signal, or with the status that is decided.
     fn watch(&self) -> io::Result<Stop> {
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
         // A file that may not grow further (`ulimit -f`) is an error of that file, not the end.
@@ -131,9 +141,13 @@ impl Interrupted {
             for signal in signals.forever() {
                 let is_first = caught.swap(signal, Ordering::SeqCst) == 0;
                 // Both, whatever there is of either.
-                let (was_talking, was_running) = (watched.stop(), program::end_all());
-                if !is_first || !(was_talking || was_running) {
-                    drop(emulate_default_handler(signal));
+                let (goes_on, was_running) = (watched.stop(), program::end_all());
+                match watched.decided() {
+                    Some(status) if !is_first => end(status),
+                    None if !is_first || !(goes_on || was_running) => {
+                        drop(emulate_default_handler(signal));
+                    }
+                    _ => {}
                 }
             }
         });
@@ -147,6 +161,11 @@ impl Interrupted {
             signal => drop(emulate_default_handler(signal)),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "all that counts is done, and the disk knows of it")]
+fn end(status: u8) {
+    std::process::exit(status.into());
 }
 
 fn settings(global: &Global, one_off: &OneOff) -> Result<Settings, Error> {

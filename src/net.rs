@@ -155,12 +155,15 @@ pub struct Stop(Arc<Mutex<Stopping>>);
 #[derive(Debug, Default)]
 struct Stopping {
     is_wanted: bool,
+    /// How the run ends whatever happens from here on.
+    decided: Option<u8>,
     /// Connections, as far as they are still open.
     open: Vec<TcpStream>,
 }
 
 impl Stop {
-    /// Ends all connections, so that whoever waits for one goes on; says whether there were any.
+    /// Ends all connections, so that whoever waits for one goes on; says whether the run is to go on
+    /// to its end: there were any, or its end is decided.
     pub fn stop(&self) -> bool {
         let mut stopping = self.lock();
         stopping.is_wanted = true;
@@ -168,7 +171,18 @@ impl Stop {
             // One that is not connected any more needs no ending.
             drop(stream.shutdown(Shutdown::Both));
         }
-        !stopping.open.is_empty()
+        !stopping.open.is_empty() || stopping.decided.is_some()
+    }
+
+    /// From here on the run ends with this status, and a signal does not change it; or that is open
+    /// again.
+    pub fn decide(&self, status: Option<u8>) {
+        self.lock().decided = status;
+    }
+
+    /// The status that the run ends with, if that is decided.
+    pub fn decided(&self) -> Option<u8> {
+        self.lock().decided
     }
 
     /// Whether somebody wanted it.
@@ -407,6 +421,14 @@ impl Stream for Tcp {
         self.waiting = Waiting::begin(wait, self.deadline.bounds.per_wait);
     }
 
+    fn finish_within(&mut self, time: Duration) {
+        let bounds = Bounds { in_all: Some(time), ..self.deadline.bounds };
+        let (end, before) = (Deadline::begin(bounds).end, self.deadline.end);
+        if before.is_none() || end < before {
+            self.deadline = Deadline { bounds, end };
+        }
+    }
+
     fn waited(&self) -> Duration {
         self.waiting.began.elapsed()
     }
@@ -469,6 +491,10 @@ pub struct Loopback(Tcp);
 impl Stream for Loopback {
     fn begin(&mut self, wait: Wait) {
         self.0.begin(wait);
+    }
+
+    fn finish_within(&mut self, time: Duration) {
+        self.0.finish_within(time);
     }
 
     fn waited(&self) -> Duration {

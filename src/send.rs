@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use self::input::Input;
+use self::input::{Input, Taken};
 use self::sent::Sent;
 use crate::cli;
 use crate::config::Tls;
@@ -17,21 +17,55 @@ use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::message::{self, Message, Transport};
 use crate::net::Stop;
+use crate::password::Source;
 use crate::report::{Report, count, error_object, output, size, written};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{
     self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
 };
-use crate::store::outbox::Held;
+use crate::store::outbox::{Held, NotAdded, Outbox};
 use crate::text::Mailbox;
 use crate::way::Way;
 use crate::wire::Private;
 
 /// Sends one message and reports how it went.
 pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop) -> Exit {
-    let mut letter = match letter(settings, args, report) {
-        Ok(letter) => letter,
+    send_as_far_as_possible(settings, args, None, report, stop)
+}
+
+/// The same where the configuration file cannot be read, for this reason: the message waits for it.
+pub fn send_later(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Error,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
+    if !queue::may_wait(settings, args) {
+        return fail(report, None, &broken);
+    }
+    send_as_far_as_possible(settings, args, Some(broken), report, stop)
+}
+
+fn send_as_far_as_possible(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Option<Error>,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
+    let taken = match input::take(settings, args, broken, report) {
+        Ok(taken) => taken,
         Err(error) => return fail(report, None, &error),
+    };
+    let mut letter = match taken {
+        Taken::Whole(input) => match letter(*input, args) {
+            Ok(letter) => letter,
+            Err(error) => return fail(report, None, &error),
+        },
+        Taken::Incomplete(incomplete) => {
+            return queue::keep_incomplete(settings, args, *incomplete, report, stop);
+        }
     };
     if args.dry_run {
         // Which server this would be is not known; most take eight bits.
@@ -41,15 +75,35 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
             Err(error) => fail(report, Some(&letter), &error),
         };
     }
-    if letter.job.queue
-        && let Err(error) = letter.enqueue(&settings.outbox(), settings.config())
-    {
-        return fail(report, Some(&letter), &error);
+    let outbox = settings.outbox();
+    if letter.job.queue {
+        match letter.enqueue(&outbox, settings.config()) {
+            // From here on the message is safe, whatever becomes of this run.
+            Ok(()) => stop.decide(Some(Exit::Done.status())),
+            Err(NotAdded { error, may_be_listed: true }) => {
+                return fail(report, Some(&letter), &error.into());
+            }
+            Err(NotAdded { error, may_be_listed: false }) => report
+                .complaint(format_args!("send: {error}; the message is sent without the outbox")),
+        }
     }
-    let (outcome, line) = conversation(&mut letter, report, stop);
-    letter.remember(&outcome, report);
-    let settled = letter.settle(&outcome, queue::Occasion::First);
+    if let Some(held_back) = letter.held_back(&outbox) {
+        let (notice, outcome) = (letter.notice(&held_back.to_string()), Err(held_back));
+        let result = report.result(None, || letter.object(&outcome, Exit::Done));
+        report.notice(notice.unwrap_or_default());
+        if let Err(error) = result {
+            fail(report, Some(&letter), &error);
+        }
+        return Exit::Done;
+    }
+    let line = letter.begin().and_then(|()| login_noted(&letter, &outbox, report, stop));
+    if line.is_ok() && letter.held.is_none() {
+        // From here on the server may have the message, and no signal says that it has not.
+        stop.decide(Some(Exit::InDoubt.status()));
+    }
+    let Attempted { outcome, line, fate } = letter.attempt(line, queue::Occasion::First, report);
     let exit = letter.exit(&outcome);
+    stop.decide((exit != Exit::Later).then(|| exit.status()));
     let object = || letter.object(&outcome, exit);
     let sentence = outcome.as_ref().ok().and_then(|sent| letter.sentence(sent));
     let result = report.result(sentence.as_deref(), object);
@@ -58,21 +112,21 @@ pub fn send(settings: &Settings, args: &cli::Send, report: &Report, stop: &Stop)
         Err(_) if letter.held.is_some() => {}
         Err(error) => drop(fail(report, Some(&letter), error)),
     }
-    if let Some(notice) = letter.notice() {
+    if let Some(notice) = letter.last().and_then(|last| letter.notice(&last)) {
         report.notice(notice);
     }
     let told = letter.told();
-    match (line, &letter.job.account) {
-        (Some(line), Some(name)) => queue::in_passing(settings, name, Some(line), report, stop),
+    // Whoever is not told, or is told of an outbox that failed, is not to send the message again for
+    // that: the status stays.
+    for error in [result.err(), fate.err(), told.err()].into_iter().flatten() {
+        fail(report, Some(&letter), &error);
+    }
+    match (line, letter.job.account.take()) {
+        (Some(line), Some(name)) => queue::in_passing(settings, &name, Some(line), report, stop),
         (Some(line), None) => line.quit(),
         (None, _) => {}
     }
-    // Whoever is not told is not to send the message again for that: the status stays.
-    if let Err(error) = result {
-        fail(report, Some(&letter), &error);
-    }
-    let errors = [settled.err(), told.err()].into_iter().flatten();
-    errors.fold(exit, |exit, error| exit.worse(fail(report, Some(&letter), &error)))
+    exit
 }
 
 fn fail(report: &Report, letter: Option<&Letter>, error: &Error) -> Exit {
@@ -98,8 +152,8 @@ struct Letter {
 }
 
 /// Everything that is needed before a connection is worth making.
-fn letter(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Letter, Error> {
-    let Input { job, recipients, message } = Input::take(settings, args, report)?;
+fn letter(input: Input, args: &cli::Send) -> Result<Letter, Error> {
+    let Input { job, recipients, message } = input;
     let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let envelope = envelope.on(Terms {
         notify: args.dsn_notify.clone(),
@@ -201,7 +255,7 @@ impl Letter {
 
     fn object(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Value {
         let one = |mailbox: &Mailbox, status: &str, reply: String| -> Value {
-            let status = if self.waits_for(mailbox) { "waiting" } else { status };
+            let status = if self.waits_for(mailbox) { "queued" } else { status };
             json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
         };
         let mut recipients = Vec::new();
@@ -217,7 +271,7 @@ impl Letter {
         }
         if let Err(error) = outcome {
             let waiting = self.envelope.recipients().iter().filter(|one| self.waits_for(one));
-            recipients.extend(waiting.map(|mailbox| one(mailbox, "waiting", error.to_string())));
+            recipients.extend(waiting.map(|mailbox| one(mailbox, "queued", error.to_string())));
         }
         let error = match outcome {
             _ if exit == Exit::Done => None,
@@ -243,16 +297,34 @@ impl Letter {
 /// A conversation in which messages can be submitted.
 type Line = Session<Authenticated, Box<dyn Private>>;
 
-/// From the password to the verdict, and the line if more can be said on it.
-fn conversation(
-    letter: &mut Letter,
+/// What an attempt came to, the line if more can be said on it, and what became of the message in the
+/// outbox.
+struct Attempted {
+    outcome: Result<Sent, Error>,
+    line: Option<Line>,
+    fate: Result<queue::Fate, Error>,
+}
+
+/// From the password to an accepted login, of which the outbox takes note.
+fn login_noted(
+    letter: &Letter,
+    outbox: &Outbox,
     report: &Report,
     stop: &Stop,
-) -> (Result<Sent, Error>, Option<Line>) {
-    match letter.begin().and_then(|()| login(&letter.job, report, stop)) {
-        Ok(line) => letter.submit(line),
-        Err(error) => (Err(error), None),
+) -> Result<Line, Error> {
+    let line = login(&letter.job, report, stop);
+    // What was typed wrong is typed anew.
+    let is_typed = matches!(letter.job.peer.source, Source::Terminal);
+    if let Some(account) = letter.job.account.as_ref().filter(|_| letter.held.is_some()) {
+        match &line {
+            Ok(_) => outbox.login_accepted(account),
+            Err(error) if queue::is_login_refused(error) && !is_typed => {
+                outbox.login_refused(account, letter.job.moment.seconds);
+            }
+            Err(_) => {}
+        }
     }
+    line
 }
 
 /// From the password to an accepted login.
@@ -270,6 +342,29 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<Line, Error> {
 }
 
 impl Letter {
+    /// Submits the message, and keeps account of it. What kept it from being submitted is not its
+    /// own fault.
+    fn attempt(
+        &mut self,
+        line: Result<Line, Error>,
+        occasion: queue::Occasion,
+        report: &Report,
+    ) -> Attempted {
+        let (outcome, line, is_submitted) = match line {
+            Ok(line) => {
+                let (outcome, line) = self.submit(line);
+                (outcome, line, true)
+            }
+            Err(error) => (Err(error), None, false),
+        };
+        self.remember(&outcome, report);
+        let fate = match &outcome {
+            Err(error) if !is_submitted => self.postpone(&error.into(), occasion),
+            outcome => self.settle(outcome, occasion),
+        };
+        Attempted { outcome, line, fate }
+    }
+
     /// What becomes of the message, and the line unless it is broken.
     fn submit(&mut self, mut line: Line) -> (Result<Sent, Error>, Option<Line>) {
         let is_8bit = line.offered().eight_bit_mime;

@@ -106,6 +106,9 @@ struct Directories {
     config: PathBuf,
     /// `postie/` in `XDG_STATE_HOME`, else in `~/.local/state`.
     state: PathBuf,
+    /// The same for a run with another environment: in the home directory that this one names, and
+    /// in the one of the password database.
+    other_states: Vec<PathBuf>,
 }
 
 impl Directories {
@@ -119,11 +122,17 @@ impl Directories {
         // What is only read may be root's.
         let config = named("XDG_CONFIG_HOME").filter(|dir| ownership::is_ours_or_roots(dir));
         let state = named("XDG_STATE_HOME").filter(|dir| ownership::is_ours(dir));
-        Ok(Self {
-            config: config.unwrap_or_else(|| home.join(".config/postie")),
-            state: state.unwrap_or_else(|| home.join(".local/state/postie")),
-            home,
-        })
+        let below = |home: &Path| home.join(".local/state/postie");
+        let state = state.unwrap_or_else(|| below(&home));
+        let mut other_states = Vec::new();
+        for home in [Some(home.clone()), ownership::home()].into_iter().flatten() {
+            let other = below(&home);
+            if other != state && !other_states.contains(&other) && ownership::is_ours(&other) {
+                other_states.push(other);
+            }
+        }
+        let config = config.unwrap_or_else(|| home.join(".config/postie"));
+        Ok(Self { home, config, state, other_states })
     }
 }
 
@@ -140,7 +149,10 @@ pub struct Settings {
     path: PathBuf,
     home: PathBuf,
     state: PathBuf,
+    /// Where else an outbox of this user's may be.
+    other_states: Vec<PathBuf>,
     timeout: Option<u32>,
+    invoked_as: InvokedAs,
     moment: Moment,
 }
 
@@ -316,22 +328,31 @@ impl Settings {
     /// Reads the environment, and the configuration file if there is one. `--config` must name
     /// one; `one_off` says that none is needed.
     pub fn load(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
-        let Directories { home, config, state } = Directories::from_environment()?;
-        let own = config.join("config.toml");
+        let bare = Self::without_file(global)?;
         let (path, is_needed) = match &global.config {
             Some(path) => (path.clone(), true),
-            None if own.exists() => (own, true),
-            None => {
-                let system = Path::new("/etc/postie/config.toml").to_owned();
-                if system.exists() { (system, true) } else { (own, false) }
-            }
+            None => (bare.path.clone(), bare.path.exists()),
         };
         let read = || match global.invoked_as {
             InvokedAs::Sendmail if global.config.is_some() => File::read_of_root(&path),
             _ => File::read(&path),
         };
         let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
-        Ok(Self { file, path, home, state, timeout: global.timeout, moment: Moment::now()? })
+        Ok(Self { file, path, ..bare })
+    }
+
+    /// The same without what the configuration file says, for what has to be done although it cannot
+    /// be read.
+    pub fn without_file(global: &cli::Global) -> Result<Self, Error> {
+        let directories = Directories::from_environment()?;
+        let Directories { home, config, state, other_states } = directories;
+        let own = config.join("config.toml");
+        let system = Path::new("/etc/postie/config.toml");
+        let usual = if !own.exists() && system.exists() { system.to_owned() } else { own };
+        let path = global.config.clone().unwrap_or(usual);
+        let (timeout, invoked_as) = (global.timeout, global.invoked_as);
+        let moment = Moment::now()?;
+        Ok(Self { file: None, path, home, state, other_states, timeout, invoked_as, moment })
     }
 
     /// The mailboxes to fetch: those that were named, or all.
@@ -601,7 +622,7 @@ impl Settings {
         let chunking = table.chunking.unwrap_or(true);
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path)).transpose()?;
         let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
-        let queue = table.queue.unwrap_or_default();
+        let queue = table.queue.unwrap_or(self.invoked_as == InvokedAs::Sendmail);
         let peer = self.peer(account.as_deref(), table, Side::Send.usual())?;
         let moment = self.moment.clone();
         Ok(SendJob {
@@ -624,7 +645,22 @@ impl Settings {
         Outbox::new(Arc::new(Os), &self.state.join("outbox"))
     }
 
-    /// The configuration file, by which the accounts of messages that wait are known.
+    /// Every outbox of this user's, wherever a run with another environment may have put it.
+    pub fn outboxes(&self) -> Vec<Outbox> {
+        let states = std::iter::once(&self.state).chain(&self.other_states);
+        let outbox = |state: &PathBuf| Outbox::new(Arc::new(Os), &state.join("outbox"));
+        states.map(outbox).collect()
+    }
+
+    /// Whether a message waits that no account can be found for: `queue` in `[defaults]`, or where
+    /// there is none, the name of the program.
+    pub fn queues_by_default(&self) -> bool {
+        let of = |table: &Table| table.send.as_ref().and_then(|send| send.queue).or(table.queue);
+        let said = self.file.as_ref().and_then(|file| of(&file.defaults));
+        said.unwrap_or(self.invoked_as == InvokedAs::Sendmail)
+    }
+
+    /// The configuration file in force.
     pub fn config(&self) -> PathBuf {
         std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone())
     }

@@ -111,6 +111,9 @@ pub enum Error {
     /// Another run has the message's lock.
     #[error("another run is at work on this message")]
     Busy,
+    /// A message in the outbox has lost its journal.
+    #[error("damaged: {} is not there", .0.display())]
+    NoJournal(PathBuf),
     /// There is no such message in the outbox.
     #[error("no message `{0}` in the outbox")]
     Unknown(String),

@@ -363,6 +363,10 @@ impl Stream for TlsStream {
         self.tcp.0.get_mut().begin(wait);
     }
 
+    fn finish_within(&mut self, time: Duration) {
+        self.tcp.0.get_mut().finish_within(time);
+    }
+
     fn waited(&self) -> Duration {
         self.tcp.0.get_ref().waited()
     }

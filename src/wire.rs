@@ -23,6 +23,9 @@ pub trait Stream: Read + Write {
     /// bound passes. Streams without a clock have no bounds.
     fn begin(&mut self, _wait: Wait) {}
 
+    /// Bounds all that is still waited for on this stream, together.
+    fn finish_within(&mut self, _time: Duration) {}
+
     /// How long ago the wait began.
     fn waited(&self) -> Duration {
         Duration::ZERO
@@ -76,6 +79,10 @@ pub trait Private: Stream + sealed::Sealed {
 impl Stream for Box<dyn Private> {
     fn begin(&mut self, wait: Wait) {
         self.as_mut().begin(wait);
+    }
+
+    fn finish_within(&mut self, time: Duration) {
+        self.as_mut().finish_within(time);
     }
 
     fn waited(&self) -> Duration {
@@ -486,6 +493,11 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     pub fn into_stream(self, verb: &'static str) -> Result<(S, Option<Trace>), Error> {
         self.expect_silence(Phase::Answer(verb))?;
         Ok((self.stream, self.trace))
+    }
+
+    /// Bounds all that is still waited for, together.
+    pub fn finish_within(&mut self, time: Duration) {
+        self.stream.finish_within(time);
     }
 
     fn push(&mut self, command: &Command) {

@@ -244,7 +244,8 @@ fn the_senders_address_is_taken_in_any_form_and_none_is_none() {
         }
     }
     // What is missing is completed with the account's own address.
-    home.program(&sendmail, ["-f", "<>", BOB]).stdin("Subject: x\n\nhello\n").run().exit(78);
+    let args = ["send", "--from=<>", BOB];
+    home.postie(args).stdin("Subject: x\n\nhello\n").run().exit(78);
     home.config(&more);
     home.program(&sendmail, ["-f", "<>", BOB]).stdin("Subject: x\n\nhello\n").run().exit(0);
     let taken = only(&sink);
@@ -271,9 +272,14 @@ fn a_message_without_a_senders_address_waits_without_one() {
 #[test]
 fn to_callers_of_sendmail_nothing_waits_that_is_not_kept() {
     let sink = Sink::start(&[]);
-    let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"");
+    let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"\nqueue = false");
     home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(69);
     home.postie(["send", BOB]).stdin("Subject: x\n\nhello\n").run().exit(75);
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 0);
+    // By default it is kept.
+    home.config(&sink.config("server = \"127.0.0.1:1\""));
+    home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(0).silent();
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 1);
 }
 
 #[test]
@@ -301,7 +307,7 @@ fn what_sendmail_is_asked_besides_is_answered() {
 #[test]
 fn what_goes_wrong_is_one_line_on_standard_error() {
     let sink = Sink::start(&[]);
-    let (home, sendmail) = installed(&sink, "password-file = \"/nowhere\"");
+    let (home, sendmail) = installed(&sink, "password-file = \"/nowhere\"\nqueue = false");
     for (args, status) in [(&["nobody"][..], 67), (&["root"], 78), (&["a b"], 64), (&[], 64)] {
         let outcome = home.program(&sendmail, args).stdin("Subject: x\n\nhello\n").run();
         outcome.exit(status);

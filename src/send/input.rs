@@ -7,7 +7,7 @@ use crate::compose::{self, Attachment, Parts};
 use crate::error::Error;
 use crate::message::Message;
 use crate::report::Report;
-use crate::settings::{SendJob, Settings};
+use crate::settings::{self, SendJob, Settings};
 use crate::text::{Address, Addressee, Addressees, FullName, Mailbox};
 
 /// A whole message, and what is known of it.
@@ -17,35 +17,55 @@ pub(super) struct Input {
     pub(super) message: Message,
 }
 
-impl Input {
-    /// Composes the message, or reads it to its end.
-    pub(super) fn take(
-        settings: &Settings,
-        args: &cli::Send,
-        report: &Report,
-    ) -> Result<Self, Error> {
-        if args.compose.is_wanted() {
-            composed(settings, args, report)
-        } else {
-            given(settings, args, report)
-        }
+/// What there is of it without a configuration that says the rest.
+pub(super) struct Incomplete {
+    pub(super) recipients: Vec<Address>,
+    pub(super) message: Message,
+    /// What is wrong with the configuration.
+    pub(super) error: Error,
+}
+
+/// What the command line and standard input came to.
+pub(super) enum Taken {
+    Whole(Box<Input>),
+    Incomplete(Box<Incomplete>),
+}
+
+/// Composes the message, or reads it to its end. `broken` is what is wrong with the configuration
+/// file as a whole.
+pub(super) fn take(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Option<Error>,
+    report: &Report,
+) -> Result<Taken, Error> {
+    if args.compose.is_wanted() {
+        composed(settings, args, broken, report)
+    } else {
+        given(settings, args, broken, report)
     }
 }
 
 /// A message composed of what the command line says.
-fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input, Error> {
+fn composed(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Option<Error>,
+    report: &Report,
+) -> Result<Taken, Error> {
     let cli::Compose { to, cc, bcc, reply_to, subject, header, body, html, attach } = &args.compose;
     let list = |addressees: &[Addressees]| -> Vec<Addressee> {
         addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
     };
-    let mut recipients = settings.mailboxes(typed(args))?;
+    let mut recipients = typed(args);
     for addressees in [to, cc, bcc] {
-        recipients.extend(list(addressees).into_iter().map(|addressee| addressee.address));
+        let listed = list(addressees).into_iter();
+        recipients.extend(listed.map(|addressee| Address::Mailbox(addressee.address)));
     }
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
-    let job = settings.send_job(args, &[])?;
+    let job = broken.map_or_else(|| Ok(settings.send_job(args, &[])?), Err);
     let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
     let html = html.as_ref().map(|path| Attachment::open(path)?.text()).transpose()?;
     let text = if let Some(text) = body {
@@ -54,8 +74,14 @@ fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<In
         report.prompt("write the text; Ctrl-D on a line of its own ends it");
         compose::utf8("the text on standard input", text()?)?
     };
+    let from = match &job {
+        Ok(job) => job.from.clone(),
+        // It gives way to the account's when there is one.
+        Err(_) => UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?,
+    };
+    let moment = settings.moment();
     let parts = Parts {
-        from: Addressee { name: full_name(args).map(str::to_owned), address: job.from.clone() },
+        from: Addressee { name: full_name(args).map(str::to_owned), address: from },
         to: list(to),
         cc: list(cc),
         bcc: list(bcc),
@@ -65,41 +91,83 @@ fn composed(settings: &Settings, args: &cli::Send, report: &Report) -> Result<In
         text,
         html,
         attachments,
-        date: job.moment.date(),
-        unique: job.moment.unique(),
+        date: moment.date(),
+        unique: moment.unique(),
     };
     let mut message = parts.compose()?;
     message.remove_bcc();
-    Ok(Input { job, recipients, message })
+    match job {
+        Ok(job) => {
+            let recipients = settings.mailboxes(recipients)?;
+            Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
+        }
+        Err(error) => {
+            message.replace("From", "");
+            message.replace("Message-ID", "");
+            Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error })))
+        }
+    }
 }
 
+/// The sender's address in a message that is composed before it is known.
+const UNKNOWN: &str = "unknown@invalid";
+
 /// The message on standard input, completed.
-fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input, Error> {
+fn given(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Option<Error>,
+    report: &Report,
+) -> Result<Taken, Error> {
     let mut recipients = typed(args);
     if recipients.is_empty() && !args.read_recipients {
         return Err(Error::NoRecipients);
     }
     report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
     let mut message = Message::read(&mut io::stdin().lock())?;
-    let is_resent = message.is_resent();
-    // Who resends a message is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
-    let field = if is_resent { "Resent-From" } else { "From" };
-    let author = message.author(field);
-    let address = author.as_ref().map(|author| &author.address);
-    let from = message.author("From").map(|author| author.address);
-    let authors = [address, from.as_ref()].into_iter().flatten().filter_map(Address::mailbox);
-    let job = settings.send_job(args, &authors.cloned().collect::<Vec<_>>())?;
     if args.read_recipients {
         recipients.extend(message.addressees()?);
     }
-    message.remove_bcc();
+    if recipients.is_empty() {
+        return Err(Error::NobodyNamed);
+    }
+    let authors = authors(&message);
+    let job = broken.map_or_else(|| Ok(settings.send_job(args, &authors)?), Err);
+    match job {
+        Ok(job) => {
+            let recipients = settings.mailboxes(recipients)?;
+            message.remove_bcc();
+            complete(&mut message, &job, full_name(args));
+            Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
+        }
+        Err(error) => {
+            message.remove_bcc();
+            Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error })))
+        }
+    }
+}
+
+/// Those whom the message names as its sender, the one that counts most first. Who resends a message
+/// is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
+pub(super) fn authors(message: &Message) -> Vec<Mailbox> {
+    let fields: &[&str] = if message.is_resent() { &["Resent-From", "From"] } else { &["From"] };
+    let authors = fields.iter().filter_map(|field| message.author(field));
+    authors.filter_map(|author| author.address.mailbox().cloned()).collect()
+}
+
+/// Adds what is missing in the header, and the account's address where it is wanted.
+pub(super) fn complete(message: &mut Message, job: &SendJob, full_name: Option<&str>) {
+    let is_resent = message.is_resent();
+    let field = if is_resent { "Resent-From" } else { "From" };
+    let author = message.author(field);
+    let address = author.as_ref().map(|author| &author.address);
     if message.field("Date").is_none() {
         // To find out the time zone takes a while.
         message.replace("Date", &job.moment.date());
     }
     message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
     let name = match message.field(field) {
-        None => Some(full_name(args)),
+        None => Some(full_name),
         Some(_) if job.rewrites(address) => {
             Some(author.as_ref().and_then(|author| author.name.as_deref()))
         }
@@ -109,11 +177,10 @@ fn given(settings: &Settings, args: &cli::Send, report: &Report) -> Result<Input
         let value = compose::named(name, &job.from);
         if is_resent { message.set_resent_from(&value) } else { message.replace("From", &value) }
     }
-    let recipients = settings.mailboxes(recipients)?;
-    Ok(Input { job, recipients, message })
 }
 
-fn full_name(args: &cli::Send) -> Option<&str> {
+/// The sender's name that was typed.
+pub(super) fn full_name(args: &cli::Send) -> Option<&str> {
     args.full_name.as_ref().map(FullName::as_str)
 }
 

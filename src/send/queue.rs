@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::input::{self, Incomplete};
 use super::sent::Sent;
-use super::{Letter, Line, login};
+use super::{Attempted, Letter, Line, login_noted};
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
@@ -17,30 +18,27 @@ use crate::message::Message;
 use crate::net::Stop;
 use crate::password::Source;
 use crate::report::{Report, count, span};
-use crate::settings::{Peer, SendJob, Settings};
+use crate::settings::{self, Peer, SendJob, Settings};
 use crate::smtp::{self, Demand, Envelope, Refusal, Terms};
 use crate::store;
-use crate::store::outbox::{Ending, Held, Id, Listed, Order, Outbox, Place, Record};
-use crate::text::Mailbox;
+use crate::store::outbox::{
+    Answer, Ending, Held, Id, Listed, NotAdded, Order, Outbox, Place, Record,
+};
+use crate::text::{Address, LocalName, Mailbox, ReversePath};
 
 /// Lists the outbox, sends what is in it, or drops some of it.
 pub fn queue(settings: &Settings, args: &cli::Queue, report: &Report, stop: &Stop) -> Exit {
-    let outbox = settings.outbox();
     let done = match &args.action {
-        None => list(&outbox, settings.moment().seconds, report),
+        None => list(settings, report),
         Some(cli::QueueAction::Flush { all }) => {
             let wanted = if *all { Wanted::All } else { Wanted::Due };
             return flush(settings, wanted, report, stop);
         }
-        Some(cli::QueueAction::Remove { ids }) => ids.iter().try_for_each(|id| {
-            let id: Id = id.parse()?;
-            Ok(outbox.remove(&id)?)
-        }),
+        Some(cli::QueueAction::Remove { ids }) => {
+            ids.iter().try_for_each(|id| remove(settings, id)).map(|()| Exit::Done)
+        }
     };
-    match done {
-        Ok(()) => Exit::Done,
-        Err(error) => fail(report, None, &error),
-    }
+    done.unwrap_or_else(|error| fail(report, None, &error))
 }
 
 fn fail(report: &Report, account: Option<&str>, error: &Error) -> Exit {
@@ -48,32 +46,84 @@ fn fail(report: &Report, account: Option<&str>, error: &Error) -> Exit {
     error.into()
 }
 
-fn list(outbox: &Outbox, now: u64, report: &Report) -> Result<(), Error> {
-    let listed = outbox.list()?;
-    if listed.is_empty() && !report.is_json() {
-        // As `mailq` says it, and monitors look for it.
-        return report.answer("Mail queue is empty");
-    }
-    for message in &listed {
-        match &message.record {
-            Ok(record) if report.is_json() => report.answer(object(message, record))?,
-            Ok(record) => report.answer(entry(message, record, now))?,
-            Err(error) => report.complaint(format_args!("queue: {}: {error}", message.id)),
+fn remove(settings: &Settings, id: &str) -> Result<(), Error> {
+    let id: Id = id.parse()?;
+    for outbox in settings.outboxes() {
+        match outbox.remove(&id) {
+            Err(store::Error::Unknown(_)) => {}
+            removed => return Ok(removed?),
         }
     }
-    Ok(())
+    Err(store::Error::Unknown(id.to_string()).into())
+}
+
+/// Every message in every outbox of this user's, the oldest first.
+fn listed(settings: &Settings) -> Result<Vec<(Outbox, Listed)>, store::Error> {
+    let mut all = Vec::new();
+    for outbox in settings.outboxes() {
+        all.extend(outbox.list()?.into_iter().map(|listed| (outbox.clone(), listed)));
+    }
+    all.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    Ok(all)
+}
+
+fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
+    let listed = listed(settings)?;
+    if listed.is_empty() && !report.is_json() {
+        // As `mailq` says it, and monitors look for it.
+        report.answer("Mail queue is empty")?;
+    }
+    let (now, mut exit) = (settings.moment().seconds, Exit::Done);
+    for (_, message) in &listed {
+        match &message.record {
+            Ok(record) => {
+                let missing = missing(settings, message.place, record);
+                let missing = missing.as_ref().map(ToString::to_string);
+                let account = record.order.account.as_deref();
+                let outbox = settings.outbox();
+                let held_back = account.and_then(|account| outbox.held_back_until(account, now));
+                let due = record.due(now).max(held_back.unwrap_or_default());
+                if report.is_json() {
+                    report.answer(object(message, record, due, missing.as_deref()))?;
+                } else {
+                    report.answer(entry(message, record, (now, due), missing.as_deref()))?;
+                }
+            }
+            Err(error) => {
+                report.complaint(format_args!("queue: {}: {error}", message.id));
+                exit = exit.worse(Exit::from(error));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What the configuration in force lacks to send a message that waits.
+fn missing(settings: &Settings, place: Place, record: &Record) -> Option<settings::Error> {
+    if place == Place::Failed || !record.is_resolved {
+        return None;
+    }
+    let Order { account, from, .. } = &record.order;
+    settings.queued_job(account.as_deref()?, from.as_ref()?).err()
 }
 
 /// A message for people: a line of what it is, and indented what became of it.
-fn entry(Listed { id, place, is_busy, .. }: &Listed, record: &Record, now: u64) -> String {
-    let Order { accepted, account, recipients, .. } = &record.order;
+fn entry(
+    Listed { id, place, .. }: &Listed,
+    record: &Record,
+    (now, due): (u64, u64),
+    missing: Option<&str>,
+) -> String {
+    let Order { received, account, recipients, aliases, config, .. } = &record.order;
     let failed = record.failed();
     let recipients: Vec<_> = match place {
         Place::Waiting => recipients.iter().filter(|mailbox| record.waits_for(mailbox)).collect(),
         Place::Failed => failed.iter().map(|(mailbox, _)| *mailbox).collect(),
     };
-    let recipients: Vec<_> = recipients.into_iter().map(Mailbox::as_str).collect();
-    let age = span(now.saturating_sub(*accepted));
+    let recipients = recipients.into_iter().map(Mailbox::as_str);
+    let recipients: Vec<_> = recipients.chain(aliases.iter().map(LocalName::as_str)).collect();
+    let age = span(now.saturating_sub(*received));
+    let account = account.as_deref().unwrap_or("-");
     let mut text = format!("{id}  {age:>4}  {account}  {}", recipients.join(", "));
     // Writing to a String cannot fail.
     let mut add = |line: &dyn Display| write!(text, "\n    {line}").unwrap_or_default();
@@ -83,20 +133,23 @@ fn entry(Listed { id, place, is_busy, .. }: &Listed, record: &Record, now: u64) 
     };
     match place {
         Place::Failed => add(&format_args!("{tried}, will not be sent")),
-        Place::Waiting if *is_busy => add(&"somebody is at work on it"),
-        Place::Waiting if record.is_due(now) => add(&format_args!("{tried}, due now")),
-        Place::Waiting => {
-            add(&format_args!("{tried}, due in {}", span(record.due().saturating_sub(now))));
-        }
+        Place::Waiting if due <= now => add(&format_args!("{tried}, due now")),
+        Place::Waiting => add(&format_args!("{tried}, due in {}", span(due - now))),
     }
     if let Some(last) = record.last.as_ref().filter(|_| *place == Place::Waiting) {
         add(last);
     }
-    for (mailbox, reason) in failed {
-        add(&format_args!("{mailbox}: {reason}"));
+    if record.is_under_way() {
+        add(&"the last attempt is under way, or was interrupted");
     }
-    if record.may_be_duplicate() && !is_busy {
-        add(&"may be a duplicate: the verdict on it was lost");
+    if let Some(missing) = missing {
+        add(&format_args!("{missing}; queued with {}", config.display()));
+    }
+    for (mailbox, answer) in failed {
+        add(&format_args!("{mailbox}: {answer}"));
+    }
+    if record.may_be_duplicate() {
+        add(&"may be a duplicate: the final reply to it was lost");
     }
     text
 }
@@ -105,34 +158,35 @@ fn times(number: u32) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), "time")
 }
 
-fn object(Listed { id, place, is_busy, .. }: &Listed, record: &Record) -> Value {
+fn object(
+    Listed { id, place, .. }: &Listed,
+    record: &Record,
+    due: u64,
+    missing: Option<&str>,
+) -> Value {
     let order = &record.order;
-    let failed = record.failed();
     let recipient = |mailbox: &Mailbox| {
-        let reason = failed.iter().find(|(named, _)| *named == mailbox).map(|(_, reason)| reason);
-        let status = match reason {
-            Some(_) => "failed",
-            None if record.waits_for(mailbox) => "waiting",
-            None => "accepted",
+        let (status, reply) = match record.answer(mailbox).map(Answer::parts) {
+            Some((status, reply)) => (status, Some(reply)),
+            None => ("queued", None),
         };
-        json!({ "address": mailbox.as_str(), "status": status, "reply": reason })
+        json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
     };
-    let state = match place {
-        Place::Failed => "failed",
-        Place::Waiting if *is_busy => "busy",
-        Place::Waiting => "waiting",
-    };
+    let alias = |name: &LocalName| json!({ "address": name.as_str(), "status": "queued" });
+    let aliases = order.aliases.iter().map(alias);
     json!({
         "id": id.to_string(),
-        "state": state,
-        "accepted": order.accepted,
+        "state": match place { Place::Failed => "failed", Place::Waiting => "queued" },
+        "received": order.received,
         "account": order.account,
-        "from": order.from.as_str(),
-        "recipients": order.recipients.iter().map(recipient).collect::<Vec<_>>(),
+        "config": order.config.to_string_lossy(),
+        "from": order.from.as_ref().map(ReversePath::as_str),
+        "recipients": order.recipients.iter().map(recipient).chain(aliases).collect::<Vec<_>>(),
         "attempts": record.attempts,
-        "due": (*place == Place::Waiting).then(|| record.due()),
+        "due": (*place == Place::Waiting).then_some(due),
         "reply": record.last,
-        "duplicate": record.may_be_duplicate() && !is_busy,
+        "missing": missing,
+        "duplicate": record.may_be_duplicate(),
     })
 }
 
@@ -154,24 +208,32 @@ enum Tone {
 
 /// Sends what waits, account by account.
 fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> Exit {
-    let listed = match settings.outbox().list() {
+    let listed = match listed(settings) {
         Ok(listed) => listed,
         Err(error) => return fail(report, None, &error.into()),
     };
-    let mut exit = Exit::Done;
+    let (now, mut exit, mut early) = (settings.moment().seconds, Exit::Done, 0);
     let mut accounts = BTreeMap::<_, Vec<_>>::new();
-    let mut early = 0;
-    for Listed { id, place, record, .. } in listed {
-        match record {
-            Ok(record) if place == Place::Waiting && is_known(settings, &record) => {
-                if wanted == Wanted::All || record.is_due(settings.moment().seconds) {
-                    accounts.entry(record.order.account).or_default().push(id);
+    for (outbox, Listed { id, place, record }) in listed {
+        let record = match record {
+            Ok(record) if place == Place::Waiting => record,
+            Ok(_) => continue,
+            Err(error) => {
+                exit = exit.worse(fail(report, None, &error.into()));
+                continue;
+            }
+        };
+        match account_for(settings, wanted, &outbox, &id, record, report) {
+            Ok(Some((account, record))) => {
+                let is_held = || settings.outbox().held_back_until(&account, now).is_some();
+                if wanted == Wanted::All || (record.is_due(now) && !is_held()) {
+                    accounts.entry(account).or_default().push((outbox, id));
                 } else {
                     early += 1;
                 }
             }
-            Ok(_) => {}
-            Err(error) => exit = exit.worse(fail(report, None, &error.into())),
+            Ok(None) => {}
+            Err(this) => exit = exit.worse(this),
         }
     }
     for (account, ids) in &accounts {
@@ -195,8 +257,80 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
     exit
 }
 
-/// Sends what is due for an account with which something else has just worked. Nothing depends on
-/// how that goes.
+/// The account to send a message with, which is chosen now if it was not before. `None` if the
+/// configuration lacks what it needs, and that was reported within a day; an error when it is
+/// reported now.
+fn account_for(
+    settings: &Settings,
+    wanted: Wanted,
+    outbox: &Outbox,
+    id: &Id,
+    record: Record,
+    report: &Report,
+) -> Result<Option<(String, Record)>, Exit> {
+    let failed = |error: Error| fail(report, None, &error);
+    let (now, place) = (settings.moment().seconds, Place::Waiting);
+    let problem = match (missing(settings, place, &record), record.order.account.clone()) {
+        (None, Some(account)) if record.is_resolved => return Ok(Some((account, record))),
+        (Some(problem), _) => problem,
+        (None, _) => {
+            let Some(mut held) = hold(outbox, id).map_err(failed)? else { return Ok(None) };
+            match resolve(settings, &mut held).map_err(failed)? {
+                Ok(account) => return Ok(Some((account, held.record().clone()))),
+                Err(problem) => problem,
+            }
+        }
+    };
+    let is_recent = |reported: u64| now.saturating_sub(reported) < limits::REPORT.as_secs();
+    // A time in the future is no reason to be silent.
+    let is_known = |(reported, _): &(u64, String)| *reported <= now && is_recent(*reported);
+    if wanted == Wanted::Due && record.missing.as_ref().is_some_and(is_known) {
+        return Ok(None);
+    }
+    let Some(mut held) = hold(outbox, id).map_err(failed)? else { return Ok(None) };
+    let problem = problem.to_string();
+    held.missing(now, &problem).map_err(|error| failed(error.into()))?;
+    report.complaint(format_args!(
+        "queue: {id} waits: {problem}; it was queued with {}",
+        record.order.config.display()
+    ));
+    Err(Exit::Config)
+}
+
+/// A message to work on; `None` if another run is working on it, or has.
+fn hold(outbox: &Outbox, id: &Id) -> Result<Option<Held>, Error> {
+    match outbox.hold(id) {
+        Err(store::Error::Busy | store::Error::Unknown(_)) => Ok(None),
+        held => Ok(Some(held?)),
+    }
+}
+
+/// Chooses account and reverse-path as for a message that comes now, and resolves aliases. The inner
+/// error is the configuration's.
+fn resolve(settings: &Settings, held: &mut Held) -> Result<Result<String, settings::Error>, Error> {
+    let Order { account, from, recipients, aliases, .. } = held.record().order.clone();
+    let message = Message::read(&mut held.message()?)?;
+    let args = cli::Send { account, from, ..cli::Send::default() };
+    let job = match settings.send_job(&args, &input::authors(&message)) {
+        Ok(job) => job,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut addresses: Vec<_> = recipients.into_iter().map(Address::Mailbox).collect();
+    addresses.extend(aliases.into_iter().map(Address::Local));
+    let recipients = match settings.mailboxes(addresses) {
+        Ok(recipients) => recipients,
+        Err(error) => return Ok(Err(error)),
+    };
+    // Twice the same is once: what was answered for one is answered for both.
+    let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
+    let account = job.account.unwrap_or_default();
+    let now = settings.moment().seconds;
+    held.resolve(now, &account, &job.reverse_path, envelope.recipients())?;
+    Ok(Ok(account))
+}
+
+/// Sends a few of the messages that are due for an account with which something else has just
+/// worked, as far as that takes no time. Nothing depends on how that goes.
 pub fn in_passing(
     settings: &Settings,
     account: &str,
@@ -204,26 +338,29 @@ pub fn in_passing(
     report: &Report,
     stop: &Stop,
 ) {
+    let now = settings.moment().seconds;
     // What is wrong with the outbox is for those to hear who ask for it.
-    let mut listed = settings.outbox().list().unwrap_or_default();
-    listed.retain(|Listed { place, record, .. }| {
+    let mut listed = listed(settings).unwrap_or_default();
+    listed.retain(|(_, Listed { place, record, .. })| {
         *place == Place::Waiting
             && record.as_ref().is_ok_and(|record| {
-                record.order.account == account
-                    && is_known(settings, record)
-                    && record.is_due(settings.moment().seconds)
+                record.is_resolved
+                    && record.order.account.as_deref() == Some(account)
+                    && record.is_due(now)
             })
     });
-    let ids: Vec<_> = listed.into_iter().map(|listed| listed.id).collect();
+    let mut ids: Vec<_> = listed.into_iter().map(|(outbox, listed)| (outbox, listed.id)).collect();
+    ids.truncate(limits::PASSING);
+    if line.is_none() && settings.outbox().held_back_until(account, now).is_some() {
+        return;
+    }
+    let line = line.map(|mut line| {
+        line.finish_within(limits::PASSING_TIME);
+        line
+    });
     let (wanted, tone) = (Wanted::Due, Tone::Passing);
     let round = Round { settings, account, wanted, tone, report, stop, line, dead: None };
     let _: Exit = round.walk(&ids);
-}
-
-/// Whether the message's account is one of this configuration's. What came with another file is for
-/// a run that reads that one.
-fn is_known(settings: &Settings, record: &Record) -> bool {
-    record.order.config == settings.config()
 }
 
 /// A round with the messages of one account, over one connection if it lasts.
@@ -240,14 +377,20 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn walk(mut self, ids: &[Id]) -> Exit {
+    fn walk(mut self, ids: &[(Outbox, Id)]) -> Exit {
         let mut exit = Exit::Done;
+        let mut time = self.report.stopwatch();
+        let mut spent = 0;
         let others = (0..ids.len()).rev();
-        for (id, others) in ids.iter().zip(others) {
-            if self.stop.is_wanted() {
+        for ((outbox, id), others) in ids.iter().zip(others) {
+            spent += time.lap();
+            let is_late = u128::from(spent) > limits::PASSING_TIME.as_millis();
+            // In passing, one line that breaks is enough.
+            let is_over = is_late || self.dead.is_some();
+            if self.stop.is_wanted() || (self.tone == Tone::Passing && is_over) {
                 break;
             }
-            match self.send(id, others) {
+            match self.send(outbox, id, others) {
                 Ok(this) => exit = exit.worse(this),
                 // What is wrong with the account is for those to hear who ask for it.
                 Err(Error::Settings(_)) if self.tone == Tone::Passing => break,
@@ -267,13 +410,9 @@ impl Round<'_> {
     }
 
     /// Sends a message, before so many others.
-    fn send(&mut self, id: &Id, others: usize) -> Result<Exit, Error> {
+    fn send(&mut self, outbox: &Outbox, id: &Id, others: usize) -> Result<Exit, Error> {
         let now = self.settings.moment().seconds;
-        let held = match self.settings.outbox().hold(id) {
-            // Somebody else is seeing to it, or has.
-            Err(store::Error::Busy | store::Error::Unknown(_)) => return Ok(Exit::Done),
-            held => held?,
-        };
+        let Some(held) = hold(outbox, id)? else { return Ok(Exit::Done) };
         if self.wanted == Wanted::Due && !held.record().is_due(now) {
             return Ok(Exit::Done);
         }
@@ -283,44 +422,46 @@ impl Round<'_> {
             self.tell(None, id, &fate, 0);
             return Ok(Exit::Done);
         }
-        let Order { account, from, .. } = &held.record().order;
-        let job = self.settings.queued_job(account, from)?;
+        let (Some(account), Some(from)) = (&held.record().order.account, &held.record().order.from)
+        else {
+            return Ok(Exit::Done);
+        };
+        let mut job = self.settings.queued_job(account, from)?;
+        if self.tone == Tone::Passing {
+            let time = limits::PASSING_TIME;
+            job.peer.bounds.in_all = Some(job.peer.bounds.in_all.map_or(time, |all| all.min(time)));
+        }
         let mut letter = Letter::queued(job, held)?;
         let is_asking = matches!(letter.job.peer.source, Source::Terminal) && self.line.is_none();
         if is_asking && self.tone == Tone::Passing {
             return Ok(Exit::Done);
         }
         letter.begin()?;
+        if let Some(setback) = &self.dead {
+            let fate = letter.postpone(setback, Occasion::Further)?;
+            if !matches!(fate, Fate::Waits(_)) {
+                self.tell(Some(&letter.job.peer), id, &fate, 0);
+            }
+            return Ok(Exit::Later);
+        }
         // One that the server has had enough of is no line.
         let line = self.line.take().and_then(|line| line.reset().ok());
-        let (outcome, fate, others) = match (line, &self.dead) {
-            (None, Some(setback)) => {
-                let fate = letter.postpone(setback, Occasion::Further)?;
-                if !matches!(fate, Fate::Waits(_)) {
-                    self.tell(Some(&letter.job.peer), id, &fate, 0);
-                }
-                return Ok(Exit::Later);
-            }
-            (line, _) => {
-                match line.map_or_else(|| login(&letter.job, self.report, self.stop), Ok) {
-                    Ok(line) => {
-                        let (outcome, line) = letter.submit(line);
-                        self.line = line;
-                        letter.remember(&outcome, self.report);
-                        let fate = letter.settle(&outcome, Occasion::Further)?;
-                        (outcome, fate, 0)
-                    }
-                    Err(error) => {
-                        let setback = Setback::from(&error);
-                        let outcome = Err(error);
-                        letter.remember(&outcome, self.report);
-                        let fate = letter.postpone(&setback, Occasion::Further)?;
-                        self.dead = Some(setback);
-                        (outcome, fate, others)
-                    }
-                }
-            }
+        let line = match line {
+            Some(line) => Ok(line),
+            None => login_noted(&letter, &self.settings.outbox(), self.report, self.stop),
         };
+        let is_reached = line.is_ok();
+        let Attempted { outcome, line, fate } =
+            letter.attempt(line, Occasion::Further, self.report);
+        self.dead = match &outcome {
+            Err(error) if !is_reached => Some(error.into()),
+            // In passing, no second one is made.
+            _ if line.is_none() && self.tone == Tone::Passing => Some(Setback::broken()),
+            _ => None,
+        };
+        let others = if is_reached { 0 } else { others };
+        self.line = line;
+        let fate = fate?;
         let exit = letter.verdict(&outcome);
         self.answer(&letter, id, &outcome, exit)?;
         self.tell(Some(&letter.job.peer), id, &fate, others);
@@ -387,18 +528,85 @@ pub(super) enum Fate {
     Failed { path: PathBuf, reason: String },
 }
 
+/// Whether a message waits for the configuration. What was typed of the account is not known later.
+pub(super) fn may_wait(settings: &Settings, args: &cli::Send) -> bool {
+    let is_wanted = args.queue || settings.queues_by_default();
+    is_wanted && !args.dry_run && !args.one_off.is_given()
+}
+
+/// Takes in a message for which the configuration cannot be used; an attempt completes it. Where it
+/// is not to wait, or cannot, the reason is how the run ends.
+pub(super) fn keep_incomplete(
+    settings: &Settings,
+    args: &cli::Send,
+    incomplete: Incomplete,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
+    let Incomplete { recipients, mut message, error } = incomplete;
+    // What was typed wrong is for the caller.
+    if !may_wait(settings, args) || Exit::from(&error) != Exit::Config {
+        return super::fail(report, None, &error);
+    }
+    let moment = settings.moment();
+    if message.field("Date").is_none() {
+        message.replace("Date", &moment.date());
+    }
+    let mut order = Order {
+        received: moment.seconds,
+        config: settings.config(),
+        account: args.account.clone(),
+        from: args.from.clone(),
+        is_incomplete: true,
+        full_name: input::full_name(args).map(str::to_owned),
+        recipients: Vec::new(),
+        aliases: Vec::new(),
+        notify: args.dsn_notify.clone(),
+        ret: args.dsn_return,
+        envid: moment.unique(),
+        require_tls: args.require_tls,
+        is_all_or_nothing: args.all_or_nothing,
+    };
+    for recipient in recipients {
+        match recipient {
+            Address::Mailbox(mailbox) => order.recipients.push(mailbox),
+            Address::Local(name) => order.aliases.push(name),
+        }
+    }
+    let id = Id::new(moment.seconds, moment.random);
+    match settings.outbox().add(&id, order, |file| message.copy(file)) {
+        Ok(_) => {
+            stop.decide(Some(Exit::Done.status()));
+            let queued = json!({ "account": args.account, "queued": id.to_string() });
+            let notice = format!("send: {error}; the message waits in the outbox as {id}");
+            report.notice(notice);
+            if let Err(error) = report.result(None, || queued) {
+                super::fail(report, None, &error);
+            }
+            Exit::Done
+        }
+        Err(NotAdded { error: reason, .. }) => {
+            super::fail(report, None, &reason.into());
+            super::fail(report, None, &error)
+        }
+    }
+}
+
 impl Letter {
     /// Gives the message a place in the outbox, before anything else is done with it.
-    pub(super) fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), Error> {
+    pub(super) fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), NotAdded> {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
         let moment = &self.job.moment;
         let Terms { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
         let order = Order {
-            accepted: moment.seconds,
+            received: moment.seconds,
             config,
-            account,
-            from: self.envelope.reverse_path().clone(),
+            account: Some(account),
+            from: Some(self.envelope.reverse_path().clone()),
+            is_incomplete: false,
+            full_name: None,
             recipients: self.envelope.recipients().to_vec(),
+            aliases: Vec::new(),
             notify,
             ret,
             envid,
@@ -406,19 +614,26 @@ impl Letter {
             is_all_or_nothing: self.demand == Demand::All,
         };
         let id = Id::new(moment.seconds, moment.random);
-        let held = outbox.add(&id, order, |file| self.message.copy(file))?;
-        self.held = Some(held);
+        self.held = Some(outbox.add(&id, order, |file| self.message.copy(file))?);
         Ok(())
     }
 
     /// The message as it waits in the outbox, for those who are still to get it.
-    pub(super) fn queued(job: SendJob, held: Held) -> Result<Self, Error> {
+    pub(super) fn queued(mut job: SendJob, held: Held) -> Result<Self, Error> {
         let Order { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
             held.record().order.clone();
+        let from = from.unwrap_or_else(|| job.reverse_path.clone());
         let recipients = held.record().waiting();
         let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?;
         let mut message = Message::read(&mut held.message()?)?;
         message.remove_bcc();
+        if held.record().order.is_incomplete {
+            let full_name = held.record().order.full_name.clone();
+            // Each attempt completes it in the same way.
+            message.add_missing("Message-ID", &format!("<{envid}@{}>", job.from.domain()));
+            input::complete(&mut message, &job, full_name.as_deref());
+        }
+        job.queue = true;
         Ok(Self {
             job,
             envelope: envelope.on(Terms { notify, ret, id: envid, require_tls }),
@@ -426,6 +641,16 @@ impl Letter {
             demand: if is_all_or_nothing { Demand::All } else { Demand::Any },
             held: Some(held),
         })
+    }
+
+    /// Why no attempt is made now: the account's login was refused a short while ago.
+    pub(super) fn held_back(&self, outbox: &Outbox) -> Option<Error> {
+        self.held.as_ref()?;
+        let (now, account) = (self.job.moment.seconds, self.job.account.as_ref()?);
+        // A person may type another password.
+        let is_typed = matches!(self.job.peer.source, Source::Terminal);
+        let until = outbox.held_back_until(account, now).filter(|_| !is_typed)?;
+        Some(Error::HeldBack { time: span(until.saturating_sub(now)) })
     }
 
     /// Lets the outbox know that an attempt begins.
@@ -444,12 +669,9 @@ impl Letter {
         let Some(held) = &mut self.held else { return Ok(Fate::Gone) };
         let mut waiting = held.record().waiting();
         let (hopeless, setback) = match outcome {
-            Err(error) => (is_final(error, occasion).then(|| waiting.clone()), error.into()),
+            Err(error) => (is_final(error).then(|| waiting.clone()), error.into()),
             Ok(Sent { broken: Some((error, unanswered)), .. }) => {
-                // The message waits for others anyway; then what is not its own fault may pass.
-                let others_wait = waiting.iter().any(|mailbox| !unanswered.contains(mailbox));
-                let occasion = if others_wait { Occasion::Further } else { occasion };
-                (is_final(error, occasion).then(|| unanswered.clone()), error.into())
+                (is_final(error).then(|| unanswered.clone()), error.into())
             }
             Ok(sent) => {
                 let is_hopeless = sent.exit(self.demand) == Exit::NoRecipient;
@@ -465,7 +687,7 @@ impl Letter {
         if !hopeless.is_empty() {
             held.answer(
                 self.job.moment.seconds,
-                hopeless.iter().map(|mailbox| (mailbox, Err(setback.reason.clone()))),
+                hopeless.iter().map(|mailbox| (mailbox, Answer::NotSent(setback.reason.clone()))),
                 Some(&setback.reason),
             )?;
         }
@@ -477,20 +699,22 @@ impl Letter {
 
     /// Lets the outbox know that the attempt is over for those who are still to get the message,
     /// who have waited long enough in the end.
-    fn postpone(&mut self, setback: &Setback, occasion: Occasion) -> Result<Fate, Error> {
+    pub(super) fn postpone(
+        &mut self,
+        setback: &Setback,
+        occasion: Occasion,
+    ) -> Result<Fate, Error> {
         let Some(held) = &mut self.held else { return Ok(Fate::Gone) };
         let now = self.job.moment.seconds;
         held.end(now, setback.ending, &setback.reason)?;
-        if occasion == Occasion::First || !held.record().is_too_old(now) {
+        if occasion == Occasion::First || !held.record().is_too_old() {
             return Ok(Fate::Waits(setback.reason.clone()));
         }
-        let days = limits::GIVE_UP.as_secs() / (24 * 60 * 60);
-        let reason = format!("given up after {days} days: {}", setback.reason);
         let waiting = held.record().waiting();
         held.answer(
             now,
-            waiting.iter().map(|mailbox| (mailbox, Err(reason.clone()))),
-            Some(&reason),
+            waiting.iter().map(|mailbox| (mailbox, Answer::Abandoned(setback.reason.clone()))),
+            None,
         )?;
         self.held.take().map_or(Ok(Fate::Gone), close)
     }
@@ -509,12 +733,16 @@ impl Letter {
         }
     }
 
-    /// What a caller is told whose message waits.
-    pub(super) fn notice(&self) -> Option<String> {
-        let held = self.held.as_ref()?;
-        let account = &held.record().order.account;
-        let (peer, id) = (&self.job.peer, held.id());
-        let reason = held.record().last.as_deref().unwrap_or_default();
+    /// Why the message waits, as the last attempt left it.
+    pub(super) fn last(&self) -> Option<String> {
+        Some(self.held.as_ref()?.record().last.clone().unwrap_or_default())
+    }
+
+    /// What a caller is told whose message waits, for this reason.
+    pub(super) fn notice(&self, reason: &str) -> Option<String> {
+        let (held, peer) = (self.held.as_ref()?, &self.job.peer);
+        let account = self.job.account.as_deref().unwrap_or_default();
+        let id = held.id();
         Some(format!("send {account}: {peer}: {reason}; the message waits in the outbox as {id}"))
     }
 }
@@ -522,7 +750,7 @@ impl Letter {
 /// Takes a message from those that wait, as nobody is to get it any more.
 pub(super) fn close(held: Held) -> Result<Fate, Error> {
     let failed = held.record().failed();
-    let Some((mailbox, reason)) = failed.first() else {
+    let Some((mailbox, answer)) = failed.first() else {
         held.remove()?;
         return Ok(Fate::Gone);
     };
@@ -530,7 +758,7 @@ pub(super) fn close(held: Held) -> Result<Fate, Error> {
         0 => String::new(),
         others => format!(" (and {} more)", count(others, "recipient")),
     };
-    let reason = format!("{mailbox}: {reason}{others}");
+    let reason = format!("{mailbox}: {answer}{others}");
     Ok(Fate::Failed { path: held.fail()?, reason })
 }
 
@@ -545,16 +773,19 @@ pub(super) fn note<'a>(
 ) -> Result<(), store::Error> {
     let is_all_or_nothing = held.record().order.is_all_or_nothing;
     let answers = answers.filter_map(|(mailbox, answer)| match answer {
-        Ok(_) => Some((mailbox, Ok(verdict.filter(|reply| !reply.is_empty())?.to_owned()))),
+        Ok(_) => {
+            let reply = verdict.filter(|reply| !reply.is_empty())?;
+            Some((mailbox, Answer::Accepted(reply.to_owned())))
+        }
         Err(refusal) if refusal.is_temporary() || is_all_or_nothing => None,
-        Err(refusal) => Some((mailbox, Err(format!("refused: {refusal}")))),
+        Err(refusal) => Some((mailbox, Answer::Refused(refusal.to_string()))),
     });
     held.answer(now, answers, verdict)
 }
 
 /// Why somebody is still to get the message.
 #[derive(Clone)]
-struct Setback {
+pub(super) struct Setback {
     ending: Ending,
     reason: String,
 }
@@ -568,7 +799,12 @@ impl Setback {
         let mut decisive = refusals.filter(|(_, refusal)| refusal.is_temporary() != is_hopeless);
         let reason =
             decisive.next().map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
-        Self { ending: Ending::Later, reason: reason.unwrap_or_default() }
+        Self { ending: Ending::Deferred, reason: reason.unwrap_or_default() }
+    }
+
+    /// The server broke off, and there is no other line.
+    fn broken() -> Self {
+        Self { ending: Ending::Deferred, reason: String::new() }
     }
 }
 
@@ -576,27 +812,25 @@ impl From<&Error> for Setback {
     fn from(error: &Error) -> Self {
         let (ending, reason) = match error {
             Error::Smtp(smtp::Error::InDoubt(error)) => {
-                (Ending::Doubt, format!("{error}: the message may have been delivered"))
+                (Ending::InDoubt, format!("{error}: the message may have been delivered"))
             }
-            Error::Net(_) => (Ending::Unreached, error.to_string()),
-            _ => (Ending::Later, error.to_string()),
+            Error::Net(_) => (Ending::Unreachable, error.to_string()),
+            error if is_login_refused(error) => (Ending::LoginRefused, error.to_string()),
+            _ => (Ending::Deferred, error.to_string()),
         };
         Self { ending, reason }
     }
 }
 
-/// Whether a message is not to be tried again after this. A caller is told of all that does not
-/// pass by itself. Later, what is wrong with login, network or disk may be put right, and only what
-/// was said of the message itself counts.
-fn is_final(error: &Error, occasion: Occasion) -> bool {
-    match occasion {
-        // A server that serves nobody says nothing of the message.
-        _ if matches!(error, Error::Smtp(smtp::Error::TurnedAway(_))) => false,
-        Occasion::First => !matches!(Exit::from(error), Exit::Later | Exit::InDoubt),
-        Occasion::Further => {
-            matches!(Exit::from(error), Exit::Message | Exit::NoRecipient | Exit::Missing)
-        }
-    }
+/// Whether the login was refused permanently, as for a wrong password.
+pub(super) fn is_login_refused(error: &Error) -> bool {
+    matches!(error, Error::Smtp(smtp::Error::Login { .. })) && Exit::from(error) == Exit::Denied
+}
+
+/// Whether a message is not to be tried again after its submission ended so: the message itself or
+/// its recipients were refused, or the server lacks what it asked for. All else waits.
+fn is_final(error: &Error) -> bool {
+    matches!(Exit::from(error), Exit::Message | Exit::NoRecipient | Exit::Missing)
 }
 
 /// A text whose last octets leave only when the outbox knows that they do.

@@ -253,11 +253,16 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
     Letter { job, envelope, message, demand, held: None }
 }
 
-/// From the greeting to the end, on a stream that somebody else has made.
-fn converse(letter: &mut Letter, stream: Box<dyn Private>) -> Result<Sent, Error> {
+/// From the greeting to an accepted login, on a stream that somebody else has made.
+fn log_in(letter: &Letter, stream: Box<dyn Private>) -> Result<Line, Error> {
     let session = Session::open(stream, letter.job.hello.clone(), None)?;
     let attempts = letter.job.peer.source.attempts("ann", "mail.example", None)?;
-    let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
+    session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
+}
+
+/// From the greeting to the end.
+fn converse(letter: &mut Letter, stream: Box<dyn Private>) -> Result<Sent, Error> {
+    let line = log_in(letter, stream)?;
     let (outcome, line) = letter.submit(line);
     line.into_iter().for_each(Session::quit);
     outcome

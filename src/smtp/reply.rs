@@ -58,6 +58,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// One for tests.
+    #[cfg(test)]
+    pub(crate) fn new(code: u16) -> Self {
+        Self { code, text: "no".to_owned() }
+    }
+
     /// Whether the same may work later (RFC 5321 §4.2.1).
     pub fn is_temporary(&self) -> bool {
         self.code < 500

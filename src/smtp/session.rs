@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
@@ -461,6 +462,11 @@ impl<S: Private> Session<Authenticated, S> {
         // A refusal of this would be strange and change nothing: what was begun ends with QUIT.
         drop(self.wire.say(Command::new("RSET"))?.accepted(2, "RSET")?);
         answer.map(drop).map_err(|refusal| Error::Refused { what: SENDER, refusal })
+    }
+
+    /// Bounds all that is still waited for in this session, together.
+    pub fn finish_within(&mut self, time: Duration) {
+        self.wire.finish_within(time);
     }
 
     /// Takes leave, if there is anybody to take it of. Nothing depends on whether this arrives.

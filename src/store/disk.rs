@@ -30,11 +30,8 @@ pub trait Disk: Send + Sync {
     /// A file to read from its beginning, and its length in octets.
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)>;
 
-    /// Locks a file for as long as what is returned lives; `None` if somebody else has.
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
-
-    /// Locks a file that is made, mode 0600, if it is not there, and opened for writing, as NFS wants
-    /// it; `None` if somebody else has locked it.
+    /// Locks a file for as long as what is returned lives. It is made, mode 0600, if it is not there,
+    /// and opened for writing, as NFS wants it; `None` if somebody else has locked it.
     fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>>;
 
     /// Cuts a file off behind `length` octets.
@@ -136,15 +133,6 @@ impl Disk for Os {
         let file = own().read(true).open(path)?;
         let length = file.metadata()?.len();
         Ok((Box::new(file), length))
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let file = own().read(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
     }
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {

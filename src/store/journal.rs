@@ -494,7 +494,7 @@ impl SeenUids {
 }
 
 /// Makes durable what a directory holds, and its name and those above, all of which may be new.
-fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+pub(super) fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
     let failed = |dir: &Path, error| Error::io("write", dir, error);
     disk.sync_dir(dir).map_err(|error| failed(dir, error))?;
     for above in dir.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!        what happens                              cut off here, the next run
-//!   1    tmp/ID/: message and journal, fsync       removes it in a day; nobody counted on it yet
+//!   1    tmp/ID/: lock, message, journal, fsync    removes it; nobody counted on it yet
 //!   2    rename to waiting/ID/, fsync waiting/     finds it there, and sends it
-//!   3    journal: try                              the same
+//!   3    journal: attempt                          the same
 //!   4    journal: data; the last octets leave      sends it again, and says that it may come twice
 //!   5    journal: what became of whom              goes on with those who have no answer
 //!   6    rename to failed/ID/, or to tmp/ID/       finds nobody left to send to, and does this
@@ -14,29 +14,46 @@
 //! The journal is text that a person can read, and only ever added to:
 //!
 //! ```text
-//! postie outbox 1
-//! accepted TIME                 when the message came
-//! config FILE                   where the account is
-//! account NAME
-//! from ADDRESS                  where failures are reported to; `<>` for nowhere
-//! notify WORDS, return WORD     the reports that were asked for, if any
-//! envid TEXT                    what they call the message
-//! require-tls                   if it is to go by TLS all the way
-//! all-or-nothing                unless some will do
+//! postie outbox 2
+//! received TIME                 when the message was taken in
+//! config FILE                   the configuration in force then
+//! account NAME                  the account to send it with
+//! from ADDRESS                  the reverse-path; `<>` for none
+//! incomplete                    whether the configuration could not be used: the first attempt
+//!                               chooses account and reverse-path unless they are here, resolves
+//!                               aliases and completes the header, as for a message that comes then
+//! full-name NAME                the sender's name, for a From field that is still to be added
+//! notify WORDS, return WORD     the delivery status notifications that were asked for, if any
+//! envid TEXT                    the envelope identifier in them
+//! require-tls                   whether every hop must use TLS
+//! all-or-nothing                whether a refused recipient stops the message for all
 //! to ADDRESS                    for each recipient
-//! try TIME                      an attempt begins
+//! to-alias NAME                 for each that [aliases] is still to resolve
+//!                               an empty line, and the history:
+//! account NAME, from ADDRESS, to ADDRESS
+//!                               what the first attempt chose and resolved;
+//! resolved TIME                 it counts from here on
+//! missing TIME WHAT             the configuration lacks what the message needs, which was reported
+//! attempt TIME                  an attempt begins
 //! data TIME                     the end of the message is about to leave
-//! sent ADDRESS REPLY            this recipient has it
-//! failed ADDRESS REASON         this one never will
-//! verdict TIME REPLY            so much for a transaction
-//! told TIME                     whoever sent the message knows of all who failed
-//! later TIME REASON             the attempt is over: refused for now,
-//! unreached TIME REASON         or there was no connection,
-//! doubt TIME REASON             or the verdict was lost
+//! accepted ADDRESS REPLY        this recipient has it
+//! refused ADDRESS REPLY         this one was refused permanently,
+//! not-sent ADDRESS REASON       or the message cannot be sent to it,
+//! abandoned ADDRESS REASON      or has waited for too long
+//! reply TIME REPLY              the final reply of a transaction
+//! notified TIME                 the sender knows of all who will not get it
+//! deferred TIME REASON          the attempt is over: refused for now,
+//! unreachable TIME REASON       or there was no connection,
+//! login-refused TIME REASON     or no login,
+//! in-doubt TIME REASON          or the final reply was lost
 //! ```
 //!
-//! Times are seconds since 1970; names, paths and addresses are percent-encoded. Whoever works on a
-//! message holds a lock on its journal, and on nothing else.
+//! Times are seconds since 1970; names, paths and addresses are percent-encoded. A run that works on
+//! a message holds a lock on the file `lock` beside its journal, opened for writing: NFS refuses an
+//! exclusive lock on any other. Nothing is decided by the clock alone.
+//!
+//! `login.ACCOUNT` beside the directories has a line `refused TIME` for each login that was refused
+//! since the last accepted one. It holds that account's messages back; losing it costs a login.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -44,19 +61,28 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::disk::{Disk, File, Lock};
-use super::journal::{decoded_path, encoded_path};
+use super::journal::{decoded_path, encoded_path, sync_names};
 use super::{Error, directory};
 use crate::limits;
-use crate::text::{Mailbox, Notify, Return, ReversePath, percent_decoded, percent_encoded, shown};
+use crate::text::{
+    LocalName, Mailbox, Notify, Return, ReversePath, percent_decoded, percent_encoded, shown,
+};
 
-const HEADER: &str = "postie outbox 1";
+const HEADER: &str = "postie outbox 2";
+/// The version of the format in [`HEADER`].
+const VERSION: u64 = 2;
+const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
 const MESSAGE: &str = "message.eml";
 
-/// Nobody takes a day over the first two steps.
+/// The most of the time between two attempts that counts as waiting.
 const DAY: u64 = 24 * 60 * 60;
+
+/// How often a new message looks for a place in tmp/ when other runs remove it as a leftover.
+const TRIES: u32 = 10;
 
 /// What a message in the outbox is called: when it came, and a number drawn at random.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,10 +92,6 @@ impl Id {
     /// A new one.
     pub fn new(seconds: u64, random: u64) -> Self {
         Self(format!("{seconds:08x}.{:08x}", random >> 32))
-    }
-
-    fn seconds(&self) -> Option<u64> {
-        u64::from_str_radix(self.0.split('.').next()?, 16).ok()
     }
 }
 
@@ -93,46 +115,58 @@ impl std::fmt::Display for Id {
 /// What is to be done with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// When it came, in seconds since 1970.
-    pub accepted: u64,
-    /// The configuration file that knows the account.
+    /// When it was taken in, in seconds since 1970.
+    pub received: u64,
+    /// The configuration file in force then.
     pub config: PathBuf,
-    /// The account to send it with.
-    pub account: String,
-    /// The reverse-path.
-    pub from: ReversePath,
+    /// The account to send it with; known unless the order is incomplete.
+    pub account: Option<String>,
+    /// The reverse-path; known unless the order is incomplete.
+    pub from: Option<ReversePath>,
+    /// Whether the configuration could not be used: an attempt chooses account and reverse-path
+    /// unless they are given, resolves aliases and completes the header.
+    pub is_incomplete: bool,
+    /// The sender's name, for a From field that is still to be added.
+    pub full_name: Option<String>,
     /// Who gets it.
     pub recipients: Vec<Mailbox>,
+    /// Recipients that `[aliases]` is still to resolve.
+    pub aliases: Vec<LocalName>,
     /// On which occasions reports are wanted.
     pub notify: Option<Notify>,
     /// How much of the message they hold.
     pub ret: Option<Return>,
-    /// What they call it.
+    /// The envelope identifier in them.
     pub envid: String,
-    /// Whether it is to go by TLS all the way.
+    /// Whether every hop must use TLS.
     pub require_tls: bool,
-    /// Whether nobody gets it unless everybody does.
+    /// Whether a refused recipient stops the message for all.
     pub is_all_or_nothing: bool,
 }
 
 impl Order {
     /// The beginning of a journal.
     fn text(&self) -> String {
-        let mut text = format!(
-            "{HEADER}\naccepted {}\nconfig {}\naccount {}\nfrom {}\n",
-            self.accepted,
-            encoded_path(&self.config),
-            percent_encoded(self.account.as_bytes()),
-            reverse_path(&self.from),
-        );
+        let (received, config) = (self.received, encoded_path(&self.config));
+        let mut text = format!("{HEADER}\nreceived {received}\nconfig {config}\n");
         let mut add = |word, value: Option<String>| {
             text.extend(value.map(|value| format!("{word} {value}\n")));
         };
+        let name = |name: &String| percent_encoded(name.as_bytes()).into_owned();
+        add("account", self.account.as_ref().map(name));
+        add("from", self.from.as_ref().map(|from| reverse_path(from).into_owned()));
+        add("full-name", self.full_name.as_ref().map(name));
         add("notify", self.notify.as_ref().map(ToString::to_string));
         add("return", self.ret.as_ref().map(ToString::to_string));
         add("envid", Some(self.envid.clone()));
         for mailbox in &self.recipients {
             add("to", Some(encoded(mailbox).into()));
+        }
+        for alias in &self.aliases {
+            add("to-alias", Some(name(&alias.to_string())));
+        }
+        if self.is_incomplete {
+            text += "incomplete\n";
         }
         if self.require_tls {
             text += "require-tls\n";
@@ -147,17 +181,71 @@ impl Order {
 /// How an attempt ended for those who are still to get the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The server said so, or broke off.
-    Later,
+    /// The server refused for now, or broke off, or something on this side failed.
+    Deferred,
     /// There was no connection.
-    Unreached,
+    Unreachable,
+    /// The login was refused.
+    LoginRefused,
     /// The server may have taken the message.
-    Doubt,
+    InDoubt,
 }
 
 impl Ending {
-    const NAMES: [(&'static str, Self); 3] =
-        [("later", Self::Later), ("unreached", Self::Unreached), ("doubt", Self::Doubt)];
+    const NAMES: [(&'static str, Self); 4] = [
+        ("deferred", Self::Deferred),
+        ("unreachable", Self::Unreachable),
+        ("login-refused", Self::LoginRefused),
+        ("in-doubt", Self::InDoubt),
+    ];
+}
+
+/// What became of a recipient, finally.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The server took the message for it, with this reply.
+    Accepted(String),
+    /// The server refused it permanently, with this reply.
+    Refused(String),
+    /// The message cannot be sent to it, for this reason.
+    NotSent(String),
+    /// The message has waited for too long, last for this reason.
+    Abandoned(String),
+}
+
+impl Answer {
+    /// Its word in the journal and in JSON, and what the server or this side said.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Accepted(reply) => ("accepted", reply),
+            Self::Refused(reply) => ("refused", reply),
+            Self::NotSent(reason) => ("not-sent", reason),
+            Self::Abandoned(reason) => ("abandoned", reason),
+        }
+    }
+
+    fn read(word: &str, text: String) -> Option<Self> {
+        Some(match word {
+            "accepted" => Self::Accepted(text),
+            "refused" => Self::Refused(text),
+            "not-sent" => Self::NotSent(text),
+            "abandoned" => Self::Abandoned(text),
+            _ => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Accepted(reply) | Self::NotSent(reply) => f.write_str(reply),
+            Self::Refused(reply) => write!(f, "refused: {reply}"),
+            Self::Abandoned(reason) => {
+                let days = limits::GIVE_UP.as_secs() / DAY;
+                write!(f, "abandoned after {days} days: {reason}")
+            }
+        }
+    }
 }
 
 /// Where a message stands.
@@ -185,8 +273,6 @@ pub struct Listed {
     pub id: Id,
     /// Where it stands.
     pub place: Place,
-    /// Whether somebody is working on it right now.
-    pub is_busy: bool,
     /// What its journal says.
     pub record: Result<Record, Error>,
 }
@@ -204,56 +290,86 @@ impl Outbox {
         Self { disk, root: root.to_owned() }
     }
 
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Takes in a message that `write` writes: durable, or not there.
     pub fn add(
         &self,
         id: &Id,
         order: Order,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<Held, Error> {
-        directory(&super::disk::Os, &self.root)?;
-        for name in ["tmp", Place::Failed.name(), Place::Waiting.name()] {
-            let dir = self.root.join(name);
-            self.disk.make_dir(&dir).map_err(|error| Error::create(&dir, error))?;
-        }
-        for dir in self.root.ancestors().take(2) {
-            self.sync(dir)?;
-        }
-        self.sweep(order.accepted)?;
-        let draft = self.tmp(id);
-        self.disk.make_dir(&draft).map_err(|error| Error::create(&draft, error))?;
-        let path = draft.join(MESSAGE);
+    ) -> Result<Held, NotAdded> {
+        let not_listed = |error| NotAdded { error, may_be_listed: false };
+        self.prepare().map_err(not_listed)?;
+        self.sweep();
+        let lock = self.draft(id).map_err(not_listed)?;
         // From here on the name is this message's own.
-        let file = self.disk.create(&path).map_err(|error| Error::create(&path, error))?;
-        let added = self.fill(id, file, order, write);
-        if added.is_err() {
+        let filled = self.fill(id, &order, write).and_then(|filled| {
+            self.publish(&self.tmp(id), Place::Waiting, id)?;
+            Ok(filled)
+        });
+        match filled {
+            Ok((journal, length)) => Ok(self.held(id, Record::new(order), journal, length, lock)),
             // Whoever is told that it failed must not find it listed.
-            self.withdraw(id);
+            Err(error) => Err(NotAdded { error, may_be_listed: self.withdraw(id).is_err() }),
         }
-        added
+    }
+
+    /// Makes the directories. `waiting/` comes last, when the names of those above it are durable:
+    /// where it is there, they are.
+    fn prepare(&self) -> Result<(), Error> {
+        let waiting = self.root.join(Place::Waiting.name());
+        let exists =
+            self.disk.exists(&waiting).map_err(|error| Error::io("look at", &waiting, error));
+        directory(&*self.disk, &self.root)?;
+        if !exists? {
+            for name in ["tmp", Place::Failed.name()] {
+                self.make_dir(&self.root.join(name))?;
+            }
+            sync_names(&*self.disk, &self.root)?;
+            self.make_dir(&waiting)?;
+        }
+        self.sync(&self.root)
+    }
+
+    fn make_dir(&self, dir: &Path) -> Result<(), Error> {
+        self.disk.make_dir(dir).map_err(|error| Error::create(dir, error))
+    }
+
+    /// Makes a message's directory and locks it. Another run that comes between both may take it
+    /// for a leftover and remove it: then it is made again.
+    fn draft(&self, id: &Id) -> Result<Lock, Error> {
+        let dir = self.tmp(id);
+        for _ in 0..TRIES {
+            self.make_dir(&dir)?;
+            if let Some(lock) = self.locked(&dir)? {
+                return Ok(lock);
+            }
+        }
+        Err(Error::Busy)
     }
 
     fn fill(
         &self,
         id: &Id,
-        mut message: Box<dyn File>,
-        order: Order,
+        order: &Order,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<Held, Error> {
+    ) -> Result<(Box<dyn File>, u64), Error> {
         let draft = self.tmp(id);
         let path = draft.join(MESSAGE);
+        let mut message = self.disk.create(&path).map_err(|error| Error::create(&path, error))?;
         let written = write(&mut message).and_then(|()| message.sync());
         written.map_err(|error| Error::io("write", &path, error))?;
         let path = draft.join(JOURNAL);
         let failed = |error| Error::io("write", &path, error);
         let mut journal = self.disk.create(&path).map_err(|error| Error::create(&path, error))?;
-        let lock = self.locked(&path)?.ok_or(Error::Busy)?;
         let text = order.text();
         journal.write_all(text.as_bytes()).and_then(|()| journal.sync()).map_err(failed)?;
         self.sync(&draft)?;
-        self.publish(&draft, Place::Waiting, id)?;
-        let record = Record::new(order);
-        Ok(self.held(id, record, journal, octets(text.len()), lock))
+        Ok((journal, octets(text.len())))
     }
 
     fn held(
@@ -268,25 +384,34 @@ impl Outbox {
         Held { outbox, id, record, journal, length, owed, _lock: lock }
     }
 
-    fn withdraw(&self, id: &Id) {
-        if !self.disk.exists(&self.tmp(id)).unwrap_or(true) {
-            drop(self.disk.rename(&self.place(Place::Waiting, id), &self.tmp(id)));
+    /// Takes back a message that may have been published. `Ok` proves that it waits nowhere, also
+    /// after a power cut.
+    fn withdraw(&self, id: &Id) -> Result<(), Error> {
+        if self.is_there(Place::Waiting, id)? {
+            let (from, to) = (self.place(Place::Waiting, id), self.tmp(id));
+            self.disk.rename(&from, &to).map_err(|error| Error::io("remove", &from, error))?;
+            self.sync(&self.root.join(Place::Waiting.name()))?;
         }
         self.clear(id);
+        Ok(())
     }
 
-    /// Every message, the oldest first.
+    /// Every message, the oldest first. Nothing is locked: a run that works on one meanwhile is not
+    /// disturbed.
     pub fn list(&self) -> Result<Vec<Listed>, Error> {
         let mut listed = Vec::new();
         for place in [Place::Failed, Place::Waiting] {
             for id in self.names(&self.root.join(place.name()))? {
                 let path = self.place(place, &id).join(JOURNAL);
                 let text = self.disk.read(&path).map_err(|error| Error::io("read", &path, error));
-                // It may have gone since.
-                let Some(text) = text.transpose() else { continue };
-                let record = text.and_then(|text| Ok(Record::read(&text, &path)?.0));
-                let is_busy = matches!(self.locked(&path), Ok(None));
-                listed.push(Listed { id, place, is_busy, record });
+                let record = match text {
+                    Ok(Some(text)) => Record::read(&text, &path).map(|(record, _)| record),
+                    // It may have gone since; without its journal it is damaged.
+                    Ok(None) if !self.is_there(place, &id)? => continue,
+                    Ok(None) => Err(Error::NoJournal(path)),
+                    Err(error) => Err(error),
+                };
+                listed.push(Listed { id, place, record });
             }
         }
         listed.sort_by(|one, other| one.id.cmp(&other.id));
@@ -298,7 +423,8 @@ impl Outbox {
         let lock = self.lock(id)?;
         let path = &self.place(Place::Waiting, id).join(JOURNAL);
         let failed = |doing| move |error| Error::io(doing, path, error);
-        let text = self.disk.read(path).map_err(failed("read"))?.unwrap_or_default();
+        let text = self.disk.read(path).map_err(failed("read"))?;
+        let text = text.ok_or_else(|| Error::NoJournal(path.clone()))?;
         let (record, length) = Record::read(&text, path)?;
         let (length, is_torn) = (octets(length), length < text.len());
         if is_torn {
@@ -325,17 +451,20 @@ impl Outbox {
         if !self.is_there(Place::Waiting, id)? {
             return Err(unknown());
         }
-        let path = self.place(Place::Waiting, id).join(JOURNAL);
-        let lock = self.locked(&path)?.ok_or(Error::Busy)?;
-        // Who had the lock before may have been done with the message.
-        if self.is_there(Place::Waiting, id)? { Ok(lock) } else { Err(unknown()) }
+        let lock = match self.locked(&self.place(Place::Waiting, id)) {
+            // Who had the lock before may have been done with the message.
+            _ if !self.is_there(Place::Waiting, id)? => return Err(unknown()),
+            lock => lock?,
+        };
+        lock.ok_or(Error::Busy)
     }
 
-    /// The lock on a journal; `None` if somebody else has it, or if the journal is gone.
-    fn locked(&self, path: &Path) -> Result<Option<Lock>, Error> {
-        match self.disk.lock(path) {
+    /// The lock on a message's directory; `None` if another run has it, or the directory is gone.
+    fn locked(&self, dir: &Path) -> Result<Option<Lock>, Error> {
+        let path = dir.join(LOCK);
+        match self.disk.lock_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            lock => lock.map_err(|error| Error::io("lock", path, error)),
+            lock => lock.map_err(|error| Error::io("lock", &path, error)),
         }
     }
 
@@ -344,15 +473,41 @@ impl Outbox {
         self.disk.exists(&path).map_err(|error| Error::io("look at", &path, error))
     }
 
-    /// Removes what runs that were cut off left in tmp/.
-    fn sweep(&self, now: u64) -> Result<(), Error> {
-        let is_old =
-            |id: &Id| id.seconds().is_some_and(|seconds| seconds < now.saturating_sub(DAY));
-        self.names(&self.root.join("tmp"))?
-            .iter()
-            .filter(|id| is_old(id))
-            .for_each(|id| self.clear(id));
-        Ok(())
+    /// Removes what runs that were cut off left in tmp/: what no run holds the lock of. What cannot
+    /// be removed now is left for another day.
+    fn sweep(&self) {
+        for id in self.names(&self.root.join("tmp")).unwrap_or_default() {
+            if let Ok(Some(_lock)) = self.locked(&self.tmp(&id)) {
+                self.clear(&id);
+            }
+        }
+    }
+
+    /// How long the account's messages are held back since its login was refused: until when, in
+    /// seconds since 1970. A time in the future counts as `now`.
+    pub fn held_back_until(&self, account: &str, now: u64) -> Option<u64> {
+        let text = self.disk.read(&self.logins(account)).ok()??;
+        let lines = std::str::from_utf8(&text).ok()?.lines();
+        let times = lines.filter_map(|line| line.strip_prefix("refused ")?.parse::<u64>().ok());
+        let (count, last) = times.fold((0_u32, 0), |(count, _), time| (count + 1, time));
+        let until = last.min(now).saturating_add(pause(count, limits::RETRY).as_secs());
+        (count > 0 && until > now).then_some(until)
+    }
+
+    /// Notes that the account's login was refused.
+    pub fn login_refused(&self, account: &str, now: u64) {
+        let path = self.logins(account);
+        // It saves the server from being asked, no more.
+        drop(self.disk.append(&path).and_then(|mut file| writeln!(file, "refused {now}")));
+    }
+
+    /// Notes that the account's login was accepted.
+    pub fn login_accepted(&self, account: &str) {
+        drop(self.disk.remove(&self.logins(account)));
+    }
+
+    fn logins(&self, account: &str) -> PathBuf {
+        self.root.join(format!("login.{}", percent_encoded(account.as_bytes())))
     }
 
     fn names(&self, dir: &Path) -> Result<Vec<Id>, Error> {
@@ -377,6 +532,7 @@ impl Outbox {
         let dir = self.tmp(id);
         drop(self.disk.remove(&dir.join(MESSAGE)));
         drop(self.disk.remove(&dir.join(JOURNAL)));
+        drop(self.disk.remove(&dir.join(LOCK)));
         drop(self.disk.remove_dir(&dir));
     }
 
@@ -397,6 +553,15 @@ impl Outbox {
     fn place(&self, place: Place, id: &Id) -> PathBuf {
         self.root.join(place.name()).join(&id.0)
     }
+}
+
+/// Why a message was not taken in.
+#[derive(Debug)]
+pub struct NotAdded {
+    /// The reason.
+    pub error: Error,
+    /// Whether it may be listed all the same: then it must not be sent by anybody else.
+    pub may_be_listed: bool,
 }
 
 /// A message that waits, and that nobody else works on.
@@ -430,9 +595,31 @@ impl Held {
         opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
     }
 
+    /// An account was chosen, and `[aliases]` resolved: the message is sent with it from now on, by
+    /// this reverse-path and to these recipients.
+    pub fn resolve(
+        &mut self,
+        now: u64,
+        account: &str,
+        from: &ReversePath,
+        recipients: &[Mailbox],
+    ) -> Result<(), Error> {
+        let account = percent_encoded(account.as_bytes());
+        let mut text = format!("account {account}\nfrom {}\n", reverse_path(from));
+        for mailbox in recipients {
+            text += &format!("to {}\n", encoded(mailbox));
+        }
+        self.write(&format!("{text}resolved {now}\n"))
+    }
+
+    /// The configuration lacks what the message needs, which is being reported.
+    pub fn missing(&mut self, now: u64, what: &str) -> Result<(), Error> {
+        self.write(&format!("missing {now} {}\n", shown(what)))
+    }
+
     /// An attempt begins.
     pub fn begin(&mut self, now: u64) -> Result<(), Error> {
-        self.write(&format!("try {now}\n"))
+        self.write(&format!("attempt {now}\n"))
     }
 
     /// The end of the message is about to leave: from here on the server may have taken it.
@@ -445,26 +632,23 @@ impl Held {
     pub fn answer<'a>(
         &mut self,
         now: u64,
-        answers: impl IntoIterator<Item = (&'a Mailbox, Result<String, String>)>,
+        answers: impl IntoIterator<Item = (&'a Mailbox, Answer)>,
         verdict: Option<&str>,
     ) -> Result<(), Error> {
         let mut text = String::new();
         for (mailbox, answer) in answers {
-            let (word, reply) = match answer {
-                Ok(reply) => ("sent", reply),
-                Err(reason) => ("failed", reason),
-            };
-            text += &format!("{word} {} {}\n", encoded(mailbox), shown(&reply));
+            let (word, reply) = answer.parts();
+            text += &format!("{word} {} {}\n", encoded(mailbox), shown(reply));
         }
         if let Some(verdict) = verdict {
-            text += &format!("verdict {now} {}\n", shown(verdict));
+            text += &format!("reply {now} {}\n", shown(verdict));
         }
         if text.is_empty() { Ok(()) } else { self.write(&text) }
     }
 
     /// Whoever sent the message has heard of those who will never get it.
     pub fn told(&mut self, now: u64) -> Result<(), Error> {
-        self.write(&format!("told {now}\n"))
+        self.write(&format!("notified {now}\n"))
     }
 
     /// The attempt is over, for those who are still to get the message.
@@ -510,29 +694,29 @@ impl Held {
     }
 }
 
-/// What became of a recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
-    Sent,
-    Failed(String),
-    /// The same, and nobody need hear of it again.
-    Told,
-}
-
 /// What a journal says of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What is to be done.
     pub order: Order,
-    answers: HashMap<Mailbox, Answer>,
+    /// Whether account, reverse-path and recipients are known.
+    pub is_resolved: bool,
+    /// Final answers, and whether the sender knows of them.
+    answers: HashMap<Mailbox, (Answer, bool)>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was tried last.
     pub tried: Option<u64>,
+    /// How long it was tried, in seconds; of the time between two attempts, a day at most.
+    waited: u64,
     /// What was heard last, of the server or of the way to it.
     pub last: Option<String>,
+    /// What the configuration lacked, and when that was last reported.
+    pub missing: Option<(u64, String)>,
     ending: Option<Ending>,
-    /// The end of the message left, and nothing is known of a verdict.
+    /// What an attempt chose, while it is not known to be all of it.
+    resolving: (Option<String>, Option<ReversePath>, Vec<Mailbox>),
+    /// The end of the message left, and nothing is known of a final reply.
     is_handed_over: bool,
     is_in_doubt: bool,
 }
@@ -540,12 +724,16 @@ pub struct Record {
 impl Record {
     fn new(order: Order) -> Self {
         Self {
+            is_resolved: !order.is_incomplete,
             order,
             answers: HashMap::new(),
             attempts: 0,
             tried: None,
+            waited: 0,
             last: None,
+            missing: None,
             ending: None,
+            resolving: (None, None, Vec::new()),
             is_handed_over: false,
             is_in_doubt: false,
         }
@@ -562,50 +750,73 @@ impl Record {
         !self.answers.contains_key(mailbox)
     }
 
+    /// The final answer for a recipient, if there is one.
+    pub fn answer(&self, mailbox: &Mailbox) -> Option<&Answer> {
+        self.answers.get(mailbox).map(|(answer, _)| answer)
+    }
+
     /// How many have it.
     pub fn sent(&self) -> usize {
-        self.answers.values().filter(|answer| **answer == Answer::Sent).count()
+        self.answers.values().filter(|(answer, _)| matches!(answer, Answer::Accepted(_))).count()
     }
 
-    /// Who will never get it, and why, unless somebody has heard of it.
-    pub fn failed(&self) -> Vec<(&Mailbox, &str)> {
-        let reason = |mailbox| match self.answers.get(mailbox)? {
-            Answer::Failed(reason) => Some(reason.as_str()),
-            Answer::Sent | Answer::Told => None,
+    /// Who will never get it, and why, unless the sender knows of it.
+    pub fn failed(&self) -> Vec<(&Mailbox, &Answer)> {
+        let failed = |mailbox| match self.answers.get(mailbox)? {
+            (Answer::Accepted(_), _) | (_, true) => None,
+            (answer, false) => Some((mailbox, answer)),
         };
-        let all = self.order.recipients.iter();
-        all.filter_map(|mailbox| Some((mailbox, reason(mailbox)?))).collect()
+        self.order.recipients.iter().filter_map(failed).collect()
     }
 
-    /// Whether somebody may get the message twice, since the verdict of an attempt was lost.
+    /// Whether somebody may get the message twice, since the final reply to an attempt was lost.
     pub fn may_be_duplicate(&self) -> bool {
         self.is_in_doubt || self.is_handed_over
     }
 
-    /// When it is to be tried again.
-    pub fn due(&self) -> u64 {
+    /// Whether an attempt began and did not end: it is under way, or was cut off.
+    pub fn is_under_way(&self) -> bool {
+        self.attempts > 0 && self.ending.is_none() && !self.waiting().is_empty()
+    }
+
+    /// When it is to be tried again. A time in the future counts as `now`.
+    pub fn due(&self, now: u64) -> u64 {
         let most = match self.ending {
-            Some(Ending::Unreached) => limits::RETRY_UNREACHED,
+            Some(Ending::Unreachable) => limits::RETRY_UNREACHED,
             _ => limits::RETRY,
         };
-        let doubled = 1 << self.attempts.saturating_sub(1).min(16);
-        let pause = limits::FIRST_RETRY.saturating_mul(doubled).min(most);
-        self.tried.map_or(self.order.accepted, |tried| tried.saturating_add(pause.as_secs()))
+        match self.tried {
+            None => self.order.received.min(now),
+            // A clock that was put back does not make it wait.
+            Some(tried) if tried > now => now,
+            Some(tried) => tried.saturating_add(pause(self.attempts, most).as_secs()),
+        }
     }
 
-    /// Whether it is to be tried now. A clock that was put back does not make it wait for long.
+    /// Whether it is to be tried now.
     pub fn is_due(&self, now: u64) -> bool {
-        now >= self.due() || self.tried.is_some_and(|tried| now < tried)
+        now >= self.due(now)
     }
 
-    /// Whether it has waited for as long as anything does (RFC 5321 §4.5.4.1).
-    pub fn is_too_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.order.accepted) > limits::GIVE_UP.as_secs()
+    /// Whether it has been tried for as long as anything is (RFC 5321 §4.5.4.1). Attempts count, not
+    /// the time when it came, which a wrong clock may have given.
+    pub fn is_too_old(&self) -> bool {
+        self.waited > limits::GIVE_UP.as_secs()
     }
 
     /// Understands a journal; also says how many octets of it are whole lines.
     fn read(text: &[u8], path: &Path) -> Result<(Self, usize), Error> {
         let wrong = |line| Error::Journal { path: path.to_owned(), line };
+        // A newer program's words mean something else.
+        let version = text.strip_prefix(b"postie outbox ").map(|rest| {
+            let digits = rest.split(|&octet| octet == b'\n').next().unwrap_or_default();
+            std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok())
+        });
+        if let Some(Some(version)) =
+            version.filter(|version| version.is_some_and(|it| it > VERSION))
+        {
+            return Err(Error::NewerJournal { path: path.to_owned(), version });
+        }
         let mut reading = Reading::default();
         let (mut length, mut torn) = (0, None);
         for (index, line) in text.split_inclusive(|&octet| octet == b'\n').enumerate() {
@@ -633,28 +844,41 @@ impl Record {
         let (first, words) = rest.split_once(' ').unwrap_or((rest, ""));
         let words = Some(words.to_owned()).filter(|words| !words.is_empty());
         match word {
-            "try" => {
+            "account" => self.resolving = (Some(decoded(first)?), None, Vec::new()),
+            "from" => self.resolving.1 = Some(decoded(first)?.parse().ok()?),
+            "to" => self.resolving.2.push(mailbox(first)?),
+            "resolved" => {
+                first.parse::<u64>().ok()?;
+                let (account, from, recipients) = std::mem::take(&mut self.resolving);
+                (self.order.account, self.order.from) = (Some(account?), Some(from?));
+                self.order.recipients = recipients;
+                self.order.aliases.clear();
+                self.is_resolved = true;
+            }
+            "missing" => self.missing = Some((first.parse().ok()?, words.unwrap_or_default())),
+            "attempt" => {
+                let now: u64 = first.parse().ok()?;
                 self.is_in_doubt |= self.is_handed_over;
                 self.is_handed_over = false;
                 self.attempts = self.attempts.saturating_add(1);
-                self.tried = Some(first.parse().ok()?);
+                let since = self.tried.map_or(0, |tried| now.saturating_sub(tried));
+                self.waited = self.waited.saturating_add(since.min(DAY));
+                self.tried = Some(now);
                 self.ending = None;
             }
             "data" => {
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = true;
             }
-            "sent" => drop(self.answers.insert(mailbox(first)?, Answer::Sent)),
-            "failed" => {
-                let answer = Answer::Failed(words.unwrap_or_default());
-                self.answers.insert(mailbox(first)?, answer);
+            "accepted" | "refused" | "not-sent" | "abandoned" => {
+                let answer = Answer::read(word, words.unwrap_or_default())?;
+                self.answers.insert(mailbox(first)?, (answer, false));
             }
-            "told" => {
+            "notified" => {
                 first.parse::<u64>().ok()?;
-                let failed = |answer: &&mut Answer| matches!(answer, Answer::Failed(_));
-                self.answers.values_mut().filter(failed).for_each(|answer| *answer = Answer::Told);
+                self.answers.values_mut().for_each(|(_, is_notified)| *is_notified = true);
             }
-            "verdict" => {
+            "reply" => {
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = false;
                 self.last = words;
@@ -663,7 +887,7 @@ impl Record {
                 let (_, ending) = Ending::NAMES.iter().find(|(name, _)| *name == word)?;
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = false;
-                self.is_in_doubt |= *ending == Ending::Doubt;
+                self.is_in_doubt |= *ending == Ending::InDoubt;
                 self.ending = Some(*ending);
                 self.last = words;
             }
@@ -681,11 +905,14 @@ enum Reading {
 /// An order of which not all is known.
 #[derive(Default)]
 struct Draft {
-    accepted: Option<u64>,
+    received: Option<u64>,
     config: Option<PathBuf>,
     account: Option<String>,
     from: Option<ReversePath>,
+    is_incomplete: bool,
+    full_name: Option<String>,
     recipients: Vec<Mailbox>,
+    aliases: Vec<LocalName>,
     notify: Option<Notify>,
     ret: Option<Return>,
     envid: String,
@@ -719,7 +946,9 @@ impl Draft {
     fn line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
-            "accepted" => self.accepted = Some(rest.parse().ok()?),
+            "received" => self.received = Some(rest.parse().ok()?),
+            "full-name" => self.full_name = Some(decoded(rest)?),
+            "to-alias" => self.aliases.push(decoded(rest)?.parse().ok()?),
             "config" => self.config = Some(decoded_path(rest.as_bytes())?),
             "account" => self.account = Some(decoded(rest)?),
             "from" if rest.is_empty() => return None,
@@ -728,6 +957,7 @@ impl Draft {
             "notify" => self.notify = Some(rest.parse().ok()?),
             "return" => self.ret = Some(rest.parse().ok()?),
             "envid" => rest.clone_into(&mut self.envid),
+            "incomplete" => self.is_incomplete = true,
             "require-tls" => self.require_tls = true,
             "all-or-nothing" => self.is_all_or_nothing = true,
             _ => return None,
@@ -737,12 +967,19 @@ impl Draft {
 
     fn finish(&mut self) -> Option<Order> {
         let draft = std::mem::take(self);
+        let has_recipient = !draft.recipients.is_empty() || !draft.aliases.is_empty();
+        let is_known = draft.account.is_some() && draft.from.is_some() && draft.aliases.is_empty();
+        let is_whole = has_recipient && (is_known || draft.is_incomplete);
+        is_whole.then_some(())?;
         Some(Order {
-            accepted: draft.accepted?,
+            received: draft.received?,
             config: draft.config?,
-            account: draft.account?,
-            from: draft.from?,
-            recipients: Some(draft.recipients).filter(|recipients| !recipients.is_empty())?,
+            account: draft.account,
+            from: draft.from,
+            is_incomplete: draft.is_incomplete,
+            full_name: draft.full_name,
+            recipients: draft.recipients,
+            aliases: draft.aliases,
             notify: draft.notify,
             ret: draft.ret,
             envid: draft.envid,
@@ -750,6 +987,11 @@ impl Draft {
             is_all_or_nothing: draft.is_all_or_nothing,
         })
     }
+}
+
+/// How long to wait after so many attempts: twice as long after each, up to a bound.
+fn pause(attempts: u32, most: Duration) -> Duration {
+    limits::FIRST_RETRY.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(most)
 }
 
 fn octets(length: usize) -> u64 {

@@ -91,11 +91,6 @@ impl Disk for Mortal {
         Os.open(path)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        self.step()?;
-        Os.lock(path)
-    }
-
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         self.step()?;
         Os.truncate(path, length)
@@ -435,10 +430,6 @@ impl Disk for Sweeping {
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
         Os.open(path)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        Os.lock(path)
     }
 
     fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {

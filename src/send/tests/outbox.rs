@@ -89,27 +89,60 @@ impl World {
         let exit = match letter.enqueue(&self.outbox(), PathBuf::from("/config")) {
             Ok(()) => {
                 self.disk.note("added");
-                let outcome = letter.begin().and_then(|()| {
-                    converse(&mut letter, Box::new(Server::new(manner, &known, &self.disk)))
+                let line = letter.begin().and_then(|()| {
+                    log_in(&letter, Box::new(Server::new(manner, &known, &self.disk)))
                 });
-                let settled = letter.settle(&outcome, Occasion::First).map(drop);
+                let Attempted { outcome, line, fate: _ } =
+                    letter.attempt(line, Occasion::First, &silent());
                 let exit = letter.exit(&outcome);
-                let told = letter.told();
+                drop(letter.told());
+                line.into_iter().for_each(Session::quit);
                 let is_alive = !matches!(fault, Fault::From(_));
                 let is_broken = outcome.as_ref().map_or(true, |sent| sent.broken.is_some());
                 if is_alive && is_broken && letter.held.is_none() && exit != Exit::Done {
                     // Whoever hears that it failed has the message, and sends it again.
                     self.disk.note("told");
                 }
-                [settled.err(), told.err()]
-                    .iter()
-                    .flatten()
-                    .fold(exit, |exit, error| exit.worse(error.into()))
+                exit
             }
-            Err(error) => Exit::from(&error),
+            Err(NotAdded { error, .. }) => Exit::from(&error),
         };
         drop(letter);
         self.ended(Ok(exit), fault, known)
+    }
+
+    /// The same where the server is not reached at all, for this reason.
+    fn send_in_vain(&mut self, reason: Error, fault: Fault) -> Ended {
+        self.renew();
+        self.disk.arm(fault);
+        let mut letter = self.letter();
+        let exit = match letter.enqueue(&self.outbox(), PathBuf::from("/config")) {
+            Ok(()) => {
+                self.disk.note("added");
+                let line = letter.begin().and(Err(reason));
+                let Attempted { outcome, .. } = letter.attempt(line, Occasion::First, &silent());
+                letter.exit(&outcome)
+            }
+            Err(NotAdded { error, .. }) => Exit::from(&error),
+        };
+        drop(letter);
+        self.ended(Ok(exit), fault, Rc::default())
+    }
+
+    /// The same of a further attempt.
+    fn flush_in_vain(&self, reason: Error, fault: Fault) -> Ended {
+        self.disk.arm(fault);
+        let flush = || -> Result<Exit, Error> {
+            let held = self.outbox().hold(&self.id())?;
+            let mut letter = Letter::queued(self.letter().job, held)?;
+            letter.begin()?;
+            let Attempted { outcome, fate, .. } =
+                letter.attempt(Err(reason), Occasion::Further, &silent());
+            self.note_fate(&fate?);
+            Ok(letter.verdict(&outcome))
+        };
+        let exit = flush();
+        self.ended(exit, fault, Rc::default())
     }
 
     /// The run of whoever flushes the outbox.
@@ -131,8 +164,10 @@ impl World {
         }
         let mut letter = Letter::queued(self.letter().job, held)?;
         letter.begin()?;
-        let outcome = converse(&mut letter, Box::new(Server::new(manner, known, &self.disk)));
-        self.note_fate(&letter.settle(&outcome, Occasion::Further)?);
+        let line = log_in(&letter, Box::new(Server::new(manner, known, &self.disk)));
+        let Attempted { outcome, line, fate } = letter.attempt(line, Occasion::Further, &silent());
+        line.into_iter().for_each(Session::quit);
+        self.note_fate(&fate?);
         Ok(letter.verdict(&outcome))
     }
 
@@ -238,6 +273,11 @@ impl World {
     }
 }
 
+/// Whoever does not want to hear anything.
+fn silent() -> Report {
+    Report::new(&cli::Global { quiet: true, ..cli::Global::default() })
+}
+
 /// What a run came to, and what it took.
 struct Ended {
     exit: Result<Exit, Error>,
@@ -309,9 +349,8 @@ fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_a_message_that_wait
         ("message", "part of a message is listed"),
         ("journal", "a journal cannot be read"),
         ("journal", "a message is doubled"),
-        ("tmp/ID/", "half a message is listed"),
+        ("tmp/ID/", "a journal cannot be read"),
         ("waiting/", "a message is lost"),
-        ("waiting/", "half a message is listed"),
         ("failed/", "a refusal is lost"),
         ("outbox/", "a message is lost"),
         ("above", "a message is lost"),
@@ -384,5 +423,84 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
     assert!(cases > 9_000 && in_doubt > 100, "{cases}, {in_doubt}");
     note(&format!(
         "outbox: {cases} ways for server and disk to fail, in doubt in {in_doubt} of them"
+    ));
+}
+
+/// Everything that keeps a message from being submitted, by name, and the status without an outbox.
+const REASONS: [(&str, Exit, fn() -> Error); 14] = [
+    ("no network", Exit::Later, || crate::net::Error::Connect(refused()).into()),
+    ("no resolver", Exit::Later, || crate::net::Error::Lookup(refused()).into()),
+    ("unknown host", Exit::NoHost, || crate::net::Error::NotFound(refused()).into()),
+    ("no loopback", Exit::Config, || {
+        crate::net::Error::NotLoopback(std::net::Ipv4Addr::UNSPECIFIED.into()).into()
+    }),
+    ("password command", Exit::Config, || {
+        let status = std::os::unix::process::ExitStatusExt::from_raw(256);
+        crate::password::Error::Failed("password", status).into()
+    }),
+    ("password file", Exit::Config, || {
+        crate::password::Error::File { path: "/password".into(), source: refused() }.into()
+    }),
+    ("certificate file", Exit::Config, || crate::tls::Error::NoSystem("none".to_owned()).into()),
+    ("no TLS", Exit::Protocol, || crate::tls::Error::NotTls.into()),
+    ("no STARTTLS", Exit::Missing, || smtp::Error::Missing("STARTTLS").into()),
+    ("no AUTH", Exit::Missing, || smtp::Error::Missing("to log in").into()),
+    ("greeting", Exit::Missing, || smtp::Error::TurnedAway(refusal(554)).into()),
+    ("EHLO", Exit::Message, || smtp::Error::Refused { what: "EHLO", refusal: refusal(550) }.into()),
+    ("login", Exit::Denied, || {
+        smtp::Error::Login { refusal: refusal(535), explanation: None }.into()
+    }),
+    ("login for now", Exit::Later, || {
+        smtp::Error::Login { refusal: refusal(454), explanation: None }.into()
+    }),
+];
+
+fn refused() -> io::Error {
+    io::ErrorKind::ConnectionRefused.into()
+}
+
+fn refusal(code: u16) -> smtp::Refusal {
+    smtp::Refusal::new(code)
+}
+
+#[test]
+fn whatever_keeps_a_message_from_being_submitted_it_waits_and_is_sent_once() {
+    let (mut cases, mut killed) = (0, 0);
+    let mut world = World::new(&[BOB, NOBODY, DAVE], Demand::Any);
+    for (name, without, reason) in REASONS {
+        assert_eq!(Exit::from(&reason()), without, "{name}");
+        let whole = world.send_in_vain(reason(), Fault::None);
+        assert!(matches!(whole.exit, Ok(Exit::Done)), "{name}: {:?}", whole.exit);
+        let again = world.flush_in_vain(reason(), Fault::None);
+        assert_eq!(again.exit.as_ref().unwrap(), &without, "{name}");
+        let mut faults = Vec::new();
+        for (occasion, steps) in [(Occasion::First, whole.steps), (Occasion::Further, again.steps)]
+        {
+            let steps = (0..steps + 4).flat_map(|step| {
+                let once = FAILURES.map(|error| Fault::Once(step, error));
+                once.into_iter().chain([Fault::From(step)])
+            });
+            faults.extend(steps.map(|fault| (occasion, fault)));
+        }
+        for (occasion, fault) in faults {
+            let ended = match occasion {
+                Occasion::First => world.send_in_vain(reason(), fault),
+                Occasion::Further => {
+                    world.send_in_vain(reason(), Fault::None);
+                    world.flush_in_vain(reason(), fault)
+                }
+            };
+            let case = format!("{name}, {fault:?}");
+            assert!(!world.check(&ended, &case), "{case}: in doubt without a server");
+            let notes = world.disk.notes();
+            world.disk.settle();
+            assert_eq!(world.fault(&notes), None, "{case}: {notes:?}");
+            (cases, killed) = (cases + 1, killed + usize::from(ended.is_killed));
+        }
+    }
+    assert!(cases > 1_000 && killed > 200, "{cases}, {killed}");
+    note(&format!(
+        "outbox: {cases} failures of the disk with {} reasons to wait, {killed} of them kills",
+        REASONS.len()
     ));
 }

@@ -593,13 +593,6 @@ impl Disk for Simulated {
         Ok((Box::new(Cursor::new(octets)), length))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let mut state = self.step()?;
-        let number = state.now.file(path)?;
-        let is_free = state.locked.insert(number);
-        Ok(is_free.then(|| -> Lock { Box::new(Locked(self.clone(), number)) }))
-    }
-
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         let mut state = self.step()?;
         let number = state.now.file(path)?;
@@ -609,7 +602,10 @@ impl Disk for Simulated {
 
     fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>> {
         drop(self.append(path)?);
-        self.lock(path)
+        let mut state = self.state();
+        let number = state.now.file(path)?;
+        let is_free = state.locked.insert(number);
+        Ok(is_free.then(|| -> Lock { Box::new(Locked(self.clone(), number)) }))
     }
 
     fn sync_names(&self, path: &Path) -> io::Result<()> {
