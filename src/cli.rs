@@ -78,8 +78,8 @@ pub enum Command {
     Send(Send),
     /// List the messages that wait to be sent; send them, or drop them.
     ///
-    /// A message waits if it was sent with `--queue`, or `queue = true`, and the server could not be
-    /// reached, refused it for now, or left it in doubt. It is sent when it is due: by
+    /// A message that was sent with `--queue`, or `queue = true`, waits unless it was sent or refused
+    /// permanently: for the network, a login, the configuration. It is sent when it is due: by
     /// `postie queue flush`, or at the end of a fetch or submission with the same account.
     #[command(after_long_help = QUEUE_EXAMPLES)]
     Queue(Queue),

@@ -1025,7 +1025,8 @@ pub const KEYS: [Key; 32] = [
         place: Place::Send,
         value: "true | false",
         text: "Whether a message that cannot be sent now waits in the outbox; see postie-queue(1). \
-               The default is false: then it is for the caller to try again.",
+               The default is false (then it is for the caller to try again), and true under the \
+               name sendmail.",
     },
 ];
 

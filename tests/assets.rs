@@ -315,9 +315,20 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "GIVE_UP",
-            "The time after which a queued message is given up",
+            "How long a queued message is tried before it is abandoned",
             format!("{} (RFC 5321: 4 or 5 days)", seconds(limits::GIVE_UP)),
         ),
+        (
+            "REPORT",
+            "How often a message is reported that cannot be sent with the configuration in force",
+            seconds(limits::REPORT),
+        ),
+        (
+            "PASSING",
+            "Queued messages that another command sends when it is done",
+            limits::PASSING.to_string(),
+        ),
+        ("PASSING_TIME", "How long it takes for them", seconds(limits::PASSING_TIME)),
         ("SECRET", "A password file, or what a password command prints", octets(&limits::SECRET)),
         ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
         ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
@@ -555,8 +566,10 @@ The object of a fetch has account, new, bytes, files (each with uid, size and pa
 with number, size, uid and action (retrieve, known, compare, delete, over-limit, too-large, elsewhere \
 or unwanted). That of a sent message has account, host, from, recipients (each with address, status \
 and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
-That of a message in the outbox has id, state (waiting, busy or failed), accepted (seconds since \
-1970), account, from, recipients, attempts, due, reply and duplicate. An error has kind, status and message, and is null \
+That of a message in the outbox has id, state (queued or failed), received (seconds since \
+1970), account, config, from, recipients, attempts, due, reply, missing (what the configuration in \
+force lacks to send it) and duplicate. A recipient's status there is queued, accepted, refused, \
+not-sent or abandoned. An error has kind, status and message, and is null \
 if there is none.";
 
 const FILES: [(&str, &str); 5] = [
@@ -791,7 +804,8 @@ of sendmail are accepted and change nothing. An option that begins with -o is on
 follows it is a recipient.
 
 Under the name sendmail a word that begins with two dashes is refused with status 64 before anything \
-is read or run, for a program may pass on what a stranger wrote. A message that is neither sent nor \
+is read or run, for a program may pass on what a stranger wrote. What cannot be sent now waits in the outbox \
+unless the configuration says `queue = false`. A message that is neither sent nor \
 kept in the outbox ends with 69 in place of 75, which callers take for \"queued\".
 
 Input is always read to its end; a dot on a line of its own does not end it, with or without -i. \
@@ -816,26 +830,35 @@ const QUEUE_COMMANDS: &[(&str, &str)] = &[
 
 const WHAT_WAITS: &str = "\
 With --queue, or `queue = true` in the configuration, a message is durable in the outbox before a \
-connection is made, and \"postie send\" ends with 0 when it waits there: if the server could not \
-be reached, refused the message or a recipient for now (4xx), or left it in doubt. One line says so, \
-unless --quiet does not want it. Recipients who have the message do not get it again; it waits for \
-those who do not.
+connection is made, and \"postie send\" ends with 0 when it waits there. Under the name sendmail that is \
+the default. One line says so, unless --quiet does not want it. Recipients who have the message do not \
+get it again; it waits for those who do not.
 
-What is refused for good is reported as ever, and so is what does not pass by itself: a login that is \
-refused, a certificate that is not trusted, a server that does not exist. Then nothing waits.
+Only these end a message at once: it is no message, the server or all of its recipients' addresses \
+refuse it permanently (65, 67), or the server lacks what it asks for, such as reports (69). Everything \
+else waits: no network, an unknown host, a refused login, a password command that fails, a certificate \
+that is not trusted, a server that refused it for now or left it in doubt. So does a message for which \
+the configuration cannot be read, or has no account: with --queue, or under the name sendmail. Its \
+account is chosen, its aliases are resolved and its header is completed when it is sent.
 
-The account must be one of the configuration file, and nothing of it be said on the command line: \
-what is typed is not known later. A message that came with another configuration file (--config) is \
-sent by a run that reads that file.
+Nothing of the account may be said on the command line: what is typed is not known later. The outbox is \
+the user's, whatever configuration file is in force: an account of the same name serves. Where there is \
+none, the message waits, the list says what is missing, and \"postie queue flush\" reports it once a day \
+(78). A run with another environment, as under sudo or in a service, may have used another of the \
+user's places (XDG_STATE_HOME, HOME, the home directory of the password database); all of them are \
+looked at. Where no outbox can be made, the message is sent without one, and that is said.
 
 Date and Message-ID are fixed when a message enters the outbox. If a run is killed at any moment, the \
 message is there, or whoever wanted to send it has not been told that it is.";
 
 const WHEN_IT_IS_SENT: &str = "\
 A message is due one minute after the first attempt, and after each further one it waits twice as \
-long: up to 15 minutes if the server could not be reached, up to four hours if it answered. It is \
+long: up to 15 minutes if the server could not be reached, up to four hours if it answered. A refused \
+login holds all of the account's messages back for as long, new ones too, since providers lock accounts \
+that are tried too often; --all asks at once, and once. A message is \
 sent by \"postie queue flush\", and at the end of every fetch or submission with the same account \
-that succeeded, whose output and status do not depend on it. From cron:
+that succeeded, whose output and status do not depend on it: ten messages at most, in five seconds, \
+and none after the connection broke. From cron:
 
   */5 * * * * postie queue flush
 
@@ -844,7 +867,7 @@ was refused for now, 65 or 67 if for good. A login that is refused (77) leaves a
 waiting.";
 
 const WHAT_FAILED: &str = "\
-If some recipients are refused for good, or still do not have the message after five days, nobody \
+If some recipients are refused for good, or still do not have the message after attempts over five days, nobody \
 waits for an answer any more. That is said on standard error, the message is moved to failed, and \
 stays in the list until it is removed. It can be sent anew:
 

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
@@ -381,4 +385,257 @@ fn whatever_is_not_the_messages_fault_waits_and_goes_when_it_has_passed() {
             assert_eq!(text.matches(part).count(), 1, "{words}: {text}");
         }
     }
+}
+
+/// A server that refuses every login, and counts them.
+fn refusing_server() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, logins) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+    let counted = Arc::clone(&logins);
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut output = socket.unwrap();
+            let input = BufReader::new(output.try_clone().unwrap());
+            output.write_all(b"220 hi\r\n").unwrap();
+            for line in input.lines().map_while(Result::ok) {
+                let reply: &[u8] = match line.get(..4) {
+                    Some("EHLO") => b"250-hi\r\n250 AUTH PLAIN\r\n",
+                    Some("AUTH") => {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        b"535 5.7.8 no\r\n"
+                    }
+                    _ => b"221 bye\r\n",
+                };
+                if output.write_all(reply).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (address, logins)
+}
+
+#[test]
+fn a_refused_login_is_asked_once_per_flush_and_not_at_all_while_it_is_held_back() {
+    let (address, logins) = refusing_server();
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    for number in 2..=5 {
+        send(&home, &number.to_string()).exit(0);
+    }
+    home.config(&sink.config(&format!("server = \"{address}\"\n")));
+    let asked = || logins.swap(0, Ordering::SeqCst);
+    let flush = |args: &[&str]| home.postie(["queue", "flush"].iter().chain(args)).run();
+    flush(&["--all"]).exit(77);
+    assert_eq!(asked(), 1);
+    // New messages wait without a word to the server, and so do those that are due.
+    let words = "the login was refused before, and is tried again in ";
+    send(&home, "6").exit(0).says(words).says("; the message waits in the outbox as ");
+    age(&home, 30);
+    flush(&[]).exit(0).silent();
+    assert_eq!((asked(), count(&home)), (0, [6, 0, 0]));
+    // Each refusal doubles the pause.
+    for _ in 0..3 {
+        flush(&["--all"]).exit(77);
+    }
+    assert_eq!(asked(), 3);
+    let line = send(&home, "7").stderr;
+    let minutes = line.split_once(words).unwrap().1.split_once('m').unwrap().0;
+    assert_eq!(minutes.parse::<u64>().unwrap(), 7, "{line}");
+    age(&home, 10 * 60);
+    flush(&[]).exit(0).silent();
+    assert_eq!(asked(), 0);
+    home.config(&sink.config(""));
+    flush(&["--all"]).exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (7, [0, 0, 0]));
+    // And it is forgotten.
+    send(&home, "8").exit(0).silent();
+    assert_eq!(sink.taken().len(), 1);
+}
+
+/// A server that takes a message, and answers nothing more in this session.
+fn server_that_stalls() -> (std::net::SocketAddr, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, (told, taken)) = (listener.local_addr().unwrap(), std::sync::mpsc::channel());
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let (mut output, told) = (socket.unwrap(), told.clone());
+            thread::spawn(move || {
+                let mut input = BufReader::new(output.try_clone().unwrap());
+                let (mut line, mut is_text) = (String::new(), false);
+                output.write_all(b"220 hi\r\n").unwrap();
+                while input.read_line(&mut line).is_ok_and(|read| read > 0) {
+                    let reply: &[u8] = match line.trim_end() {
+                        "." => {
+                            output.write_all(b"250 taken\r\n").unwrap();
+                            told.send(()).unwrap();
+                            drop(io::copy(&mut input, &mut io::sink()));
+                            return;
+                        }
+                        _ if is_text => b"",
+                        "DATA" => {
+                            is_text = true;
+                            b"354 go on\r\n"
+                        }
+                        line if line.starts_with("EHLO") => b"250-hi\r\n250 AUTH PLAIN\r\n",
+                        line if line.starts_with("AUTH") => b"235 welcome\r\n",
+                        _ => b"250 ok\r\n",
+                    };
+                    output.write_all(reply).unwrap();
+                    line.clear();
+                }
+            });
+        }
+    });
+    (address, taken)
+}
+
+#[test]
+fn what_goes_in_passing_takes_a_few_seconds_however_a_server_stalls() {
+    let (address, _taken) = server_that_stalls();
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    for number in 2..=20 {
+        send(&home, &number.to_string()).exit(0);
+    }
+    age(&home, 3600);
+    home.config(&sink.config(&format!("server = \"{address}\"\n")));
+    let start = Instant::now();
+    send(&home, "21").exit(0).silent();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(count(&home)[0], 20);
+}
+
+#[test]
+fn a_few_messages_go_in_passing_and_the_others_later() {
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    for number in 2..=25 {
+        send(&home, &number.to_string()).exit(0);
+    }
+    age(&home, 3600);
+    home.config(&sink.config(""));
+    send(&home, "26").exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (11, [15, 0, 0]));
+}
+
+#[test]
+fn a_signal_after_the_message_was_accepted_changes_nothing() {
+    for queue in [true, false] {
+        let (address, taken) = server_that_stalls();
+        let sink = Sink::start(&[]);
+        let home = home_with_a_message(&sink, "");
+        age(&home, 3600);
+        home.config(&sink.config(&format!("server = \"{address}\"\nqueue = {queue}\n")));
+        let running = home.postie(["send", "bob@example.net", "--body=x"]).start();
+        taken.recv().unwrap();
+        // It goes on with the message that waits.
+        thread::sleep(Duration::from_millis(300));
+        kill_process(running.pid(), Signal::INT).unwrap();
+        running.finish().exit(0).silent();
+        assert_eq!(count(&home), [1, 0, 0], "{queue}");
+    }
+}
+
+#[test]
+fn the_outbox_is_the_users_whatever_the_environment_says() {
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    let config = home.file("config.toml", sink.config(AWAY));
+    let config = config.to_str().unwrap().to_owned();
+    let elsewhere = home.path().join("elsewhere");
+    // As a service has it.
+    let args = ["send", "-c", &config, "--queue", "bob@example.net", "--body=x", "--subject=2"];
+    home.postie(args).env("XDG_STATE_HOME", &elsewhere).run().exit(0);
+    assert_eq!(home.files("elsewhere/postie/outbox/waiting").len(), 1);
+    let queue = |args: &[&str]| {
+        let run = home.postie(["queue"].iter().chain(args));
+        run.env("XDG_STATE_HOME", &elsewhere).run()
+    };
+    let listed = queue(&["--json"]).exit(0).stdout.clone();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    // One of the other place is removed, too.
+    let other = id(&home, WAITING);
+    queue(&["remove", &other]).exit(0).silent();
+    assert_eq!(count(&home), [0, 0, 0]);
+    send(&home, "3").exit(0);
+    home.config(&sink.config(""));
+    queue(&["flush", "--all"]).exit(0).silent();
+    assert_eq!(sink.taken().len(), 2);
+    assert_eq!((count(&home)[0], home.files("elsewhere/postie/outbox/waiting").len()), (0, 0));
+}
+
+#[test]
+fn what_waits_is_listed_and_removed_without_a_configuration_that_can_be_read() {
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    home.config("[account.home\n");
+    let listed = home.postie(["queue"]).run().exit(0).stdout.clone();
+    assert!(listed.contains("bob@example.net") && listed.contains("no account"), "{listed}");
+    home.postie(["queue", "flush"]).run().exit(78).says("config.toml:1");
+    assert_eq!(count(&home), [1, 0, 0]);
+    home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0).silent();
+    assert_eq!(count(&home), [0, 0, 0]);
+}
+
+#[test]
+fn where_no_outbox_can_be_made_the_message_is_sent_without_one() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    home.config(&sink.config("queue = true"));
+    // Something else is there.
+    home.file(".local", "");
+    let words = "; the message is sent without the outbox\n";
+    send(&home, "1").exit(0).says(words);
+    assert_eq!(sink.taken().len(), 1);
+    home.config(&sink.config(&format!("{AWAY}queue = true")));
+    send(&home, "2").exit(75).says(words).says("cannot connect");
+}
+
+#[test]
+fn what_lost_its_journal_is_listed_and_can_be_removed() {
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    fs::remove_file(home.files(WAITING)[0].join("journal")).unwrap();
+    home.postie(["queue"]).run().exit(74).says(": damaged: ");
+    home.postie(["queue", "flush"]).run().exit(74).says("damaged: ");
+    home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0).silent();
+    assert_eq!(count(&home), [0, 0, 0]);
+}
+
+/// What an NFS client does: an exclusive lock is for files that are open for writing.
+const NFS: &str = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n#include <fcntl.h>\n\
+    #include <sys/file.h>\n\
+    int flock(int fd, int how) {\n\
+      int (*next)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, \"flock\");\n\
+      int mode = fcntl(fd, F_GETFL) & O_ACCMODE;\n\
+      int kind = how & ~LOCK_NB;\n\
+      if ((kind == LOCK_EX && mode == O_RDONLY) || (kind == LOCK_SH && mode == O_WRONLY)) {\n\
+        errno = EBADF;\n        return -1;\n      }\n\
+      return next(fd, how);\n    }\n";
+
+#[test]
+fn an_outbox_on_nfs_is_locked_by_a_file_that_is_open_for_writing() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    home.config(&sink.config(AWAY));
+    let (source, library) = (home.file("nfs.c", NFS), home.path().join("nfs.so"));
+    let mut compiler = Command::new("cc");
+    let built = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
+    assert!(built.arg("-ldl").status().unwrap().success());
+    let run = |args: &[&str]| home.postie(args).env("LD_PRELOAD", &library).run();
+    // That it is in force shows where something else is locked so.
+    let flock = Command::new("/usr/bin/flock")
+        .arg("-n")
+        .arg(&source)
+        .arg("true")
+        .env("LD_PRELOAD", &library)
+        .status();
+    assert!(flock.is_ok_and(|status| !status.success()), "nothing simulates NFS");
+    run(&["send", "--queue", "bob@example.net", "--body=x"]).exit(0).says("waits in the outbox");
+    assert_eq!(run(&["queue", "--json"]).exit(0).stdout.lines().count(), 1);
+    home.config(&sink.config(""));
+    run(&["queue", "flush", "--all"]).exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (1, [0, 0, 0]));
 }

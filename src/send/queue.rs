@@ -74,13 +74,12 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
         report.answer("Mail queue is empty")?;
     }
     let (now, mut exit) = (settings.moment().seconds, Exit::Done);
-    for (_, message) in &listed {
+    for (outbox, message) in &listed {
         match &message.record {
             Ok(record) => {
                 let missing = missing(settings, message.place, record);
                 let missing = missing.as_ref().map(ToString::to_string);
                 let account = record.order.account.as_deref();
-                let outbox = settings.outbox();
                 let held_back = account.and_then(|account| outbox.held_back_until(account, now));
                 let due = record.due(now).max(held_back.unwrap_or_default());
                 if report.is_json() {
@@ -225,7 +224,7 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
         };
         match account_for(settings, wanted, &outbox, &id, record, report) {
             Ok(Some((account, record))) => {
-                let is_held = || settings.outbox().held_back_until(&account, now).is_some();
+                let is_held = || outbox.held_back_until(&account, now).is_some();
                 if wanted == Wanted::All || (record.is_due(now) && !is_held()) {
                     accounts.entry(account).or_default().push((outbox, id));
                 } else {
@@ -351,8 +350,8 @@ pub fn in_passing(
     });
     let mut ids: Vec<_> = listed.into_iter().map(|(outbox, listed)| (outbox, listed.id)).collect();
     ids.truncate(limits::PASSING);
-    if line.is_none() && settings.outbox().held_back_until(account, now).is_some() {
-        return;
+    if line.is_none() {
+        ids.retain(|(outbox, _)| outbox.held_back_until(account, now).is_none());
     }
     let line = line.map(|mut line| {
         line.finish_within(limits::PASSING_TIME);
@@ -448,7 +447,7 @@ impl Round<'_> {
         let line = self.line.take().and_then(|line| line.reset().ok());
         let line = match line {
             Some(line) => Ok(line),
-            None => login_noted(&letter, &self.settings.outbox(), self.report, self.stop),
+            None => login_noted(&letter, outbox, self.report, self.stop),
         };
         let is_reached = line.is_ok();
         let Attempted { outcome, line, fate } =

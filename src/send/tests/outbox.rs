@@ -426,8 +426,10 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
     ));
 }
 
-/// Everything that keeps a message from being submitted, by name, and the status without an outbox.
-const REASONS: [(&str, Exit, fn() -> Error); 14] = [
+/// What keeps a message from being submitted: its name, and the status without an outbox.
+type Reason = (&'static str, Exit, fn() -> Error);
+
+const REASONS: [Reason; 14] = [
     ("no network", Exit::Later, || crate::net::Error::Connect(refused()).into()),
     ("no resolver", Exit::Later, || crate::net::Error::Lookup(refused()).into()),
     ("unknown host", Exit::NoHost, || crate::net::Error::NotFound(refused()).into()),

@@ -444,8 +444,10 @@ fn a_message_without_its_journal_is_listed_and_can_be_removed() {
 fn a_journal_of_a_newer_version_is_named_as_that() {
     let place = Place::new();
     drop(add(&place.outbox(Os), &["bob"]).unwrap());
-    let text = std::fs::read_to_string(place.journal()).unwrap();
-    std::fs::write(place.journal(), text.replace("outbox 2", "outbox 3")).unwrap();
+    let path = place.journal();
+    let text = std::fs::read_to_string(&path).unwrap().replace("outbox 2", "outbox 3");
+    std::fs::remove_file(&path).unwrap();
+    Os.create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     let error = place.outbox(Os).hold(&id()).map(drop).unwrap_err();
     assert!(matches!(error, Error::NewerJournal { version: 3, .. }), "{error}");
 }
