@@ -93,9 +93,12 @@ fn run(args: &Args) -> Exit {
         Command::Send(sending) => {
             let exit = match settings(&args.global, &sending.one_off) {
                 Ok(settings) => send(&settings, sending, &report, &stop),
+                // What a caller of sendmail names is refused as ever.
                 Err(error) => match Settings::without_file(&args.global) {
-                    Ok(settings) => send_later(&settings, sending, error, &report, &stop),
-                    Err(_) => refuse(&report, "send", &error),
+                    Ok(settings) if !names_file_to_sendmail(&args.global) => {
+                        send_later(&settings, sending, error, &report, &stop)
+                    }
+                    _ => refuse(&report, "send", &error),
                 },
             };
             match (args.global.invoked_as, exit) {
@@ -161,6 +164,10 @@ impl Interrupted {
             signal => drop(emulate_default_handler(signal)),
         }
     }
+}
+
+fn names_file_to_sendmail(global: &Global) -> bool {
+    global.invoked_as == InvokedAs::Sendmail && global.config.is_some()
 }
 
 #[expect(clippy::disallowed_methods, reason = "all that counts is done, and the disk knows of it")]

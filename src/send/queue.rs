@@ -435,6 +435,14 @@ impl Round<'_> {
         if is_asking && self.tone == Tone::Passing {
             return Ok(Exit::Done);
         }
+        // One that the server has had enough of is no line.
+        let line = match self.line.take().map(Line::reset) {
+            Some(Err(_)) if self.tone == Tone::Passing => {
+                self.dead = Some(Setback::broken());
+                return Ok(Exit::Done);
+            }
+            line => line.and_then(Result::ok),
+        };
         letter.begin()?;
         if let Some(setback) = &self.dead {
             let fate = letter.postpone(setback, Occasion::Further)?;
@@ -443,8 +451,6 @@ impl Round<'_> {
             }
             return Ok(Exit::Later);
         }
-        // One that the server has had enough of is no line.
-        let line = self.line.take().and_then(|line| line.reset().ok());
         let line = match line {
             Some(line) => Ok(line),
             None => login_noted(&letter, outbox, self.report, self.stop),

@@ -429,13 +429,10 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
 /// What keeps a message from being submitted: its name, and the status without an outbox.
 type Reason = (&'static str, Exit, fn() -> Error);
 
-const REASONS: [Reason; 14] = [
+const REASONS: [Reason; 11] = [
     ("no network", Exit::Later, || crate::net::Error::Connect(refused()).into()),
     ("no resolver", Exit::Later, || crate::net::Error::Lookup(refused()).into()),
     ("unknown host", Exit::NoHost, || crate::net::Error::NotFound(refused()).into()),
-    ("no loopback", Exit::Config, || {
-        crate::net::Error::NotLoopback(std::net::Ipv4Addr::UNSPECIFIED.into()).into()
-    }),
     ("password command", Exit::Config, || {
         let status = std::os::unix::process::ExitStatusExt::from_raw(256);
         crate::password::Error::Failed("password", status).into()
@@ -443,8 +440,6 @@ const REASONS: [Reason; 14] = [
     ("password file", Exit::Config, || {
         crate::password::Error::File { path: "/password".into(), source: refused() }.into()
     }),
-    ("certificate file", Exit::Config, || crate::tls::Error::NoSystem("none".to_owned()).into()),
-    ("no TLS", Exit::Protocol, || crate::tls::Error::NotTls.into()),
     ("no STARTTLS", Exit::Missing, || smtp::Error::Missing("STARTTLS").into()),
     ("no AUTH", Exit::Missing, || smtp::Error::Missing("to log in").into()),
     ("greeting", Exit::Missing, || smtp::Error::TurnedAway(refusal(554)).into()),
