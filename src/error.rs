@@ -196,7 +196,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Settings(error) => error.into(),
-            Error::Password(password::Error::Slow(_)) => Self::Later,
+            Error::Password(password::Error::Slow(_)) | Error::HeldBack { .. } => Self::Later,
             Error::Password(_) => Self::Config,
             Error::Net(error) => match error {
                 net::Error::NotFound(_) => Self::NoHost,
@@ -223,7 +223,6 @@ impl From<&Error> for Exit {
                 compose::Error::NotText { .. } => Self::Message,
                 compose::Error::Message(error) => error.into(),
             },
-            Error::HeldBack { .. } => Self::Later,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
