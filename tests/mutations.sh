@@ -172,15 +172,16 @@ mutate 'one recipient for two cases of a domain' src/smtp/session.rs 's/mailbox\
 mutate 'what cannot be seen in an address' src/text.rs 's/c if is_unseen\(c\) =>/c if false \&\& is_unseen(c) =>/' --lib text
 mutate 'what could not be read in an address' src/text.rs 's/char::REPLACEMENT_CHARACTER => \{/char::REPLACEMENT_CHARACTER if false => {/' --lib text
 login=(--lib sasl::tests)
+pop3=(--test tests transcripts::mail_is_fetched)
 mutate 'the end of a negotiation after a challenge of SCRAM' src/sasl.rs 's/login\.is_challenged && !mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'showing the password twice at most' src/sasl.rs 's/refused == Refused::Either && mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'the order behind a mechanism that is known to work' src/sasl.rs 's/candidates\.drain\(\.\.at\);/candidates.rotate_left(at);/' "${login[@]}"
-mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/Opened::Capa\(offered\) if offered == \*expected =>/Opened::Capa(_) if true =>/' "${fetch[@]}"
+mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/Opened::Capa\(offered\) if offered == \*expected =>/Opened::Capa(_) if true =>/' "${pop3[@]}"
 mutate 'the doubt in a refused listing behind a login' src/pop3/session.rs 's/return Err\(Error::SentAhead \{ pace: Pace::BehindLogin, error: error\.into\(\) \}\);/return Err(error);/' "${hostile[@]}"
 mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.moment\.seconds\);//' "${hostile[@]}"
-mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${fetch[@]}"
-mutate 'PASS only behind an accepted USER' src/pop3/session.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${fetch[@]}"
-mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${fetch[@]}"
+mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"
+mutate 'PASS only behind an accepted USER' src/pop3/session.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
+mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
 mutate 'the bound of a reply that drips' src/net.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
 mutate 'the bound of what comes before a login' src/net.rs 's/opening: Some\(now\(\)\)/opening: None/' --lib net::tests

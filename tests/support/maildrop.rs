@@ -27,6 +27,11 @@ pub trait Maildrop {
         "on"
     }
 
+    /// Whether the server gives this message back as it is.
+    fn is_faithful_to(&self, _message: &[u8]) -> bool {
+        true
+    }
+
     /// A message that was fetched, as the server stores it: without what it adds on the way.
     fn as_stored(&self, text: &[u8]) -> Vec<u8> {
         text.to_vec()
@@ -71,6 +76,10 @@ impl Maildrop for Mailutils {
     fn mpops_auth(&self) -> &'static str {
         // The server greets with a timestamp, as for APOP, which it then refuses.
         "user"
+    }
+
+    fn is_faithful_to(&self, message: &[u8]) -> bool {
+        self.is_faithful_to(message)
     }
 
     fn as_stored(&self, text: &[u8]) -> Vec<u8> {
