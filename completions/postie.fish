@@ -59,7 +59,7 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -s v -l verbose -d 
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l json -d 'Print results as one JSON object a line'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand send" -s a -l account -d 'Send with this account' -r
-complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported; `<>` for none, as of messages that are not to be answered' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -s f -l from -d 'The sender\'s address, to which failures are reported, perhaps with a name; `<>` for none, as of messages that are not to be answered' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -s F -l full-name -d 'The name that stands before the sender\'s address in a From field that is added' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -s N -l dsn-notify -d 'Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas' -r
 complete -c postie -n "__fish_postie_using_subcommand send" -s R -l dsn-return -d 'Have failures reported with the `full` message or its header only (`hdrs`)' -r
@@ -69,9 +69,9 @@ complete -c postie -n "__fish_postie_using_subcommand send" -l bcc -d 'Send copi
 complete -c postie -n "__fish_postie_using_subcommand send" -l reply-to -d 'Have answers sent to these addresses' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l subject -d 'The subject' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l header -d 'Add a field to the header, as in `--header \'In-Reply-To: <1@example.net>\'`' -r -f
-complete -c postie -n "__fish_postie_using_subcommand send" -l body -d 'The text, instead of standard input' -r -f
-complete -c postie -n "__fish_postie_using_subcommand send" -l html -d 'The same as HTML, from a file; if there is no other text, all of it' -r -F
-complete -c postie -n "__fish_postie_using_subcommand send" -l attach -d 'Attach a file. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l body -d 'The text, instead of standard input (`-`)' -r -f
+complete -c postie -n "__fish_postie_using_subcommand send" -l html -d 'The same as HTML, from a file or standard input (`-`); if there is no other text, all of it' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l attach -d 'Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page' -r -F
 complete -c postie -n "__fish_postie_using_subcommand send" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
 complete -c postie -n "__fish_postie_using_subcommand send" -l user -d 'Log in with this name' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''

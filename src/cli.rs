@@ -10,7 +10,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
 use crate::config::{Keep, Server, Size, Tls};
 use crate::text::{
-    Address, Addressees, FullName, HeaderField, Mailbox, Notify, Return, ReversePath,
+    Address, Addressees, FullName, HeaderField, Mailbox, NamedReversePath, Notify, Return,
 };
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
@@ -55,7 +55,7 @@ pub enum InvokedAs {
     /// Its own.
     #[default]
     Postie,
-    /// `sendmail`, as by a link.
+    /// `sendmail`, `mailq` or `newaliases`, as by a link.
     Sendmail,
 }
 
@@ -139,10 +139,10 @@ pub struct Send {
     /// Send with this account.
     #[arg(short, long, value_name = "NAME", conflicts_with = "server")]
     pub account: Option<String>,
-    /// The sender's address, to which failures are reported; `<>` for none, as of messages that are
-    /// not to be answered.
+    /// The sender's address, to which failures are reported, perhaps with a name; `<>` for none, as of
+    /// messages that are not to be answered.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub from: Option<ReversePath>,
+    pub from: Option<NamedReversePath>,
     /// The name that stands before the sender's address in a From field that is added.
     #[arg(short = 'F', long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub full_name: Option<FullName>,
@@ -204,13 +204,13 @@ pub struct Check {
 pub struct Compose {
     /// Compose a message to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub to: Vec<Addressees>,
+    pub to: Vec<Addressees<Address>>,
     /// Send copies to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub cc: Vec<Addressees>,
+    pub cc: Vec<Addressees<Address>>,
     /// Send copies to these addresses, and do not tell the others.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    pub bcc: Vec<Addressees>,
+    pub bcc: Vec<Addressees<Address>>,
     /// Have answers sent to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub reply_to: Vec<Addressees>,
@@ -220,13 +220,13 @@ pub struct Compose {
     /// Add a field to the header, as in `--header 'In-Reply-To: <1@example.net>'`.
     #[arg(long, value_name = "NAME: VALUE", value_hint = ValueHint::Other)]
     pub header: Vec<HeaderField>,
-    /// The text, instead of standard input.
+    /// The text, instead of standard input (`-`).
     #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
     pub body: Option<String>,
-    /// The same as HTML, from a file; if there is no other text, all of it.
+    /// The same as HTML, from a file or standard input (`-`); if there is no other text, all of it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
-    /// Attach a file. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
+    /// Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
     /// part of the page.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub attach: Vec<PathBuf>,

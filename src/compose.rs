@@ -2,7 +2,7 @@
 //! mail-builder writes the fields and encodes the text; files pass by without being held.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use mail_builder::headers::Header;
@@ -10,11 +10,13 @@ use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
-use mail_builder::mime::MimePart;
 
 use crate::limits;
-use crate::message::{self, Encoder, Intake, Message, UNDISCLOSED};
+use crate::message::{self, Encoder, Intake, Message, Octets, TextPart, UNDISCLOSED};
 use crate::text::{Addressee, Addressees, HeaderField, Mailbox, percent_decoded, plain};
+
+/// The type of a file of which no other is known.
+const OCTETS: &str = "application/octet-stream";
 
 /// Why the parts do not make a message.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +29,12 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// A text cannot be declared as what it is.
-    #[error("{text} is not UTF-8 (octet {octet} is the first that is not)")]
-    NotText {
-        /// Which.
-        text: String,
-        /// Where, counted from 1.
-        octet: usize,
-    },
+    /// Standard input cannot be read, or kept.
+    #[error("cannot read standard input: {}", plain(.0))]
+    Stdin(io::Error),
+    /// Two parts are to be read from standard input.
+    #[error("`-` is standard input, which can be one of --body, --html and --attach")]
+    StdinTwice,
     /// The message cannot be kept.
     #[error(transparent)]
     Message(#[from] message::Error),
@@ -56,10 +56,10 @@ pub struct Parts {
     pub subject: Option<String>,
     /// Other fields.
     pub fields: Vec<HeaderField>,
-    /// The text; with `html`, none if it is empty.
-    pub text: String,
+    /// The text, in UTF-8 if it can be helped; with `html`, none if it is empty.
+    pub text: Vec<u8>,
     /// The same as HTML, or all of it.
-    pub html: Option<String>,
+    pub html: Option<Vec<u8>>,
     /// Files that go along.
     pub attachments: Vec<Attachment>,
     /// The Date field's value.
@@ -75,33 +75,66 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Opens the file, before anybody has taken the trouble to write a text.
+    /// Opens the file, before anybody has taken the trouble to write a text. `-` is standard input,
+    /// which is read to its end.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        if is_stdin(path) {
+            let file = message::spooled(&mut io::stdin().lock()).map_err(Error::Stdin)?;
+            return Ok(Self { path: "attachment".into(), file });
+        }
         let failed = |source| Error::Attachment { path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            // It is read twice, which no pipe can be.
+            file = message::spooled(&mut file).map_err(failed)?;
+        }
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// The whole of it, as text.
+    /// The whole of it.
     #[expect(clippy::disallowed_methods, reason = "the user chose the file and its size")]
-    pub fn text(mut self) -> Result<String, Error> {
+    pub fn octets(mut self) -> Result<Vec<u8>, Error> {
         let mut octets = Vec::new();
         let read = self.file.read_to_end(&mut octets);
         read.map_err(|source| Error::Attachment { path: self.path.clone(), source })?;
-        utf8(&self.path.display().to_string(), octets)
+        Ok(octets)
     }
 
     fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+
+    /// What is in it; it is to be read from its beginning again.
+    fn look(&mut self) -> Result<Octets, Error> {
+        let found = Octets::of(&mut self.file).and_then(|found| {
+            self.file.rewind()?;
+            Ok(found)
+        });
+        found.map_err(|source| Error::Attachment { path: self.path.clone(), source })
+    }
+
+    /// The method of a calendar object (RFC 5546 §1.4), without which it is shown as a file.
+    fn calendar_method(&mut self) -> Result<Option<String>, Error> {
+        let mut head = vec![0; limits::BUFFER];
+        let read = self.file.read(&mut head).and_then(|read| {
+            self.file.rewind()?;
+            Ok(read)
+        });
+        let read = read.map_err(|source| Error::Attachment { path: self.path.clone(), source })?;
+        head.truncate(read);
+        let head = String::from_utf8_lossy(&head);
+        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+        let method = lines.find(|(name, _)| name.eq_ignore_ascii_case("METHOD"));
+        let method = method.map(|(_, method)| method.trim().to_ascii_uppercase());
+        Ok(method.filter(|method| {
+            method.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-')
+        }))
+    }
 }
 
-/// A text from outside, which `text` names in an error.
-pub fn utf8(text: &str, octets: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(octets).map_err(|error| {
-        let octet = error.utf8_error().valid_up_to() + 1;
-        Error::NotText { text: text.to_owned(), octet }
-    })
+/// Whether the word means standard input.
+pub fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 impl Parts {
@@ -147,38 +180,35 @@ impl Parts {
         let mut writing = Writing { intake: Intake::new(), unique: self.unique.clone(), number: 0 };
         writing.put(&header)?;
         let domain = domain.to_owned();
-        writing.part(self.body(&domain))?;
+        writing.part(self.body(&domain)?)?;
         Ok(writing.intake.finish()?)
     }
 
     /// The tree of parts: text or HTML or both, the files that the HTML shows, and the others.
-    fn body(self, domain: &str) -> Part {
+    fn body(self, domain: &str) -> Result<Part, Error> {
         let Self { text, html, attachments, unique, .. } = self;
-        let (html, files) = match html {
-            None => (None, attachments.into_iter().map(Part::file).collect()),
-            Some(html) => {
-                let names: Vec<_> = attachments.iter().map(Attachment::name).collect();
-                let id = |index| format!("{index}.{unique}@{domain}");
-                let (html, is_shown) = linked(&html, &names, id);
-                let mut related = vec![Part::text("html", html)];
-                let mut files = Vec::new();
-                for (index, (attachment, is_shown)) in
-                    attachments.into_iter().zip(is_shown).enumerate()
-                {
-                    let part = Part::file(attachment);
-                    if is_shown {
-                        related.push(part.inline(format!("<{}>", id(index))));
-                    } else {
-                        files.push(part);
-                    }
+        let names: Vec<_> = attachments.iter().map(Attachment::name).collect();
+        let mut files = attachments.into_iter().map(Part::file).collect::<Result<Vec<_>, _>>()?;
+        let html = html.map(|html| {
+            let id = |index| format!("{index}.{unique}@{domain}");
+            let Ok(text) = str::from_utf8(&html) else { return Part::text("html", &html) };
+            let (html, is_shown) = linked(text, &names, id);
+            let mut related = vec![Part::text("html", html.as_bytes())];
+            let mut others = Vec::new();
+            for (index, (part, is_shown)) in files.drain(..).zip(is_shown).enumerate() {
+                if is_shown {
+                    related.push(part.inline(format!("<{}>", id(index))));
+                } else {
+                    others.push(part);
                 }
-                // RFC 2387 §3.1 wants the type of the part that the others are for.
-                (Some(Part::several("related", related, Some(("type", "text/html")))), files)
             }
-        };
-        let text = (html.is_none() || !text.is_empty()).then(|| Part::text("plain", text));
+            files = others;
+            // RFC 2387 §3.1 wants the type of the part that the others are for.
+            Part::several("related", related, Some(("type", "text/html")))
+        });
+        let text = (html.is_none() || !text.is_empty()).then(|| Part::text("plain", &text));
         let body = Part::several("alternative", text.into_iter().chain(html).collect(), None);
-        Part::several("mixed", std::iter::once(body).chain(files).collect(), None)
+        Ok(Part::several("mixed", std::iter::once(body).chain(files).collect(), None))
     }
 }
 
@@ -220,9 +250,28 @@ struct Part {
 }
 
 enum Contents {
-    Text(String),
-    File(Attachment),
+    Text(TextPart),
+    File(Attachment, FileEncoding),
     Parts(Vec<Part>),
+}
+
+/// How a file is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileEncoding {
+    SevenBit,
+    EightBit,
+    Base64,
+}
+
+impl FileEncoding {
+    /// The value of Content-Transfer-Encoding.
+    fn name(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::EightBit => "8bit",
+            Self::Base64 => "base64",
+        }
+    }
 }
 
 impl Part {
@@ -230,16 +279,50 @@ impl Part {
         Self { kind: ContentType::new(kind.into()), disposition: None, id: None, contents }
     }
 
-    fn text(subtype: &str, text: String) -> Self {
-        Self::new(format!("text/{subtype}"), Contents::Text(text))
+    fn text(subtype: &str, text: &[u8]) -> Self {
+        let text = TextPart::new(text);
+        let charset = text.charset;
+        let mut part = Self::new(format!("text/{subtype}"), Contents::Text(text));
+        part.kind = part.kind.attribute("charset", charset);
+        part
     }
 
-    fn file(attachment: Attachment) -> Self {
+    fn file(mut attachment: Attachment) -> Result<Self, Error> {
         let kind = mime_guess::from_path(&attachment.path).first_or_octet_stream();
+        let found = attachment.look()?;
         let name = attachment.name();
-        let mut part = Self::new(kind.essence_str(), Contents::File(attachment));
-        part.disposition = Some(ContentType::new("attachment").attribute("filename", name));
-        part
+        // A message must not be encoded (RFC 2046 §5.2.1), and what cannot go as it is is no message.
+        let (kind, encoding) = match kind.essence_str() {
+            "message/rfc822" if !found.are_lines => (OCTETS, FileEncoding::Base64),
+            "message/rfc822" if found.are_ascii => ("message/rfc822", FileEncoding::SevenBit),
+            "message/rfc822" => ("message/rfc822", FileEncoding::EightBit),
+            kind => (kind, FileEncoding::Base64),
+        };
+        let mut kind = ContentType::new(kind.to_owned());
+        if kind.c_type == "text/calendar"
+            && let Some(method) = attachment.calendar_method()?
+        {
+            kind = kind.attribute("method", method);
+        }
+        if kind.is_text() && found.are_utf8 {
+            kind = kind.attribute("charset", "utf-8");
+        }
+        // Outlook reads neither `filename*` nor `name*`, but an encoded word here.
+        if !name.is_ascii() {
+            kind = kind.attribute("name", message::encoded_words(&name));
+        }
+        let disposition = ContentType::new("attachment").attribute("filename", name);
+        let contents = Contents::File(attachment, encoding);
+        Ok(Self { kind, disposition: Some(disposition), id: None, contents })
+    }
+
+    /// Whether it holds octets above 127, which its header must say (RFC 2045 §6.4).
+    fn is_8bit(&self) -> bool {
+        match &self.contents {
+            Contents::Text(_) => false,
+            Contents::File(_, encoding) => *encoding == FileEncoding::EightBit,
+            Contents::Parts(parts) => parts.iter().any(Self::is_8bit),
+        }
     }
 
     fn inline(mut self, id: String) -> Self {
@@ -284,7 +367,23 @@ impl Writing {
 
     /// The fields of a part, an empty line, and what is in it.
     fn part(&mut self, part: Part) -> Result<(), Error> {
-        let Part { kind, disposition, id, contents } = part;
+        let is_8bit = part.is_8bit();
+        let Part { mut kind, disposition, id, contents } = part;
+        let encoding = match &contents {
+            Contents::Text(text) => Some(text.encoding),
+            Contents::File(_, encoding) => Some(encoding.name()),
+            Contents::Parts(_) => is_8bit.then_some("8bit"),
+        };
+        let boundary = match &contents {
+            Contents::Parts(_) => {
+                self.number += 1;
+                // `=_` is in no encoded text (RFC 2045 §6.7), the rest in no other by chance.
+                let boundary = format!("=_{}_{}", self.number, self.unique);
+                kind = kind.attribute("boundary", boundary.clone());
+                boundary
+            }
+            _ => String::new(),
+        };
         let mut header = Vec::new();
         if let Some(disposition) = &disposition {
             field(&mut header, "Content-Disposition", disposition);
@@ -292,28 +391,16 @@ impl Writing {
         if let Some(id) = id {
             field(&mut header, "Content-ID", &Raw::new(id));
         }
+        field(&mut header, "Content-Type", &kind);
+        if let Some(encoding) = encoding {
+            field(&mut header, "Content-Transfer-Encoding", &Raw::new(encoding));
+        }
+        header.extend_from_slice(b"\r\n");
+        self.put(&header)?;
         match contents {
-            Contents::Text(text) => {
-                MimePart::new(kind, text).write_part(&mut header);
-                self.put(&header)
-            }
-            Contents::File(attachment) => {
-                let mut encoder = Encoder::base64();
-                field(&mut header, "Content-Type", &kind);
-                field(&mut header, "Content-Transfer-Encoding", &Raw::new(encoder.name()));
-                header.extend_from_slice(b"\r\n");
-                self.put(&header)?;
-                self.file(attachment, &mut encoder)?;
-                let mut rest = Vec::new();
-                encoder.finish(&mut rest);
-                self.put(&rest)
-            }
+            Contents::Text(text) => self.put(&text.octets),
+            Contents::File(attachment, encoding) => self.file(attachment, encoding),
             Contents::Parts(parts) => {
-                self.number += 1;
-                // `=_` is in no encoded text (RFC 2045 §6.7), the rest in no other by chance.
-                let boundary = format!("=_{}_{}", self.number, self.unique);
-                field(&mut header, "Content-Type", &kind.attribute("boundary", boundary.as_str()));
-                self.put(&header)?;
                 for part in parts {
                     self.put(format!("\r\n--{boundary}\r\n").as_bytes())?;
                     self.part(part)?;
@@ -323,8 +410,9 @@ impl Writing {
         }
     }
 
-    fn file(&mut self, attachment: Attachment, encoder: &mut Encoder) -> Result<(), Error> {
+    fn file(&mut self, attachment: Attachment, encoding: FileEncoding) -> Result<(), Error> {
         let Attachment { path, mut file } = attachment;
+        let mut encoder = Encoder::base64();
         let (mut chunk, mut text) = (vec![0; limits::BUFFER], Vec::new());
         loop {
             let read = match file.read(&mut chunk) {
@@ -332,13 +420,17 @@ impl Writing {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(Error::Attachment { path, source }),
             };
-            let Some(octets) = chunk.get(..read).filter(|octets| !octets.is_empty()) else {
-                return Ok(());
-            };
-            encoder.encode(octets, &mut text);
-            self.put(&text)?;
-            text.clear();
+            let Some(octets) = chunk.get(..read).filter(|octets| !octets.is_empty()) else { break };
+            if encoding == FileEncoding::Base64 {
+                encoder.encode(octets, &mut text);
+                self.put(&text)?;
+                text.clear();
+            } else {
+                self.put(octets)?;
+            }
         }
+        encoder.finish(&mut text);
+        self.put(&text)
     }
 }
 
@@ -389,7 +481,7 @@ mod tests {
             reply_to: Vec::new(),
             subject: Some("Grüße".to_owned()),
             fields: Vec::new(),
-            text: "hello\n.\nbye".to_owned(),
+            text: b"hello\n.\nbye".to_vec(),
             html: None,
             attachments: Vec::new(),
             date: "Tue, 24 Nov 2026 12:00:00 +0100".to_owned(),
@@ -397,10 +489,14 @@ mod tests {
         }
     }
 
-    fn composed(parts: Parts) -> String {
+    fn composed_octets(parts: Parts) -> Vec<u8> {
         let mut text = Vec::new();
         io::copy(&mut parts.compose().unwrap().text().unwrap(), &mut text).unwrap();
-        String::from_utf8(text).unwrap()
+        text
+    }
+
+    fn composed(parts: Parts) -> String {
+        String::from_utf8(composed_octets(parts)).unwrap()
     }
 
     #[test]
@@ -448,7 +544,7 @@ mod tests {
         let text = composed(Parts { attachments, ..parts() });
         for part in [
             "Content-Type: multipart/mixed;",
-            "Content-Type: application/pdf\r\n",
+            "Content-Type: application/pdf; name=\"=?utf-8?B?",
             "filename*=UTF-8''F%C3%BC%C3%9Fe",
             "Content-Type: text/plain\r\n",
             "filename=\"a\\\"b\\\\c.txt\"",
@@ -481,10 +577,10 @@ mod tests {
 
     #[test]
     fn parts_are_nested_as_their_purpose_asks() {
-        let html = Some("<img src=\"cid:a.png\">".to_owned());
-        let with = |text: &str, html: &Option<String>, names: &[&str]| {
+        let html = Some(b"<img src=\"cid:a.png\">".to_vec());
+        let with = |text: &str, html: &Option<Vec<u8>>, names: &[&str]| {
             let (_dir, attachments) = files(names, b"x");
-            let (text, html) = (text.to_owned(), html.clone());
+            let (text, html) = (text.into(), html.clone());
             structure(&composed(Parts { text, html, attachments, ..parts() }))
         };
         assert_eq!(with("", &None, &[]), "text/plain ");
@@ -518,7 +614,7 @@ mod tests {
             assert_eq!((linked.as_str(), numbers.join(" ").as_str()), (expected, shown), "{html}");
         }
         let (_dir, attachments) = files(&["a.png"], b"x");
-        let html = Some("<img src=\"cid:a.png\">".to_owned());
+        let html = Some(b"<img src=\"cid:a.png\">".to_vec());
         let text = composed(Parts { html, attachments, ..parts() });
         for part in [
             "<img src=3D\"cid:0.1@x.example\">",
@@ -599,7 +695,85 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_utf8_is_refused() {
-        assert!(matches!(utf8("x", b"caf\xe9".to_vec()), Err(Error::NotText { octet: 4, .. })));
+    fn a_text_is_sent_whatever_it_is() {
+        let sent = |text: &[u8]| composed(Parts { text: text.to_vec(), ..parts() });
+        let fields = |charset: &str, encoding: &str| {
+            format!(
+                "Content-Type: text/plain; charset={charset}\r\n\
+                 Content-Transfer-Encoding: {encoding}\r\n\r\n"
+            )
+        };
+        for (text, charset, encoding, octets) in [
+            (
+                b"caf\xe9 au lait, please".as_slice(),
+                "\"unknown-8bit\"",
+                "quoted-printable",
+                "caf=E9 au lait, please\r\n",
+            ),
+            (b"a\0b", "\"utf-8\"", "base64", "YQBi\r\n"),
+            (b"\xff\xfeh\0i\0", "\"utf-8\"", "7bit", "hi\r\n"),
+            (b"\xfe\xff\0h\0i", "\"utf-8\"", "7bit", "hi\r\n"),
+            (b"\xef\xbb\xbfhi\rho", "\"utf-8\"", "7bit", "hi\r\nho\r\n"),
+        ] {
+            let text = sent(text);
+            let expected = format!("{}{octets}", fields(charset, encoding));
+            assert!(text.ends_with(&expected), "expected {expected:?} in:\n{text}");
+        }
+        let long = sent(&b"x".repeat(999));
+        assert!(long.lines().all(|line| line.len() <= 78), "{long}");
+    }
+
+    #[test]
+    fn a_message_is_attached_as_it_is_or_not_as_a_message() {
+        let attached = |contents: &[u8]| {
+            let (_dir, attachments) = files(&["a.eml"], contents);
+            composed_octets(Parts { attachments, ..parts() })
+        };
+        let whole = |kind: &str, encoding: &str, contents: &[u8]| {
+            let fields =
+                format!("Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
+            [fields.as_bytes(), contents].concat()
+        };
+        let holds =
+            |text: &[u8], part: &[u8]| text.windows(part.len()).any(|octets| octets == part);
+        let plain = attached(b"A: b\n\n.\nhello\n");
+        assert!(holds(&plain, &whole("message/rfc822", "7bit", b"A: b\r\n\r\n.\r\nhello\r\n")));
+        let eight = attached("A: b\n\nGr\u{fc}\u{df}e\n".as_bytes());
+        assert!(holds(
+            &eight,
+            &whole("message/rfc822", "8bit", "A: b\r\n\r\nGr\u{fc}\u{df}e\r\n".as_bytes())
+        ));
+        // The whole of it is 8bit, then (RFC 2045 §6.4).
+        let end = eight.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap();
+        assert!(holds(&eight[..end + 2], b"Content-Transfer-Encoding: 8bit\r\n"));
+        for contents in [b"A: b\n\n\0\n".to_vec(), b"A: b\n\nx\ry\n".to_vec(), b"x".repeat(2000)] {
+            let text = attached(&contents);
+            assert!(holds(
+                &text,
+                b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
+            ));
+        }
+    }
+
+    #[test]
+    fn an_attachment_says_what_its_readers_need_to_know() {
+        let kind = |name: &str, contents: &[u8]| {
+            let (_dir, attachments) = files(&[name], contents);
+            let text = composed(Parts { attachments, ..parts() }).replace("\r\n\t", " ");
+            let text = text.replace("\r\n ", " ");
+            let mut kinds = text.lines().filter_map(|line| line.strip_prefix("Content-Type: "));
+            kinds.next_back().unwrap().to_owned()
+        };
+        assert_eq!(kind("a.txt", "Gr\u{fc}\u{df}e".as_bytes()), "text/plain; charset=\"utf-8\"");
+        assert_eq!(kind("a.csv", b"caf\xe9"), "text/csv");
+        let long = "\u{fc}".repeat(2000);
+        assert_eq!(kind("a.txt", long.as_bytes()), "text/plain; charset=\"utf-8\"");
+        let invitation = b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n";
+        assert_eq!(
+            kind("a.ics", invitation),
+            "text/calendar; method=\"REQUEST\"; charset=\"utf-8\""
+        );
+        assert_eq!(kind("a.ics", b"METHOD:X\"; y=z\r\n"), "text/calendar; charset=\"utf-8\"");
+        assert_eq!(kind("\u{fc}.pdf", b"\0"), "application/pdf; name=\"=?utf-8?B?w7wucGRm?=\"");
     }
 }

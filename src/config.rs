@@ -17,8 +17,8 @@ use crate::limits;
 use crate::ownership;
 use crate::sasl::Mechanism;
 use crate::text::{
-    AddressError, Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain, shown,
-    without_password,
+    AddressError, Addressee, Addressees, Domain, EhloName, LocalName, Mailbox, Secret, plain,
+    shown, without_password,
 };
 use crate::tls::Pin;
 
@@ -398,8 +398,8 @@ impl FromStr for Authorities {
 /// Whom an account sends as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// One address.
-    Mailbox(Mailbox),
+    /// One address, and the name that stands before it in a From field that is added.
+    Mailbox(Addressee),
     /// Any address that has the domain of this one, which is written `*@DOMAIN`.
     Anybody(Mailbox),
 }
@@ -416,16 +416,28 @@ pub enum Likeness {
 }
 
 impl Sender {
+    /// The address; of anybody's, its domain is what counts.
+    pub fn address(&self) -> &Mailbox {
+        match self {
+            Self::Mailbox(Addressee { address, .. }) | Self::Anybody(address) => address,
+        }
+    }
+
+    /// The domain of its addresses.
+    pub fn domain(&self) -> &str {
+        self.address().domain()
+    }
+
     /// How an address is one of this account's, if it is.
     pub fn likeness(&self, address: &Mailbox) -> Option<Likeness> {
-        let (Self::Mailbox(own) | Self::Anybody(own)) = self;
+        let own = self.address();
         let is_at_home = own.domain().eq_ignore_ascii_case(address.domain());
         let user = address.local_part().split('+').next();
         match self {
             _ if !is_at_home => None,
             Self::Anybody(_) => Some(Likeness::Domain),
-            Self::Mailbox(own) if own.local_part() == address.local_part() => Some(Likeness::Same),
-            Self::Mailbox(own) => (user == Some(own.local_part())).then_some(Likeness::Detail),
+            Self::Mailbox(_) if own.local_part() == address.local_part() => Some(Likeness::Same),
+            Self::Mailbox(_) => (user == Some(own.local_part())).then_some(Likeness::Detail),
         }
     }
 }
@@ -434,9 +446,9 @@ impl FromStr for Sender {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let mailbox: Mailbox = text.parse()?;
-        let is_anybody = mailbox.local_part() == "*";
-        Ok(if is_anybody { Self::Anybody(mailbox) } else { Self::Mailbox(mailbox) })
+        let addressee: Addressee = text.parse()?;
+        let is_anybody = addressee.address.local_part() == "*";
+        Ok(if is_anybody { Self::Anybody(addressee.address) } else { Self::Mailbox(addressee) })
     }
 }
 
@@ -974,8 +986,9 @@ pub const KEYS: [Key; 32] = [
     Key {
         name: "from",
         place: Place::Send,
-        value: "\"ADDRESS\" | \"*@DOMAIN\"",
-        text: "The sender's address; the user name if it is not given and has an @. With an \
+        value: "\"ADDRESS\" | \"NAME <ADDRESS>\" | \"*@DOMAIN\"",
+        text: "The sender's address, perhaps with the name for a From field that is added; the user \
+               name if it is not given and has an @. With an \
                asterisk, any address with this domain may send, and --from or the message must \
                have one.",
     },

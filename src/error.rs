@@ -220,7 +220,8 @@ impl From<&Error> for Exit {
             Error::Message(error) => error.into(),
             Error::Compose(error) => match error {
                 compose::Error::Attachment { .. } => Self::NoInput,
-                compose::Error::NotText { .. } => Self::Message,
+                compose::Error::StdinTwice => Self::Usage,
+                compose::Error::Stdin(_) => Self::Disk,
                 compose::Error::Message(error) => error.into(),
             },
             Error::NoRecipients => Self::Usage,
@@ -245,6 +246,7 @@ impl From<&settings::Error> for Exit {
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser
             | settings::Error::NoSide(_)
+            | settings::Error::UserAlone
             | settings::Error::User(_) => Self::Usage,
             settings::Error::NoAlias(_) => Self::NoRecipient,
             settings::Error::Random => Self::Disk,

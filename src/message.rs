@@ -6,10 +6,12 @@ mod encoded_words;
 mod header;
 mod line_ends;
 mod mime;
+mod plain;
 mod transfer;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
@@ -17,10 +19,11 @@ use tempfile::SpooledTempFile;
 use self::header::{Defect, Field, Header};
 use self::line_ends::{LineEnds, without_lone_cr};
 use self::mime::{Declared, Text};
+pub use self::plain::{Octets, TextPart};
 pub use self::transfer::Encoder;
 
 use crate::limits;
-use crate::text::{Address, AddressError, Addressee, Addressees, plain};
+use crate::text::{Address, AddressError, Addressee, Addressees, Mailbox, plain};
 
 /// Why there is no message to send.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +157,38 @@ impl Message {
         let place = self.fields.iter().position(|field| field.is(name));
         self.fields.retain(|field| !field.is(name));
         self.fields.insert(place.unwrap_or(self.fields.len()), Field::new(name, value));
+    }
+
+    /// Puts those whom `alias` names in the place of addresses in To and Cc, which no server would
+    /// take there. Their display names stay, and so does a field that cannot be read.
+    pub fn replace_recipients<'a>(&mut self, alias: impl Fn(&Address) -> Option<&'a [Mailbox]>) {
+        let is_list = |field: &&mut Field| {
+            ["To", "Cc", "Resent-To", "Resent-Cc"].iter().any(|name| field.is(name))
+        };
+        for field in self.fields.iter_mut().filter(is_list) {
+            let Ok(Addressees(list)) = field.value().parse::<Addressees<Address>>() else {
+                continue;
+            };
+            if list.iter().all(|addressee| alias(&addressee.address).is_none()) {
+                continue;
+            }
+            let mut written = Vec::new();
+            for Addressee { name, address } in &list {
+                let own = match address {
+                    Address::Mailbox(mailbox) => Some(mailbox.as_str()),
+                    Address::Local(name) => Some(name.as_str()),
+                };
+                let replaced = alias(address).unwrap_or_default();
+                let kept = own.filter(|_| replaced.is_empty());
+                for address in replaced.iter().map(Mailbox::as_str).chain(kept) {
+                    written.push(match name {
+                        Some(name) => format!("{} <{address}>", quoted(name)),
+                        None => address.to_owned(),
+                    });
+                }
+            }
+            field.set_value(&written.join(", "));
+        }
     }
 
     /// Says who has sent the message on: in the block of Resent fields that was put there last, which
@@ -292,10 +327,7 @@ impl Body {
 
     /// The same in ASCII, and how it is encoded.
     fn encoded(&mut self) -> io::Result<(Self, &'static str)> {
-        // With more than a third beyond ASCII nobody could read it as it stands anyway.
-        let Measure { octets, high, has_nul, .. } = self.measure;
-        let is_legible = !has_nul && high <= octets / 3;
-        let mut encoder = if is_legible { Encoder::quoted_printable() } else { Encoder::base64() };
+        let mut encoder = self.measure.encoder();
         let encoding = encoder.name();
         let mut body = Self::new();
         let (mut chunk, mut output) = (vec![0; limits::BUFFER], Vec::new());
@@ -345,6 +377,13 @@ impl Measure {
         self.has_long_line |= self.column > limits::TEXT_LINE;
     }
 
+    /// The encoding that suits it.
+    fn encoder(&self) -> Encoder {
+        // With more than a third beyond ASCII nobody could read it as it stands anyway.
+        let is_legible = !self.has_nul && self.high <= self.octets / 3;
+        if is_legible { Encoder::quoted_printable() } else { Encoder::base64() }
+    }
+
     fn survives(&self, transport: Transport) -> bool {
         let fits = self.high == 0 || transport == Transport::EightBit;
         fits && !self.has_nul && !self.has_long_line
@@ -380,8 +419,26 @@ impl Utf8 {
     }
 }
 
+/// A display name as a quoted string (RFC 5322 §3.2.4).
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// The empty group (RFC 5322 §3.4), by its customary name.
 pub const UNDISCLOSED: &str = "undisclosed-recipients:;";
+
+/// Text as encoded words on one line (RFC 2047).
+pub fn encoded_words(text: &str) -> String {
+    encoded_words::words("utf-8", text.as_bytes()).replace("\r\n", "")
+}
+
+/// A copy of the input in an unlinked file, at its beginning.
+pub fn spooled(input: &mut dyn Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(input, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
 
 /// Takes in a message as it is written: from standard input, or by whoever composes one.
 pub struct Intake {
@@ -982,6 +1039,25 @@ mod tests {
         assert!(latin1.ends_with("Subject: =?unknown-8bit?B?R3L832U=?="), "{latin1}");
         let (long, _) = fitted(format!("Subject: {}\n\n", "x".repeat(2000)), Transport::EightBit);
         assert!(long.lines().all(|line| line.len() <= 76), "{long}");
+    }
+
+    #[test]
+    fn recipients_that_only_this_machine_knows_give_way_to_their_aliases() {
+        let ann: Vec<Mailbox> = vec!["ann@x".parse().unwrap(), "bob@x".parse().unwrap()];
+        let alias = |address: &Address| address.is_local("box").then_some(ann.as_slice());
+        for (header, expected) in [
+            ("To: root", "To: ann@x, bob@x"),
+            (
+                "Cc: \"The \\\"root\\\"\" <root@box>, c@y.example",
+                "Cc: \"The \\\"root\\\"\" <ann@x>, \"The \\\"root\\\"\" <bob@x>, c@y.example",
+            ),
+            ("To: c@y.example,d@y.example", "To: c@y.example,d@y.example"),
+            ("To: root, broken <\nX-To: root", "To: root, broken <\nX-To: root"),
+        ] {
+            let mut message = message(format!("{header}\n\n"));
+            message.replace_recipients(alias);
+            assert_eq!(text(&mut message).replace("\r\n", "\n"), format!("{expected}\n\n"));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
 use crate::store::{self, Destination};
 use crate::text::{
-    Address, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded, shown,
+    Address, Addressee, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded, shown,
 };
 use crate::tls::{Anchor, Identity, Trust};
 
@@ -67,6 +67,9 @@ pub enum Error {
     /// A one-off account without a name to log in with.
     #[error("--server needs --user")]
     NoUser,
+    /// A name to log in with, and several accounts that it might be for.
+    #[error("--user needs --server, or one account by its name")]
+    UserAlone,
     /// A port that says nothing about what is spoken there.
     #[error("port {0} could be for either: say --fetch or --send")]
     NoSide(u16),
@@ -298,6 +301,8 @@ pub struct SendJob {
     pub peer: Peer,
     /// The account's address, or the one that the message is sent as: for what is missing in it.
     pub from: Mailbox,
+    /// The name before that address in a From field that is added.
+    pub name: Option<String>,
     /// Where failures are reported to: the same, or nowhere.
     pub reverse_path: ReversePath,
     /// What this machine calls itself.
@@ -366,6 +371,9 @@ impl Settings {
         };
         if top.server.is_some() {
             return Ok(vec![self.fetch_job(None, top, args)?]);
+        }
+        if args.one_off.user.is_some() && args.accounts.len() != 1 {
+            return Err(Error::UserAlone);
         }
         let accounts: Vec<_> = if args.accounts.is_empty() {
             let all = self.file.iter().flat_map(|file| file.account.keys());
@@ -462,6 +470,9 @@ impl Settings {
             let check = |side| Check { account: None, side, job: self.job(None, side, args) };
             return Ok(sides.into_iter().map(check).collect());
         }
+        if args.one_off.user.is_some() && args.accounts.len() != 1 {
+            return Err(Error::UserAlone);
+        }
         let file = self.file.as_ref().ok_or_else(|| self.nothing_to("check"))?;
         let names: Vec<_> = match args.accounts.as_slice() {
             [] => file.account.keys().cloned().collect(),
@@ -545,7 +556,7 @@ impl Settings {
                     },
                 };
                 let author = domain.and_then(|domain| format!("nobody@{domain}").parse().ok());
-                let from = args.from.clone().map(ReversePath::from);
+                let from = args.from.clone().map(|from| ReversePath::from(from).into());
                 let args = cli::Send { account, from, one_off, ..cli::Send::default() };
                 Job::Send(Box::new(self.send_job(&args, author.as_slice())?))
             }
@@ -556,26 +567,36 @@ impl Settings {
     /// sender's address, else the one that has one of the authors', else the default, else the only
     /// one. `authors` are those whom the message names, the one that counts most first.
     pub fn send_job(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
-        let typed = args.from.as_ref().and_then(ReversePath::mailbox);
-        let from = typed.cloned().map(Sender::Mailbox);
+        let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
+        let typed_name = args.from.as_ref().and_then(|from| from.name.clone());
+        let from = typed
+            .cloned()
+            .map(|address| Sender::Mailbox(Addressee { name: typed_name.clone(), address }));
         let mut top = Table { from, ..self.top(&args.one_off) };
+        let mut configured = None;
         let (account, table) = if top.server.is_some() {
             (None, top)
         } else {
+            if args.one_off.user.is_some() && args.account.is_none() {
+                return Err(Error::UserAlone);
+            }
             let name = match &args.account {
                 Some(name) => name.clone(),
                 None => self.sending_account(typed.into_iter().chain(authors))?,
             };
             let table = self.account(&name, Side::Send)?;
+            if let Some(Sender::Mailbox(own)) = &table.from {
+                configured = Some(own.clone());
+            }
             let rewrite = table.rewrite_from.unwrap_or_default();
             let host = &self.moment.host;
             let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
             top.from = top.from.filter(|_| !typed.is_some_and(gives_way));
             (Some(name), top.over(table))
         };
-        let is_null = args.from == Some(ReversePath::Null);
+        let is_null = args.from.as_ref().is_some_and(|from| from.path == ReversePath::Null);
         let from = match sender(&table) {
-            Some(Sender::Mailbox(from)) => Some(from),
+            Some(Sender::Mailbox(Addressee { address, .. })) => Some(address),
             Some(anybody) => {
                 let own = authors.iter().find(|author| anybody.likeness(author).is_some());
                 own.or_else(|| authors.first().filter(|_| is_null)).cloned()
@@ -584,10 +605,12 @@ impl Settings {
         };
         let from = from.ok_or(Error::NoSender)?;
         let reverse_path = if is_null { ReversePath::Null } else { from.clone().into() };
+        let own = configured.filter(|own| own.address == from).and_then(|own| own.name);
+        let name = typed_name.filter(|_| typed == Some(&from)).or(own);
         let job = self.sending(account, table, from, reverse_path)?;
         // What was typed of the account is not known later.
         let queue = (job.queue || args.queue) && !args.one_off.is_given();
-        Ok(SendJob { queue, ..job })
+        Ok(SendJob { name, queue, ..job })
     }
 
     /// The same for a message that was accepted from this sender before.
@@ -597,7 +620,7 @@ impl Settings {
         let own = match (from.mailbox(), sender(&table)) {
             (Some(mailbox), _) => mailbox.clone(),
             // The message has its From field: only EHLO is still to be named, after the domain.
-            (None, Some(Sender::Mailbox(own) | Sender::Anybody(own))) => own,
+            (None, Some(own)) => own.address().clone(),
             (None, None) => return Err(Error::NoSender),
         };
         self.sending(Some(account.to_owned()), table, own, from.clone())
@@ -629,6 +652,7 @@ impl Settings {
             account,
             peer,
             from,
+            name: None,
             reverse_path,
             hello,
             rewrite_from,
@@ -670,19 +694,39 @@ impl Settings {
         &self.moment
     }
 
-    /// Whose mailboxes these are: those with a domain as they stand, the others by `[aliases]`.
+    /// Whose mailboxes these are: by `[aliases]` those that only this machine knows, the others as
+    /// they stand.
     pub fn mailboxes(&self, addresses: Vec<Address>) -> Result<Vec<Mailbox>, Error> {
         let mut mailboxes = Vec::with_capacity(addresses.len());
         for address in addresses {
-            match address {
-                Address::Mailbox(mailbox) => mailboxes.push(mailbox),
-                Address::Local(name) => {
-                    let alias = self.file.as_ref().and_then(|file| file.aliases.of(&name));
-                    mailboxes.extend_from_slice(alias.ok_or(Error::NoAlias(name))?);
-                }
+            match (self.alias(&address), address) {
+                (Some(alias), _) => mailboxes.extend_from_slice(alias),
+                (None, Address::Mailbox(mailbox)) => mailboxes.push(mailbox),
+                (None, Address::Local(name)) => return Err(Error::NoAlias(name)),
             }
         }
         Ok(mailboxes)
+    }
+
+    /// Who gets the mail of an address that only this machine knows: a name alone, or one at this
+    /// machine, unless an account of ours has that domain.
+    pub fn alias(&self, address: &Address) -> Option<&[Mailbox]> {
+        let aliases = &self.file.as_ref()?.aliases;
+        match address {
+            Address::Local(name) => aliases.of(name),
+            Address::Mailbox(mailbox) => {
+                let is_known = mailbox.is_at_host(&self.moment.host) && !self.has_domain(mailbox);
+                let name = mailbox.local_part().parse().ok().filter(|_| is_known)?;
+                aliases.of(&name)
+            }
+        }
+    }
+
+    /// Whether an account's own address has the domain.
+    fn has_domain(&self, mailbox: &Mailbox) -> bool {
+        let names = self.file.iter().flat_map(|file| file.account.keys());
+        let mut own = names.filter_map(|name| sender(&self.account(name, Side::Send).ok()?));
+        own.any(|own| own.domain().eq_ignore_ascii_case(mailbox.domain()))
     }
 
     /// The account of the first of these addresses that is some account's.

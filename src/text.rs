@@ -47,6 +47,14 @@ impl Mailbox {
         is_bare || is_named(host) || is_named("localhost.localdomain")
     }
 
+    /// Whether its domain is the machine that is called `host`, in full or by its first label.
+    pub fn is_at_host(&self, host: &str) -> bool {
+        let label = host.split('.').next().unwrap_or(host);
+        ["localhost", "localhost.localdomain", host, label]
+            .iter()
+            .any(|name| self.domain().eq_ignore_ascii_case(name))
+    }
+
     /// Whether the address needs SMTPUTF8 (RFC 6531 §3.3) to be spoken of.
     pub fn is_international(&self) -> bool {
         !self.text.is_ascii()
@@ -117,20 +125,35 @@ impl FromStr for ReversePath {
     /// In any form that callers write it: `ann@x.example`, `<ann@x.example>`, `Ann <ann@x.example>`,
     /// `<>` or nothing.
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(|NamedReversePath { path, .. }| path)
+    }
+}
+
+/// A reverse-path, and the name that stands before it where it is written for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedReversePath {
+    /// The display name.
+    pub name: Option<String>,
+    /// The path.
+    pub path: ReversePath,
+}
+
+impl From<ReversePath> for NamedReversePath {
+    fn from(path: ReversePath) -> Self {
+        Self { name: None, path }
+    }
+}
+
+impl FromStr for NamedReversePath {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         let text = text.trim_ascii();
         if text.is_empty() || text == "<>" {
-            return Ok(Self::Null);
+            return Ok(Self { name: None, path: ReversePath::Null });
         }
-        if !text.ends_with('>') {
-            return text.parse().map(Self::Mailbox);
-        }
-        let Addressees(list) = text.parse::<Addressees>()?;
-        match <[Addressee; 1]>::try_from(list) {
-            Ok([addressee]) => Ok(Self::Mailbox(addressee.address)),
-            Err(_) => {
-                Err(AddressError { address: shown(text), reason: "a message has one sender" })
-            }
-        }
+        let Addressee { name, address } = text.parse()?;
+        Ok(Self { name, path: ReversePath::Mailbox(address) })
     }
 }
 
@@ -224,6 +247,24 @@ pub struct Addressee<A = Mailbox> {
     pub name: Option<String>,
     /// The address.
     pub address: A,
+}
+
+impl FromStr for Addressee {
+    type Err = AddressError;
+
+    /// One address, with a name or without.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if !text.trim_ascii().ends_with('>') {
+            return text.parse().map(|address| Self { name: None, address });
+        }
+        let Addressees(list) = text.parse::<Addressees>()?;
+        match <[Self; 1]>::try_from(list) {
+            Ok([addressee]) => Ok(addressee),
+            Err(_) => {
+                Err(AddressError { address: shown(text), reason: "a message has one sender" })
+            }
+        }
+    }
 }
 
 /// An address list as it stands in To, Cc or Bcc (RFC 5322 §3.4), or on a command line: display

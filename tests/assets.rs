@@ -752,8 +752,10 @@ ASCII in Subject and in display names is encoded (RFC 2047) unless the message i
 that are too long are folded at blanks, lists of addresses behind commas; a header of more than 1 MiB is refused. Nothing else is changed.
 
 Recipients are the arguments, those of --to, --cc and --bcc, and with -t those in the message. An \
-argument may hold several addresses, with commas between them. Each gets the message once, and domains that differ in case are the same. A name \
-without a domain, such as root, is looked up in the [aliases] of postie-config(5). Of a message that \
+argument may hold several addresses, with commas between them. Each gets the \
+message once, and domains that differ in case are the same. A name without a domain, such as root, and \
+one at localhost or at this machine's own name, unless an account has that domain, is looked up in the \
+[aliases] of postie-config(5); with `rewrite-from`, To and Cc name those who get the message instead. Of a message that \
 was resent, -t reads the Resent fields that were added last. A domain beyond ASCII is written in \
 ASCII; a local part beyond ASCII needs a server that offers SMTPUTF8.
 

@@ -197,16 +197,45 @@ fn a_message_is_composed_of_what_the_command_line_says() {
 }
 
 #[test]
-fn a_page_or_text_that_is_not_utf8_is_65_and_named() {
+fn a_page_or_text_that_is_not_utf8_is_sent_all_the_same() {
     let home = Home::new();
-    home.file("page.html", b"caf\xe9");
-    let args = |more| send(&["--from=ann@example.com", "--to=bob@example.net", more]);
-    let line = "postie: send: page.html is not UTF-8 (octet 4 is the first that is not)\n";
-    home.postie(args("--html=page.html")).run().exit(65).stderr(line);
-    let outcome = home.postie(args("--subject=x")).stdin(b"\xe9").run();
-    outcome.exit(65).says("the text on standard input is not UTF-8 (octet 1 is");
+    home.file("page.html", b"caf\xe9 au lait");
+    let args = |more| send(&["--from=ann@example.com", "--to=bob@example.net", "--dry-run", more]);
+    for (more, kind) in [("--html=page.html", "html"), ("--subject=x", "plain")] {
+        let outcome = home.postie(args(more)).stdin(b"caf\xe9 au lait").run();
+        let part = format!("Content-Type: text/{kind}; charset=\"unknown-8bit\"\r\n");
+        assert!(outcome.exit(0).stdout.contains(&part), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains("caf=E9 au lait\r\n"), "{}", outcome.stdout);
+    }
     home.postie(args("--html=none.html")).run().exit(66).says("none.html: no such file");
     home.postie(args("--header=Bcc: a@x")).run().exit(64).says("`Bcc` is written by other options");
+}
+
+#[test]
+fn a_dash_is_standard_input_for_one_part() {
+    let home = Home::new();
+    let run = |more: &[&str]| {
+        let args = ["--from=ann@example.com", "--to=bob@example.net", "--dry-run"];
+        home.postie(send(&[&args, more].concat())).stdin("<p>hello\n").run()
+    };
+    for (more, part) in [
+        (
+            &["--body", "-"][..],
+            "Content-Type: text/plain; charset=\"utf-8\"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n<p>hello\r\n",
+        ),
+        (
+            &["--html=-"],
+            "Content-Type: text/html; charset=\"utf-8\"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n<p>hello\r\n",
+        ),
+        (&["--attach=-", "--body=x"], "Content-Transfer-Encoding: base64\r\n\r\nPHA+aGVsbG8K\r\n"),
+        (&["--attach", "-"], "filename=\"attachment\""),
+    ] {
+        let outcome = run(more);
+        assert!(outcome.exit(0).stdout.contains(part), "{more:?}: {}", outcome.stdout);
+    }
+    for more in [&["--body=-", "--html=-"], &["--attach=-", "--html=-"]] {
+        run(more).exit(64).says("postie: send: `-` is standard input, which can be one of ");
+    }
 }
 
 #[test]

@@ -291,3 +291,44 @@ fn a_server_that_gets_chunking_wrong_can_be_done_without_it() {
     }
     assert_eq!(sink.taken().len(), 1);
 }
+
+#[test]
+fn a_name_before_the_senders_address_stands_in_a_from_field_that_is_added() {
+    let home = Home::new();
+    let account = "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann\"\npassword = \"x\"\n";
+    home.config(&format!("{account}send.from = \"Ann Example <ann@example.com>\"\n"));
+    let from = |args: &[&str], message: &str| {
+        let args = [&["send", "--dry-run", "x@y"], args].concat();
+        let shown = home.postie(args).stdin(message).run();
+        let text = shown.exit(0).stdout.clone();
+        assert!(text.starts_with("MAIL FROM:<ann@example.com>\n"), "{text}");
+        let line = text.lines().find_map(|line| line.strip_prefix("From: "));
+        line.unwrap().trim_end().to_owned()
+    };
+    let none = "Subject: x\n\nhello\n";
+    assert_eq!(from(&[], none), "Ann Example <ann@example.com>");
+    assert_eq!(from(&["--body=x"], ""), "\"Ann Example\" <ann@example.com>");
+    assert_eq!(from(&["-f", "ann@example.com"], none), "Ann Example <ann@example.com>");
+    assert_eq!(from(&["-f", "The Boss <ann@example.com>"], none), "The Boss <ann@example.com>");
+    assert_eq!(
+        from(&["-F", "Cron", "-f", "The Boss <ann@example.com>"], none),
+        "Cron <ann@example.com>"
+    );
+    assert_eq!(from(&[], "From: A <ann@example.com>\n\nhello\n"), "A <ann@example.com>");
+}
+
+#[test]
+fn a_user_alone_is_nobodys() {
+    let home = Home::new();
+    home.config(&format!("{SERVER}password-command = \"echo not-a-secret\"\n"));
+    let says = "--user needs --server, or one account by its name";
+    home.postie(["fetch", "--user=bob"]).run().exit(64).says(says);
+    let check = home.postie(["check", "--user=bob"]).run();
+    assert!(format!("{}{}", check.stdout, check.stderr).contains(says), "{check:?}");
+    home.postie(["send", "--user=bob", "x@y"]).stdin("A: b\n\n").run().exit(64).says(says);
+    home.postie(["fetch", "home", "--user=bob"]).run().exit(75);
+    home.postie(["send", "-a", "home", "--user=bob@example.com", "x@y"])
+        .stdin("A: b\n\n")
+        .run()
+        .exit(75);
+}

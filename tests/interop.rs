@@ -121,7 +121,8 @@ fn a_message_is_submitted_as_it_is() {
     let home = Home::new();
     let header = "From: Ann <ann@example.com>\nTo: bob@example.net\nSubject: octets\n\
                   Date: Tue, 24 Nov 2026 12:00:00 +0100\nMessage-ID: <1@example.com>\n\
-                  X-Folded: one\n\ttwo\n  three\n";
+                  X-Folded: one\n\ttwo\n  three\nMIME-Version: 1.0\n\
+                  Content-Type: text/plain; charset=x-mixed\nContent-Transfer-Encoding: 8bit\n";
     let mut body = b"\n.\n..\n.hidden\n \t\nGr\xfc\xdfe, \xe5\x86\x99\nFrom here\n\n".to_vec();
     body.extend([&b"x".repeat(998)[..], b"\n", &b".".repeat(998)[..], b"\n"].concat());
     body.extend("eine Zeile für viele Puffer\n.\n".repeat(20_000).bytes());

@@ -141,6 +141,13 @@ const CALLS: &[Call] = &[
         &[ROOT],
     ),
     (
+        "fail2ban",
+        &["-f", "root@localhost", "root@localhost"],
+        "Subject: [Fail2Ban] sshd: banned\nFrom: Fail2Ban <root@localhost>\nTo: root@localhost\n\nhello\n",
+        ROOT,
+        &[ROOT],
+    ),
+    (
         "unattended-upgrades",
         &["-oi", "-t"],
         "Subject: x\nTo: root\nAuto-Submitted: auto-generated\n\nhello\n",
@@ -186,7 +193,53 @@ fn every_caller_is_served_in_silence() {
         assert_eq!(body(&taken.lines()), body(message), "{caller}");
         assert!(!taken.lines().contains("Bcc:"), "{caller}");
         assert!(!taken.lines().contains("root>\n"), "{caller}: {}", taken.lines());
+        let is_local = |line: &str| line.starts_with("To: root") || line.ends_with("@localhost>");
+        assert!(!taken.lines().lines().any(is_local), "{caller}: {}", taken.lines());
     }
+}
+
+#[test]
+fn whoever_only_this_machine_knows_is_an_alias() {
+    let sink = Sink::start(&[]);
+    let (home, _) = installed(&sink, "");
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let at_host = format!("root@{host}");
+    for recipient in ["root", "root@localhost", "ROOT@LocalHost.localdomain", &at_host] {
+        home.postie(["send", recipient]).stdin("A: b\n\n").run().exit(0).silent();
+        assert_eq!(only(&sink).recipients, ["<ann@example.com>"], "{recipient}");
+        let to = ["send", "--body=x", &format!("--to=The boss <{recipient}>")];
+        home.postie(to).run().exit(0).silent();
+        let taken = only(&sink);
+        assert_eq!(taken.recipients, ["<ann@example.com>"], "{recipient}");
+        assert!(
+            taken.lines().contains("To: \"The boss\" <ann@example.com>\n"),
+            "{}",
+            taken.lines()
+        );
+    }
+    for recipient in ["root@example.com", "root@elsewhere", "root@localhost.example"] {
+        home.postie(["send", recipient]).stdin("A: b\n\n").run().exit(0).silent();
+        assert_eq!(only(&sink).recipients, [format!("<{recipient}>")]);
+    }
+}
+
+#[test]
+fn under_the_name_sendmail_messages_wait_unless_the_configuration_says_no() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"");
+    home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(0);
+    for name in ["mailq", "newaliases"] {
+        symlink(&sendmail, home.path().join(name)).unwrap();
+    }
+    let mailq = home.program(&home.path().join("mailq"), [""; 0]).run();
+    assert!(mailq.exit(0).stdout.contains(BOB), "{}", mailq.stdout);
+    home.program(&home.path().join("newaliases"), [""; 0]).run().exit(0).silent();
+    // Under our own name nothing waits that was not to.
+    home.postie(["send", BOB]).stdin("Subject: x\n\nhello\n").run().exit(75);
+    home.config(&sink.config("server = \"127.0.0.1:1\"\nqueue = false"));
+    home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(69);
+    let mailq = home.program(&sendmail, ["-bp"]).run();
+    assert_eq!(mailq.stdout.matches(BOB).count(), 1, "{}", mailq.stdout);
 }
 
 #[test]

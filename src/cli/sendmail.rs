@@ -28,9 +28,17 @@ pub enum Invocation {
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let name = words.first().and_then(|program| Path::new(program).file_name());
-    if name.is_some_and(|name| name == "sendmail") {
+    // Its other names stand for modes of it, whatever words follow.
+    let mode = match name.and_then(OsStr::to_str) {
+        Some("sendmail") => Some(None),
+        Some("mailq") => Some(Some(Mode::List)),
+        Some("newaliases") => Some(Some(Mode::Aliases)),
+        _ => None,
+    };
+    if let Some(mode) = mode {
         let mut parser = Parser::new(InvokedAs::Sendmail);
         let parsed = parser.sendmail(words.split_off(1));
+        parser.mode = mode.or(parser.mode);
         return parser.invocation(parsed);
     }
     let mut command = Args::command();
@@ -451,6 +459,8 @@ mod tests {
     #[test]
     fn what_speaks_of_the_queue_is_for_the_outbox() {
         assert_eq!(args("sendmail -bp"), "postie queue --quiet");
+        assert_eq!(args("/usr/bin/mailq"), "postie queue --quiet");
+        assert_eq!(args("mailq -v -Ac"), "postie queue --quiet -v");
         assert_eq!(args("sendmail -C file -v -bp"), "postie queue --quiet --config=file -v");
         for line in ["sendmail -q", "sendmail -q30m", "sendmail -qRhost", "sendmail -i -q"] {
             assert_eq!(args(line), "postie queue flush --quiet");
@@ -461,6 +471,9 @@ mod tests {
     fn other_modes_are_refused_by_name_or_come_to_nothing() {
         assert_eq!(read("sendmail -bi"), Invocation::Nothing);
         assert_eq!(read("sendmail -I"), Invocation::Nothing);
+        assert_eq!(read("/usr/bin/newaliases"), Invocation::Nothing);
+        assert_eq!(read("newaliases -v"), Invocation::Nothing);
+        assert!(matches!(read("mailq --all"), Invocation::Refused(_)));
         for (line, word) in [
             ("sendmail -bs", "-bs: "),
             ("sendmail -bd -q1h", "-bd: "),

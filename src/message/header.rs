@@ -100,6 +100,12 @@ impl Field {
         self.0 = folded;
     }
 
+    /// Gives it another value.
+    pub(super) fn set_value(&mut self, value: &str) {
+        let name = self.0.split(|&octet| octet == b':').next().unwrap_or_default();
+        *self = Self::new(String::from_utf8_lossy(name).trim_end(), value);
+    }
+
     /// The name in lower case.
     pub(super) fn name(&self) -> Vec<u8> {
         let name = self.0.split(|&octet| octet == b':').next().unwrap_or_default();

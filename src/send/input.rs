@@ -1,9 +1,11 @@
 //! What the command line and standard input come to: a message, and who is to get it.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use crate::cli;
 use crate::compose::{self, Attachment, Parts};
+use crate::config::RewriteFrom;
 use crate::error::Error;
 use crate::message::Message;
 use crate::report::Report;
@@ -54,38 +56,45 @@ fn composed(
     report: &Report,
 ) -> Result<Taken, Error> {
     let cli::Compose { to, cc, bcc, reply_to, subject, header, body, html, attach } = &args.compose;
-    let list = |addressees: &[Addressees]| -> Vec<Addressee> {
-        addressees.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect()
-    };
     let mut recipients = typed(args);
-    for addressees in [to, cc, bcc] {
-        let listed = list(addressees).into_iter();
-        recipients.extend(listed.map(|addressee| Address::Mailbox(addressee.address)));
+    for Addressees(list) in [to, cc, bcc].into_iter().flatten() {
+        recipients.extend(list.iter().map(|addressee| addressee.address.clone()));
     }
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
     let job = broken.map_or_else(|| Ok(settings.send_job(args, &[])?), Err);
+    let files = attach.iter().chain(html).map(PathBuf::as_path);
+    let is_text_on_stdin = body.as_deref() == Some("-");
+    let wanted =
+        files.filter(|path| compose::is_stdin(path)).count() + usize::from(is_text_on_stdin);
+    if wanted > 1 {
+        return Err(compose::Error::StdinTwice.into());
+    }
     let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
-    let html = html.as_ref().map(|path| Attachment::open(path)?.text()).transpose()?;
-    let text = if let Some(text) = body {
-        text.clone()
-    } else {
-        report.prompt("write the text; Ctrl-D on a line of its own ends it");
-        compose::utf8("the text on standard input", text()?)?
+    let html = html.as_ref().map(|path| Attachment::open(path)?.octets()).transpose()?;
+    let text = match body {
+        Some(text) if !is_text_on_stdin => text.clone().into_bytes(),
+        // Something else is read from there.
+        None if wanted > 0 => Vec::new(),
+        _ => {
+            report.prompt("write the text; Ctrl-D on a line of its own ends it");
+            text()?
+        }
     };
-    let from = match &job {
-        Ok(job) => job.from.clone(),
+    let (from, name) = match &job {
+        Ok(job) => (job.from.clone(), job.name.as_deref()),
         // It gives way to the account's when there is one.
-        Err(_) => UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?,
+        Err(_) => (UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?, None),
     };
+    let name = full_name(args).or(name).map(str::to_owned);
     let moment = settings.moment();
     let parts = Parts {
-        from: Addressee { name: full_name(args).map(str::to_owned), address: from },
-        to: list(to),
-        cc: list(cc),
-        bcc: list(bcc),
-        reply_to: list(reply_to),
+        from: Addressee { name, address: from },
+        to: listed(settings, to),
+        cc: listed(settings, cc),
+        bcc: listed(settings, bcc),
+        reply_to: reply_to.iter().flat_map(|Addressees(list)| list.iter().cloned()).collect(),
         subject: subject.clone(),
         fields: header.clone(),
         text,
@@ -138,6 +147,7 @@ fn given(
             let recipients = settings.mailboxes(recipients)?;
             message.remove_bcc();
             complete(&mut message, &job, full_name(args));
+            rewrite_recipients(&mut message, &job, settings);
             Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
         }
         Err(error) => {
@@ -167,7 +177,7 @@ pub(super) fn complete(message: &mut Message, job: &SendJob, full_name: Option<&
     }
     message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
     let name = match message.field(field) {
-        None => Some(full_name),
+        None => Some(full_name.or(job.name.as_deref())),
         Some(_) if job.rewrites(address) => {
             Some(author.as_ref().and_then(|author| author.name.as_deref()))
         }
@@ -179,9 +189,30 @@ pub(super) fn complete(message: &mut Message, job: &SendJob, full_name: Option<&
     }
 }
 
+/// Names those who get the message in the place of recipients that only this machine knows, where
+/// local senders give way, too.
+pub(super) fn rewrite_recipients(message: &mut Message, job: &SendJob, settings: &Settings) {
+    if job.rewrite_from != RewriteFrom::Missing {
+        message.replace_recipients(|address| settings.alias(address));
+    }
+}
+
 /// The sender's name that was typed.
 pub(super) fn full_name(args: &cli::Send) -> Option<&str> {
     args.full_name.as_ref().map(FullName::as_str)
+}
+
+/// The addressees of a field. One that only this machine knows is whoever gets its mail, since no
+/// server would take its address in a header.
+fn listed(settings: &Settings, lists: &[Addressees<Address>]) -> Vec<Addressee> {
+    let mut listed = Vec::new();
+    for Addressee { name, address } in lists.iter().flat_map(|Addressees(list)| list) {
+        let own = address.mailbox().map(std::slice::from_ref);
+        let mailboxes = settings.alias(address).or(own).unwrap_or_default();
+        let named = mailboxes.iter().cloned();
+        listed.extend(named.map(|address| Addressee { name: name.clone(), address }));
+    }
+    listed
 }
 
 /// The recipients that are arguments.

@@ -309,6 +309,7 @@ fn hold(outbox: &Outbox, id: &Id) -> Result<Option<Held>, Error> {
 fn resolve(settings: &Settings, held: &mut Held) -> Result<Result<String, settings::Error>, Error> {
     let Order { account, from, recipients, aliases, .. } = held.record().order.clone();
     let message = Message::read(&mut held.message()?)?;
+    let from = from.map(Into::into);
     let args = cli::Send { account, from, ..cli::Send::default() };
     let job = match settings.send_job(&args, &input::authors(&message)) {
         Ok(job) => job,
@@ -431,6 +432,7 @@ impl Round<'_> {
             job.peer.bounds.in_all = Some(job.peer.bounds.in_all.map_or(time, |all| all.min(time)));
         }
         let mut letter = Letter::queued(job, held)?;
+        input::rewrite_recipients(&mut letter.message, &letter.job, self.settings);
         let is_asking = matches!(letter.job.peer.source, Source::Terminal) && self.line.is_none();
         if is_asking && self.tone == Tone::Passing {
             return Ok(Exit::Done);
@@ -561,7 +563,7 @@ pub(super) fn keep_incomplete(
         received: moment.seconds,
         config: settings.config(),
         account: args.account.clone(),
-        from: args.from.clone(),
+        from: args.from.as_ref().map(|from| from.path.clone()),
         is_incomplete: true,
         full_name: input::full_name(args).map(str::to_owned),
         recipients: Vec::new(),

@@ -239,6 +239,7 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
             auth: None,
         },
         from: from.clone(),
+        name: None,
         reverse_path: from.clone().into(),
         hello: "example.com".parse().unwrap(),
         rewrite_from: RewriteFrom::Missing,
