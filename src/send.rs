@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use self::input::{Input, Taken};
-use self::sent::Sent;
+use self::sent::{Sent, statuses};
 use crate::cli;
 use crate::config::Tls;
 use crate::error::{Error, Exit, Failure};
@@ -254,25 +254,12 @@ impl Letter {
     }
 
     fn object(&self, outcome: &Result<Sent, Error>, exit: Exit) -> Value {
-        let one = |mailbox: &Mailbox, status: &str, reply: String| -> Value {
+        let recipients = statuses(outcome, self.envelope.recipients()).into_iter();
+        let recipient = |(mailbox, status, reply): (&Mailbox, &str, String)| -> Value {
             let status = if self.waits_for(mailbox) { "queued" } else { status };
             json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
         };
-        let mut recipients = Vec::new();
-        for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
-            recipients.push(match answer {
-                Ok(reply) => one(mailbox, "accepted", reply.clone()),
-                Err(refusal) => one(mailbox, "refused", refusal.to_string()),
-            });
-        }
-        for (error, mailboxes) in outcome.iter().flat_map(|sent| &sent.broken) {
-            let unanswered = |mailbox| one(mailbox, "unanswered", error.to_string());
-            recipients.extend(mailboxes.iter().map(unanswered));
-        }
-        if let Err(error) = outcome {
-            let waiting = self.envelope.recipients().iter().filter(|one| self.waits_for(one));
-            recipients.extend(waiting.map(|mailbox| one(mailbox, "queued", error.to_string())));
-        }
+        let recipients: Vec<_> = recipients.map(recipient).collect();
         let error = match outcome {
             _ if exit == Exit::Done => None,
             Ok(Sent { broken: Some((error, _)), .. }) | Err(error) => {

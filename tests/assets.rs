@@ -568,8 +568,8 @@ or unwanted). That of a sent message has account, host, from, recipients (each w
 and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
 That of a message in the outbox has id, state (queued or failed), received (seconds since \
 1970), account, config, from, recipients, attempts, due, reply, missing (what the configuration in \
-force lacks to send it) and duplicate. A recipient's status there is queued, accepted, refused, \
-not-sent or abandoned. An error has kind, status and message, and is null \
+force lacks to send it) and duplicate. A recipient's status is accepted, refused, deferred, \
+not-sent, in-doubt, queued or abandoned, in the log file, too. An error has kind, status and message, and is null \
 if there is none.";
 
 const FILES: [(&str, &str); 5] = [

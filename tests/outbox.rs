@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use rustix::process::{Signal, kill_process};
 use crate::support::pki::Authority;
 use crate::support::postie::{Home, Outcome};
 use crate::support::server::Server;
+use crate::support::servers;
 use crate::support::sink::Sink;
 
 const WAITING: &str = ".local/state/postie/outbox/waiting";
@@ -640,4 +642,45 @@ fn an_outbox_on_nfs_is_locked_by_a_file_that_is_open_for_writing() {
     home.config(&sink.config(""));
     run(&["queue", "flush", "--all"]).exit(0).silent();
     assert_eq!((sink.taken().len(), count(&home)), (1, [0, 0, 0]));
+}
+
+/// As a service has it, or a program that sudo or su starts: another user, whose home is not there or
+/// not this user's, and root's configuration, which the group may read.
+#[test]
+fn a_user_without_a_home_sends_without_an_outbox_and_is_told_what_that_means() {
+    if !servers::is_root() || !servers::is_installed("setpriv") {
+        return servers::note("SKIPPED: only root can act as other users");
+    }
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    let config = home.file("config.toml", sink.config("queue = true"));
+    for (path, mode) in [(home.path().to_owned(), 0o755), (config.clone(), 0o640)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    chown(&config, Some(0), Some(servers::NOBODY)).unwrap();
+    let sendmail = home.path().join("sendmail");
+    fs::copy(env!("CARGO_BIN_EXE_postie"), &sendmail).unwrap();
+    let nobody = servers::NOBODY.to_string();
+    let send = |environment: (&str, &str), program: &str| {
+        let head = ["--reuid", &nobody, "--regid", &nobody, "--clear-groups", program];
+        let rest = ["-C", config.to_str().unwrap(), "-i", "bob@example.net"];
+        let run = home.program(Path::new("/usr/bin/setpriv"), head.into_iter().chain(rest));
+        run.env(environment.0, environment.1).stdin("Subject: x\n\nhello\n").run()
+    };
+    let sendmail = sendmail.to_str().unwrap();
+    for environment in [("HOME", "/"), ("HOME", "/root"), ("XDG_STATE_HOME", "/root/.local/state")]
+    {
+        let outcome = send(environment, sendmail);
+        outcome.exit(0).says("; the message is sent without the outbox\n");
+        assert_eq!(sink.taken().len(), 1, "{environment:?}");
+    }
+    // What was not kept is the caller's.
+    fs::write(&config, sink.config(AWAY)).unwrap();
+    send(("HOME", "/"), sendmail).exit(69).says("without the outbox\n").says("cannot connect");
+    // With a place of its own it has an outbox.
+    let state = home.path().join("state");
+    fs::create_dir(&state).unwrap();
+    chown(&state, Some(servers::NOBODY), Some(servers::NOBODY)).unwrap();
+    send(("XDG_STATE_HOME", state.to_str().unwrap()), sendmail).exit(0).silent();
+    assert_eq!(home.files("state/postie/outbox/waiting").len(), 1);
 }

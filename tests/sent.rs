@@ -134,13 +134,13 @@ fn each_attempt_is_a_line_in_the_log() {
     let [first] = &lines("log.1")[..] else { panic!("{:?}", lines("log.1")) };
     let (time, rest) = first.split_once(' ').unwrap();
     assert!(time.len() == "2026-11-24T12:00:00+00:00".len() && &time[10..11] == "T", "{time}");
-    let expected = format!("{who} to=bob@example.net {refused} size=");
+    let expected = format!("{who} accepted=bob@example.net {refused} size=");
     assert!(rest.starts_with(&expected), "{rest}");
     assert!(rest.ends_with(" id=<1@example.com> reply=\"250 2.0.0 taken\" status=81"), "{rest}");
     let [refusal, success, failed] = &lines("log")[..] else { panic!("{:?}", lines("log")) };
     assert!(refusal.contains(refused) && refusal.ends_with("> status=67"), "{refusal}");
     assert!(success.ends_with("reply=\"250 2.0.0 taken\" status=0"), "{success}");
-    assert!(failed.contains(" unanswered=bob@example.net unanswered=eve@example.org "), "{failed}");
+    assert!(failed.contains(" not-sent=bob@example.net not-sent=eve@example.org "), "{failed}");
     assert!(
         failed.ends_with(" error=\"cannot connect: connection refused\" status=75"),
         "{failed}"

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Letter;
-use super::sent::Sent;
+use super::sent::{Sent, statuses};
 use crate::error::Error;
 use crate::store::disk::{Disk, Os};
 use crate::store::{self, Maildir, Stamp};
@@ -50,25 +50,16 @@ impl Letter {
         add("account", self.job.account.as_deref().unwrap_or("-"));
         add("server", &self.job.peer.to_string());
         add("from", self.envelope.reverse_path().as_str());
-        for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
-            match answer {
-                Ok(_) => add("to", mailbox.as_str()),
-                Err(refusal) => {
-                    add("refused", mailbox.as_str());
-                    add("because", &refusal.to_string());
-                }
+        for (mailbox, status, reply) in statuses(outcome, self.envelope.recipients()) {
+            add(status, mailbox.as_str());
+            if matches!(status, "deferred" | "refused") && outcome.is_ok() {
+                add("because", &reply);
             }
         }
-        let (error, unanswered) = match outcome {
-            Ok(Sent { broken: Some((error, mailboxes)), .. }) => {
-                (Some(error), mailboxes.as_slice())
-            }
-            Ok(_) => (None, [].as_slice()),
-            Err(error) => (Some(error), self.envelope.recipients()),
+        let error = match outcome {
+            Ok(Sent { broken, .. }) => broken.as_ref().map(|(error, _)| error),
+            Err(error) => Some(error),
         };
-        for mailbox in unanswered {
-            add("unanswered", mailbox.as_str());
-        }
         add("size", &self.message.octets().to_string());
         add("id", &self.message.field("Message-ID").unwrap_or_default());
         if let Some(reply) = outcome.as_ref().ok().and_then(|sent| sent.accepted.as_ref()) {

@@ -61,3 +61,29 @@ impl Sent {
         too_many
     }
 }
+
+/// What became of each recipient in an attempt: one set of words for JSON and the log, and what the
+/// server or this side said.
+pub(super) fn statuses<'a>(
+    outcome: &'a Result<Sent, Error>,
+    recipients: &'a [Mailbox],
+) -> Vec<(&'a Mailbox, &'static str, String)> {
+    let mut statuses = Vec::new();
+    for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
+        let has_message = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
+        statuses.push(match answer {
+            Ok(reply) if has_message => (mailbox, "accepted", reply.clone()),
+            Ok(reply) => (mailbox, "not-sent", reply.clone()),
+            Err(refusal) if refusal.is_temporary() => (mailbox, "deferred", refusal.to_string()),
+            Err(refusal) => (mailbox, "refused", refusal.to_string()),
+        });
+    }
+    let (error, unanswered) = match outcome {
+        Ok(Sent { broken: Some((error, mailboxes)), .. }) => (error, mailboxes.as_slice()),
+        Ok(_) => return statuses,
+        Err(error) => (error, recipients),
+    };
+    let status = if Exit::from(error) == Exit::InDoubt { "in-doubt" } else { "not-sent" };
+    statuses.extend(unanswered.iter().map(|mailbox| (mailbox, status, error.to_string())));
+    statuses
+}
