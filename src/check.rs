@@ -13,6 +13,7 @@ use crate::advice;
 use crate::cli;
 use crate::config::{Keep, Tls};
 use crate::error::{Error, Exit, Failure};
+use crate::limits;
 use crate::net::{self, Bounds, Stop, Tcp};
 use crate::password::{self, Attempts, Source};
 use crate::pop3;
@@ -266,8 +267,8 @@ impl<'a> Ladder<'a> {
         let Peer { port, source_address, bounds, .. } = line.job.peer();
         let tcp = line.way.tcp().at(NAME).map_err(|broken| line.other_port(broken))?;
         let reached = tcp.address();
-        let others: Vec<_> =
-            line.addresses.iter().copied().filter(|other| Some(*other) != reached).collect();
+        let others = line.addresses.iter().copied().filter(|other| Some(*other) != reached);
+        let others: Vec<_> = others.take(limits::ADDRESSES).collect();
         let bounds = Bounds { per_wait: bounds.per_wait.min(ASIDE.per_wait), ..ASIDE };
         let answers = net::answers(&others, *port, *source_address, bounds);
         let silent = answers.iter().filter_map(|(address, answer)| {

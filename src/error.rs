@@ -237,6 +237,7 @@ impl From<&settings::Error> for Exit {
             settings::Error::Config(_)
             | settings::Error::NoFile { .. }
             | settings::Error::NoAccount { .. }
+            | settings::Error::SameMaildrop { .. }
             | settings::Error::Ambiguous
             | settings::Error::Incomplete { .. }
             | settings::Error::NoSender

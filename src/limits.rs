@@ -20,6 +20,12 @@ pub const CAPABILITIES: usize = 256;
 /// Messages in one mailbox listing.
 pub const LISTING: usize = 4_000_000;
 
+/// Octets in one multi-line reply that is no message: several hundred thousand unique-ids.
+pub const LISTING_OCTETS: usize = 64 << 20;
+
+/// Addresses of a name that a check asks besides the one it has reached.
+pub const ADDRESSES: usize = 8;
+
 /// Octets of a message that are read and dropped behind the largest that is wanted, to come to the
 /// next one: sizes in listings cannot be relied upon. A longer text ends the session.
 pub const EXCESS: u64 = 64 << 20;

@@ -2,6 +2,7 @@
 //! that is required. Precedence: command line, side table, account, defaults. The clock, the
 //! name of this machine and its source of randomness are read here, once per run.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +53,14 @@ pub enum Error {
         name: String,
         /// What was probably meant.
         nearest: Option<String>,
+    },
+    /// Two accounts would fetch from one maildrop, and lock each other out.
+    #[error("accounts `{first}` and `{second}` are one maildrop: keep one of them, or name one")]
+    SameMaildrop {
+        /// The first of them.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// Nothing says which of several accounts is to send.
     #[error("several accounts could send: name one with --account, or set `default`")]
@@ -391,7 +400,17 @@ impl Settings {
             let table = self.account(&name, Side::Fetch)?;
             self.fetch_job(Some(name), top.clone().over(table), args)
         };
-        accounts.into_iter().map(job).collect()
+        let jobs = accounts.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+        let mut maildrops = HashMap::new();
+        for job in &jobs {
+            let name = job.account.clone().unwrap_or_default();
+            if let Some(first) = maildrops.insert(&job.state, name.clone())
+                && first != name
+            {
+                return Err(Error::SameMaildrop { first, second: name });
+            }
+        }
+        Ok(jobs)
     }
 
     fn fetch_job(

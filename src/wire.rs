@@ -591,13 +591,14 @@ pub struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines.
+    /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
+    /// octets as [`limits::LISTING_OCTETS`].
     pub fn lines<E: From<Error>>(
         mut self,
         limit: usize,
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut count = 0;
+        let (mut count, mut octets) = (0, 0);
         self.stream.begin(Wait::Text);
         loop {
             let waiting = self.input.waiting();
@@ -616,6 +617,11 @@ impl Body<'_> {
                 count += 1;
                 if count > limit {
                     return Err(self.malformed(format!("more than {limit} lines")).into());
+                }
+                octets += line.len();
+                if octets > limits::LISTING_OCTETS {
+                    let most = limits::LISTING_OCTETS;
+                    return Err(self.malformed(format!("more than {most} octets")).into());
                 }
                 let text = text.strip_prefix(b".").unwrap_or(text);
                 // An error that shows the line shows it masked.
@@ -812,6 +818,49 @@ mod tests {
         assert_eq!(format!("{:?}", Command::new("PASS").secret("hunter2")), "PASS ****");
         assert_eq!(format!("{:?}", Command::response("AUTH", "aHVudGVyMg==")), "****");
         assert_eq!(format!("{:?}", Command::new("RETR").arg(7)), "RETR 7");
+    }
+
+    /// A peer that lists messages without end.
+    struct Endless;
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'x');
+            *buffer.last_mut().unwrap() = b'\n';
+            buffer.chunks_mut(4096).for_each(|line| line[0] = b'\n');
+            Ok(buffer.len())
+        }
+    }
+
+    impl Write for Endless {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Endless {}
+
+    #[test]
+    fn a_listing_is_bounded_in_octets_as_well_as_in_lines() {
+        let (mut input, secrets) = (Input::default(), Secrets::default());
+        let body = Body {
+            stream: &mut Endless,
+            input: &mut input,
+            trace: None,
+            secrets: &secrets,
+            phase: Phase::Text("UIDL"),
+        };
+        let mut octets = 0;
+        let ended = body.lines(usize::MAX, |line| {
+            octets += line.len();
+            Ok::<_, Error>(())
+        });
+        assert!(matches!(ended, Err(Error::Malformed { .. })), "{ended:?}");
+        assert!((limits::LISTING_OCTETS - 4096..=limits::LISTING_OCTETS).contains(&octets));
     }
 
     #[test]

@@ -235,6 +235,12 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("REPLY_LINES", "Lines in an SMTP reply", limits::REPLY_LINES.to_string()),
         ("CAPABILITIES", "Lines in a POP3 capability list", limits::CAPABILITIES.to_string()),
         ("LISTING", "Messages in a mailbox", limits::LISTING.to_string()),
+        ("LISTING_OCTETS", "A POP3 listing", octets(&limits::LISTING_OCTETS)),
+        (
+            "ADDRESSES",
+            "Further addresses of a server that a check asks",
+            limits::ADDRESSES.to_string(),
+        ),
         (
             "EXCESS",
             "Read and dropped of a message that is too large, to come to the next",
