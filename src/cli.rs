@@ -167,6 +167,9 @@ pub struct Send {
     /// If the message cannot be sent now, keep it in the outbox and send it later.
     #[arg(long, conflicts_with_all = ONE_OFF)]
     pub queue: bool,
+    /// Speak SMTP on standard input and output, as `sendmail -bs`.
+    #[arg(skip)]
+    pub speaks_smtp: bool,
     /// What a message is composed of.
     #[command(flatten)]
     pub compose: Compose,

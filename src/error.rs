@@ -50,6 +50,11 @@ pub enum Error {
         /// For how long, in words.
         time: String,
     },
+    /// Who would speak SMTP on standard input is not known to be this user.
+    #[error(
+        "standard input is a connection from elsewhere, and -bs is for this user's own programs"
+    )]
+    Elsewhere,
     /// Nobody to send to.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
@@ -224,6 +229,7 @@ impl From<&Error> for Exit {
                 compose::Error::Stdin(_) => Self::Disk,
                 compose::Error::Message(error) => error.into(),
             },
+            Error::Elsewhere => Self::Denied,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,

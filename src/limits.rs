@@ -46,6 +46,14 @@ pub const POP3_COMMAND: usize = 255;
 /// to MAIL and RCPT is allowed on top of it; an AUTH that is longer must wait for its challenge.
 pub const SMTP_COMMAND: usize = 512;
 
+/// Octets in a line of SMTP on standard input, its end included: a command with the parameters of
+/// any extension.
+pub const SMTP_INPUT: usize = 4096;
+
+/// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
+/// at least.
+pub const SMTP_INPUT_RECIPIENTS: usize = 10_000;
+
 /// Characters of a server's words that reach a terminal or a log.
 pub const SHOWN: usize = 300;
 

@@ -1,5 +1,6 @@
 //! Runs one command and exits with its status.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use postie::net::Stop;
 use postie::program;
 use postie::report::{self, Report};
 use postie::send::queue::{in_passing, queue};
+use postie::send::smtp_input::speak;
 use postie::send::{send, send_later};
 use postie::settings::Settings;
 
@@ -29,13 +31,12 @@ const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
     let exit = match sendmail::parse(std::env::args_os()) {
-        Invocation::Args(invoked_as, words) => match Args::try_parse_from(words) {
-            Ok(mut args) => {
-                args.global.invoked_as = invoked_as;
-                run(&args)
+        Invocation::Args(invoked_as, words) => parse(invoked_as, words, |_| ()),
+        Invocation::Smtp(invoked_as, words) => parse(invoked_as, words, |args| {
+            if let Command::Send(sending) = &mut args.command {
+                sending.speaks_smtp = true;
             }
-            Err(error) => refuse_arguments(&error),
-        },
+        }),
         Invocation::Nothing => Exit::Done,
         Invocation::Refused(why) => {
             report::misuse(why);
@@ -44,6 +45,18 @@ fn main() -> ExitCode {
     };
     drop(io::stdout().flush());
     ExitCode::from(exit.status())
+}
+
+/// Runs what the words say, with what else is known of it.
+fn parse(invoked_as: InvokedAs, words: Vec<OsString>, complete: impl FnOnce(&mut Args)) -> Exit {
+    match Args::try_parse_from(words) {
+        Ok(mut args) => {
+            args.global.invoked_as = invoked_as;
+            complete(&mut args);
+            run(&args)
+        }
+        Err(error) => refuse_arguments(&error),
+    }
 }
 
 /// What was asked for in place of a run, or why there is none.
@@ -91,15 +104,26 @@ fn run(args: &Args) -> Exit {
             }
         }
         Command::Send(sending) => {
-            let exit = match settings(&args.global, &sending.one_off) {
-                Ok(settings) => send(&settings, sending, &report, &stop),
+            let load = || match settings(&args.global, &sending.one_off) {
+                Ok(settings) => (Ok(settings), None),
                 // What a caller of sendmail names is refused as ever.
                 Err(error) => match Settings::without_file(&args.global) {
                     Ok(settings) if !names_file_to_sendmail(&args.global) => {
+                        (Ok(settings), Some(error))
+                    }
+                    _ => (Err(error), None),
+                },
+            };
+            let exit = if sending.speaks_smtp {
+                speak(load, &report, &stop)
+            } else {
+                match load() {
+                    (Ok(settings), None) => send(&settings, sending, &report, &stop),
+                    (Ok(settings), Some(error)) => {
                         send_later(&settings, sending, error, &report, &stop)
                     }
-                    _ => refuse(&report, "send", &error),
-                },
+                    (Err(error), _) => refuse(&report, "send", &error),
+                }
             };
             match (args.global.invoked_as, exit) {
                 // To callers of sendmail this status says that the message waits in a queue.

@@ -11,7 +11,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, User};
-use rustix::fs::{StatVfsMountFlags, fgetxattr, getxattr, statvfs};
+use rustix::fs::{FileType, StatVfsMountFlags, fgetxattr, getxattr, statvfs};
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, getsockname};
 
 use crate::text::plain;
 
@@ -101,6 +103,20 @@ pub fn is_ours(dir: &Path) -> bool {
 pub fn is_ours_or_roots(dir: &Path) -> bool {
     let is_roots = |dir: &Path| dir.metadata().is_ok_and(|metadata| metadata.uid() == ROOT);
     is_ours(dir) || (is_roots(dir) && dir.read_dir().is_ok())
+}
+
+/// Whether standard input comes from a program of ours or root's: it is no socket, or a UNIX one that
+/// one of ours or root's has made.
+pub fn is_stdin_ours() -> bool {
+    let stdin = io::stdin();
+    let Ok(stat) = rustix::fs::fstat(&stdin) else { return false };
+    if !FileType::from_raw_mode(stat.st_mode).is_socket() {
+        return true;
+    }
+    let is_unix =
+        getsockname(&stdin).is_ok_and(|name| name.address_family() == AddressFamily::UNIX);
+    let own = rustix::process::geteuid();
+    is_unix && socket_peercred(&stdin).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
 }
 
 /// This user's home directory by the password database, whatever the environment says.

@@ -4,6 +4,7 @@ mod input;
 pub mod queue;
 mod record;
 mod sent;
+pub mod smtp_input;
 
 use std::io::{self, Write};
 
@@ -58,6 +59,17 @@ fn send_as_far_as_possible(
         Ok(taken) => taken,
         Err(error) => return fail(report, None, &error),
     };
+    dispatch(settings, args, taken, report, stop)
+}
+
+/// Sends what there is, keeps it, or says why it can do neither.
+fn dispatch(
+    settings: &Settings,
+    args: &cli::Send,
+    taken: Taken,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
     let mut letter = match taken {
         Taken::Whole(input) => match letter(*input, args) {
             Ok(letter) => letter,

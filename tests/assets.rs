@@ -259,6 +259,16 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "An SMTP command with a login's first response",
             format!("{} octets (RFC 5321: 512)", limits::SMTP_COMMAND),
         ),
+        (
+            "SMTP_INPUT",
+            "A line of SMTP on standard input",
+            format!("{} octets (RFC 5321: 512)", limits::SMTP_INPUT),
+        ),
+        (
+            "SMTP_INPUT_RECIPIENTS",
+            "Recipients of a message that comes by SMTP on standard input",
+            format!("{} (RFC 5321: 100)", limits::SMTP_INPUT_RECIPIENTS),
+        ),
         ("SHOWN", "A server's words in a message", format!("{} characters", limits::SHOWN)),
         (
             "TEXT_LINE",
@@ -807,7 +817,10 @@ its own, as in
 none. -F is its full name; -t reads recipients from the message; -N and -R ask for reports; -v shows \
 the conversation. -C names a configuration file, which must be root's and writable by nobody else; no \
 line of it is printed. -bp is \"postie queue\" and -q \
-is \"postie queue flush\"; -bi and -I do nothing, successfully. -bs, -bd and other modes are refused. All other options \
+is \"postie queue flush\"; -bi and -I do nothing, successfully. -bs speaks SMTP on \
+standard input and output, one message after another: 250 means that the message waits in the outbox or \
+was sent, and one recipient that is refused is refused for all. It is refused (77) on a socket, unless a \
+program of this user or of root made it. -bd and other modes are refused. All other options \
 of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
 follows it is a recipient.
 

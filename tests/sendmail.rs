@@ -571,3 +571,76 @@ fn php_sends_a_letter_and_none_of_a_strangers_words() {
     assert_eq!(only(&sink).recipients.len(), 2);
     assert!(!home.path().join("page.php").exists() && !home.path().join("ran").exists());
 }
+
+/// What Symfony Mailer's transport says to `sendmail -bs`, which it starts once for many messages.
+fn symfony(recipients: &[&str]) -> String {
+    let rcpt = recipients.iter().map(|to| format!("RCPT TO:<{to}>\r\n"));
+    let rcpt = rcpt.collect::<Vec<_>>().concat();
+    format!(
+        "MAIL FROM:<ann@example.com>\r\n{rcpt}DATA\r\n\
+         From: Ann <ann@example.com>\r\nTo: bob@example.net\r\nSubject: hello\r\n\
+         MIME-Version: 1.0\r\nDate: Thu, 26 Nov 2026 12:00:00 +0000\r\n\
+         Message-ID: <1@example.com>\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n..\r\nhello\r\n.\r\n"
+    )
+}
+
+fn codes(replies: &str) -> String {
+    replies.lines().map(|line| &line[..4]).collect::<String>().trim_end().to_owned()
+}
+
+#[test]
+fn frameworks_speak_smtp_on_standard_input() {
+    let sink = Sink::start(&["PIPELINING"]);
+    for more in ["", "queue = false"] {
+        let (home, sendmail) = installed(&sink, more);
+        let (one, refused) = (symfony(&[BOB]), symfony(&[BOB, "nobody@example.net"]));
+        let input = format!("HELO [127.0.0.1]\r\n{one}NOOP\r\n{refused}RSET\r\n{one}QUIT\r\n");
+        let outcome = home.program(&sendmail, ["-bs", "-t", "-i"]).stdin(input).run();
+        let expected = "220 250 250 250 354 250 250 250 250 250 354 554 250 250 250 354 250 221";
+        assert_eq!(codes(&outcome.exit(0).stdout), expected, "{more}: {}", outcome.stderr);
+        // One reply is for all recipients, so one that is refused is refused for all.
+        let taken = sink.taken();
+        assert_eq!(taken.len(), 2, "{taken:?}");
+        assert!(taken[1].lines().ends_with("\n\n.\nhello\n"), "{}", taken[1].lines());
+        let listed = home.program(&sendmail, ["-bp"]).run();
+        assert_eq!(listed.stdout, "Mail queue is empty\n", "{more}");
+    }
+}
+
+#[test]
+fn what_is_answered_250_on_standard_output_is_in_the_outbox() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"");
+    let two = symfony(&[BOB]).repeat(2);
+    let outcome = home.program(&sendmail, ["-bs"]).stdin(two.as_str()).run();
+    assert_eq!(codes(&outcome.stdout), "220 250 250 354 250 250 250 354 250", "{outcome:?}");
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 2);
+    // Nor is it answered so where it is kept nowhere.
+    home.config(&sink.config("server = \"127.0.0.1:1\"\nqueue = false"));
+    let outcome = home.program(&sendmail, ["-bs"]).stdin(two).run();
+    assert_eq!(codes(&outcome.stdout), "220 250 250 354 451 250 250 354 451", "{outcome:?}");
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 2);
+}
+
+#[test]
+fn smtp_is_spoken_on_no_connection_from_elsewhere() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "");
+    let run = |stdin: Stdio| {
+        let mut command = Command::new(&sendmail);
+        command.arg("-bs").env_clear().env("HOME", home.path()).stdin(stdin);
+        Outcome::new(command.output().unwrap())
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let refused = run(Stdio::from(std::os::fd::OwnedFd::from(server)));
+    refused.exit(77).says("standard input is a connection from elsewhere");
+    assert_eq!(refused.stdout, "");
+    drop(client);
+    // As Node gives to its children.
+    let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    std::io::Write::write_all(&mut ours, b"QUIT\r\n").unwrap();
+    assert_eq!(codes(&run(Stdio::from(std::os::fd::OwnedFd::from(theirs))).stdout), "220 221");
+}

@@ -17,6 +17,8 @@ use crate::text::shown;
 pub enum Invocation {
     /// Words for [`Args`], the program's name first, and the name that it was called by.
     Args(InvokedAs, Vec<OsString>),
+    /// The same for `send`, whose messages come by SMTP on standard input (`-bs`).
+    Smtp(InvokedAs, Vec<OsString>),
     /// There is nothing to do (`-bi`): no aliases to compile.
     Nothing,
     /// Words that cannot be honoured, and why.
@@ -123,6 +125,8 @@ enum Mode {
     Flush,
     /// `-bi`: to compile aliases.
     Aliases,
+    /// `-bs`: to speak SMTP.
+    Smtp,
 }
 
 /// What was understood so far.
@@ -271,9 +275,9 @@ impl Parser {
             b"m" => {}
             b"p" => self.mode = Some(Mode::List),
             b"i" => self.mode = Some(Mode::Aliases),
+            b"s" => self.mode = Some(Mode::Smtp),
             mode => {
                 let why = match mode {
-                    b"s" => "this program does not speak SMTP on standard input",
                     b"d" | b"D" => "this program is no daemon",
                     _ => "there is no such mode",
                 };
@@ -296,10 +300,12 @@ impl Parser {
             return Invocation::Refused(why);
         }
         let mut words = self.global;
+        let is_smtp = matches!(self.mode, Some(Mode::Smtp));
         let command: &[&str] = match self.mode {
             Some(Mode::Aliases) => return Invocation::Nothing,
             Some(Mode::List) => &["queue"],
             Some(Mode::Flush) => &["queue", "flush"],
+            Some(Mode::Smtp) => &["send"],
             None if self.invoked_as == InvokedAs::Sendmail => &["send"],
             // It is the last of the words before these.
             None => &[],
@@ -322,6 +328,9 @@ impl Parser {
                 words.push(OsString::from("--"));
                 words.extend(self.recipients);
             }
+        }
+        if is_smtp {
+            return Invocation::Smtp(self.invoked_as, words);
         }
         Invocation::Args(self.invoked_as, words)
     }
@@ -457,6 +466,19 @@ mod tests {
     }
 
     #[test]
+    fn smtp_is_spoken_when_it_is_asked_for_and_no_other_word_counts() {
+        for line in [
+            "sendmail -bs",
+            "sendmail -t -i -bs bob@x",
+            "sendmail -bs -f a@x --",
+            "postie send -bs",
+        ] {
+            let Invocation::Smtp(_, words) = read(line) else { panic!("{line}") };
+            assert_eq!(words.join(OsStr::new(" ")), "postie send --quiet", "{line}");
+        }
+    }
+
+    #[test]
     fn what_speaks_of_the_queue_is_for_the_outbox() {
         assert_eq!(args("sendmail -bp"), "postie queue --quiet");
         assert_eq!(args("/usr/bin/mailq"), "postie queue --quiet");
@@ -474,13 +496,9 @@ mod tests {
         assert_eq!(read("/usr/bin/newaliases"), Invocation::Nothing);
         assert_eq!(read("newaliases -v"), Invocation::Nothing);
         assert!(matches!(read("mailq --all"), Invocation::Refused(_)));
-        for (line, word) in [
-            ("sendmail -bs", "-bs: "),
-            ("sendmail -bd -q1h", "-bd: "),
-            ("sendmail -bt", "-bt: "),
-            ("sendmail -x", "-x "),
-            ("postie send -bs", "-bs: "),
-        ] {
+        for (line, word) in
+            [("sendmail -bd -q1h", "-bd: "), ("sendmail -bt", "-bt: "), ("sendmail -x", "-x ")]
+        {
             let Invocation::Refused(why) = read(line) else { panic!("{line}") };
             assert!(why.starts_with(word), "{why}");
         }

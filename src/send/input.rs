@@ -128,12 +128,23 @@ fn given(
     broken: Option<Error>,
     report: &Report,
 ) -> Result<Taken, Error> {
-    let mut recipients = typed(args);
+    let recipients = typed(args);
     if recipients.is_empty() && !args.read_recipients {
         return Err(Error::NoRecipients);
     }
     report.prompt("reading a message, header and all; Ctrl-D on a line of its own ends it");
-    let mut message = Message::read(&mut io::stdin().lock())?;
+    let message = Message::read(&mut io::stdin().lock())?;
+    completed(settings, args, broken, message, recipients)
+}
+
+/// A whole message with what is missing in it, or as far as that is known.
+pub(super) fn completed(
+    settings: &Settings,
+    args: &cli::Send,
+    broken: Option<Error>,
+    mut message: Message,
+    mut recipients: Vec<Address>,
+) -> Result<Taken, Error> {
     if args.read_recipients {
         recipients.extend(message.addressees()?);
     }
