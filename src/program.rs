@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use wait_timeout::ChildExt as _;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
 use crate::limits;
 
@@ -185,7 +184,7 @@ impl Program {
     }
 
     fn wait(mut self, bound: Duration) -> io::Result<Option<ExitStatus>> {
-        let status = self.child.wait_timeout(bound)?;
+        let status = wait_for(&mut self.child, bound)?;
         if status.is_none() {
             self.end()?;
         }
@@ -196,13 +195,37 @@ impl Program {
     fn end(&mut self) -> io::Result<()> {
         if let Some(id) = self.id {
             id.signal(Signal::TERM);
-            if self.child.wait_timeout(limits::PROGRAM_END)?.is_some() {
+            if wait_for(&mut self.child, limits::PROGRAM_END)?.is_some() {
                 return Ok(());
             }
             id.signal(Signal::KILL);
         }
         self.child.kill()?;
         self.child.wait().map(drop)
+    }
+}
+
+/// Waits for a program to end; `None` if it has not after `bound`. SIGCHLD is not relied on: mutt runs
+/// its mailer with that signal blocked.
+fn wait_for(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
+    /// How often it is looked at where the kernel has no descriptors of processes (before 5.3).
+    const PAUSE: Duration = Duration::from_millis(20);
+    let (start, end) = (now(), pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok());
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let left = bound.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        let at_most = if end.is_some() { left } else { left.min(PAUSE) };
+        let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
+        let mut ends: Vec<_> = end.iter().map(|end| PollFd::new(end, PollFlags::IN)).collect();
+        match poll(&mut ends, Some(&at_most)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

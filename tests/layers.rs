@@ -102,7 +102,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("stringprep", &["sasl"]),
     ("signal_hook", &["main"]),
     ("indicatif", &["report"]),
-    ("wait_timeout", &["program"]),
     ("clap", &["cli", "main"]),
     ("toml", &["config"]),
     ("serde", &["config"]),
