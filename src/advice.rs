@@ -212,8 +212,8 @@ pub const TABLE: [Advice; 50] = [
     ),
     says(
         When::MessageRefused,
-        &["5.3.4", "too large", "exceeds"],
-        "the server takes smaller messages only: send a link in place of the attachment",
+        &["5.3.4", "too large", "exceeds", "takes at most"],
+        "attachments grow by a third on their way: send fewer or smaller ones, or a link to them",
     ),
     on(When::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
     on(When::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),

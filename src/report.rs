@@ -16,6 +16,7 @@ use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::settings::Peer;
+pub use crate::text::size;
 use crate::text::{escaped, escaped_json, shown, without_password};
 use crate::wire::{Said, Trace};
 
@@ -384,15 +385,6 @@ pub fn misuse(line: impl fmt::Display) {
 /// An error as programs get it.
 pub fn error_object(exit: Exit, message: impl fmt::Display) -> Value {
     json!({ "kind": exit.word(), "status": exit.status(), "message": message.to_string() })
-}
-
-/// Octets for people.
-pub fn size(octets: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match UNITS.iter().find(|(unit, _)| octets >= *unit) {
-        Some((unit, name)) => format!("{}.{} {name}", octets / unit, octets % unit * 10 / unit),
-        None => format!("{octets} B"),
-    }
 }
 
 /// A number of things.

@@ -22,6 +22,7 @@ pub use session::{
     holds_command,
 };
 
+use crate::text::size;
 use crate::{sasl, wire};
 
 /// What MAIL FROM is about.
@@ -62,7 +63,7 @@ pub enum Error {
     #[error("the server does not offer {0}")]
     Missing(&'static str),
     /// The server announced a smaller limit (RFC 1870 §6.1), so it was not asked.
-    #[error("the message has {octets} octets, and the server takes at most {limit}")]
+    #[error("the message has {}, and the server takes at most {}", size(*.octets), size(*.limit))]
     TooLarge {
         /// Octets of the message in canonical form.
         octets: u64,

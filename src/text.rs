@@ -796,6 +796,15 @@ pub fn without_password(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Octets for people, in powers of 1,000.
+pub fn size(octets: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(unit, _)| octets >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", octets / unit, octets % unit * 10 / unit),
+        None => format!("{octets} B"),
+    }
+}
+
 /// Somebody else's words made safe for a terminal or a log: one line, bounded, with control,
 /// escape and direction-changing characters made visible.
 pub fn shown(text: &str) -> String {
