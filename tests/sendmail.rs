@@ -351,8 +351,6 @@ fn what_sendmail_is_asked_besides_is_answered() {
     assert!(listed.stdout.contains("  home  bob@example.net\n"), "{}", listed.stdout);
     // It is not due yet.
     run(&["-q"]).exit(0).silent();
-    let line = "postie: -bs: this program does not speak SMTP on standard input (see --help)\n";
-    run(&["-bs"]).exit(64).stderr(line);
     run(&["-bd", "-q15m"]).exit(64).stderr("postie: -bd: this program is no daemon (see --help)\n");
     assert_eq!(sink.taken(), []);
 }
