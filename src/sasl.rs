@@ -572,9 +572,11 @@ mod tests {
 
     #[test]
     fn a_mechanism_that_is_known_to_work_is_followed_by_weaker_ones_only() {
-        use Mechanism::{Plain, User};
+        use Mechanism::{Login, Plain, User};
         let all = ["SCRAM-SHA-256", "PLAIN", "USER"];
         assert_eq!(tried(&all, Some(Plain), Refused::Either, 0), [Plain, User]);
+        let each = ["SCRAM-SHA-256", "PLAIN", "LOGIN"];
+        assert_eq!(tried(&each, Some(Plain), Refused::Mechanism, 0), [Plain, Login]);
     }
 
     #[test]
