@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::settings::Peer;
 use crate::text::plain;
-use crate::{compose, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
+use crate::{compose, http, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
 
 /// Any failure of a run.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// The conversation with an SMTP server failed.
     #[error(transparent)]
     Smtp(#[from] smtp::Error),
+    /// The conversation with a web server failed.
+    #[error(transparent)]
+    Http(#[from] http::Error),
     /// The Maildir or the journal failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -221,6 +224,10 @@ impl From<&Error> for Exit {
             },
             Error::Pop3(error) => error.into(),
             Error::Smtp(error) => error.into(),
+            Error::Http(error) => match error {
+                http::Error::Wire(error) => error.into(),
+                http::Error::Redirect(_) => Self::Protocol,
+            },
             Error::Store(error) => error.into(),
             Error::Message(error) => error.into(),
             Error::Compose(error) => match error {
@@ -377,10 +384,12 @@ impl Error {
                 error,
                 tls::Error::File { .. } | tls::Error::NoSystem(_) | tls::Error::Ownership(_)
             ),
-            Self::Pop3(pop3::Error::Wire(error)) | Self::Smtp(smtp::Error::Wire(error)) => {
+            Self::Pop3(pop3::Error::Wire(error))
+            | Self::Smtp(smtp::Error::Wire(error))
+            | Self::Http(http::Error::Wire(error)) => {
                 !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
             }
-            Self::Net(_) | Self::Pop3(_) | Self::Smtp(_) => true,
+            Self::Net(_) | Self::Pop3(_) | Self::Smtp(_) | Self::Http(_) => true,
             _ => false,
         }
     }

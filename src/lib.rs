@@ -20,6 +20,7 @@
 //! cli  config  password    what was typed, what was written, what is secret
 //!
 //! pop3  smtp               sessions: the protocols as typestates
+//! http                     one request and its response, over a private stream
 //! tls  net                 streams: verified or on this machine, and every wait in bounds
 //! wire                     the only buffer; a command and the meaning of its answer in one value
 //! dot  sasl                octets in and out of a message on the wire; who logs in, and how
@@ -72,6 +73,7 @@ pub mod config;
 pub mod dot;
 pub mod error;
 pub mod fetch;
+pub mod http;
 pub mod limits;
 pub mod message;
 pub mod net;

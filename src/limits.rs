@@ -163,3 +163,15 @@ pub const SMALL_MESSAGE: u64 = 1 << 20;
 /// Octets by which a message may be shorter than half its listed size before a part of it counts as
 /// missing.
 pub const MISCOUNT: u64 = 4 << 10;
+
+/// Octets of the path and query of a URL.
+pub const URL: usize = 4 << 10;
+
+/// Octets of the head of an HTTP response, informational ones (1xx) included.
+pub const HTTP_HEAD: usize = 16 << 10;
+
+/// Octets of the body of an HTTP response.
+pub const HTTP_BODY: usize = 256 << 10;
+
+/// Redirects that one HTTP request may be answered with.
+pub const HTTP_REDIRECTS: usize = 3;

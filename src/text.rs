@@ -12,6 +12,10 @@ use std::str::FromStr;
 
 use crate::limits;
 
+mod url;
+
+pub use self::url::{HttpsUrl, UrlError};
+
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.
 ///
 /// Holds no control character, so that it cannot end a command line. A domain beyond ASCII becomes

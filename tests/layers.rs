@@ -63,8 +63,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "compose", "message", "net", "password", "pop3", "sasl", "settings", "smtp", "store",
-            "text", "tls", "wire",
+            "compose", "http", "message", "net", "password", "pop3", "sasl", "settings", "smtp",
+            "store", "text", "tls", "wire",
         ],
     ),
     (
@@ -76,6 +76,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["ownership", "sasl", "text", "tls"]),
     ("pop3", &["sasl", "store", "text", "wire"]),
     ("smtp", &["sasl", "text", "wire"]),
+    ("http", &["text", "wire"]),
     ("tls", &["net", "ownership", "text", "wire"]),
     ("net", &["text", "wire"]),
     ("sasl", &["text"]),
@@ -104,6 +105,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["report"]),
     ("clap", &["cli", "main"]),
     ("toml", &["config"]),
+    ("ureq_proto", &["http"]),
     ("serde", &["config"]),
     ("serde_json", &["check", "fetch", "report", "send"]),
     ("strsim", &["config"]),
