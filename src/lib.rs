@@ -11,7 +11,8 @@
 //!
 //! ```text
 //! main                     one command, one exit status
-//! fetch  send  check       the three stories, each readable in one sitting
+//! fetch send queue check   the commands, each a room of its own, readable in one sitting
+//! submission               a message with its envelope, from account to outcome
 //! way                      what all do first: reach a server
 //! report                   what a person, a script or nobody gets to see
 //! advice                   what to try next, as far as it is known
@@ -81,12 +82,14 @@ pub mod ownership;
 pub mod password;
 pub mod pop3;
 pub mod program;
+pub mod queue;
 pub mod report;
 pub mod sasl;
 pub mod send;
 pub mod settings;
 pub mod smtp;
 pub mod store;
+pub mod submission;
 pub mod text;
 pub mod tls;
 pub mod way;

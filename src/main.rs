@@ -20,11 +20,12 @@ use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::net::Stop;
 use postie::program;
+use postie::queue::{flush_due, queue};
 use postie::report::{self, Report};
-use postie::send::queue::{in_passing, queue};
 use postie::send::smtp_input::speak;
 use postie::send::{send, send_later};
 use postie::settings::Settings;
+use postie::submission::SmtpSession;
 
 /// Accounts that are fetched from side by side if nobody says how many.
 const AT_ONCE: usize = 8;
@@ -97,7 +98,7 @@ fn run(args: &Args) -> Exit {
             match prepared {
                 Ok((settings, jobs)) => {
                     let at_once = fetching.jobs.map_or(AT_ONCE, usize::from);
-                    let then = |account: &str| in_passing(&settings, account, None, &report, &stop);
+                    let then = |account: &str| flush_due(&settings, account, None, &report, &stop);
                     fetch(&jobs, at_once, &report, &stop, then)
                 }
                 Err(error) => refuse(&report, "fetch", &error),
@@ -114,13 +115,22 @@ fn run(args: &Args) -> Exit {
                     _ => (Err(error), None),
                 },
             };
+            let flush = |settings: &Settings, account: &str, session: SmtpSession| {
+                flush_due(settings, account, Some(session), &report, &stop);
+            };
             let exit = if sending.speaks_smtp {
-                speak(load, &report, &stop)
+                speak(load, &report, &stop, flush)
             } else {
                 match load() {
-                    (Ok(settings), None) => send(&settings, sending, &report, &stop),
+                    (Ok(settings), None) => {
+                        send(&settings, sending, &report, &stop, |name, session| {
+                            flush(&settings, name, session);
+                        })
+                    }
                     (Ok(settings), Some(error)) => {
-                        send_later(&settings, sending, error, &report, &stop)
+                        send_later(&settings, sending, error, &report, &stop, |name, session| {
+                            flush(&settings, name, session);
+                        })
                     }
                     (Err(error), _) => refuse(&report, "send", &error),
                 }

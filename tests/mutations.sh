@@ -95,14 +95,14 @@ mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&s
 mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
 mutate 'the sync of the history in the outbox' src/store/outbox.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
 mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
-mutate 'the mark in the outbox that the end of a message leaves' src/send/queue.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
-mutate 'the answers in the outbox' src/send.rs 's/Some\(held\) => queue::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
-mutate 'what waits because it was not submitted' src/send.rs 's/Err\(error\) if !is_submitted => .*?\n//' "${outbox[@]}"
+mutate 'the mark in the outbox that the end of a message leaves' src/submission/outbox.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
+mutate 'the answers in the outbox' src/submission.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
+mutate 'what waits because it was not submitted' src/submission.rs 's/Err\(error\) if !is_submitted => .*?\n//' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
-mutate 'the removal from the outbox waiting for a verdict' src/send/queue.rs 's/if waiting\.is_empty\(\) && occasion == Occasion::First/if occasion == Occasion::First/' "${outbox[@]}"
+mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if waiting\.is_empty\(\) && attempt == Attempt::First/if attempt == Attempt::First/' "${outbox[@]}"
 ownership=(--test tests ownership)
 mutate 'the check of the owner of what is obeyed' src/ownership.rs 's/if owner == ROOT \|\|/if true || owner == ROOT ||/' "${ownership[@]}"
 mutate 'the check of who may write' src/ownership.rs 's/metadata\.mode\(\) & WRITE != 0 \|\| /false \&\& /' "${ownership[@]}"
@@ -114,8 +114,8 @@ mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_pl
 mutate 'passing over the environment of another user' src/settings.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
-mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib send::tests
-mutate 'doubt about a message that went along' src/smtp/session.rs 's/let is_doubtful = is_out && !is_unsent;/let is_doubtful = false; let _ = is_unsent;/' --lib send::tests
+mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
+mutate 'doubt about a message that went along' src/smtp/session.rs 's/let is_doubtful = is_out && !is_unsent;/let is_doubtful = false; let _ = is_unsent;/' --lib submission::tests
 mutate 'the check of what came before TLS' src/wire.rs 's/self\.expect_silence\(Phase::Answer\(verb\)\)\?;//' "${hostile[@]}"
 mutate 'the check of what came before a command' src/wire.rs 's/self\.expect_silence\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
 mutate 'the check that STLS is offered' src/pop3/session.rs 's/if !self\.offered\.stls/if false/' "${hostile[@]}"
@@ -144,17 +144,17 @@ mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\
 mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused \{ command: "QUIT", refusal \}\);)/if false { $1 }/' "${hostile[@]}"
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
 mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
-outcomes=(--lib send::tests::outcomes)
+outcomes=(--lib submission::tests::outcomes)
 mutate 'the refusal of the sender as the outcome at once' src/smtp/session.rs 's/return Err\(Halt::Failed\(Error::Refused \{ what: SENDER, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
 mutate 'the refusal of all recipients as the outcome at once' src/smtp/session.rs 's/if answers\.is_for_nobody\(envelope\)/if false \&\& answers.is_for_nobody(envelope)/' "${outcomes[@]}"
 mutate 'the end of a flight at 421' src/smtp/session.rs 's/\(Step::Rcpt\(\.\.\), Err\(refusal\)\) if refusal\.is_farewell\(\)/(Step::Rcpt(..), Err(refusal)) if false \&\& refusal.is_farewell()/' "${outcomes[@]}"
 mutate 'the certainty that what has not left is not there' src/smtp/session.rs 's/is_out && !is_unsent/is_out || is_unsent/' "${outcomes[@]}"
 mutate 'hearing out a server that has hung up' src/wire.rs 's/Err\(error\) if error\.is_hang_up\(\) =>/Err(error) if false \&\& error.is_hang_up() =>/' "${outcomes[@]}"
-mutate 'the words of those who refuse, whatever follows' src/send.rs 's/sent\.recipients\.extend\(refused\);/drop(refused);/' "${outcomes[@]}"
+mutate 'the words of those who refuse, whatever follows' src/submission.rs 's/sent\.recipients\.extend\(refused\);/drop(refused);/' "${outcomes[@]}"
 smtp=(--test tests transcripts::mail_is_submitted)
 mutate 'keeping commands out of the flight of an envelope' src/smtp/session.rs 's/\|\| !message\.may_go_along/|| false/' "${smtp[@]}"
 mutate 'the end of a conversation after a refused chunk' src/smtp/session.rs 's/self\.is_over \|= is_out \|\| matches!\(answers\.verdict, Some\(Err\(_\)\)\);//' "${outcomes[@]}"
-mutate 'the doubt that an answer to recipients leaves' src/send.rs 's/broken\.is_none\(\)\.then\(\|\| accepted/Some(accepted/' "${outbox[@]}"
+mutate 'the doubt that an answer to recipients leaves' src/submission.rs 's/broken\.is_none\(\)\.then\(\|\| accepted/Some(accepted/' "${outbox[@]}"
 injected=(--test tests injected_words)
 mutate 'the refusal of long options under the name sendmail' src/cli/sendmail.rs 's/Word::Long => \{\s+let word = shown/Word::Long => { self.options.push(word); if true { continue; } let word = OsString::new(); let word = shown/' "${injected[@]}"
 mutate 'the end of options before recipients' src/cli/sendmail.rs 's/words\.push\(OsString::from\("--"\)\);\s+words\.extend\(self\.recipients\)/words.extend(self.recipients)/' --lib cli

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use crate::cli;
 use crate::compose::{self, Attachment, Parts};
-use crate::config::RewriteFrom;
 use crate::error::Error;
 use crate::message::Message;
 use crate::report::Report;
 use crate::settings::{self, SendJob, Settings};
+use crate::submission::complete;
 use crate::text::{Address, Addressee, Addressees, FullName, Mailbox};
 
 /// A whole message, and what is known of it.
@@ -151,60 +151,20 @@ pub(super) fn completed(
     if recipients.is_empty() {
         return Err(Error::NobodyNamed);
     }
-    let authors = authors(&message);
+    let authors = complete::authors(&message);
     let job = broken.map_or_else(|| Ok(settings.send_job(args, &authors)?), Err);
     match job {
         Ok(job) => {
             let recipients = settings.mailboxes(recipients)?;
             message.remove_bcc();
-            complete(&mut message, &job, full_name(args));
-            rewrite_recipients(&mut message, &job, settings);
+            complete::complete(&mut message, &job, full_name(args));
+            complete::rewrite_recipients(&mut message, &job, settings);
             Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
         }
         Err(error) => {
             message.remove_bcc();
             Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error })))
         }
-    }
-}
-
-/// Those whom the message names as its sender, the one that counts most first. Who resends a message
-/// is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
-pub(super) fn authors(message: &Message) -> Vec<Mailbox> {
-    let fields: &[&str] = if message.is_resent() { &["Resent-From", "From"] } else { &["From"] };
-    let authors = fields.iter().filter_map(|field| message.author(field));
-    authors.filter_map(|author| author.address.mailbox().cloned()).collect()
-}
-
-/// Adds what is missing in the header, and the account's address where it is wanted.
-pub(super) fn complete(message: &mut Message, job: &SendJob, full_name: Option<&str>) {
-    let is_resent = message.is_resent();
-    let field = if is_resent { "Resent-From" } else { "From" };
-    let author = message.author(field);
-    let address = author.as_ref().map(|author| &author.address);
-    if message.field("Date").is_none() {
-        // To find out the time zone takes a while.
-        message.replace("Date", &job.moment.date());
-    }
-    message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
-    let name = match message.field(field) {
-        None => Some(full_name.or(job.name.as_deref())),
-        Some(_) if job.rewrites(address) => {
-            Some(author.as_ref().and_then(|author| author.name.as_deref()))
-        }
-        Some(_) => None,
-    };
-    if let Some(name) = name {
-        let value = compose::named(name, &job.from);
-        if is_resent { message.set_resent_from(&value) } else { message.replace("From", &value) }
-    }
-}
-
-/// Names those who get the message in the place of recipients that only this machine knows, where
-/// local senders give way, too.
-pub(super) fn rewrite_recipients(message: &mut Message, job: &SendJob, settings: &Settings) {
-    if job.rewrite_from != RewriteFrom::Missing {
-        message.replace_recipients(|address| settings.alias(address));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::net::Stop;
 use crate::ownership;
 use crate::report::{Report, written};
 use crate::settings::Settings;
+use crate::submission::SmtpSession;
 use crate::text::{Address, Addressee, Addressees, ReversePath, shown};
 
 /// Holds a conversation to its end. `load` reads the configuration, anew for each message, which so
@@ -22,6 +23,7 @@ pub fn speak(
     load: impl Fn() -> (Result<Settings, Error>, Option<Error>),
     report: &Report,
     stop: &Stop,
+    then: impl Fn(&Settings, &str, SmtpSession),
 ) -> Exit {
     if !ownership::is_stdin_ours() {
         return super::fail(report, None, &Error::Elsewhere);
@@ -41,7 +43,9 @@ pub fn speak(
         let args = transaction.args();
         let exit = match input::completed(&settings, &args, broken, message, transaction.recipients)
         {
-            Ok(taken) => super::dispatch(&settings, &args, taken, report, stop),
+            Ok(taken) => super::dispatch(&settings, &args, taken, report, stop, |name, session| {
+                then(&settings, name, session);
+            }),
             Err(error) => super::fail(report, None, &error),
         };
         // This one is somebody's, and its status is not that of the next.

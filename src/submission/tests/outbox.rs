@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::queue::{Fate, Occasion, close};
 use super::*;
 use crate::store;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains};
-use crate::store::outbox::{Id, Outbox, Place, Record};
+use crate::store::outbox::{Id, NotAdded, Outbox, Place, Record};
 
 /// What a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];
@@ -61,14 +60,14 @@ impl World {
         Outbox::new(Arc::new(self.disk.clone()), &self.root())
     }
 
-    fn letter(&self) -> Letter {
-        let mut letter = letter(self.recipients, self.demand);
-        letter.job.account = Some("home".to_owned());
-        letter
+    fn submission(&self) -> Submission {
+        let mut submission = submission(self.recipients, self.demand);
+        submission.job.account = Some("home".to_owned());
+        submission
     }
 
     fn id(&self) -> Id {
-        let moment = self.letter().job.moment;
+        let moment = self.submission().job.moment;
         Id::new(moment.seconds, moment.random)
     }
 
@@ -84,22 +83,22 @@ impl World {
     fn send(&mut self, manner: Manner, fault: Fault) -> Ended {
         self.renew();
         self.disk.arm(fault);
-        let mut letter = self.letter();
+        let mut submission = self.submission();
         let known = Rc::default();
-        let exit = match letter.enqueue(&self.outbox(), PathBuf::from("/config")) {
+        let exit = match submission.enqueue(&self.outbox(), PathBuf::from("/config")) {
             Ok(()) => {
                 self.disk.note("added");
-                let line = letter.begin().and_then(|()| {
-                    log_in(&letter, Box::new(Server::new(manner, &known, &self.disk)))
+                let session = submission.begin().and_then(|()| {
+                    log_in(&submission, Box::new(Server::new(manner, &known, &self.disk)))
                 });
-                let Attempted { outcome, line, fate: _ } =
-                    letter.attempt(line, Occasion::First, &silent());
-                let exit = letter.exit(&outcome);
-                drop(letter.told());
-                line.into_iter().for_each(Session::quit);
+                let Attempted { outcome, session, disposition: _ } =
+                    submission.attempt(session, Attempt::First, &silent());
+                let exit = submission.exit(&outcome);
+                drop(submission.notified());
+                session.into_iter().for_each(Session::quit);
                 let is_alive = !matches!(fault, Fault::From(_));
-                let is_broken = outcome.as_ref().map_or(true, |sent| sent.broken.is_some());
-                if is_alive && is_broken && letter.held.is_none() && exit != Exit::Done {
+                let is_broken = outcome.as_ref().map_or(true, |sent| sent.interrupted.is_some());
+                if is_alive && is_broken && submission.held.is_none() && exit != Exit::Done {
                     // Whoever hears that it failed has the message, and sends it again.
                     self.disk.note("told");
                 }
@@ -107,7 +106,7 @@ impl World {
             }
             Err(NotAdded { error, .. }) => Exit::from(&error),
         };
-        drop(letter);
+        drop(submission);
         self.ended(Ok(exit), fault, known)
     }
 
@@ -115,17 +114,18 @@ impl World {
     fn send_in_vain(&mut self, reason: Error, fault: Fault) -> Ended {
         self.renew();
         self.disk.arm(fault);
-        let mut letter = self.letter();
-        let exit = match letter.enqueue(&self.outbox(), PathBuf::from("/config")) {
+        let mut submission = self.submission();
+        let exit = match submission.enqueue(&self.outbox(), PathBuf::from("/config")) {
             Ok(()) => {
                 self.disk.note("added");
-                let line = letter.begin().and(Err(reason));
-                let Attempted { outcome, .. } = letter.attempt(line, Occasion::First, &silent());
-                letter.exit(&outcome)
+                let session = submission.begin().and(Err(reason));
+                let Attempted { outcome, .. } =
+                    submission.attempt(session, Attempt::First, &silent());
+                submission.exit(&outcome)
             }
             Err(NotAdded { error, .. }) => Exit::from(&error),
         };
-        drop(letter);
+        drop(submission);
         self.ended(Ok(exit), fault, Rc::default())
     }
 
@@ -134,12 +134,12 @@ impl World {
         self.disk.arm(fault);
         let flush = || -> Result<Exit, Error> {
             let held = self.outbox().hold(&self.id())?;
-            let mut letter = Letter::queued(self.letter().job, held)?;
-            letter.begin()?;
-            let Attempted { outcome, fate, .. } =
-                letter.attempt(Err(reason), Occasion::Further, &silent());
-            self.note_fate(&fate?);
-            Ok(letter.verdict(&outcome))
+            let mut submission = Submission::queued(self.submission().job, held)?;
+            submission.begin()?;
+            let Attempted { outcome, disposition, .. } =
+                submission.attempt(Err(reason), Attempt::Further, &silent());
+            self.note_fate(&disposition?);
+            Ok(submission.verdict(&outcome))
         };
         let exit = flush();
         self.ended(exit, fault, Rc::default())
@@ -162,13 +162,14 @@ impl World {
             self.note_fate(&close(held)?);
             return Ok(Exit::Done);
         }
-        let mut letter = Letter::queued(self.letter().job, held)?;
-        letter.begin()?;
-        let line = log_in(&letter, Box::new(Server::new(manner, known, &self.disk)));
-        let Attempted { outcome, line, fate } = letter.attempt(line, Occasion::Further, &silent());
-        line.into_iter().for_each(Session::quit);
-        self.note_fate(&fate?);
-        Ok(letter.verdict(&outcome))
+        let mut submission = Submission::queued(self.submission().job, held)?;
+        submission.begin()?;
+        let session = log_in(&submission, Box::new(Server::new(manner, known, &self.disk)));
+        let Attempted { outcome, session, disposition } =
+            submission.attempt(session, Attempt::Further, &silent());
+        session.into_iter().for_each(Session::quit);
+        self.note_fate(&disposition?);
+        Ok(submission.verdict(&outcome))
     }
 
     fn ended(&self, exit: Result<Exit, Error>, fault: Fault, known: Rc<RefCell<Known>>) -> Ended {
@@ -185,8 +186,8 @@ impl World {
         }
     }
 
-    fn note_fate(&self, fate: &Fate) {
-        if let Fate::Failed { .. } = fate {
+    fn note_fate(&self, disposition: &Disposition) {
+        if let Disposition::Failed { .. } = disposition {
             self.disk.note("failed");
         }
     }
@@ -377,15 +378,15 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
     for (turn, offers) in OFFERS.into_iter().enumerate() {
         for (recipients, demand) in TASKS {
             let mut world = World::new(recipients, demand);
-            let mut play = |occasion, last_said, last_heard, fault| {
+            let mut play = |attempt, last_said, last_heard, fault| {
                 let chunk = CHUNKS[cases % CHUNKS.len()];
                 let is_busy = cases % 2 == 1;
                 let manner = Manner { offers, chunk, last_said, last_heard, is_busy };
                 cases += 1;
                 let case = format!("{recipients:?}, {demand:?}, {manner:?}, {fault:?}");
-                let ended = match occasion {
-                    Occasion::First => world.send(manner, fault),
-                    Occasion::Further => {
+                let ended = match attempt {
+                    Attempt::First => world.send(manner, fault),
+                    Attempt::Further => {
                         world.send(DEAF, Fault::None);
                         world.flush(manner, fault)
                     }
@@ -396,26 +397,26 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
                 assert_eq!(world.fault(&notes), None, "{case}: {notes:?}");
                 ended
             };
-            for (turn, occasion) in [(turn, Occasion::First), (turn + 1, Occasion::Further)] {
-                let whole = play(occasion, usize::MAX, usize::MAX, Fault::None);
+            for (turn, attempt) in [(turn, Attempt::First), (turn + 1, Attempt::Further)] {
+                let whole = play(attempt, usize::MAX, usize::MAX, Fault::None);
                 let (said, heard) = (whole.known.said, whole.known.heard.len());
                 let deaths = (0..=said).map(|last| (last, usize::MAX));
                 let deaths = deaths.chain((0..=heard).map(|last| (usize::MAX, last)));
                 // Each death on one of the occasions, and on the other with the next server.
                 let deaths = deaths.enumerate().skip(turn % 2).step_by(2);
                 for (index, (last_said, last_heard)) in deaths {
-                    let steps = play(occasion, last_said, last_heard, Fault::None).steps;
+                    let steps = play(attempt, last_said, last_heard, Fault::None).steps;
                     // Each step with some of the deaths, and each death with some of the steps.
                     for step in (0..steps).filter(|step| (step + index / 2) % 32 == 0) {
                         let error = FAILURES[index / 8 % FAILURES.len()];
                         let faults = [Fault::Once(step, error), Fault::From(step)];
-                        play(occasion, last_said, last_heard, faults[index / 4 % 2]);
+                        play(attempt, last_said, last_heard, faults[index / 4 % 2]);
                     }
                 }
                 for step in 0..whole.steps + 8 {
                     let error = FAILURES[(step + turn) % FAILURES.len()];
-                    play(occasion, usize::MAX, usize::MAX, Fault::Once(step, error));
-                    play(occasion, usize::MAX, usize::MAX, Fault::From(step));
+                    play(attempt, usize::MAX, usize::MAX, Fault::Once(step, error));
+                    play(attempt, usize::MAX, usize::MAX, Fault::From(step));
                 }
             }
         }
@@ -471,18 +472,17 @@ fn whatever_keeps_a_message_from_being_submitted_it_waits_and_is_sent_once() {
         let again = world.flush_in_vain(reason(), Fault::None);
         assert_eq!(again.exit.as_ref().unwrap(), &without, "{name}");
         let mut faults = Vec::new();
-        for (occasion, steps) in [(Occasion::First, whole.steps), (Occasion::Further, again.steps)]
-        {
+        for (attempt, steps) in [(Attempt::First, whole.steps), (Attempt::Further, again.steps)] {
             let steps = (0..steps + 4).flat_map(|step| {
                 let once = FAILURES.map(|error| Fault::Once(step, error));
                 once.into_iter().chain([Fault::From(step)])
             });
-            faults.extend(steps.map(|fault| (occasion, fault)));
+            faults.extend(steps.map(|fault| (attempt, fault)));
         }
-        for (occasion, fault) in faults {
-            let ended = match occasion {
-                Occasion::First => world.send_in_vain(reason(), fault),
-                Occasion::Further => {
+        for (attempt, fault) in faults {
+            let ended = match attempt {
+                Attempt::First => world.send_in_vain(reason(), fault),
+                Attempt::Further => {
                     world.send_in_vain(reason(), Fault::None);
                     world.flush_in_vain(reason(), fault)
                 }

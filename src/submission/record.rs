@@ -6,14 +6,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Letter;
-use super::sent::{Sent, statuses};
+use super::Submission;
+use super::outcome::{SubmissionOutcome, statuses};
 use crate::error::Error;
 use crate::store::disk::{Disk, Os};
 use crate::store::{self, Maildir, Stamp};
 use crate::text::shown;
 
-impl Letter {
+impl Submission {
     /// Keeps a copy in the Maildir for what was sent, if there is one.
     pub(super) fn keep(&mut self) -> Result<(), store::Error> {
         let Some(root) = &self.job.sent_maildir else { return Ok(()) };
@@ -30,7 +30,7 @@ impl Letter {
 
     /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for
     /// it alone: many may write, and whoever likes may rename it.
-    pub(super) fn log(&self, outcome: &Result<Sent, Error>) -> Result<(), Error> {
+    pub(super) fn log(&self, outcome: &Result<SubmissionOutcome, Error>) -> Result<(), Error> {
         let Some(path) = &self.job.log_file else { return Ok(()) };
         let line = self.line(outcome);
         let written = Os.append(path).and_then(|mut file| file.write_all(line.as_bytes()));
@@ -38,7 +38,7 @@ impl Letter {
     }
 
     /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
-    fn line(&self, outcome: &Result<Sent, Error>) -> String {
+    fn line(&self, outcome: &Result<SubmissionOutcome, Error>) -> String {
         let mut line = self.job.moment.timestamp();
         let mut add = |name: &str, value: &str| {
             let value = shown(value);
@@ -57,7 +57,9 @@ impl Letter {
             }
         }
         let error = match outcome {
-            Ok(Sent { broken, .. }) => broken.as_ref().map(|(error, _)| error),
+            Ok(SubmissionOutcome { interrupted, .. }) => {
+                interrupted.as_ref().map(|(error, _)| error)
+            }
             Err(error) => Some(error),
         };
         add("size", &self.message.octets().to_string());

@@ -6,23 +6,23 @@ use crate::text::Mailbox;
 
 /// What became of a message, in as many transactions as it took.
 #[derive(Default)]
-pub(super) struct Sent {
+pub struct SubmissionOutcome {
     /// Whose turn came, and what the server said.
-    pub(super) recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    pub recipients: Vec<(Mailbox, Result<String, Refusal>)>,
     /// The server's words when it last took the message.
-    pub(super) accepted: Option<String>,
+    pub accepted: Option<String>,
     /// What ended the conversation after some recipients had their answer, and who had none.
-    pub(super) broken: Option<(Error, Vec<Mailbox>)>,
+    pub interrupted: Option<(Error, Vec<Mailbox>)>,
 }
 
-impl Sent {
+impl SubmissionOutcome {
     /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
-    pub(super) fn exit(&self, demand: Demand) -> Exit {
+    pub fn exit(&self, demand: Demand) -> Exit {
         let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
         let is_refused = |(_, answer): &(Mailbox, Result<String, Refusal>)| {
             answer.as_ref().is_err_and(|refusal| !refusal.is_temporary())
         };
-        match (&self.accepted, &self.broken) {
+        match (&self.accepted, &self.interrupted) {
             // One that is refused for good is enough, whatever follows it.
             (None, Some(_)) if demand == Demand::All && self.recipients.iter().any(is_refused) => {
                 Exit::NoRecipient
@@ -43,7 +43,7 @@ impl Sent {
 
     /// Takes in how a transaction went, and hands back those who were too many for it. Where
     /// nobody was accepted, a refusal is about something else.
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         recipients: Vec<(Mailbox, Result<String, Refusal>)>,
         accepted: Option<&str>,
@@ -64,8 +64,8 @@ impl Sent {
 
 /// What became of each recipient in an attempt: one set of words for JSON and the log, and what the
 /// server or this side said.
-pub(super) fn statuses<'a>(
-    outcome: &'a Result<Sent, Error>,
+pub fn statuses<'a>(
+    outcome: &'a Result<SubmissionOutcome, Error>,
     recipients: &'a [Mailbox],
 ) -> Vec<(&'a Mailbox, &'static str, String)> {
     let mut statuses = Vec::new();
@@ -79,7 +79,9 @@ pub(super) fn statuses<'a>(
         });
     }
     let (error, unanswered) = match outcome {
-        Ok(Sent { broken: Some((error, mailboxes)), .. }) => (error, mailboxes.as_slice()),
+        Ok(SubmissionOutcome { interrupted: Some((error, mailboxes)), .. }) => {
+            (error, mailboxes.as_slice())
+        }
         Ok(_) => return statuses,
         Err(error) => (error, recipients),
     };

@@ -216,9 +216,9 @@ fn expected(seen: &Seen, has_left: bool, is_bdat: bool, demand: Demand) -> Outco
 fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
     let seen = Rc::default();
     let server = Server::new(script, &seen);
-    let mut letter = letter(&RECIPIENTS, demand);
-    let outcome = converse(&mut letter, Box::new(server));
-    let exit = letter.verdict(&outcome);
+    let mut submission = submission(&RECIPIENTS, demand);
+    let outcome = converse(&mut submission, Box::new(server));
+    let exit = submission.verdict(&outcome);
     let is_taken = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
     let found = match exit {
         Exit::InDoubt => Outcome::InDoubt,
@@ -342,11 +342,11 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
         let (last_said, last_heard) = (usize::MAX, usize::MAX);
         let script = Script { offers, replies: replies.to_vec(), last_said, last_heard };
         let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
-        let mut letter = letter(&RECIPIENTS, Demand::Any);
-        let session = Session::open(stream, letter.job.hello.clone(), None).unwrap();
-        let attempts = letter.job.peer.source.attempts("ann", "mail.example", None).unwrap();
+        let mut submission = submission(&RECIPIENTS, Demand::Any);
+        let session = Session::open(stream, submission.job.hello.clone(), None).unwrap();
+        let attempts = submission.job.peer.source.attempts("ann", "mail.example", None).unwrap();
         let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from))).unwrap();
-        let (_, line) = letter.submit(line);
+        let (_, line) = submission.submit(line);
         assert_eq!(line.is_none(), is_over, "{script:?}");
     }
 }

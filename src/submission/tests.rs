@@ -5,7 +5,7 @@ mod outcomes;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::cli;
 use crate::config::RewriteFrom;
 use crate::net::Bounds;
 use crate::password::Source;
@@ -221,7 +222,7 @@ impl Private for Server {
     }
 }
 
-fn letter(recipients: &[&str], demand: Demand) -> Letter {
+fn submission(recipients: &[&str], demand: Demand) -> Submission {
     let from: Mailbox = "ann@example.com".parse().unwrap();
     let recipients = recipients.iter().map(|recipient| recipient.parse().unwrap()).collect();
     let job = SendJob {
@@ -251,31 +252,34 @@ fn letter(recipients: &[&str], demand: Demand) -> Letter {
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
-    Letter { job, envelope, message, demand, held: None }
+    Submission { job, envelope, message, demand, held: None }
 }
 
 /// From the greeting to an accepted login, on a stream that somebody else has made.
-fn log_in(letter: &Letter, stream: Box<dyn Private>) -> Result<Line, Error> {
-    let session = Session::open(stream, letter.job.hello.clone(), None)?;
-    let attempts = letter.job.peer.source.attempts("ann", "mail.example", None)?;
+fn log_in(submission: &Submission, stream: Box<dyn Private>) -> Result<SmtpSession, Error> {
+    let session = Session::open(stream, submission.job.hello.clone(), None)?;
+    let attempts = submission.job.peer.source.attempts("ann", "mail.example", None)?;
     session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
 }
 
 /// From the greeting to the end.
-fn converse(letter: &mut Letter, stream: Box<dyn Private>) -> Result<Sent, Error> {
-    let line = log_in(letter, stream)?;
-    let (outcome, line) = letter.submit(line);
+fn converse(
+    submission: &mut Submission,
+    stream: Box<dyn Private>,
+) -> Result<SubmissionOutcome, Error> {
+    let line = log_in(submission, stream)?;
+    let (outcome, line) = submission.submit(line);
     line.into_iter().for_each(Session::quit);
     outcome
 }
 
 /// Sends the message, and checks what is said of it against what the server knows.
 fn play(recipients: &[&str], demand: Demand, manner: Manner) -> Known {
-    let mut letter = letter(recipients, demand);
+    let mut submission = submission(recipients, demand);
     let known = Rc::default();
     let stream: Box<dyn Private> =
         Box::new(Server::new(manner, &known, &Simulated::new(Path::new("/"))));
-    let outcome = converse(&mut letter, stream);
+    let outcome = converse(&mut submission, stream);
     let exit = match &outcome {
         Ok(sent) => sent.exit(demand),
         Err(error) => error.into(),
@@ -379,10 +383,10 @@ proptest! {
 
     #[test]
     fn whatever_a_server_says_nothing_counts_as_sent_that_was_not(pieces in babble(&GOOD, &ODD)) {
-        let mut letter = letter(&["bob@example.org"], Demand::Any);
+        let mut submission = submission(&["bob@example.org"], Demand::Any);
         let babbler = Babbler::new(pieces);
         let heard = Rc::clone(&babbler.heard);
-        let outcome = converse(&mut letter, Box::new(babbler));
+        let outcome = converse(&mut submission, Box::new(babbler));
         let exit = outcome.map_or_else(|error| Exit::from(&error), |sent| sent.exit(Demand::Any));
         let end = b"\r\nhello\r\n";
         let is_end_sent = heard.borrow().windows(end.len()).any(|octets| octets == end);

@@ -1,0 +1,264 @@
+//! A message with its envelope and job, from account to outcome: what the commands that submit
+//! messages share. It neither reads messages from outside nor decides when they are sent.
+
+pub mod complete;
+mod outbox;
+mod outcome;
+mod record;
+mod summary;
+
+use std::io;
+
+use crate::config::Tls;
+use crate::error::{Error, Exit};
+use crate::limits;
+use crate::message::{self, Message, Transport};
+use crate::net::Stop;
+use crate::password::Source;
+use crate::report::Report;
+use crate::settings::SendJob;
+use crate::smtp::{
+    self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
+};
+use crate::store::outbox::{Held, Outbox};
+use crate::text::Mailbox;
+use crate::way::Way;
+use crate::wire::Private;
+
+use self::outbox::EndOfData;
+pub use self::outbox::{Attempt, Deferral, Disposition, close};
+pub use self::outcome::SubmissionOutcome;
+
+/// A session in which messages can be submitted.
+pub type SmtpSession = Session<Authenticated, Box<dyn Private>>;
+
+/// A message in its envelope, and where to take it.
+pub struct Submission {
+    /// The account.
+    pub job: SendJob,
+    /// Reverse-path and recipients.
+    pub envelope: Envelope,
+    /// The message in canonical form.
+    pub message: Message,
+    /// Whether a refused recipient stops it for all.
+    pub demand: Demand,
+    /// Its entry in the outbox, while it has one.
+    pub held: Option<Held>,
+}
+
+/// What an attempt came to.
+pub struct Attempted {
+    /// What became of the message.
+    pub outcome: Result<SubmissionOutcome, Error>,
+    /// The session, if more can be submitted in it.
+    pub session: Option<SmtpSession>,
+    /// What became of the entry in the outbox.
+    pub disposition: Result<Disposition, Error>,
+}
+
+impl Submission {
+    /// A message that is not in the outbox. `Err` if it has no recipient.
+    pub fn new(
+        job: SendJob,
+        recipients: Vec<Mailbox>,
+        message: Message,
+        terms: Terms,
+        demand: Demand,
+    ) -> Result<Self, Error> {
+        let from = job.reverse_path.clone();
+        let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?.on(terms);
+        Ok(Self { job, envelope, message, demand, held: None })
+    }
+
+    /// How the run ends. What waits is taken care of.
+    pub fn exit(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
+        match &self.held {
+            Some(held) if held.record().failed().is_empty() => Exit::Done,
+            Some(_) => Exit::Partial,
+            None => self.verdict(outcome),
+        }
+    }
+
+    /// How the attempt ended.
+    pub fn verdict(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
+        match outcome {
+            Ok(sent) => sent.exit(self.demand),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Keeps what is to be kept. What is not kept was sent all the same, or not, as `outcome` says.
+    fn remember(&mut self, outcome: &Result<SubmissionOutcome, Error>, report: &Report) {
+        let copy = if self.is_to_be_kept(outcome) { self.keep() } else { Ok(()) };
+        if let Err(error) = copy {
+            report.complaint(format_args!("send: the message was sent, but no copy kept: {error}"));
+        }
+        if let Err(error) = self.log(outcome) {
+            report.complaint(format_args!("send: {error}"));
+        }
+    }
+
+    /// Whether somebody has the message now, and nobody had it before.
+    fn is_to_be_kept(&self, outcome: &Result<SubmissionOutcome, Error>) -> bool {
+        let Ok(sent) = outcome else { return false };
+        let accepted = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let in_all = self.held.as_ref().map_or(accepted, |held| held.record().sent());
+        sent.accepted.is_some() && in_all <= accepted
+    }
+}
+
+/// From the password to an accepted login, of which the outbox takes note.
+pub fn login_noted(
+    submission: &Submission,
+    outbox: &Outbox,
+    report: &Report,
+    stop: &Stop,
+) -> Result<SmtpSession, Error> {
+    let session = login(&submission.job, report, stop);
+    // What was typed wrong is typed anew.
+    let is_typed = matches!(submission.job.peer.source, Source::Terminal);
+    if let Some(account) = submission.job.account.as_ref().filter(|_| submission.held.is_some()) {
+        match &session {
+            Ok(_) => outbox.login_accepted(account),
+            Err(error) if outbox::is_login_refused(error) && !is_typed => {
+                outbox.login_refused(account, submission.job.moment.seconds);
+            }
+            Err(_) => {}
+        }
+    }
+    session
+}
+
+/// From the password to an accepted login.
+fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Error> {
+    let peer = &job.peer;
+    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
+    let way = Way::to(peer, report, stop)?;
+    let (hello, trace) = (job.hello.clone(), report.trace(None));
+    let session: Session<Unauthenticated, _> = match peer.tls {
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
+        Tls::Starttls => Session::open(way.tcp()?, hello, trace)?.starttls(|tcp| way.tls(tcp))?,
+        Tls::None => Session::open(way.loopback()?, hello, trace)?,
+    };
+    session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
+}
+
+impl Submission {
+    /// Submits the message, and keeps account of it. What kept it from being submitted is not its
+    /// own fault.
+    pub fn attempt(
+        &mut self,
+        session: Result<SmtpSession, Error>,
+        attempt: Attempt,
+        report: &Report,
+    ) -> Attempted {
+        let (outcome, session, is_submitted) = match session {
+            Ok(session) => {
+                let (outcome, session) = self.submit(session);
+                (outcome, session, true)
+            }
+            Err(error) => (Err(error), None, false),
+        };
+        self.remember(&outcome, report);
+        let disposition = match &outcome {
+            Err(error) if !is_submitted => self.postpone(&error.into(), attempt),
+            outcome => self.settle(outcome, attempt),
+        };
+        Attempted { outcome, session, disposition }
+    }
+
+    /// What becomes of the message, and the session unless it is over.
+    fn submit(
+        &mut self,
+        mut session: SmtpSession,
+    ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
+        let is_8bit = session.offered().eight_bit_mime;
+        let transport = if is_8bit { Transport::EightBit } else { Transport::SevenBit };
+        let fitted = self.message.fit(transport).map_err(Error::from);
+        if !self.job.chunking {
+            session.forgo_chunking();
+        }
+        if self.job.peer.pipelining == Some(false) {
+            session.forgo_pipelining();
+        }
+        let outcome = fitted.and_then(|()| self.transactions(&mut session));
+        if session.is_over() {
+            session.quit();
+            return (outcome, None);
+        }
+        (outcome, Some(session))
+    }
+
+    /// Whether the message may leave before the server is known to want it.
+    fn may_go_along(&mut self) -> Result<bool, Error> {
+        let mut text = Vec::new();
+        if self.message.octets() <= limits::CHUNK {
+            let read = io::copy(&mut self.message.text()?, &mut text);
+            read.map_err(|source| message::Error::Io { doing: "read back", source })?;
+        }
+        Ok(!text.is_empty() && !smtp::holds_command(&text))
+    }
+
+    /// One transaction, and further ones for recipients who are too many for it, which some
+    /// servers say beforehand (RFC 9422) and others when they have had enough.
+    fn transactions(&mut self, session: &mut SmtpSession) -> Result<SubmissionOutcome, Error> {
+        let mut most = match self.demand {
+            Demand::Any => session.offered().recipients.unwrap_or(usize::MAX),
+            // What is taken in parts is not taken by all.
+            Demand::All => usize::MAX,
+        };
+        let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
+        let may_go_along = self.may_go_along()?;
+        let mut sent = SubmissionOutcome::default();
+        let mut waiting = self.envelope.recipients().to_vec();
+        loop {
+            let later = waiting.split_off(most.min(waiting.len()));
+            let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
+            let now = self.job.moment.seconds;
+            let (text, held) = (self.message.text()?, self.held.as_mut());
+            let mut text = EndOfData { text, left: octets, held, now };
+            let mut content = Content { text: &mut text, octets, is_8bit, may_go_along };
+            let Submitted { recipients, unanswered, outcome } =
+                session.submit(&envelope, &mut content, self.demand);
+            drop(text);
+            let (asked, answered) = (waiting.len(), sent.recipients.len());
+            let (accepted, interrupted) = match outcome {
+                Ok(accepted) => (accepted, None),
+                Err(error) => (None, Some(Error::from(error))),
+            };
+            if interrupted.is_none() {
+                waiting = sent.add(recipients, accepted.as_deref(), self.demand);
+                if !waiting.is_empty() {
+                    most = asked - waiting.len();
+                }
+            } else {
+                // Who was refused has an answer, whatever became of the others.
+                let (refused, others): (Vec<_>, Vec<_>) =
+                    recipients.into_iter().partition(|(_, answer)| answer.is_err());
+                sent.recipients.extend(refused);
+                waiting =
+                    others.into_iter().map(|(mailbox, _)| mailbox).chain(unanswered).collect();
+            }
+            waiting.extend(later);
+            let answers = sent.recipients.iter().skip(answered);
+            let verdict = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
+            let noted = match &mut self.held {
+                Some(held) => outbox::note(held, now, answers, verdict),
+                None => Ok(()),
+            };
+            // With nobody left to send to, there is nothing to be remembered.
+            let noted = noted.err().filter(|_| !waiting.is_empty()).map(Error::from);
+            match interrupted.or(noted) {
+                None => {}
+                Some(error) if sent.recipients.is_empty() => return Err(error),
+                Some(error) => {
+                    sent.interrupted = Some((error, waiting));
+                    return Ok(sent);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

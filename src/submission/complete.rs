@@ -1,0 +1,47 @@
+//! What a message lacks before it can be submitted: its date, its identifier, its author.
+
+use crate::compose;
+use crate::config::RewriteFrom;
+use crate::message::Message;
+use crate::settings::{SendJob, Settings};
+use crate::text::Mailbox;
+
+/// Those whom the message names as its sender, the one that counts most first. Who resends a message
+/// is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
+pub fn authors(message: &Message) -> Vec<Mailbox> {
+    let fields: &[&str] = if message.is_resent() { &["Resent-From", "From"] } else { &["From"] };
+    let authors = fields.iter().filter_map(|field| message.author(field));
+    authors.filter_map(|author| author.address.mailbox().cloned()).collect()
+}
+
+/// Adds what is missing in the header, and the account's address where it is wanted.
+pub fn complete(message: &mut Message, job: &SendJob, full_name: Option<&str>) {
+    let is_resent = message.is_resent();
+    let field = if is_resent { "Resent-From" } else { "From" };
+    let author = message.author(field);
+    let address = author.as_ref().map(|author| &author.address);
+    if message.field("Date").is_none() {
+        // To find out the time zone takes a while.
+        message.replace("Date", &job.moment.date());
+    }
+    message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
+    let name = match message.field(field) {
+        None => Some(full_name.or(job.name.as_deref())),
+        Some(_) if job.rewrites(address) => {
+            Some(author.as_ref().and_then(|author| author.name.as_deref()))
+        }
+        Some(_) => None,
+    };
+    if let Some(name) = name {
+        let value = compose::named(name, &job.from);
+        if is_resent { message.set_resent_from(&value) } else { message.replace("From", &value) }
+    }
+}
+
+/// Names those who get the message in the place of recipients that only this machine knows, where
+/// local senders give way, too.
+pub fn rewrite_recipients(message: &mut Message, job: &SendJob, settings: &Settings) {
+    if job.rewrite_from != RewriteFrom::Missing {
+        message.replace_recipients(|address| settings.alias(address));
+    }
+}

@@ -1,0 +1,301 @@
+//! What becomes of a submission's entry in the outbox with each attempt.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use super::complete::complete;
+use super::{Submission, SubmissionOutcome};
+use crate::error::{Error, Exit};
+use crate::message::Message;
+use crate::password::Source;
+use crate::report::{count, span};
+use crate::settings::SendJob;
+use crate::smtp::{self, Demand, Envelope, Refusal, Terms};
+use crate::store;
+use crate::store::outbox::{Answer, Ending, Held, Id, NotAdded, Order, Outbox};
+use crate::text::Mailbox;
+
+/// Which attempt it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The first: somebody waits for an answer.
+    First,
+    /// A further one, of which the outbox alone keeps account.
+    Further,
+}
+
+/// What became of a message in the outbox.
+pub enum Disposition {
+    /// It is not there any more.
+    Done,
+    /// It waits, for this reason.
+    Deferred(String),
+    /// Somebody will not get it, and somebody should look at it.
+    Failed {
+        /// Where it is now.
+        path: PathBuf,
+        /// The first of those who will not get it, and why.
+        reason: String,
+    },
+}
+
+impl Submission {
+    /// Gives the message a place in the outbox, before anything else is done with it.
+    pub fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), NotAdded> {
+        let Some(account) = self.job.account.clone() else { return Ok(()) };
+        let moment = &self.job.moment;
+        let Terms { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
+        let order = Order {
+            received: moment.seconds,
+            config,
+            account: Some(account),
+            from: Some(self.envelope.reverse_path().clone()),
+            is_incomplete: false,
+            full_name: None,
+            recipients: self.envelope.recipients().to_vec(),
+            aliases: Vec::new(),
+            notify,
+            ret,
+            envid,
+            require_tls,
+            is_all_or_nothing: self.demand == Demand::All,
+        };
+        let id = Id::new(moment.seconds, moment.random);
+        self.held = Some(outbox.add(&id, order, |file| self.message.copy(file))?);
+        Ok(())
+    }
+
+    /// The message as it waits in the outbox, for those who are still to get it.
+    pub fn queued(mut job: SendJob, held: Held) -> Result<Self, Error> {
+        let Order { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
+            held.record().order.clone();
+        let from = from.unwrap_or_else(|| job.reverse_path.clone());
+        let recipients = held.record().waiting();
+        let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?;
+        let mut message = Message::read(&mut held.message()?)?;
+        message.remove_bcc();
+        if held.record().order.is_incomplete {
+            let full_name = held.record().order.full_name.clone();
+            // Each attempt completes it in the same way.
+            message.add_missing("Message-ID", &format!("<{envid}@{}>", job.from.domain()));
+            complete(&mut message, &job, full_name.as_deref());
+        }
+        job.queue = true;
+        Ok(Self {
+            job,
+            envelope: envelope.on(Terms { notify, ret, id: envid, require_tls }),
+            message,
+            demand: if is_all_or_nothing { Demand::All } else { Demand::Any },
+            held: Some(held),
+        })
+    }
+
+    /// Why no attempt is made now: the account's login was refused a short while ago.
+    pub fn held_back(&self, outbox: &Outbox) -> Option<Error> {
+        self.held.as_ref()?;
+        let (now, account) = (self.job.moment.seconds, self.job.account.as_ref()?);
+        // A person may type another password.
+        let is_typed = matches!(self.job.peer.source, Source::Terminal);
+        let until = outbox.held_back_until(account, now).filter(|_| !is_typed)?;
+        Some(Error::HeldBack { time: span(until.saturating_sub(now)) })
+    }
+
+    /// Lets the outbox know that an attempt begins.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        let now = self.job.moment.seconds;
+        Ok(self.held.as_mut().map_or(Ok(()), |held| held.begin(now))?)
+    }
+
+    /// Lets the outbox know how the attempt went. What was answered for good at first is for the
+    /// caller to hear; later, for whoever looks at what failed.
+    pub fn settle(
+        &mut self,
+        outcome: &Result<SubmissionOutcome, Error>,
+        attempt: Attempt,
+    ) -> Result<Disposition, Error> {
+        let Some(held) = &mut self.held else { return Ok(Disposition::Done) };
+        let mut waiting = held.record().waiting();
+        let (hopeless, deferral) = match outcome {
+            Err(error) => (is_final(error).then(|| waiting.clone()), error.into()),
+            Ok(SubmissionOutcome { interrupted: Some((error, unanswered)), .. }) => {
+                (is_final(error).then(|| unanswered.clone()), error.into())
+            }
+            Ok(sent) => {
+                let is_hopeless = sent.exit(self.demand) == Exit::NoRecipient;
+                (is_hopeless.then(|| waiting.clone()), Deferral::of(sent, is_hopeless))
+            }
+        };
+        let hopeless = hopeless.unwrap_or_default();
+        waiting.retain(|mailbox| !hopeless.contains(mailbox));
+        if waiting.is_empty() && attempt == Attempt::First {
+            self.held.take().map_or(Ok(()), Held::remove)?;
+            return Ok(Disposition::Done);
+        }
+        if !hopeless.is_empty() {
+            held.answer(
+                self.job.moment.seconds,
+                hopeless.iter().map(|mailbox| (mailbox, Answer::NotSent(deferral.reason.clone()))),
+                Some(&deferral.reason),
+            )?;
+        }
+        match self.held.take_if(|_| waiting.is_empty()) {
+            Some(held) => close(held),
+            None => self.postpone(&deferral, attempt),
+        }
+    }
+
+    /// Lets the outbox know that the attempt is over for those who are still to get the message,
+    /// who have waited long enough in the end.
+    pub fn postpone(
+        &mut self,
+        deferral: &Deferral,
+        attempt: Attempt,
+    ) -> Result<Disposition, Error> {
+        let Some(held) = &mut self.held else { return Ok(Disposition::Done) };
+        let now = self.job.moment.seconds;
+        held.end(now, deferral.ending, &deferral.reason)?;
+        if attempt == Attempt::First || !held.record().is_too_old() {
+            return Ok(Disposition::Deferred(deferral.reason.clone()));
+        }
+        let waiting = held.record().waiting();
+        held.answer(
+            now,
+            waiting.iter().map(|mailbox| (mailbox, Answer::Abandoned(deferral.reason.clone()))),
+            None,
+        )?;
+        self.held.take().map_or(Ok(Disposition::Done), close)
+    }
+
+    /// Whether the message waits for this recipient.
+    pub fn waits_for(&self, mailbox: &Mailbox) -> bool {
+        self.held.as_ref().is_some_and(|held| held.record().waits_for(mailbox))
+    }
+
+    /// Lets the outbox know that the caller has heard of those who will never get the message.
+    pub fn notified(&mut self) -> Result<(), Error> {
+        let now = self.job.moment.seconds;
+        match &mut self.held {
+            Some(held) if !held.record().failed().is_empty() => Ok(held.told(now)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why the message waits, as the last attempt left it.
+    pub fn last(&self) -> Option<String> {
+        Some(self.held.as_ref()?.record().last.clone().unwrap_or_default())
+    }
+
+    /// What a caller is told whose message waits, for this reason.
+    pub fn notice(&self, reason: &str) -> Option<String> {
+        let (held, peer) = (self.held.as_ref()?, &self.job.peer);
+        let account = self.job.account.as_deref().unwrap_or_default();
+        let id = held.id();
+        Some(format!("send {account}: {peer}: {reason}; the message waits in the outbox as {id}"))
+    }
+}
+
+/// Takes a message from those that wait, as nobody is to get it any more.
+pub fn close(held: Held) -> Result<Disposition, Error> {
+    let failed = held.record().failed();
+    let Some((mailbox, answer)) = failed.first() else {
+        held.remove()?;
+        return Ok(Disposition::Done);
+    };
+    let others = match failed.len() - 1 {
+        0 => String::new(),
+        others => format!(" (and {} more)", count(others, "recipient")),
+    };
+    let reason = format!("{mailbox}: {answer}{others}");
+    Ok(Disposition::Failed { path: held.fail()?, reason })
+}
+
+/// Lets the outbox know which recipients have been answered for good: those who have the message,
+/// and if nothing else is asked for, those who never will. `verdict` is on the message, if there is
+/// one; it is empty if nobody was there to get it.
+pub fn note<'a>(
+    held: &mut Held,
+    now: u64,
+    answers: impl Iterator<Item = &'a (Mailbox, Result<String, Refusal>)>,
+    verdict: Option<&str>,
+) -> Result<(), store::Error> {
+    let is_all_or_nothing = held.record().order.is_all_or_nothing;
+    let answers = answers.filter_map(|(mailbox, answer)| match answer {
+        Ok(_) => {
+            let reply = verdict.filter(|reply| !reply.is_empty())?;
+            Some((mailbox, Answer::Accepted(reply.to_owned())))
+        }
+        Err(refusal) if refusal.is_temporary() || is_all_or_nothing => None,
+        Err(refusal) => Some((mailbox, Answer::Refused(refusal.to_string()))),
+    });
+    held.answer(now, answers, verdict)
+}
+
+/// Why somebody is still to get the message.
+#[derive(Clone)]
+pub struct Deferral {
+    ending: Ending,
+    reason: String,
+}
+
+impl Deferral {
+    /// The refusal that decided.
+    fn of(sent: &SubmissionOutcome, is_hopeless: bool) -> Self {
+        let refusals = sent.recipients.iter().filter_map(|(mailbox, answer)| {
+            answer.as_ref().err().map(|refusal| (mailbox, refusal))
+        });
+        let mut decisive = refusals.filter(|(_, refusal)| refusal.is_temporary() != is_hopeless);
+        let reason =
+            decisive.next().map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
+        Self { ending: Ending::Deferred, reason: reason.unwrap_or_default() }
+    }
+
+    /// The server broke off, and there is no other session.
+    pub fn interrupted() -> Self {
+        Self { ending: Ending::Deferred, reason: String::new() }
+    }
+}
+
+impl From<&Error> for Deferral {
+    fn from(error: &Error) -> Self {
+        let (ending, reason) = match error {
+            Error::Smtp(smtp::Error::InDoubt(error)) => {
+                (Ending::InDoubt, format!("{error}: the message may have been delivered"))
+            }
+            Error::Net(_) => (Ending::Unreachable, error.to_string()),
+            error if is_login_refused(error) => (Ending::LoginRefused, error.to_string()),
+            _ => (Ending::Deferred, error.to_string()),
+        };
+        Self { ending, reason }
+    }
+}
+
+/// Whether the login was refused permanently, as for a wrong password.
+pub fn is_login_refused(error: &Error) -> bool {
+    matches!(error, Error::Smtp(smtp::Error::Login { .. })) && Exit::from(error) == Exit::Denied
+}
+
+/// Whether a message is not to be tried again after its submission ended so: the message itself or
+/// its recipients were refused, or the server lacks what it asked for. All else waits.
+fn is_final(error: &Error) -> bool {
+    matches!(Exit::from(error), Exit::Message | Exit::NoRecipient | Exit::Missing)
+}
+
+/// A text whose last octets leave only when the outbox knows that they do.
+pub struct EndOfData<'a, R> {
+    pub text: R,
+    /// Octets that have not left.
+    pub left: u64,
+    pub held: Option<&'a mut Held>,
+    pub now: u64,
+}
+
+impl<R: Read> Read for EndOfData<'_, R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(octets)?;
+        self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        if let Some(held) = self.held.take_if(|_| self.left == 0) {
+            held.hand_over(self.now).map_err(io::Error::other)?;
+        }
+        Ok(read)
+    }
+}

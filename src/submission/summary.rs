@@ -1,0 +1,76 @@
+//! An outcome in a sentence for a person, in lines of what went wrong, and in an object for a program.
+
+use serde_json::{Value, json};
+
+use super::outcome::statuses;
+use super::{Submission, SubmissionOutcome};
+use crate::error::{Error, Exit};
+use crate::report::{Report, count, error_object, size};
+use crate::smtp;
+use crate::text::Mailbox;
+
+impl Submission {
+    /// Who has the message now, for a person; `None` if the server did not take it.
+    pub fn sentence(&self, sent: &SubmissionOutcome) -> Option<String> {
+        let reply = sent.accepted.as_ref()?;
+        let number = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
+        let (recipients, size) = (count(number, "recipient"), size(self.message.octets()));
+        Some(format!("sent to {recipients} ({size}): {reply}"))
+    }
+
+    /// A line for each recipient who does not get the message.
+    pub fn complain(&self, sent: &SubmissionOutcome, report: &Report) {
+        let peer = &self.job.peer;
+        let label = self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        let mut refusals = sent.recipients.iter().filter_map(|(recipient, answer)| {
+            let refusal = answer.as_ref().err()?;
+            (!self.waits_for(recipient)).then_some((recipient, refusal))
+        });
+        for (recipient, refusal) in refusals.clone() {
+            report.complaint(format_args!("send{label}: {peer}: {recipient} refused: {refusal}"));
+        }
+        // What is to be done about one of them is to be done about most.
+        if let Some((_, refusal)) = refusals.next() {
+            let (what, refusal) = (smtp::RECIPIENT, refusal.clone());
+            report.advise(&smtp::Error::Refused { what, refusal }.into(), Some(peer));
+        }
+        if let Some((error, recipients)) = &sent.interrupted {
+            for recipient in recipients.iter().filter(|recipient| !self.waits_for(recipient)) {
+                report.complaint(format_args!("send{label}: {peer}: {recipient}: {error}"));
+            }
+        }
+        let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
+        let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
+        if refused && accepted && sent.accepted.is_none() && self.held.is_none() {
+            report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
+        }
+    }
+
+    /// The outcome for a program.
+    pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> Value {
+        let recipients = statuses(outcome, self.envelope.recipients()).into_iter();
+        let recipient = |(mailbox, status, reply): (&Mailbox, &str, String)| -> Value {
+            let status = if self.waits_for(mailbox) { "queued" } else { status };
+            json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
+        };
+        let recipients: Vec<_> = recipients.map(recipient).collect();
+        let error = match outcome {
+            _ if exit == Exit::Done => None,
+            Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) | Err(error) => {
+                Some(error_object(exit, error))
+            }
+            Ok(_) => Some(error_object(exit, "recipients were refused")),
+        };
+        json!({
+            "account": self.job.account,
+            "host": self.job.peer.host.as_str(),
+            "from": self.envelope.reverse_path().as_str(),
+            "recipients": recipients,
+            "size": self.message.octets(),
+            "message_id": self.message.field("Message-ID"),
+            "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
+            "queued": self.held.as_ref().map(|held| held.id().to_string()),
+            "error": error,
+        })
+    }
+}
