@@ -72,7 +72,7 @@ impl Decoder {
         input.len() - rest.len()
     }
 
-    /// Whether the terminating line was seen.
+    /// Returns whether the terminating line was seen.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
@@ -86,7 +86,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// At the start of a message.
+    /// An encoder at the start of a message.
     pub fn new() -> Self {
         Self { line_start: true, cr: false }
     }

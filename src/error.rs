@@ -41,24 +41,24 @@ pub enum Error {
     /// There are no parts to compose a message from.
     #[error(transparent)]
     Compose(#[from] compose::Error),
-    /// What was to be run after a fetch went wrong; what was fetched is safe all the same.
+    /// The `after-fetch` program failed; the fetched messages are safe.
     #[error("the after-fetch command failed: {reason}")]
     AfterFetch {
-        /// How.
+        /// The failure.
         reason: String,
     },
     /// The account's login was refused, and is not tried again yet.
     #[error("the login was refused before, and is tried again in {time}")]
     HeldBack {
-        /// For how long, in words.
+        /// The time until the next attempt, in words.
         time: String,
     },
-    /// Who would speak SMTP on standard input is not known to be this user.
+    /// Standard input is a socket whose other end is not known to be this user.
     #[error(
         "standard input is a connection from elsewhere, and -bs is for this user's own programs"
     )]
     Elsewhere,
-    /// Nobody to send to.
+    /// No recipient is named.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
     /// The same, and it was to be in the header.
@@ -67,17 +67,17 @@ pub enum Error {
     /// The log cannot be written to.
     #[error("cannot write to {}: {}", path.display(), plain(source))]
     Log {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]
     Stdio {
-        /// What could not be done.
+        /// The action, with "cannot".
         doing: &'static str,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
 }
@@ -88,7 +88,7 @@ impl From<wire::Error> for Error {
     }
 }
 
-/// How a run ends (sysexits.h, and two of our own).
+/// The exit statuses (sysexits.h, and two of our own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exit {
     /// 0
@@ -377,7 +377,7 @@ fn disk(error: &io::Error) -> Option<&store::Error> {
 }
 
 impl Error {
-    /// Whether the server, or the way to it, is what failed: then it is named.
+    /// Returns whether the server, or the way to it, failed: then messages name it.
     fn is_remote(&self) -> bool {
         match self {
             Self::Tls(error) => !matches!(
@@ -398,15 +398,15 @@ impl Error {
 /// A failure and where it happened, in one line.
 #[derive(Debug)]
 pub struct Failure<'a> {
-    /// What was done.
+    /// The command that failed.
     pub command: &'static str,
-    /// For which account, if it has a name.
+    /// The account's name, if it has one.
     pub account: Option<&'a str>,
-    /// With which server, if it had come to that.
+    /// The server, if one was to be reached.
     pub peer: Option<&'a Peer>,
-    /// What went wrong.
+    /// The error.
     pub error: &'a Error,
-    /// For how many seconds it has, if that was counted.
+    /// The duration of the outage in seconds, if it is tracked.
     pub lasting: Option<u64>,
 }
 

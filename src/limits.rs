@@ -81,9 +81,8 @@ pub const POP3_WINDOW: usize = 512;
 /// into the two sockets' buffers while the next are written (§3.1).
 pub const SMTP_WINDOW: usize = 128;
 
-/// Files that all accounts together hold open: half of the 1,024 that a process may have unless
-/// somebody asked for more. Of an account's share, one half is being made durable while messages
-/// stream into the other.
+/// Files that all accounts together hold open: half of the usual limit of 1,024 per process. Of an
+/// account's share, one half is being made durable while messages stream into the other.
 pub const FILES: usize = 512;
 
 /// Messages of one account made durable together, as far as its share of files allows.
@@ -92,7 +91,7 @@ pub const BATCH: usize = 256;
 /// Files of a batch that one thread waits for.
 pub const WAIT_TOGETHER: usize = 32;
 
-/// How long a batch that is not full waits for another message.
+/// The time for which a batch that is not full waits for another message.
 pub const BATCH_WAIT: Duration = Duration::from_millis(20);
 
 /// Octets made durable together, unless one message is larger.
@@ -102,19 +101,18 @@ pub const BATCH_OCTETS: u64 = 16 << 20;
 /// many as this take a second.
 pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 
-/// How long a program may take to print a password or token where there is no terminal to ask a
+/// The longest time for a program to print a password or token where there is no terminal to ask a
 /// person at.
 pub const SECRET_WAIT: Duration = Duration::from_mins(1);
 
-/// How long a program that is told to end may take to do so.
+/// The time in which a program that is told to end has to end.
 pub const PROGRAM_END: Duration = Duration::from_secs(1);
 
-/// How long a program may take over one message, and one over what a fetch has brought: POP3 servers hang up on a client that has been
-/// silent for ten minutes (RFC 1939 §3).
+/// The longest run of a program for one message, and for what one fetch has brought: POP3 servers
+/// hang up on a client that has been silent for ten minutes (RFC 1939 §3).
 pub const DELIVERY: Duration = Duration::from_mins(9);
 
-/// How long a message waits after the first attempt to send it. After each further one it waits
-/// twice as long.
+/// The pause after the first attempt to send a message. It doubles with each further attempt.
 pub const FIRST_RETRY: Duration = Duration::from_mins(1);
 
 /// The longest that a message waits after a server refused it for now. RFC 5321 §4.5.4.1 wants
@@ -128,13 +126,13 @@ pub const RETRY_UNREACHED: Duration = Duration::from_mins(15);
 /// days.
 pub const GIVE_UP: Duration = Duration::from_hours(5 * 24);
 
-/// How often a message that cannot be sent with the configuration in force is reported.
+/// The time between two reports of a message that cannot be sent with the configuration in force.
 pub const REPORT: Duration = Duration::from_hours(24);
 
 /// Messages that a run which did something else sends from the outbox in passing.
 pub const PASSING: usize = 10;
 
-/// How long such a run takes for them.
+/// The longest such run.
 pub const PASSING_TIME: Duration = Duration::from_secs(5);
 
 /// Octets of a password file or of what a password command prints.
@@ -150,11 +148,11 @@ pub const JOURNAL: u64 = 1 << 30;
 /// Octets of a file of certificates.
 pub const PEM: u64 = 4 << 20;
 
-/// No clock that is right shows an earlier time, in seconds since 1970: that of the last release,
-/// or of what leads to the next. A release sets it.
+/// The earliest credible time, in seconds since 1970: a clock that shows an earlier one is wrong.
+/// Set with each release.
 pub const EARLIEST: u64 = 1_767_225_600;
 
-/// Octets of the largest message that is taken, whatever the listing says.
+/// Octets of the largest message that is retrieved, whatever size the listing claims.
 pub const MESSAGE: u64 = 2 << 30;
 
 /// A message that finds no room although it is no larger than this shows that the disk is full.

@@ -12,22 +12,23 @@ use socket2::{Socket, Type};
 use crate::text::{Domain, plain};
 use crate::wire::{self, Deliberate, Private, Stream, Wait};
 
-/// How long to wait.
+/// The bounds of waits for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// For each single step of the network.
+    /// The bound of each single step.
     pub per_wait: Duration,
-    /// For one connection from its beginning to its end, if that is bounded.
+    /// The bound of a whole connection, from its beginning to its end; `None` if it has none.
     pub in_all: Option<Duration>,
 }
 
-/// How many time-outs a peer has from the connection to the login, and for what may take it minutes.
+/// The number of time-outs from the connection to the login, and for a reply that may take the
+/// server minutes.
 const LONG: u32 = 5;
 
-/// How many time-outs any other reply may take, from the first wait for it to its last octet.
+/// The number of time-outs for any other reply, from the first wait for it to its last octet.
 const REPLY: u32 = 2;
 
-/// How long the reply to a command that was sent ahead is waited for.
+/// The longest wait for the reply to a command that was sent ahead.
 const SENT_AHEAD: Duration = Duration::from_secs(5);
 
 /// The shortest wait: a socket takes zero for "for ever".
@@ -53,7 +54,7 @@ impl Deadline {
         Self { bounds, end: bounds.in_all.and_then(|all| now().checked_add(all)) }
     }
 
-    /// How long the next wait may be.
+    /// Returns the longest time that the next wait may take.
     fn wait(self) -> io::Result<Duration> {
         let Some(end) = self.end else { return Ok(self.bounds.per_wait) };
         match end.saturating_duration_since(now()) {
@@ -89,11 +90,11 @@ fn is_timeout(error: &io::Error) -> bool {
 /// A bound that can pass.
 #[derive(Clone, Copy, Debug)]
 enum Limit {
-    /// Of the wait.
+    /// The bound of the current wait.
     Wait(Duration),
-    /// From the connection to the login.
+    /// The bound from the connection to the login.
     Opening(Duration),
-    /// Of the connection, as configured.
+    /// The bound of the whole connection, as configured.
     Connection,
 }
 
@@ -105,8 +106,8 @@ struct Waiting {
     bound: Option<Duration>,
     /// The longest that nothing at all may come.
     silence: Duration,
-    /// Of a text: the time spent in reads and writes, and the octets that passed in it, since both
-    /// were last compared.
+    /// The time spent in reads and writes of a text, and the octets that passed in it, since the
+    /// rate was last checked.
     spent: Duration,
     octets: u64,
 }
@@ -147,23 +148,23 @@ impl Waiting {
     }
 }
 
-/// Somebody wants this process to end: what is waiting for a peer is told so. Shared by all
-/// connections.
+/// The request to end this process, shared by all connections: a signal sets it, and whatever waits
+/// for a peer ends.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Mutex<Stopping>>);
 
 #[derive(Debug, Default)]
 struct Stopping {
     is_wanted: bool,
-    /// How the run ends whatever happens from here on.
+    /// The exit status that is final already, if there is one.
     decided: Option<u8>,
     /// Connections, as far as they are still open.
     open: Vec<TcpStream>,
 }
 
 impl Stop {
-    /// Ends all connections, so that whoever waits for one goes on; says whether the run is to go on
-    /// to its end: there were any, or its end is decided.
+    /// Ends all connections, so that nothing waits for a peer any more. Returns whether the run
+    /// goes on to its own end: there were connections to end, or its status is final.
     pub fn stop(&self) -> bool {
         let mut stopping = self.lock();
         stopping.is_wanted = true;
@@ -174,8 +175,7 @@ impl Stop {
         !stopping.open.is_empty() || stopping.decided.is_some()
     }
 
-    /// From here on the run ends with this status, and a signal does not change it; or that is open
-    /// again.
+    /// Makes `status` final: a signal no longer changes it. `None` takes that back.
     pub fn decide(&self, status: Option<u8>) {
         self.lock().decided = status;
     }
@@ -185,7 +185,7 @@ impl Stop {
         self.lock().decided
     }
 
-    /// Whether somebody wanted it.
+    /// Returns whether the end was requested.
     pub fn is_wanted(&self) -> bool {
         self.lock().is_wanted
     }
@@ -211,7 +211,7 @@ fn stopped() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, Deliberate("interrupted".to_owned()))
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name does not exist, or has no address.
@@ -220,7 +220,7 @@ pub enum Error {
     /// The resolver could not say.
     #[error("cannot look up the host name now: {}", plain(.0))]
     Lookup(io::Error),
-    /// No address answered; the error is the last one's.
+    /// No address answered; the error is that of the last one.
     #[error("cannot connect: {}", plain(.0))]
     Connect(io::Error),
     /// The peer is on another machine, and plaintext is for this one only.
@@ -228,8 +228,8 @@ pub enum Error {
     NotLoopback(IpAddr),
 }
 
-/// Looks up `host` and connects to whichever of its addresses answers first; if there is a
-/// `source`, from this address. `bounds` hold for the connection from here on, and `stop` ends it.
+/// Looks up `host` and connects to the first of its addresses that answers, from the address
+/// `source` if given. `bounds` hold for the connection from here on, and `stop` ends it.
 pub fn connect(
     host: &Domain,
     port: u16,
@@ -267,7 +267,7 @@ pub fn addresses(
     Ok(found.iter().map(SocketAddr::ip).collect())
 }
 
-/// Which of these addresses answer at `port`, all asked at once.
+/// Connects to each of these addresses at `port`, all at once, and returns the outcome of each.
 pub fn answers(
     addresses: &[IpAddr],
     port: u16,
@@ -296,13 +296,13 @@ pub fn answers(
 pub struct Tcp {
     stream: TcpStream,
     deadline: Deadline,
-    /// When the connection stood, until a login begins: what comes before that is bounded as a whole.
+    /// The time of the connection, until a login begins: the part before it is bounded as a whole.
     opening: Option<Instant>,
     waiting: Waiting,
     /// The time-out that the socket has for reads.
     read_timeout: Duration,
     stop: Stop,
-    /// Whether something was written since the last read.
+    /// True if something was written since the last read.
     has_spoken: bool,
 }
 
@@ -317,12 +317,12 @@ impl Tcp {
         }
     }
 
-    /// Which of the host's addresses it was.
+    /// The address of the peer; `None` if it cannot be determined.
     pub fn address(&self) -> Option<IpAddr> {
         self.stream.peer_addr().ok().map(|peer| peer.ip())
     }
 
-    /// Whether the peer says nothing for this long. What it says is still there to be read.
+    /// Returns whether the peer sends nothing for this long. What it does send can still be read.
     pub fn is_silent_for(&self, span: Duration) -> bool {
         let silence = self.stream.set_read_timeout(Some(span)).and_then(|()| {
             let heard = self.stream.peek(&mut [0]);
@@ -332,7 +332,7 @@ impl Tcp {
         silence.is_err_and(|error| is_timeout(&error))
     }
 
-    /// How long a read that began at `since` may still wait: of all bounds, the nearest counts.
+    /// Returns how long a read that began at `since` may still wait, and the bound that is nearest.
     fn allowance(&self, since: Instant) -> (Duration, Limit) {
         let now = now();
         let left =
@@ -366,7 +366,8 @@ impl Tcp {
         Ok(())
     }
 
-    /// Of writes, only the bound of the whole connection is shorter than the socket's own.
+    /// Sets the time-out of a write: of all bounds, only that of the whole connection can be
+    /// shorter than the socket's own.
     fn limit_write(&self) -> io::Result<()> {
         match self.deadline.end {
             None => Ok(()),
@@ -567,7 +568,7 @@ fn is_temporary(error: &io::Error) -> bool {
     words.contains("Temporary failure") || words.contains("Try again")
 }
 
-/// What the resolver said, without the standard library's preface.
+/// The resolver's error without the standard library's preface.
 fn reason(error: &io::Error) -> String {
     let words = plain(error);
     words.rsplit(": ").next().unwrap_or(&words).to_owned()

@@ -17,7 +17,7 @@ use rustix::net::{AddressFamily, getsockname};
 
 use crate::text::plain;
 
-/// Why a file or directory is not used.
+/// The reason why a file or directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be examined.
@@ -25,7 +25,7 @@ pub enum Error {
     Look {
         /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// It belongs to neither this user nor root.
@@ -44,10 +44,10 @@ pub enum Error {
     Readable(PathBuf),
 }
 
-/// Checks that nobody but this user and root can have written an opened file: its owner, its mode
-/// and ACL, and those of its directory (through symbolic links: of both the link's and the
-/// target's). What is not a regular file, such as a pipe, has an owner that says nothing about who
-/// writes to it, and only its directory is looked at.
+/// Checks that only this user and root can have written an opened file: its owner, its mode and
+/// ACL, and those of its directory (through symbolic links: of both the link's and the target's).
+/// The owner of a pipe or another special file does not tell who writes to it, so only its
+/// directory is checked.
 pub fn check_writers(file: &File, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Look { path: path.to_owned(), source };
     let metadata = file.metadata().map_err(failed)?;
@@ -68,9 +68,9 @@ pub fn check_writers(file: &File, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that nobody but this user and root can read an opened file, which
-/// [`check_writers`] has accepted. A group may read what root owns: somebody with the authority to
-/// do so decided that, as systemd does for a service's credentials.
+/// Checks that only this user and root can read an opened file, which [`check_writers`] has
+/// accepted. A group may read a file of root's: root decided that, as systemd does for a service's
+/// credentials.
 pub fn check_readers(file: &File, path: &Path) -> Result<(), Error> {
     const READ: u32 = 0o4;
     let metadata = file.metadata().map_err(|source| Error::Look { path: path.into(), source })?;
@@ -84,14 +84,14 @@ pub fn check_readers(file: &File, path: &Path) -> Result<(), Error> {
     if by_all || by_some { Err(Error::Readable(path.to_owned())) } else { Ok(()) }
 }
 
-/// Checks that a directory belongs to this user or to root, so that nobody else decides what
-/// becomes of what is put there.
+/// Checks that a directory belongs to this user or to root, so that no other user can replace what
+/// is put there.
 pub fn check_place(dir: &Path) -> Result<(), Error> {
     let metadata = metadata(dir)?;
     check_owner(dir, &metadata, dir, || is_read_only(dir))
 }
 
-/// Whether the directory, or the nearest ancestor of it that exists, belongs to this user.
+/// Returns whether the directory, or its nearest existing ancestor, belongs to this user.
 pub fn is_ours(dir: &Path) -> bool {
     let found = dir.ancestors().find_map(|dir| Some((dir, dir.metadata().ok()?)));
     found.is_some_and(|(dir, metadata)| {
@@ -105,8 +105,8 @@ pub fn is_ours_or_roots(dir: &Path) -> bool {
     is_ours(dir) || (is_roots(dir) && dir.read_dir().is_ok())
 }
 
-/// Whether standard input comes from a program of ours or root's: it is no socket, or a UNIX one that
-/// one of ours or root's has made.
+/// Returns whether standard input comes from a program of this user's or root's: it is no socket,
+/// or a UNIX one whose peer is.
 pub fn is_stdin_ours() -> bool {
     let stdin = io::stdin();
     let Ok(stat) = rustix::fs::fstat(&stdin) else { return false };
@@ -119,7 +119,7 @@ pub fn is_stdin_ours() -> bool {
     is_unix && socket_peercred(&stdin).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
 }
 
-/// This user's home directory by the password database, whatever the environment says.
+/// This user's home directory by the password database; `None` if it has no entry.
 pub fn home() -> Option<PathBuf> {
     Some(User::from_uid(nix::unistd::geteuid()).ok()??.dir)
 }
@@ -158,9 +158,9 @@ fn check_owner(
     Err(Error::Foreign { path: path.to_owned(), owner })
 }
 
-/// Whether what `uid` owns in `dir` counts as this user's own: it is; or nobody can write there
-/// through this mount; or the file system gives files that this user makes to that same owner
-/// (NFS that squashes, CIFS).
+/// Returns whether files of `uid` in `dir` count as this user's own: they are; or the file system
+/// is mounted read-only; or it gives files that this user makes to that same owner (NFS with
+/// squashing, CIFS).
 fn counts_as_us(uid: u32, dir: &Path, is_read_only: impl FnOnce() -> bool) -> bool {
     let made_here = || tempfile::tempfile_in(dir).and_then(|file| file.metadata());
     uid == us() || is_read_only() || made_here().is_ok_and(|made| made.uid() == uid)
@@ -190,7 +190,8 @@ fn same(one: &Path, other: &Path) -> bool {
     one == other || place(one).is_some_and(|one| Some(one) == place(other))
 }
 
-/// What a user or a group may do: `mode` has the three bits of [`Metadata::mode`]'s lowest digit.
+/// The permissions of one user or group: `mode` has the three bits of the lowest digit of
+/// [`Metadata::mode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Grant {
     to: Grantee,
@@ -204,7 +205,7 @@ enum Grantee {
 }
 
 impl Grant {
-    /// Whether it is to this user or root, who need none.
+    /// Returns whether the grant is to this user or root.
     fn is_to_user(&self) -> bool {
         matches!(self.to, Grantee::User(uid) if uid == us() || uid == ROOT)
     }
@@ -222,8 +223,8 @@ fn is_writable_by_others(metadata: &Metadata, acl: &[AclEntry]) -> bool {
     metadata.mode() & WRITE != 0 || writers.any(is_to_another)
 }
 
-/// Whether a group is its owner's alone, as where each user has a group of the same name or number
-/// and a umask of 002.
+/// Returns whether a group is its owner's alone: each user has a group of the same name or number
+/// where a umask of 002 is usual.
 fn is_own_group(gid: u32, owner: u32) -> bool {
     let named = || Some(Group::from_gid(gid.into()).ok()??.name);
     gid == owner || named().is_some_and(|group| user_name(owner) == Some(group))
@@ -233,8 +234,8 @@ fn user_name(uid: u32) -> Option<String> {
     Some(User::from_uid(uid.into()).ok()??.name)
 }
 
-/// What others than the owner may do, but for what everybody may. With an ACL, the mode's group
-/// digit is its mask, which bounds them all.
+/// The permissions of others than the owner, except those that all users have. With an ACL, the
+/// mode's group digit is its mask, which bounds them all.
 fn grants(metadata: &Metadata, acl: &[AclEntry]) -> Vec<Grant> {
     let mask = (metadata.mode() >> 3) & 0o7;
     let group = Grantee::Group(metadata.gid());

@@ -22,11 +22,11 @@ pub use session::{
 
 use crate::{sasl, wire};
 
-/// What is missing where messages have no unique-ids.
+/// The feature that is missing at a server whose messages have no unique-ids.
 pub const UNIQUE_IDS: &str =
     "unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages";
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The conversation itself broke.
@@ -43,9 +43,9 @@ pub enum Error {
     Login {
         /// The server's words.
         refusal: Refusal,
-        /// What it had to say of a token.
+        /// The server's explanation of a refused token.
         explanation: Option<String>,
-        /// How many mechanisms were refused.
+        /// The number of mechanisms that were refused.
         mechanisms: usize,
     },
     /// A command that should work was refused.
@@ -65,7 +65,7 @@ pub enum Error {
         /// The message's number.
         number: Number,
     },
-    /// What is needed was not offered.
+    /// The server does not offer a needed feature.
     #[error("the server does not offer {0}")]
     Missing(&'static str),
     /// Commands that were sent ahead of the server's replies were lost, or answered out of step.
@@ -74,7 +74,7 @@ pub enum Error {
     SentAhead {
         /// The pace that was too fast.
         pace: Pace,
-        /// What happened.
+        /// The error.
         error: Box<Self>,
     },
     /// The server does not offer what it offered in the session before, and commands were sent in
@@ -97,7 +97,7 @@ impl Error {
         if is_servers { Self::SentAhead { pace, error: Box::new(self) } } else { self }
     }
 
-    /// Whether the conversation broke in the middle of a multi-line reply.
+    /// Returns whether the connection ended inside a multi-line reply.
     fn is_in_text(&self) -> bool {
         use wire::Error::{Closed, Malformed, Stream};
         use wire::Phase::Text;
@@ -109,7 +109,7 @@ impl Error {
         )
     }
 
-    /// Whether other credentials may help.
+    /// Returns whether other credentials may succeed.
     fn is_about_credentials(&self) -> bool {
         match self {
             Self::Login { refusal, .. } => match refusal.code {

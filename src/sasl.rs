@@ -12,30 +12,32 @@ use base64::engine::general_purpose::STANDARD;
 use self::scram::{Channel, Hash, Scram};
 use crate::text::{Secret, shown};
 
-/// Why a login cannot go on, apart from a refusal: the server does not keep to the mechanism.
+/// The reason why a login cannot go on, apart from a refusal: there is no common mechanism, or the
+/// server does not keep to the one chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is no way to log in that both sides know.
     #[error("no way to log in: {wanted}, and the server offers {offered}")]
     NoMechanism {
-        /// What this side could do, as a sentence.
+        /// The mechanisms that this side could use, as a sentence.
         wanted: String,
-        /// What the other side could.
+        /// The mechanisms that the server offers.
         offered: String,
     },
     /// A challenge that the mechanism does not know.
     #[error("a challenge of {0} that makes no sense")]
     Challenge(&'static str),
-    /// The server answered for somebody else's nonce: an answer recorded earlier, perhaps.
+    /// The server answered for another nonce: possibly an answer recorded earlier.
     #[error("the server answered to another login than this one")]
     Nonce,
-    /// So few rounds would give the password away, so many would keep this machine busy for ever.
+    /// The number of rounds is out of bounds: fewer would give the password away, more would keep
+    /// this machine busy.
     #[error("the server asks for {0} rounds of hashing, where 4096 to 1000000 make sense")]
     Rounds(u64),
-    /// Whoever accepted the login does not know the password (RFC 5802 §9).
+    /// The server that accepted the login has not proved that it knows the password (RFC 5802 §9).
     #[error("the server did not prove that it knows the password, so it may be another one")]
     Unproven,
-    /// One challenge after another, though everything was said.
+    /// The server sent a further challenge after the last message of the mechanism.
     #[error("the server asks on after the login was broken off")]
     Insistent,
 }
@@ -52,12 +54,12 @@ impl Error {
     }
 }
 
-/// Who logs in, with what, and how if that was decided beforehand.
+/// A user name, the secret that proves it, and the mechanism if the user chose one.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The authentication identity.
     pub user: String,
-    /// What proves it.
+    /// The proof of identity.
     pub key: Key,
     /// The one mechanism to use; else the strongest that is offered.
     pub auth: Option<Mechanism>,
@@ -65,10 +67,10 @@ pub struct Credentials {
     pub nonce: [u8; 18],
 }
 
-/// What proves that the user is who he says he is.
+/// A proof of identity: a password, an OAuth 2.0 token, or a client certificate.
 #[derive(Clone, Debug)]
 pub enum Key {
-    /// Something he knows.
+    /// A password.
     Password(Secret),
     /// An OAuth 2.0 access token (RFC 6750).
     Token(Secret),
@@ -77,7 +79,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// What nobody else may know of it.
+    /// The secret part; `None` for a certificate.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Password(secret) | Self::Token(secret) => Some(secret),
@@ -85,7 +87,7 @@ impl Key {
         }
     }
 
-    /// Which of the three it is.
+    /// The kind of this proof.
     pub fn kind(&self) -> KeyKind {
         match self {
             Self::Password(_) => KeyKind::Password,
@@ -106,7 +108,7 @@ pub enum KeyKind {
     Certificate,
 }
 
-/// What only the two ends of one TLS connection know (RFC 9266 §2, `tls-exporter`).
+/// Keying material that only the two ends of one TLS connection know (RFC 9266 §2, `tls-exporter`).
 pub type Binding = [u8; 32];
 
 /// A way to log in that this side speaks, strongest first.
@@ -130,7 +132,7 @@ pub enum Mechanism {
     Plain,
     /// Never a standard, often the only one: user, then password, each asked for.
     Login,
-    /// No mechanism of RFC 4422 but POP3's own commands USER and PASS (RFC 1939 §7).
+    /// POP3's own commands USER and PASS (RFC 1939 §7), which are no mechanism of RFC 4422.
     User,
 }
 
@@ -176,7 +178,7 @@ impl Mechanism {
         self.unbound().is_some()
     }
 
-    /// Whether the server, or whoever is in its place, sees the password itself.
+    /// Returns whether the mechanism shows the password itself to the server, or to an impostor.
     fn shows_password(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::User)
     }
@@ -207,7 +209,7 @@ impl Mechanism {
             Self::ScramSha256Plus | Self::ScramSha256 => scram(Hash::Sha256),
             Self::ScramSha1Plus | Self::ScramSha1 => scram(Hash::Sha1),
             Self::Plain => (Some(format!("\0{user}\0{secret}")), State::Said(Vec::new())),
-            // Answers are given in the order everybody asks; the prompts' words are not looked at.
+            // // Prompts are answered in the usual order; their words are not looked at.
             Self::Login | Self::User => {
                 (None, State::Said(vec![secret.to_owned(), user.to_owned()]))
             }
@@ -217,13 +219,13 @@ impl Mechanism {
     }
 }
 
-/// How a server refused a mechanism, as far as it decides what is tried next.
+/// A refusal, as far as it decides which mechanism is tried next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It does not take the mechanism (RFC 4954 §4: 500 to 504).
+    /// The server does not take the mechanism (RFC 4954 §4: 500 to 504).
     Mechanism,
-    /// It does not take the credentials (RFC 4954 §6: 535; RFC 3206 §5: `[AUTH]`), or does not let
-    /// anybody in.
+    /// The server does not take the credentials (RFC 4954 §6: 535; RFC 3206 §5: `[AUTH]`), or
+    /// refuses everybody.
     Credentials,
     /// POP3 without a response code: it may be either.
     Either,
@@ -236,9 +238,9 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Negotiation<'a> {
     credentials: &'a Credentials,
-    /// What a -PLUS mechanism binds to.
+    /// The channel binding for -PLUS mechanisms, if the stream has one.
     binding: Option<Binding>,
-    /// What SCRAM without binding says of it (RFC 5802 §6).
+    /// The channel-binding flag of SCRAM without binding (RFC 5802 §6).
     unbound: Channel,
     /// Still to be tried, strongest first.
     candidates: VecDeque<Mechanism>,
@@ -304,7 +306,7 @@ impl<'a> Negotiation<'a> {
             return;
         }
         let is_over = match refused {
-            // What it makes of other mechanisms, nobody can know.
+            // // This says nothing about other mechanisms.
             _ if matches!(login.state, State::BrokenOff) => true,
             Refused::Credentials => true,
             Refused::Mechanism => login.is_challenged,
@@ -334,17 +336,17 @@ impl FromStr for Mechanism {
 /// A login under way.
 pub struct Login {
     mechanism: Mechanism,
-    /// What the client says first, until it is said.
+    /// The initial response, until it was sent.
     initial: Option<Secret>,
     /// The initial response that was said on the command line, for a server that overlooked it.
     resent: Option<Secret>,
-    /// Whether the server sent a challenge.
+    /// True once the server has sent a challenge.
     is_challenged: bool,
     state: State,
 }
 
 enum State {
-    /// What is still to be said, the last first.
+    /// A fixed sequence of responses still to be sent, the last first.
     Said(Vec<String>),
     /// After a token, a challenge is a refusal with its reason, to be dismissed so that the
     /// server can say no (RFC 7628 §3.2.3).
@@ -362,8 +364,8 @@ impl Login {
         self.mechanism
     }
 
-    /// What may stand on the command line itself if it has `room` octets left (RFC 4954 §4, RFC
-    /// 5034 §4), in base64; what does not fit there answers the first challenge.
+    /// Returns the initial response if it fits into `room` octets of base64 on the command line
+    /// (RFC 4954 §4, RFC 5034 §4). One that does not fit answers the first challenge.
     pub fn initial_response(&mut self, room: usize) -> Option<Secret> {
         let response = encoded(self.initial.as_ref()?.expose());
         (response.expose().len() <= room).then(|| {
@@ -410,8 +412,8 @@ impl Login {
         ))
     }
 
-    /// Whether everything is said, and the server's next word is its verdict: no challenge can
-    /// follow, so that other commands may.
+    /// Returns whether the client's last message was sent, so that the server's next reply is
+    /// final: no challenge can follow, and other commands may.
     pub fn is_said_out(&self) -> bool {
         self.initial.is_none()
             && match &self.state {
@@ -430,7 +432,7 @@ impl Login {
         }
     }
 
-    /// Why a token was refused, where the server explained it. Made safe to show.
+    /// The server's explanation of a refused token, safe to show; `None` if it gave none.
     pub fn explanation(&self) -> Option<&str> {
         match &self.state {
             State::Bearer { said, .. } => said.as_deref(),
@@ -439,7 +441,7 @@ impl Login {
     }
 }
 
-/// What a server explained, behind its refusal.
+/// The explanation as words that follow a refusal; empty if there is none.
 pub fn explained(explanation: Option<&str>) -> String {
     explanation.map(|text| format!(" ({text})")).unwrap_or_default()
 }

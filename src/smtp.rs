@@ -25,13 +25,13 @@ pub use session::{
 use crate::text::size;
 use crate::{sasl, wire};
 
-/// What MAIL FROM is about.
+/// The subject of an answer to MAIL.
 pub const SENDER: &str = "the sender's address";
 
-/// What RCPT TO is about.
+/// The subject of an answer to RCPT.
 pub const RECIPIENT: &str = "a recipient's address";
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The conversation itself broke, and no message was sent.
@@ -48,18 +48,18 @@ pub enum Error {
     Login {
         /// The server's words.
         refusal: Refusal,
-        /// What it had to say of a token.
+        /// The server's explanation of a refused token.
         explanation: Option<String>,
     },
     /// A command, or the message itself, was refused.
     #[error("{what} refused: {refusal}")]
     Refused {
-        /// What was refused.
+        /// The part of the transaction that was refused.
         what: &'static str,
         /// The server's words.
         refusal: Refusal,
     },
-    /// What is needed was not offered.
+    /// The server does not offer a needed feature.
     #[error("the server does not offer {0}")]
     Missing(&'static str),
     /// The server announced a smaller limit (RFC 1870 §6.1), so it was not asked.

@@ -33,25 +33,25 @@ impl Mailbox {
         &self.text
     }
 
-    /// What stands before the `@`.
+    /// The local part, in front of the last `@` (RFC 5321 §4.1.2).
     pub fn local_part(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
     }
 
-    /// What stands behind the `@`.
+    /// The domain, behind the last `@`.
     pub fn domain(&self) -> &str {
         self.text.get(self.at + 1..).unwrap_or_default()
     }
 
-    /// Whether it means nothing beyond the machine that is called `host`: its domain is the
-    /// machine's name, or has no dot, as `localhost`.
+    /// Returns whether the address means nothing beyond the machine called `host`: its domain is
+    /// the machine's name, or has no dot, as `localhost`.
     pub fn is_local(&self, host: &str) -> bool {
         let is_named = |name: &str| self.domain().eq_ignore_ascii_case(name);
         let is_bare = !self.domain().contains('.') && !is_address_literal(self.domain());
         is_bare || is_named(host) || is_named("localhost.localdomain")
     }
 
-    /// Whether its domain is the machine that is called `host`, in full or by its first label.
+    /// Returns whether the domain is the machine called `host`, in full or by its first label.
     pub fn is_at_host(&self, host: &str) -> bool {
         let label = host.split('.').next().unwrap_or(host);
         ["localhost", "localhost.localdomain", host, label]
@@ -59,7 +59,7 @@ impl Mailbox {
             .any(|name| self.domain().eq_ignore_ascii_case(name))
     }
 
-    /// Whether the address needs SMTPUTF8 (RFC 6531 §3.3) to be spoken of.
+    /// Returns whether the address needs SMTPUTF8 (RFC 6531 §3.3) in an envelope.
     pub fn is_international(&self) -> bool {
         !self.text.is_ascii()
     }
@@ -92,8 +92,9 @@ impl FromStr for Mailbox {
     }
 }
 
-/// Where failures are reported to (RFC 5321 §4.4): an address, or none, as in a message that is
-/// itself a report or an automatic answer and must cause no other (§4.5.5, RFC 3834 §2).
+/// The reverse-path (RFC 5321 §4.4), to which failures are reported: an address, or `<>`, as in a
+/// message that is itself a report or an automatic answer and must cause no other (§4.5.5, RFC 3834
+/// §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReversePath {
     /// `<>`.
@@ -126,8 +127,8 @@ impl From<Mailbox> for ReversePath {
 impl FromStr for ReversePath {
     type Err = AddressError;
 
-    /// In any form that callers write it: `ann@x.example`, `<ann@x.example>`, `Ann <ann@x.example>`,
-    /// `<>` or nothing.
+    /// Parses any form that callers write: `ann@x.example`, `<ann@x.example>`, `Ann
+    /// <ann@x.example>`, `<>` or nothing.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         text.parse().map(|NamedReversePath { path, .. }| path)
     }
@@ -215,7 +216,7 @@ impl fmt::Display for LocalName {
 /// An address as people write it: in full, or as a name that only this machine knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// With a domain.
+    /// An address with a domain.
     Mailbox(Mailbox),
     /// Without one.
     Local(LocalName),
@@ -230,7 +231,8 @@ impl Address {
         }
     }
 
-    /// Whether it means nothing beyond the machine that is called `host`.
+    /// Returns whether the address means nothing beyond the machine called `host`; true of every
+    /// local name.
     pub fn is_local(&self, host: &str) -> bool {
         self.mailbox().is_none_or(|mailbox| mailbox.is_local(host))
     }
@@ -256,7 +258,7 @@ pub struct Addressee<A = Mailbox> {
 impl FromStr for Addressee {
     type Err = AddressError;
 
-    /// One address, with a name or without.
+    /// Parses one address, with a display name or without.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if !text.trim_ascii().ends_with('>') {
             return text.parse().map(|address| Self { name: None, address });
@@ -335,7 +337,8 @@ struct AddressList {
     name: String,
     entry: String,
     place: Place,
-    /// What ends the quoted string or the domain literal that is being read.
+    /// The character that ends the quoted string or the domain literal that is being read; `None`
+    /// outside of either.
     until: Option<char>,
     /// Depth of nested comments.
     depth: usize,
@@ -343,7 +346,7 @@ struct AddressList {
     comment: String,
 }
 
-/// Where in an entry of an address list.
+/// A position in an entry of an address list.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Place {
     #[default]
@@ -413,8 +416,8 @@ impl AddressList {
     }
 }
 
-/// On which occasions the sender is to hear from a recipient's server (RFC 3461 §4.1), in the words
-/// of the protocol.
+/// The NOTIFY parameter (RFC 3461 §4.1): the occasions on which the sender wants a delivery status
+/// notification, in the words of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify(String);
 
@@ -447,12 +450,12 @@ pub struct NotifyError {
     found: String,
 }
 
-/// How much of the message a report of its failure holds (RFC 3461 §4.3).
+/// The RET parameter (RFC 3461 §4.3): the part of the message that a report of its failure holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Return {
     /// All of it.
     Full,
-    /// Its header.
+    /// The header only.
     Headers,
 }
 
@@ -498,13 +501,13 @@ pub fn xtext(text: &str) -> String {
     encoded
 }
 
-/// A header field `Name: value` that somebody adds to a message of this program's own making:
-/// one line, and none of those that it writes itself.
+/// A header field `Name: value` that the user adds to a composed message: one line, and none of the
+/// fields that this program writes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderField {
-    /// What stands before the colon.
+    /// The name, in front of the colon.
     pub name: String,
-    /// What stands behind it, without blanks around it.
+    /// The value, behind the colon, without blanks around it.
     pub value: String,
 }
 
@@ -576,25 +579,25 @@ impl HeaderField {
 /// The text is not a field that can be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderFieldError {
-    /// It is no field at all.
+    /// The text has no name and colon.
     #[error("expected `Name: value`, found `{0}`")]
     Malformed(String),
-    /// It would be there twice.
+    /// The field would be in the message twice.
     #[error("`{0}` is written by other options, or without being asked for")]
     Written(String),
-    /// It would not be there at all.
+    /// The field would be removed before sending.
     #[error("`{0}` is removed from every message that is sent: use --bcc")]
     Removed(String),
     /// A word of it has no place on any line.
     #[error("`{0}` has a word that is longer than a line may be (998 octets)")]
     TooLong(String),
-    /// It should hold addresses.
+    /// The field must hold addresses and does not.
     #[error("`{0}`: {1}")]
     Address(String, AddressError),
 }
 
-/// Whether text can stand in a header: no word of it is longer than a line (RFC 5322 §2.1.1), which
-/// begins with a blank.
+/// Returns whether text fits a header: no word of it is longer than a folded line, which begins
+/// with a blank (RFC 5322 §2.1.1).
 fn is_foldable(text: &str) -> bool {
     text.split_ascii_whitespace().all(|word| word.len() < limits::TEXT_LINE - 2)
 }
@@ -664,7 +667,7 @@ pub struct DomainError {
     name: String,
 }
 
-/// What a client calls itself in EHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
+/// The name of a client in EHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EhloName(String);
 
@@ -705,11 +708,11 @@ impl fmt::Display for EhloName {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uid(Octets);
 
-/// There may be millions of them, so those of the usual length are held in place. Whatever has room
-/// there is there, and what is equal looks the same.
+/// The octets of a unique-id. There may be millions of them, so the usual lengths are held in
+/// place. Each text has one representation, so that equality of values is equality of texts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Octets {
-    /// And zeros behind it, which are not part of it, for a unique-id has none.
+    /// A short one, padded with zeros, which a unique-id cannot contain.
     Here([u8; 23]),
     Elsewhere(Box<[u8]>),
 }
@@ -772,7 +775,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Whether a blank stands at either end, where nobody sees it.
+    /// Returns whether the secret begins or ends with a blank, which is easily overlooked.
     pub fn has_blank_ends(&self) -> bool {
         self.0.trim() != self.0
     }
@@ -809,8 +812,8 @@ pub fn size(octets: u64) -> String {
     }
 }
 
-/// Somebody else's words made safe for a terminal or a log: one line, bounded, with control,
-/// escape and direction-changing characters made visible.
+/// Makes text from servers and messages safe for a terminal or a log: one line, bounded in length,
+/// with control, escape and direction-changing characters made visible.
 pub fn shown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len().min(limits::SHOWN));
     for (count, c) in text.trim_end_matches(['\r', '\n']).chars().enumerate() {
@@ -860,9 +863,9 @@ fn rewritten(text: &str, escape: impl Fn(char, &mut String) -> fmt::Result) -> C
     Cow::Owned(safe)
 }
 
-/// Whether a character shows as nothing, or makes what stands around it look like something else:
-/// Unicode's general categories Cc, Cf, Co, Zl and Zp (version 16), what is set aside for Cf, and
-/// the letters and marks that look blank.
+/// Returns whether a character shows as nothing, or makes what surrounds it look like something
+/// else: Unicode's general categories Cc, Cf, Co, Zl and Zp (version 16), the code points reserved
+/// for Cf, and the letters and marks that look blank.
 pub fn is_unprintable(c: char) -> bool {
     const FORMAT: [RangeInclusive<char>; 19] = [
         '\u{ad}'..='\u{ad}',
@@ -962,8 +965,8 @@ pub fn number(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then_some(number)
 }
 
-/// Whether an address holds what it cannot be meant to hold, because nobody can see it, or because
-/// it was read in another encoding than it was written in.
+/// Checks that an address holds no invisible character and none that marks a wrong decoding
+/// (U+FFFD). The error names what was found.
 fn clean(address: &str) -> Result<(), &'static str> {
     for c in address.chars() {
         match c {

@@ -27,16 +27,16 @@ use crate::ownership;
 use crate::text::{Domain, plain, shown};
 use crate::wire::{self, Private, Stream, Wait};
 
-/// Whom this side trusts, and who it is itself.
+/// The trust in servers, and the client's own certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// What makes a server's certificate good.
+    /// The requirement that a server's certificate meets.
     pub anchor: Anchor,
-    /// What is shown to a server that asks who is calling.
+    /// The certificate for a server that asks for one.
     pub identity: Option<Identity>,
 }
 
-/// What makes a server's certificate good.
+/// A requirement that makes a server's certificate acceptable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Anchor {
     /// An authority that browsers trust; the list is built in.
@@ -46,7 +46,7 @@ pub enum Anchor {
     System,
     /// An authority in this PEM file, and no other.
     CaFile(PathBuf),
-    /// That it is this one and no other, whoever vouches for it and whatever its name.
+    /// Equality with this certificate, whoever issued it and for whatever name.
     Pin(Pin),
 }
 
@@ -96,13 +96,13 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
-/// Why there is no TLS.
+/// The reason why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server showed a certificate that does not hold.
     #[error("certificate refused: {}", fault.words(certificate.as_deref()))]
     Certificate {
-        /// Why it does not.
+        /// The problem.
         fault: Fault,
         /// The certificate, as far as it could be read.
         certificate: Option<Box<Certificate>>,
@@ -128,39 +128,39 @@ pub enum Error {
     /// A file of certificates or keys cannot be used.
     #[error("`{key}`: {}: {reason}", path.display())]
     File {
-        /// What it was for, by its key in the configuration.
+        /// The key in the configuration that names the file.
         key: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
-    /// This machine names no authorities.
+    /// The system has no trust store.
     #[error("this machine has no certification authorities: {0}")]
     NoSystem(String),
 }
 
-/// Why a certificate does not hold.
+/// A problem with a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Its time is over.
+    /// Its validity is over.
     Expired,
-    /// Its time has not come.
+    /// Its validity has not begun.
     NotYetValid,
     /// The server has another name.
     OtherName,
-    /// Whoever signed it is not trusted here.
+    /// Its issuer is not trusted here.
     UnknownAuthority,
-    /// Nobody vouches for it but itself.
+    /// It is its own issuer.
     SelfSigned,
-    /// It is another one than the pinned.
+    /// It differs from the pinned one.
     NotPinned,
-    /// Anything else, in the verifier's words.
+    /// Any other problem, in the verifier's words.
     Other(String),
 }
 
 impl Fault {
-    /// In words that a person can act on.
+    /// Describes the problem for people.
     fn words(&self, certificate: Option<&Certificate>) -> String {
         let told = |words: &str, tell: fn(&Certificate) -> String| match certificate {
             Some(certificate) => format!("{words}{}", tell(certificate)),
@@ -218,7 +218,7 @@ impl Fault {
     }
 }
 
-/// What this side trusts, made once and used for every connection of an account.
+/// The TLS configuration of an account, made once and used for each of its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     config: Arc<ClientConfig>,
@@ -315,7 +315,7 @@ impl Write for Buffered {
 }
 
 impl TlsStream {
-    /// What was agreed on, for people.
+    /// Describes version, key exchange and cipher suite, for people.
     pub fn describe(&self) -> String {
         let connection = &self.connection;
         let version =
@@ -328,7 +328,7 @@ impl TlsStream {
         words.into_iter().flatten().collect::<Vec<_>>().join(", ").replace('_', "-")
     }
 
-    /// What the server showed for itself.
+    /// The server's certificate; `None` if it cannot be parsed.
     pub fn certificate(&self) -> Option<Certificate> {
         Certificate::read(self.connection.peer_certificates()?.first()?)
     }
@@ -375,7 +375,8 @@ impl Stream for TlsStream {
 impl wire::sealed::Sealed for TlsStream {}
 
 impl Private for TlsStream {
-    /// RFC 9266 §4.2 allows it on TLS 1.2 only with an extension that nobody need speak there.
+    /// Exported keying material (RFC 9266 §2). `None` before TLS 1.3: there it needs an extension
+    /// that servers need not support (§4.2).
     fn binding(&self) -> Option<[u8; 32]> {
         if self.connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return None;
@@ -385,8 +386,8 @@ impl Private for TlsStream {
     }
 }
 
-/// Decides on certificates, and remembers the one that it was about. That the server has the
-/// certificate's key is looked at whatever makes the certificate good.
+/// The certificate verifier of a connection; it keeps the certificate for error messages.
+/// Possession of the certificate's key is verified in every case.
 #[derive(Debug)]
 struct Witness {
     judge: Judge,
@@ -396,12 +397,12 @@ struct Witness {
     seen: Mutex<Option<CertificateDer<'static>>>,
 }
 
-/// What makes a certificate good.
+/// A way of verifying a certificate.
 #[derive(Debug)]
 enum Judge {
     /// A chain to an authority, the name, and the dates.
     Chain(Arc<WebPkiServerVerifier>),
-    /// That it is this one.
+    /// By equality with this one.
     Pin(Pin),
 }
 
@@ -517,8 +518,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     key.ok_or_else(|| wrong("it holds no private key, or an encrypted one"))
 }
 
-/// What a PEM file holds. `rustls-pemfile` has no maintainer any more (RUSTSEC-2025-0134), so
-/// nothing reads with it but this function.
+/// Reads a PEM file. `rustls-pemfile` is no longer maintained (RUSTSEC-2025-0134), so this is the
+/// only function that uses it.
 fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
     let failed = |error| Error::File { key, path: path.to_owned(), reason: plain(&error) };
     let file = std::fs::File::open(path).map_err(failed)?;

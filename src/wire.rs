@@ -26,13 +26,13 @@ pub trait Stream: Read + Write {
     /// Bounds all that is still waited for on this stream, together.
     fn finish_within(&mut self, _time: Duration) {}
 
-    /// How long ago the wait began.
+    /// The time since the wait began.
     fn waited(&self) -> Duration {
         Duration::ZERO
     }
 }
 
-/// What is waited for, which decides how long. "Time-out" is the one that is configured.
+/// A kind of wait, which decides its bound. "Time-out" means the configured one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// A reply: two time-outs, and one without an octet.
@@ -71,8 +71,8 @@ pub struct Deliberate(pub String);
 /// is_private::<postie::tls::TlsStream>();
 /// ```
 pub trait Private: Stream + sealed::Sealed {
-    /// What only this connection's two ends know, if it can be had (RFC 9266 §2): logins can be
-    /// bound to it.
+    /// Keying material known only to this connection's two ends (RFC 9266 §2), to which a login can
+    /// be bound; `None` if the connection has none.
     fn binding(&self) -> Option<[u8; 32]>;
 }
 
@@ -103,7 +103,7 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// What a protocol's replies look like.
+/// The syntax of a protocol's replies.
 pub trait Grammar {
     /// A whole reply.
     type Reply;
@@ -112,8 +112,8 @@ pub trait Grammar {
     /// more must be read first.
     fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
 
-    /// The status of a reply that is a SASL challenge, which nobody but the mechanism is to see:
-    /// with what was sent, a SCRAM one is enough to guess the password by.
+    /// The status of a reply that is a SASL challenge; `None` for any other. Challenges are masked
+    /// in traces: with the response, a SCRAM challenge is enough to guess the password offline.
     fn challenge(reply: &Self::Reply) -> Option<&'static str>;
 }
 
@@ -126,15 +126,15 @@ pub struct Malformed(pub String);
 pub trait Exchange {
     /// The language both are in.
     type Grammar: Grammar;
-    /// What the answer comes to, a refusal included.
+    /// The meaning of the answer, a refusal included.
     type Answer;
-    /// What ends the conversation.
+    /// The error that ends the conversation.
     type Error: From<Error>;
 
     /// The command line.
     fn command(&self) -> Command;
 
-    /// How long its reply may take.
+    /// The kind of wait for the reply, which bounds it.
     fn wait(&self) -> Wait {
         Wait::Reply
     }
@@ -152,13 +152,13 @@ pub trait Exchange {
     ) -> Result<Self::Answer, Self::Error>;
 }
 
-/// One command line. Holds no line end inside, and its `Debug` masks what is secret, so that
-/// neither a newline in an argument nor a trace can do harm.
+/// A command line. It holds no line end, and its `Debug` masks secrets, so that neither a newline
+/// in an argument nor a trace can do harm.
 #[derive(Clone)]
 pub struct Command {
     verb: &'static str,
     line: String,
-    /// How much of the line may be shown.
+    /// The number of octets from the start of the line that may be shown.
     open: usize,
 }
 
@@ -236,29 +236,29 @@ impl<G: Grammar> Exchange for Raw<G> {
     }
 }
 
-/// What was said, for whoever listens in.
+/// One event of a conversation, as a trace sees it.
 #[derive(Clone, Copy)]
 pub enum Said<'a> {
     /// A command was sent; shown by its `Debug`, which masks secrets.
     Client(&'a Command),
     /// A reply or a line of one came, without its line end. Not made safe to show.
     Server(&'a [u8]),
-    /// So many octets of message text passed.
+    /// Octets of message text that passed.
     Octets(u64),
 }
 
-/// Somebody who listens in on the conversation.
+/// A listener that is shown the conversation.
 pub type Trace = Box<dyn FnMut(Said<'_>) + Send>;
 
-/// Why a conversation ended.
+/// The reason why a conversation ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The stream failed: timed out, reset, or broken TLS.
     #[error("{source} {phase}")]
     Stream {
-        /// What was waited for.
+        /// The wait that failed.
         phase: Phase,
-        /// How it failed.
+        /// The failure.
         source: io::Error,
     },
     /// The peer ended the stream where more was due.
@@ -267,25 +267,25 @@ pub enum Error {
     /// The peer does not speak the protocol.
     #[error("the server broke the protocol {phase}: {what}")]
     Malformed {
-        /// What was waited for.
+        /// The wait that ended in it.
         phase: Phase,
-        /// What is wrong with what came.
+        /// The fault in what was received.
         what: Malformed,
     },
     /// The peer spoke before it was asked. After STARTTLS or STLS this is an attack: the octets
     /// would be taken for the first encrypted ones (CVE-2011-0411 and its kin).
     #[error("the server sent data before it was asked, {0}; a connection is not safe after that")]
     Leftover(Phase),
-    /// Where the message is written failed; the peer is not to blame.
+    /// The destination of the message failed; the peer is not to blame.
     #[error("{0}")]
     Sink(io::Error),
-    /// Where the message is read from failed; the peer is not to blame.
+    /// The source of the message failed; the peer is not to blame.
     #[error("{0}")]
     Source(io::Error),
 }
 
 impl Error {
-    /// Whether octets came where a reply was due, or before, that are none.
+    /// Returns whether octets that are no reply came where a reply was due, or earlier.
     pub fn is_no_reply(&self) -> bool {
         let (Self::Malformed { phase, .. } | Self::Leftover(phase)) = self else { return false };
         matches!(phase, Phase::Answer(_) | Phase::Sending(_))
@@ -293,7 +293,7 @@ impl Error {
 }
 
 impl Error {
-    /// Whether the peer, or the network, has ended the connection.
+    /// Returns whether the peer, or the network, ended the connection.
     pub fn is_hang_up(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
         let Self::Stream { source, .. } = self else { return matches!(self, Self::Closed(_)) };
@@ -301,7 +301,7 @@ impl Error {
     }
 }
 
-/// What the client was doing, as words that follow an error.
+/// An activity of the client, as words that follow an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before the first reply.
@@ -339,7 +339,7 @@ pub struct Wire<G, S> {
 }
 
 impl<G: Grammar, S: Stream> Wire<G, S> {
-    /// Nothing is read or written yet.
+    /// A conversation before its first octet.
     pub fn new(stream: S, trace: Option<Trace>) -> Self {
         Self {
             stream,
@@ -351,7 +351,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         }
     }
 
-    /// What is spoken on.
+    /// The stream underneath.
     pub fn stream(&self) -> &S {
         &self.stream
     }
@@ -372,7 +372,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.reply(Phase::Greeting, Wait::Reply)
     }
 
-    /// One command and its answer.
+    /// Sends one command and returns the meaning of its answer.
     pub fn ask<X: Exchange<Grammar = G>>(&mut self, exchange: X) -> Result<X::Answer, X::Error> {
         let mut answers = Vec::with_capacity(1);
         self.ask_each(1, [exchange], |answer| {
@@ -383,7 +383,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         answers.pop().ok_or_else(|| Error::Closed(Phase::Greeting).into())
     }
 
-    /// One command, and its reply as it came.
+    /// Sends one command and returns its reply as received.
     pub fn say(&mut self, command: Command) -> Result<G::Reply, Error> {
         self.say_and_wait(command, Wait::Reply)
     }
@@ -446,7 +446,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         }
     }
 
-    /// Sends a command whose answer nobody waits for, the last of a conversation.
+    /// Sends a command without waiting for its answer: the last of a conversation.
     pub fn tell(&mut self, command: &Command) -> Result<(), Error> {
         self.push(command);
         self.send(Phase::Sending(command.verb))
@@ -514,7 +514,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         }
     }
 
-    /// Nothing is in flight, so nothing may have come.
+    /// Checks that no octets are buffered while nothing is in flight ([`Error::Leftover`]).
     fn expect_silence(&self, phase: Phase) -> Result<(), Error> {
         if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(phase)) }
     }

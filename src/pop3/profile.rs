@@ -16,13 +16,13 @@ const PROMPT: Duration = Duration::from_secs(1);
 /// The first line of the file.
 const HEADER: &str = "postie server 1";
 
-/// How far commands go ahead of the server's replies.
+/// The extent to which commands are sent ahead of the server's replies.
 ///
 /// A server announces PIPELINING for what it parses itself. Behind the last word of a login another
 /// program may go on, and what that word's read has taken along is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pace {
-    /// One command at a time.
+    /// Each command waits for the reply to the one before.
     OneByOne,
     /// Several commands in flight, before and after the login but not across it.
     Pipelined,
@@ -67,22 +67,22 @@ impl Pace {
     }
 }
 
-/// What one session showed.
+/// Observations of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// What the server offered, under TLS.
+    /// The capabilities, under TLS.
     pub capabilities: Capabilities,
     /// The mechanism that the login succeeded with, unless it was decided by the user.
     pub mechanism: Option<Mechanism>,
     /// The pace that it kept.
     pub pace: Pace,
-    /// How long after the login the listing took.
+    /// The time from the login's reply to the end of the listing.
     pub listing: Duration,
-    /// Whether several commands of the transaction state were answered in one flight.
+    /// True if several commands of the transaction state were answered in one flight.
     pub in_flight: bool,
 }
 
-/// What is known of a server from earlier sessions.
+/// Knowledge of a server from earlier sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     capabilities: Option<Capabilities>,
@@ -144,7 +144,7 @@ impl Profile {
         }
     }
 
-    /// What the server offered last.
+    /// The capabilities that the server offered last.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
@@ -156,7 +156,7 @@ impl Profile {
         known.find(|mechanism| mechanism.takes() == key.kind())
     }
 
-    /// Whether several commands in flight were seen to work.
+    /// Returns whether several commands in flight were seen to work.
     pub fn is_known_to_pipeline(&self) -> bool {
         self.in_flight
     }

@@ -12,7 +12,7 @@ use crate::wire::{Grammar, Malformed};
 #[derive(Debug)]
 pub enum Pop3 {}
 
-/// One status line.
+/// A status line (RFC 1939 §3, RFC 5034 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// `+OK` and its text.
@@ -24,13 +24,13 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Whether it is `+OK`.
+    /// Returns whether it is `+OK`.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Ok(_))
     }
 
-    /// Splits into the text of a good answer and the refusal of a bad one. A challenge is neither,
-    /// and whoever did not ask for one must not see it.
+    /// Splits the reply into the text of `+OK` and the refusal of `-ERR`. A challenge is neither:
+    /// where none was asked for it counts as a refusal, and its text is not shown.
     pub fn accepted(self) -> Result<String, Refusal> {
         match self {
             Self::Ok(text) => Ok(text),
@@ -64,7 +64,7 @@ impl Refusal {
         "already logged",
     ];
 
-    /// Whether it is a matter of time, not of the credentials or of an action by a person.
+    /// Returns whether waiting may help, rather than other credentials or an action by a person.
     pub fn is_temporary(&self) -> bool {
         match self.code {
             Some(Code::InUse | Code::LoginDelay | Code::SysTemp) => true,
@@ -95,7 +95,7 @@ pub enum Code {
     InUse,
     /// `[LOGIN-DELAY]`: too soon after the last login (RFC 2449 §8.1.1).
     LoginDelay,
-    /// `[SYS/PERM]`: not before somebody acts (RFC 3206 §4).
+    /// `[SYS/PERM]`: permanent until a person acts (RFC 3206 §4).
     SysPerm,
     /// `[SYS/TEMP]`: later (RFC 3206 §4).
     SysTemp,
@@ -160,16 +160,16 @@ fn behind<'a>(line: &'a str, indicator: &str) -> Option<&'a str> {
         .then(|| text.strip_prefix(' ').unwrap_or(text))
 }
 
-/// What a server offers (RFC 2449 §6), as far as this client makes use of it.
+/// The capabilities of a server (RFC 2449 §6) that this client uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Whether commands may be sent ahead of their answers.
+    /// PIPELINING: commands may be sent ahead of their replies.
     pub pipelining: bool,
-    /// Whether TLS may be started.
+    /// STLS: TLS can be started (RFC 2595).
     pub stls: bool,
-    /// Whether messages have unique-ids.
+    /// UIDL: messages have unique-ids.
     pub uidl: bool,
-    /// Whether USER and PASS are a way to log in.
+    /// USER: the commands USER and PASS are available.
     pub user: bool,
     /// The names of the SASL mechanisms.
     pub sasl: Vec<String>,
@@ -207,7 +207,7 @@ impl Capabilities {
     /// announce those, unless it announces SASL and none of its mechanisms takes a password: then
     /// it has no use for one.
     pub fn mechanisms(&self) -> Vec<String> {
-        // The last two are not spoken here, but whoever offers them knows passwords.
+        // // The last two are not implemented here, but a server that offers them takes passwords.
         const OTHERS: [&str; 2] = ["CRAM-MD5", "DIGEST-MD5"];
         let takes_password = |name: &String| {
             name.parse::<Mechanism>().is_ok_and(|mechanism| mechanism.takes() == KeyKind::Password)

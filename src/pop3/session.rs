@@ -37,41 +37,41 @@ use crate::wire::{
 /// ```
 pub struct Session<State, S> {
     wire: Wire<Pop3, S>,
-    /// What the server offers; or offered last, as long as CAPA is still to be sent.
+    /// The server's capabilities; those it offered last while CAPA is still to be sent.
     offered: Capabilities,
     approach: Approach,
-    /// Whether CAPA goes out together with the login.
+    /// True while CAPA is to be sent together with the login.
     is_capa_due: bool,
-    /// Whether a reply is missing, or one too many may come: nothing that follows makes sense.
+    /// True once a reply is missing or one too many may come: no further reply can be believed.
     is_out_of_step: bool,
     /// The unique-ids, if they came with the answer to the login already.
     uids: Option<UidListing>,
-    /// What the server says of sizes, once it was asked.
+    /// The sizes by LIST, once they were asked for.
     sizes: OnceCell<Sizes>,
-    /// Which listings are asked for first.
+    /// The listings that are asked for first.
     ahead: Ahead,
-    /// What the login succeeded with.
+    /// The mechanism of the accepted login.
     mechanism: Option<Mechanism>,
-    /// Whether that was decided by the user, so that it says nothing about others.
+    /// True if the user chose the mechanism, so that it says nothing about others.
     is_pinned: bool,
-    /// How long after the login the unique-ids came.
+    /// The time from the login to the end of the listing.
     listing: Duration,
-    /// Whether several commands were answered in one flight after the login.
+    /// True if several commands were answered in one flight after the login.
     in_flight: bool,
     state: PhantomData<State>,
 }
 
-/// How a session treats its server.
+/// The pace of a session and the knowledge it starts from.
 #[derive(Clone, Debug)]
 pub struct Approach {
-    /// How far commands go ahead of replies.
+    /// The extent to which commands are sent ahead of replies.
     pub pace: Pace,
-    /// What is known of the server.
+    /// The knowledge of the server.
     pub profile: Profile,
 }
 
 impl Approach {
-    /// That of a server which was never seen before.
+    /// The approach to a server that was never met before.
     pub fn cautious() -> Self {
         Self { pace: Pace::Pipelined, profile: Profile::default() }
     }
@@ -97,8 +97,8 @@ impl<S: Stream> Session<Authorization, S> {
         Self::ask_capabilities(wire, approach)
     }
 
-    /// Starts TLS (RFC 2595 §4): `upgrade` makes the handshake. What was offered before is
-    /// forgotten, since anybody could have said it.
+    /// Starts TLS (RFC 2595 §4): `upgrade` makes the handshake. Capabilities learnt before are
+    /// discarded, since an attacker could have sent them.
     pub fn stls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
@@ -210,8 +210,8 @@ impl<S: Private> Session<Authorization, S> {
         Ok(Negotiation::new(&offered, credentials, binding, known)?)
     }
 
-    /// One mechanism after the other, until one is accepted or a refusal is the last word. Of
-    /// several refusals, the last one that was about the credentials is returned.
+    /// Tries one mechanism after the other, until one is accepted or a refusal is final. Of several
+    /// refusals, the last one about the credentials is returned.
     fn negotiate(&mut self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let mut negotiation = self.negotiation(credentials)?;
         credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
@@ -369,19 +369,19 @@ impl<S: Private> Session<Authorization, S> {
 /// A login that was refused.
 struct Unaccepted {
     refusal: Refusal,
-    /// What the server had to say of a token.
+    /// The server's explanation of a refused token.
     explanation: Option<String>,
-    /// Whether it is USER that was refused, before a password was said.
+    /// True if USER was refused, before a password was sent.
     is_of_user: bool,
 }
 
 impl<State, S: Stream> Session<State, S> {
-    /// What the server offers.
+    /// The server's capabilities.
     pub fn offered(&self) -> &Capabilities {
         &self.offered
     }
 
-    /// How many commands may be in flight.
+    /// The number of commands that may be in flight.
     fn window(&self) -> usize {
         let may_pipeline = self.offered.pipelining && self.approach.pace > Pace::OneByOne;
         if may_pipeline { limits::POP3_WINDOW } else { 1 }
@@ -431,7 +431,7 @@ impl<S: Private> Session<Transaction, S> {
         uids.ok_or(Error::Missing("an answer to UIDL"))
     }
 
-    /// What the session has shown of the server so far.
+    /// The observations of this session so far.
     pub fn shown(&self) -> Shown {
         Shown {
             capabilities: self.offered.clone(),
@@ -447,7 +447,7 @@ impl<S: Private> Session<Transaction, S> {
         self.mechanism
     }
 
-    /// How large the messages are.
+    /// The sizes of the messages, asked for once (LIST).
     pub fn sizes(&mut self) -> Result<&Sizes, Error> {
         let known = self.sizes.take();
         let sizes = known.map_or_else(|| accepted(self.wire.ask(List)?), Ok)?;
@@ -547,9 +547,9 @@ impl<S: Private> Session<Transaction, S> {
 /// A message as the server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its number in this session.
+    /// Its message-number in this session.
     pub number: Number,
-    /// Its unique-id, if the server has such.
+    /// Its unique-id; `None` if the server gave no valid one.
     pub uid: Option<Uid>,
 }
 
@@ -559,7 +559,7 @@ impl Identified for Listed {
     }
 }
 
-/// What a listing without unique-ids would mean.
+/// The caller's need for unique-ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UniqueIds {
     /// Messages stay on the server, and without them would be retrieved again and again.
@@ -568,16 +568,16 @@ pub struct UniqueIds {
     pub are_known: bool,
 }
 
-/// What is asked for in one flight with a login.
+/// The listings that are sent in one flight with a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
     /// The unique-ids.
     Uids,
-    /// And the sizes.
+    /// The unique-ids and the sizes.
     UidsAndSizes,
 }
 
-/// How large the messages of a mailbox are (RFC 1939 §5).
+/// The sizes of the messages of a maildrop (RFC 1939 §5).
 #[derive(Clone, Debug)]
 pub struct Sizes(Vec<(Number, u64)>);
 
@@ -605,17 +605,17 @@ pub struct Retrieved<D> {
 }
 
 impl<D> Retrieved<D> {
-    /// What the server said of it.
+    /// Its entry in the listing.
     pub fn listed(&self) -> &Listed {
         &self.listed
     }
 
-    /// Where it was written.
+    /// The draft it was written to.
     pub fn draft(&self) -> &D {
         &self.draft
     }
 
-    /// What the server said of it, and where it was written.
+    /// Splits into its entry in the listing and the draft.
     pub fn into_parts(self) -> (Listed, D) {
         (self.listed, self.draft)
     }
@@ -625,8 +625,9 @@ impl<D> Retrieved<D> {
         self.octets
     }
 
-    /// Whether it is so much shorter than listed that a part of it may be missing. Servers miscount
-    /// by a few per cent where they convert messages, and by one octet for each line.
+    /// Returns whether the message is so much shorter than listed that a part of it may be missing:
+    /// less than half. Servers miscount by a few per cent where they convert messages, and by one
+    /// octet for each line.
     pub fn is_short(&self) -> bool {
         let least = self.octets.saturating_mul(2).saturating_add(limits::MISCOUNT);
         self.size.is_some_and(|size| least < size)
@@ -654,9 +655,9 @@ impl<D> Measured for Retrieved<D> {
 /// A message that the server would not give.
 #[derive(Debug)]
 pub struct Declined {
-    /// Which.
+    /// The message.
     pub listed: Listed,
-    /// Why not.
+    /// The refusal.
     pub refusal: Refusal,
 }
 
@@ -694,12 +695,12 @@ impl Identified for Deletable {
     }
 }
 
-/// How the request to delete one message went.
+/// The answer to DELE for one message.
 #[derive(Debug)]
 pub struct Parting {
-    /// Which.
+    /// The message.
     pub listed: Listed,
-    /// Why it stays, if it does.
+    /// The refusal, if there was one: the message stays.
     pub refusal: Option<Refusal>,
 }
 
@@ -742,7 +743,7 @@ fn auth(login: &mut Login) -> Command {
     }
 }
 
-/// What a flight with words of a login is made of.
+/// A command in a flight with the words of a login.
 #[derive(Clone)]
 enum Opening {
     Capa,
@@ -895,7 +896,7 @@ fn size(text: &[u8]) -> Option<u64> {
     text::number(text.split(u8::is_ascii_whitespace).next()?)
 }
 
-/// What ended a flight of RETRs.
+/// The end of a flight of RETRs.
 enum Interrupted<E> {
     ByCaller(E),
     ByServer(Error),

@@ -48,8 +48,8 @@ impl Hash {
 pub(super) enum Channel {
     /// The login holds on this connection only.
     Bound(Binding),
-    /// It could, but the server did not offer it. One that did, to whoever is in the middle, can
-    /// tell from this that the offer was lost on the way.
+    /// The client could, but the server did not offer it. A server that did offer it can tell from
+    /// this that the offer was removed on the way.
     NotOffered,
     /// There is nothing to bind to, or it is not wanted.
     Unbound,
@@ -92,7 +92,7 @@ enum Stage {
 }
 
 impl Scram {
-    /// Nothing was said yet. A -PLUS mechanism is one on a channel that is bound.
+    /// A SCRAM exchange before its first message. On a bound channel it is the -PLUS mechanism.
     pub(super) fn new(
         hash: Hash,
         user: &str,
@@ -145,7 +145,7 @@ impl Scram {
         }
     }
 
-    /// Whether the server has shown that it knows the password.
+    /// Returns whether the server has proved that it knows the password.
     pub(super) fn is_proven(&self) -> bool {
         matches!(self.stage, Stage::Proven)
     }
@@ -158,7 +158,7 @@ impl Scram {
     fn last(&mut self, server_first: &str, wrong: impl Fn() -> Error) -> Result<String, Error> {
         let mut attributes = server_first.split(',');
         let mut attribute = |name| attributes.next().and_then(|text| text.strip_prefix(name));
-        // A mandatory extension `m=` in front would be one that nobody here knows.
+        // // A mandatory extension `m=` in front is unknown here, so it fails (RFC 5802 §5.1).
         let nonce = attribute("r=").ok_or_else(&wrong)?;
         let salt = attribute("s=").ok_or_else(&wrong)?;
         let rounds = attribute("i=").ok_or_else(&wrong)?;

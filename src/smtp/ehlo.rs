@@ -8,24 +8,24 @@ use super::reply::Reply;
 pub struct Offers {
     /// Names of the SASL mechanisms (RFC 4954 §3); empty when logging in is not offered.
     pub auth: Vec<String>,
-    /// Whether a message can come in chunks, without asking first (RFC 3030).
+    /// CHUNKING: BDAT is taken in place of DATA (RFC 3030).
     pub chunking: bool,
-    /// Whether reports can be asked for (RFC 3461).
+    /// DSN: delivery status notifications can be requested (RFC 3461).
     pub dsn: bool,
-    /// Whether octets above 127 may stand in a message (RFC 6152).
+    /// 8BITMIME: octets above 127 are taken in a body (RFC 6152).
     pub eight_bit_mime: bool,
-    /// Whether commands may be sent ahead of their answers (RFC 2920).
+    /// PIPELINING: commands may be sent ahead of their replies (RFC 2920).
     pub pipelining: bool,
-    /// How many recipients one transaction takes, if the server says (RFC 9422 §4.2).
+    /// The most recipients of one transaction, if the server declares it (RFC 9422 §4.2).
     pub recipients: Option<usize>,
-    /// Whether TLS all the way can be demanded (RFC 8689).
+    /// REQUIRETLS: TLS on every hop can be required (RFC 8689).
     pub require_tls: bool,
-    /// Whether sizes are declared, and the largest in octets that is taken; 0 if there is no
-    /// limit, or none that the server would name (RFC 1870 §4).
+    /// SIZE: the largest message in octets; 0 if there is no limit or none is declared (RFC 1870
+    /// §4), `None` if the extension is not offered.
     pub size: Option<u64>,
-    /// Whether addresses may be international (RFC 6531).
+    /// SMTPUTF8: internationalized addresses are taken (RFC 6531).
     pub smtp_utf8: bool,
-    /// Whether TLS may be started (RFC 3207).
+    /// STARTTLS: TLS can be started (RFC 3207).
     pub starttls: bool,
 }
 

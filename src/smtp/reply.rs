@@ -10,10 +10,10 @@ use crate::wire::{Grammar, Malformed, Phase};
 #[derive(Debug)]
 pub enum Smtp {}
 
-/// One reply, all of its lines.
+/// A reply with all of its lines (RFC 5321 §4.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// From 200 to 599; the first digit decides (RFC 5321 §4.2.1).
+    /// The code, from 200 to 599; the first digit decides (RFC 5321 §4.2.1).
     pub code: u16,
     /// The text of each line, as it came.
     pub lines: Vec<String>,
@@ -34,14 +34,14 @@ impl Reply {
         }
     }
 
-    /// The error of whoever expected something else.
+    /// The error for a reply whose code makes no sense where it came.
     pub fn nonsense(&self, class: u16, verb: &'static str) -> crate::wire::Error {
         let what = Malformed(format!("expected {class}xx or a refusal, found `{self}`"));
         crate::wire::Error::Malformed { phase: Phase::Answer(verb), what }
     }
 }
 
-/// On one line, and safe to show.
+/// Shows the reply on one line, made safe to show.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
@@ -52,30 +52,30 @@ impl fmt::Display for Reply {
 /// A server's reason for saying no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// From 400 to 599.
+    /// The code, from 400 to 599.
     pub code: u16,
     text: String,
 }
 
 impl Refusal {
-    /// One for tests.
+    /// A refusal with this code, for tests.
     #[cfg(test)]
     pub(crate) fn new(code: u16) -> Self {
         Self { code, text: "no".to_owned() }
     }
 
-    /// Whether the same may work later (RFC 5321 §4.2.1).
+    /// Returns whether the same command may succeed later (4xx, RFC 5321 §4.2.1).
     pub fn is_temporary(&self) -> bool {
         self.code < 500
     }
 
-    /// Whether the server ends the connection with it (RFC 5321 §3.8).
+    /// Returns whether the server closes the connection with it (421, RFC 5321 §3.8).
     pub fn is_farewell(&self) -> bool {
         self.code == 421
     }
 
-    /// Whether it may be about the number of recipients so far: 452, or what it was before RFC 2821
-    /// (RFC 5321 §4.5.3.1.10).
+    /// Returns whether it may be about the number of recipients so far: 452, or 552 as before RFC
+    /// 2821 (RFC 5321 §4.5.3.1.10).
     pub fn is_too_many(&self) -> bool {
         matches!(self.code, 452 | 552)
     }

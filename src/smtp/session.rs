@@ -38,13 +38,14 @@ pub struct Session<State, S> {
     wire: Wire<Smtp, S>,
     name: EhloName,
     offered: Offers,
-    /// The commands whose answers nobody has waited for.
+    /// The commands that are still without a reply.
     unheard: VecDeque<&'static str>,
-    /// Whether the server is in a mail transaction, as far as is known.
+    /// True while the server may be in a mail transaction.
     is_begun: bool,
-    /// Whether the server has said that it leaves, or may say what means nothing.
+    /// True once the server has announced its end, or a reply made no sense: no further message can
+    /// be submitted.
     is_over: bool,
-    /// Whether there is no connection any more, or none that makes sense.
+    /// True once the connection is lost or its replies make no sense.
     is_broken: bool,
     state: std::marker::PhantomData<State>,
 }
@@ -57,7 +58,7 @@ pub enum Unauthenticated {}
 #[derive(Debug)]
 pub enum Authenticated {}
 
-/// Who sends, and to whom: at least one recipient.
+/// The reverse-path and at least one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     reverse_path: ReversePath,
@@ -65,16 +66,16 @@ pub struct Envelope {
     terms: Terms,
 }
 
-/// What servers are asked besides delivery, all the way to the recipients.
+/// Parameters of MAIL and RCPT that ask for more than delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// On which occasions to report (RFC 3461).
+    /// The occasions for a delivery status notification (RFC 3461 §4.1).
     pub notify: Option<Notify>,
-    /// How much of the message a report holds.
+    /// The part of the message that a notification holds (RFC 3461 §4.3).
     pub ret: Option<Return>,
-    /// What reports call the message.
+    /// The envelope identifier that a notification names (RFC 3461 §4.4).
     pub id: String,
-    /// To pass the message on by verified TLS, or not at all (RFC 8689).
+    /// REQUIRETLS: the message is passed on by verified TLS, or not at all (RFC 8689).
     pub require_tls: bool,
 }
 
@@ -110,7 +111,7 @@ impl Envelope {
         (!recipients.is_empty()).then(|| Self { recipients, ..self.clone() })
     }
 
-    /// What MAIL says of it, but for what depends on message and server.
+    /// The MAIL command, without the parameters that depend on message and server.
     pub fn mail(&self) -> Command {
         let Terms { ret, id, require_tls, .. } = &self.terms;
         let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", self.reverse_path));
@@ -126,7 +127,7 @@ impl Envelope {
         mail
     }
 
-    /// What RCPT says of a recipient.
+    /// The RCPT command for a recipient.
     pub fn rcpt(&self, recipient: &Mailbox) -> Command {
         let mut rcpt = Command::new("RCPT").arg(format_args!("TO:<{recipient}>"));
         if let Some(notify) = &self.terms.notify {
@@ -139,17 +140,17 @@ impl Envelope {
         rcpt
     }
 
-    /// Where failures are reported to (RFC 5321 §3.3).
+    /// The reverse-path, to which failures are reported (RFC 5321 §3.3).
     pub fn reverse_path(&self) -> &ReversePath {
         &self.reverse_path
     }
 
-    /// On which terms.
+    /// The parameters.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// Who gets the message.
+    /// The recipients.
     pub fn recipients(&self) -> &[Mailbox] {
         &self.recipients
     }
@@ -164,12 +165,12 @@ impl Envelope {
 pub struct Content<'a> {
     /// The text; every line ends in CRLF.
     pub text: &'a mut dyn Read,
-    /// Its octets, dots not stuffed (RFC 1870 §3).
+    /// The size in octets, dots not stuffed (RFC 1870 §3).
     pub octets: u64,
-    /// Whether any octet is above 127.
+    /// True if any octet is above 127.
     pub is_8bit: bool,
-    /// Whether it is small and holds no command ([`holds_command`]), so that it may leave before the
-    /// server wants it.
+    /// True for a small message that holds no command ([`holds_command`]), which may leave before
+    /// the server has accepted a recipient.
     pub may_go_along: bool,
 }
 
@@ -187,21 +188,21 @@ impl Content<'_> {
     }
 }
 
-/// What to do when some recipients are refused.
+/// The policy for a message some of whose recipients are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
     /// The others get the message.
     Any,
-    /// Nobody gets it.
+    /// The message is sent to none of them.
     All,
 }
 
-/// How a submission ended.
+/// The outcome of a submission that was answered.
 #[derive(Debug)]
 pub struct Submitted {
-    /// What was answered to each recipient that was asked for, in the order of the envelope.
+    /// The replies to RCPT, in the order of the envelope.
     pub recipients: Vec<(Mailbox, Result<String, Refusal>)>,
-    /// Those behind them in the envelope, who have no answer.
+    /// The recipients behind these, whose RCPT was not answered.
     pub unanswered: Vec<Mailbox>,
     /// The server's words when it took the message; `None` if too few recipients were accepted and
     /// nothing was sent; or why it was not sent to those who were not refused, or may have been.
@@ -217,8 +218,8 @@ impl<S: Stream> Session<Unauthenticated, S> {
         Self::ehlo(wire, name)
     }
 
-    /// Starts TLS (RFC 3207 §4): `upgrade` makes the handshake. What was offered before is
-    /// forgotten, since anybody could have said it.
+    /// Starts TLS (RFC 3207 §4): `upgrade` makes the handshake. Capabilities learnt before are
+    /// discarded, since an attacker could have sent them (§6).
     pub fn starttls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
@@ -270,7 +271,7 @@ impl<S: Private> Session<Unauthenticated, S> {
         Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
     }
 
-    /// How these credentials would log in.
+    /// The mechanism that would be tried first with these credentials.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let offered = &self.offered.auth;
         if offered.is_empty() {
@@ -286,7 +287,7 @@ impl<S: Private> Session<Unauthenticated, S> {
         Ok(Negotiation::new(&self.offered.auth, credentials, binding, None)?)
     }
 
-    /// One mechanism after the other, until one is accepted or a refusal is the last word.
+    /// Tries one mechanism after the other, until one is accepted or a refusal is final.
     fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
         self.mechanism(credentials)?;
         credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
@@ -338,19 +339,21 @@ impl<S: Private> Session<Unauthenticated, S> {
 }
 
 impl<S: Private> Session<Authenticated, S> {
-    /// As if the server did not offer PIPELINING.
+    /// Waits for each reply before the next command, as with a server that does not offer
+    /// PIPELINING.
     pub fn forgo_pipelining(&mut self) {
         self.offered.pipelining = false;
     }
 
-    /// As if the server did not offer CHUNKING, which not every server that does has right.
+    /// Sends messages by DATA, as to a server that does not offer CHUNKING: not every one that
+    /// offers it implements it correctly.
     pub fn forgo_chunking(&mut self) {
         self.offered.chunking = false;
     }
 
-    /// Submits one message. The envelope leaves in one flight if the server allows, and a small
-    /// message goes along; any other follows when its recipients are known. A refusal that decides
-    /// is the outcome at once, whatever else is in flight.
+    /// Submits one message. The envelope leaves in one flight if the server offers PIPELINING, and
+    /// a small message with it; any other follows when its recipients are known. A refusal that
+    /// decides is returned at once, whatever else is in flight.
     pub fn submit(
         &mut self,
         envelope: &Envelope,
@@ -408,12 +411,12 @@ impl<S: Private> Session<Authenticated, S> {
         Error::Refused { what, refusal }
     }
 
-    /// Whether no other message can be submitted in this conversation.
+    /// Returns whether no further message can be submitted in this session.
     pub fn is_over(&self) -> bool {
         self.is_over || self.is_broken
     }
 
-    /// Whatever was begun is forgotten, and the server is there for another message.
+    /// Ends any mail transaction (RSET), so that another message can be submitted.
     pub fn reset(mut self) -> Result<Self, Error> {
         self.forget()?;
         Ok(self)
@@ -469,7 +472,7 @@ impl<S: Private> Session<Authenticated, S> {
         self.wire.finish_within(time);
     }
 
-    /// Takes leave, if there is anybody to take it of. Nothing depends on whether this arrives.
+    /// Sends QUIT if the connection still stands. Nothing depends on whether it arrives.
     pub fn quit(mut self) {
         if !self.is_broken {
             drop(self.wire.tell(&Command::new("QUIT")));
@@ -505,7 +508,7 @@ impl<S: Private> Session<Authenticated, S> {
         Ok(mail)
     }
 
-    /// What ends the flight of the envelope: a small message itself, or the word that one follows.
+    /// The command that ends the envelope's flight: a small message itself (BDAT), or DATA.
     fn last_step<'a>(&self, message: &mut Content<'_>) -> Result<Step<'a>, Error> {
         if !self.offered.chunking || !message.may_go_along {
             return Ok(Step::Data);
@@ -514,8 +517,8 @@ impl<S: Private> Session<Authenticated, S> {
         Ok(Step::Bdat(text))
     }
 
-    /// MAIL, RCPT for each recipient, and what can go along, until it is decided whether there is
-    /// somebody to get the message; or the error that decides.
+    /// Sends MAIL, RCPT for each recipient, and the command that may follow them, and reads replies
+    /// until it is decided whether any recipient is accepted. The error is a refusal that decides.
     fn transaction(
         &mut self,
         mail: Command,
@@ -562,7 +565,7 @@ impl<S: Private> Session<Authenticated, S> {
             Err(Halt::Failed(Error::Wire(error))) => {
                 let is_unsent =
                     matches!(error, wire::Error::Stream { phase: Phase::Sending(_), .. });
-                // The server may have all of the message, and somebody to give it to.
+                // // The server may have the whole message, and an accepted recipient.
                 let is_doubtful = is_out && !is_unsent;
                 Err(if is_doubtful { Error::InDoubt(error) } else { Error::Wire(error) })
             }
@@ -578,7 +581,7 @@ impl<S: Private> Session<Authenticated, S> {
     fn message(&mut self, text: &mut dyn Read) -> Result<Result<String, Refusal>, Error> {
         let sent = self.wire.send_message(text).and_then(|()| self.wire.send_rest());
         if let Err(error) = sent {
-            // Its end has not left, so nobody has it.
+            // // Its end has not left, so it is not delivered.
             self.is_broken = true;
             return Err(self.last_words(&error).unwrap_or(error.into()));
         }
@@ -616,13 +619,13 @@ impl<State, S: Stream> Session<State, S> {
         }
     }
 
-    /// What the server offers.
+    /// The extensions that the server offers.
     pub fn offered(&self) -> &Offers {
         &self.offered
     }
 }
 
-/// What a server has said in a mail transaction.
+/// The replies in a mail transaction.
 #[derive(Default)]
 struct Answers {
     recipients: Vec<(Mailbox, Result<String, Refusal>)>,
@@ -633,14 +636,14 @@ struct Answers {
 }
 
 impl Answers {
-    /// Whether every recipient was refused.
+    /// Returns whether every recipient was refused.
     fn is_for_nobody(&self, envelope: &Envelope) -> bool {
         self.recipients.len() == envelope.recipients.len()
             && self.recipients.iter().all(|(_, answer)| answer.is_err())
     }
 }
 
-/// Why a flight is not heard to its end.
+/// A reason to stop reading a flight's replies.
 enum Halt {
     /// Every recipient was refused.
     Decided,
@@ -653,9 +656,10 @@ impl From<Error> for Halt {
     }
 }
 
-/// Whether a server that takes this text for commands would begin a message of its own with it:
-/// what must not leave before the server is known to want it (RFC 5321 §4.1.1, RFC 3030, RFC 4468).
-/// A line that is longer than a command may be can be cut anywhere.
+/// Returns whether a line of the text begins with MAIL, RCPT, DATA, BDAT or BURL in any case: a
+/// server that takes a refused chunk for commands would begin a transaction with it, so such text
+/// waits until a recipient is accepted (RFC 5321 §4.1.1, RFC 3030, RFC 4468). So does text with a
+/// line longer than a command line, which a server may cut anywhere.
 pub fn holds_command(text: &[u8]) -> bool {
     const VERBS: [&[u8]; 5] = [b"MAIL", b"RCPT", b"DATA", b"BDAT", b"BURL"];
     text.split(|&octet| octet == b'\n').any(|line| {

@@ -13,23 +13,23 @@ use x509_cert::time::Time;
 use super::Pin;
 use crate::text::shown;
 
-/// A server's certificate in words. Whoever made it may have written anything there, so all of it
-/// is made safe to show.
+/// A server's certificate in words. Its issuer chose the contents, so all of it is made safe to
+/// show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whom it is for.
+    /// The names that it is valid for.
     pub subject: String,
-    /// Who signed it.
+    /// Its issuer.
     pub issuer: String,
     /// The host names and addresses that it is for.
     pub names: Vec<String>,
-    /// Its first moment.
+    /// The beginning of its validity.
     pub not_before: Moment,
-    /// Its last moment.
+    /// The end of its validity.
     pub not_after: Moment,
-    /// Whether it names nobody but itself as its issuer.
+    /// True if subject and issuer are the same.
     pub is_self_signed: bool,
-    /// What to write behind `pin` to trust it and no other.
+    /// The value for the key `pin` that accepts this certificate only.
     pub pin: Pin,
 }
 
@@ -67,7 +67,7 @@ impl Certificate {
     }
 }
 
-/// The organization and the common name, as far as they are there; else whatever is.
+/// Returns organization and common name as far as present, else the whole name.
 fn in_brief(name: &Name) -> String {
     let parts = [name.organization(), name.common_name()].map(|part| part.ok().flatten());
     let words: Vec<String> = parts.into_iter().flatten().map(String::from).collect();

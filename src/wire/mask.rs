@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 pub(super) const MASK: &[u8] = b"****";
 
 /// The secrets of a conversation. There are few of them, and they are not told apart.
@@ -14,7 +14,7 @@ pub(super) const MASK: &[u8] = b"****";
 pub(super) struct Secrets {
     /// Passwords, tokens, and responses as they were sent.
     plain: Vec<Vec<u8>>,
-    /// What base64 makes of each for certain, whatever stands around it.
+    /// For each secret, the parts of its base64 form that do not depend on what surrounds it.
     encoded: Vec<Vec<u8>>,
 }
 
@@ -99,7 +99,7 @@ fn insert(known: &mut Vec<Vec<u8>>, secret: &[u8]) {
     }
 }
 
-/// Where a secret stands, or a long one's beginning: servers cut off what they say back.
+/// The positions of a secret, or of the beginning of a long one: servers cut short what they echo.
 fn runs(text: &[u8], secret: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     const ENOUGH: usize = 12;
     let beginning = secret.get(..ENOUGH).unwrap_or(secret);
