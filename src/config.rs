@@ -1,6 +1,8 @@
 //! `config.toml`: read, checked key by key, and turned into types. Which table wins over which is
 //! [`Table::over`]'s business; what a job needs of them, that of `settings`.
 
+mod append;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
@@ -12,6 +14,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use toml::de::{DeTable, DeValue};
+
+pub use self::append::{append, write_secret};
 
 use crate::limits;
 use crate::ownership;
@@ -51,6 +55,22 @@ pub enum Error {
         line: usize,
         /// What is wrong there.
         what: String,
+    },
+    /// An account that was to be added is there already.
+    #[error("account `{}` is already in {}", shown(name), path.display())]
+    AccountExists {
+        /// The file.
+        path: PathBuf,
+        /// The account.
+        name: String,
+    },
+    /// It cannot be written.
+    #[error("cannot write {}: {}", path.display(), plain(source))]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
 }
 
@@ -611,6 +631,11 @@ impl File {
             Error::Wrong { path, .. } => Error::NotShown(path),
             error => error,
         })
+    }
+
+    /// The contents of a text that may become the file at `path`.
+    pub fn of_text(text: &str, path: &Path) -> Result<Self, Error> {
+        Ok(Self::parse(text, path)?.0)
     }
 
     fn read_opened(file: &std::fs::File, path: &Path) -> Result<Self, Error> {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use crate::settings::Peer;
 use crate::text::plain;
-use crate::{compose, http, message, net, password, pop3, sasl, settings, smtp, store, tls, wire};
+use crate::{
+    compose, config, http, message, net, password, pop3, sasl, settings, smtp, store, tls, wire,
+};
 
 /// Any failure of a run.
 #[derive(Debug, thiserror::Error)]
@@ -247,6 +249,7 @@ impl From<&Error> for Exit {
 impl From<&settings::Error> for Exit {
     fn from(error: &settings::Error) -> Self {
         match error {
+            settings::Error::Config(config::Error::Write { .. }) => Self::CannotCreate,
             settings::Error::Config(_)
             | settings::Error::NoFile { .. }
             | settings::Error::NoAccount { .. }

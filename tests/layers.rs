@@ -83,8 +83,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "compose", "http", "message", "net", "password", "pop3", "sasl", "settings", "smtp",
-            "store", "text", "tls", "wire",
+            "compose", "config", "http", "message", "net", "password", "pop3", "sasl", "settings",
+            "smtp", "store", "text", "tls", "wire",
         ],
     ),
     (
