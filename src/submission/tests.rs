@@ -257,7 +257,11 @@ fn submission(recipients: &[&str], demand: Demand) -> Submission {
 
 /// From the greeting to an accepted login, on a stream that somebody else has made.
 fn log_in(submission: &Submission, stream: Box<dyn Private>) -> Result<SmtpSession, Error> {
-    let session = Session::open(stream, submission.job.hello.clone(), None)?;
+    let mut session = Session::open(stream, submission.job.hello.clone(), None)?;
+    if submission.job.peer.tls == Tls::Starttls {
+        // The stream is private as it is.
+        session = session.starttls(Ok::<_, Error>)?;
+    }
     let attempts = submission.job.peer.source.attempts("ann", "mail.example", None)?;
     session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
 }

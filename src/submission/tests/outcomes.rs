@@ -3,23 +3,52 @@
 
 use super::*;
 
-/// What may be said to each command of a transaction, and to the message; nothing is the end.
-const MAIL: [&str; 4] = ["250 ok", "550 no", "421 bye", ""];
-const RCPT: [&str; 5] = ["250 ok", "550 no", "450 later", "421 bye", ""];
-const DATA: [&str; 4] = ["354 go on", "554 no", "421 bye", ""];
-const TEXT: [&str; 5] = ["250 taken", "554 no", "452 later", "421 bye", ""];
+/// What a server is asked, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Greeting,
+    Ehlo,
+    Starttls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Message,
+}
+
+impl Turn {
+    /// What it may say to this: accepted, refused permanently, refused for now, and that it leaves.
+    fn replies(self) -> [&'static str; 4] {
+        match self {
+            Self::Greeting => ["220 hi", "554 no", "450 later", "421 bye"],
+            Self::Ehlo => ["250", "550 no", "451 later", "421 bye"],
+            Self::Starttls => ["220 go", "502 no", "454 later", "421 bye"],
+            Self::Auth => ["235 welcome", "535 no", "454 later", "421 bye"],
+            Self::Mail => ["250 ok", "550 no", "451 later", "421 bye"],
+            Self::Rcpt => ["250 ok", "550 no", "450 later", "421 bye"],
+            Self::Data => ["354 go on", "554 no", "451 later", "421 bye"],
+            Self::Message => ["250 taken", "554 no", "452 later", "421 bye"],
+        }
+    }
+}
 
 const RECIPIENTS: [&str; 2] = ["bob@example.org", "eve@example.org"];
 
-/// What a server says, and when it dies.
+/// What a server says, and when it dies: where it has no reply, after so many octets of its own, or
+/// of the client's.
 #[derive(Clone, Debug)]
 struct Script {
+    tls: Tls,
     offers: &'static str,
-    /// To MAIL, each RCPT, DATA and the message, in turn.
     replies: Vec<&'static str>,
-    /// Octets of its own after which it is dead, and of the client's.
     last_said: usize,
     last_heard: usize,
+}
+
+impl Script {
+    fn new(tls: Tls, offers: &'static str, replies: Vec<&'static str>) -> Self {
+        Self { tls, offers, replies, last_said: usize::MAX, last_heard: usize::MAX }
+    }
 }
 
 /// What came of it.
@@ -27,8 +56,19 @@ struct Script {
 struct Seen {
     said: usize,
     heard: Vec<u8>,
+    /// Octets of what was heard that were obeyed.
+    obeyed: usize,
     /// The replies that were said to their ends.
-    replies: Vec<&'static str>,
+    replies: Vec<(Turn, &'static str)>,
+    /// What there was no reply to.
+    unanswered: Option<Turn>,
+}
+
+impl Seen {
+    /// What was said to this, to the end.
+    fn replies_to(&self, turn: Turn) -> impl Iterator<Item = &'static str> {
+        self.replies.iter().filter(move |(asked, _)| *asked == turn).map(|(_, reply)| *reply)
+    }
 }
 
 struct Server {
@@ -38,6 +78,7 @@ struct Server {
     output: VecDeque<u8>,
     awaited: Awaited,
     turn: usize,
+    is_secure: bool,
     is_dead: bool,
 }
 
@@ -50,9 +91,10 @@ impl Server {
             output: VecDeque::new(),
             awaited: Awaited::Command,
             turn: 0,
+            is_secure: script.tls != Tls::Starttls,
             is_dead: false,
         };
-        server.say("220 hi\r\n");
+        server.reply(Turn::Greeting);
         server
     }
 
@@ -66,15 +108,23 @@ impl Server {
     }
 
     /// The next of the script's replies; whether it is one to go on with.
-    fn reply(&mut self) -> bool {
-        let reply = self.script.replies.get(self.turn).copied().unwrap_or_default();
-        self.turn += 1;
-        if reply.is_empty() {
+    fn reply(&mut self, turn: Turn) -> bool {
+        let Some(reply) = self.script.replies.get(self.turn).copied() else {
+            self.seen.borrow_mut().unanswered = Some(turn);
             self.is_dead = true;
             return false;
-        }
-        if self.say(&format!("{reply}\r\n")) {
-            self.seen.borrow_mut().replies.push(reply);
+        };
+        self.turn += 1;
+        let text = match (turn, self.is_secure) {
+            (Turn::Ehlo, _) if reply != "250" => format!("{reply}\r\n"),
+            (Turn::Ehlo, false) => "250-mail.example\r\n250 STARTTLS\r\n".to_owned(),
+            (Turn::Ehlo, true) => {
+                format!("250-mail.example\r\n{}250 AUTH PLAIN\r\n", self.script.offers)
+            }
+            _ => format!("{reply}\r\n"),
+        };
+        if self.say(&text) {
+            self.seen.borrow_mut().replies.push((turn, reply));
         }
         self.is_dead |= reply.starts_with("421");
         reply.starts_with(['2', '3'])
@@ -92,27 +142,26 @@ impl Server {
         };
         let Some(end) = end else { return false };
         let taken: Vec<u8> = self.input.drain(..end).collect();
+        self.seen.borrow_mut().obeyed += end;
         let awaited = std::mem::replace(&mut self.awaited, Awaited::Command);
         let line = String::from_utf8(taken).unwrap();
         match (awaited, line.split(' ').next().unwrap_or_default().trim_end()) {
-            (Awaited::Command, "EHLO") => {
-                let offers = self.script.offers;
-                self.say(&format!("250-mail.example\r\n{offers}250 AUTH PLAIN\r\n"));
-            }
-            (Awaited::Command, "AUTH") => drop(self.say("235 welcome\r\n")),
-            (Awaited::Command, "QUIT") => self.is_dead = true,
+            (Awaited::Text | Awaited::Octets(_), _) => drop(self.reply(Turn::Message)),
+            (Awaited::Command, "EHLO") => drop(self.reply(Turn::Ehlo)),
+            (Awaited::Command, "STARTTLS") => self.is_secure |= self.reply(Turn::Starttls),
+            (Awaited::Command, "AUTH") => drop(self.reply(Turn::Auth)),
+            (Awaited::Command, "MAIL") => drop(self.reply(Turn::Mail)),
+            (Awaited::Command, "RCPT") => drop(self.reply(Turn::Rcpt)),
             (Awaited::Command, "BDAT") => {
                 let octets = line.split(' ').nth(1).unwrap().parse().unwrap();
                 self.awaited = Awaited::Octets(octets);
             }
             (Awaited::Command, "DATA") => {
-                if self.reply() {
+                if self.reply(Turn::Data) {
                     self.awaited = Awaited::Text;
                 }
             }
-            (Awaited::Command, "MAIL" | "RCPT") | (Awaited::Text | Awaited::Octets(_), _) => {
-                self.reply();
-            }
+            (Awaited::Command, "QUIT") => self.is_dead = true,
             (Awaited::Command, verb) => panic!("{verb}"),
         }
         true
@@ -167,18 +216,26 @@ enum Outcome {
 }
 
 /// What follows from what was said and what had left.
-fn expected(seen: &Seen, has_left: bool, is_bdat: bool, demand: Demand) -> Outcome {
+fn expected(seen: &Seen, has_left: bool, demand: Demand) -> Outcome {
     let refused = |reply: &str, lasting| match &reply[..1] {
         "4" => Some(Outcome::NotDelivered(Exit::Later)),
         "5" => Some(Outcome::NotDelivered(lasting)),
         _ => None,
     };
-    let mut replies = seen.replies.iter();
-    let mail = replies.next();
-    if let Some(outcome) = mail.and_then(|reply| refused(reply, Exit::Message)) {
-        return outcome;
+    let refusal_of =
+        |turn, lasting| seen.replies_to(turn).find_map(|reply| refused(reply, lasting));
+    for (turn, lasting) in [
+        (Turn::Greeting, Exit::Missing),
+        (Turn::Ehlo, Exit::Message),
+        (Turn::Starttls, Exit::Missing),
+        (Turn::Auth, Exit::Denied),
+        (Turn::Mail, Exit::Message),
+    ] {
+        if let Some(outcome) = refusal_of(turn, lasting) {
+            return outcome;
+        }
     }
-    let recipients: Vec<_> = replies.by_ref().take(RECIPIENTS.len()).collect();
+    let recipients: Vec<_> = seen.replies_to(Turn::Rcpt).collect();
     if recipients.iter().any(|reply| reply.starts_with("421")) {
         // Everybody is to have it, and somebody never will.
         let is_hopeless =
@@ -199,11 +256,10 @@ fn expected(seen: &Seen, has_left: bool, is_bdat: bool, demand: Demand) -> Outco
         };
         return Outcome::NotDelivered(if is_hopeless { Exit::NoRecipient } else { Exit::Later });
     }
-    let data = if is_bdat { None } else { replies.next() };
-    if let Some(outcome) = data.and_then(|reply| refused(reply, Exit::Message)) {
+    if let Some(outcome) = refusal_of(Turn::Data, Exit::Message) {
         return outcome;
     }
-    match replies.next() {
+    match seen.replies_to(Turn::Message).next() {
         Some(reply) => refused(reply, Exit::Message).unwrap_or(Outcome::Delivered(
             if accepted == RECIPIENTS.len() { Exit::Done } else { Exit::Partial },
         )),
@@ -217,6 +273,7 @@ fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
     let seen = Rc::default();
     let server = Server::new(script, &seen);
     let mut submission = submission(&RECIPIENTS, demand);
+    submission.job.peer.tls = script.tls;
     let outcome = converse(&mut submission, Box::new(server));
     let exit = submission.verdict(&outcome);
     let is_taken = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
@@ -229,100 +286,88 @@ fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
     let is_bdat = script.offers.contains("CHUNKING") && demand == Demand::Any;
     let end: &[u8] = if is_bdat { b"\r\nhello\r\n" } else { b"\r\nhello\r\n.\r\n" };
     let has_left = seen.heard.windows(end.len()).any(|octets| octets == end);
-    assert_eq!(found, expected(&seen, has_left, is_bdat, demand), "{script:?}, {demand:?}");
+    assert_eq!(found, expected(&seen, has_left, demand), "{script:?}, {demand:?}");
     // Whoever was refused is told so in the server's words, whatever became of the others.
     let recipients = outcome.iter().flat_map(|sent| &sent.recipients);
     let told: Vec<_> = recipients
         .filter_map(|(_, answer)| answer.as_ref().err())
         .map(ToString::to_string)
         .collect();
-    let is_sender_refused = seen.replies.first().is_some_and(|reply| !reply.starts_with('2'));
-    let refused = seen.replies.iter().skip(1).take(RECIPIENTS.len());
+    let is_sender_refused = seen.replies_to(Turn::Mail).any(|reply| !reply.starts_with('2'));
+    let refused = seen.replies_to(Turn::Rcpt);
     let refused = refused.take_while(|reply| !is_sender_refused && !reply.starts_with("421"));
-    let refused: Vec<_> = refused.filter(|reply| !reply.starts_with('2')).copied().collect();
+    let refused: Vec<_> = refused.filter(|reply| !reply.starts_with('2')).collect();
     assert_eq!(told, refused, "{script:?}, {demand:?}");
     (found, seen)
 }
 
-/// Every way to answer, up to where the server ends it; of each command's, the first `most` and
-/// none at all.
-fn scripts(is_bdat: bool, is_short: bool) -> Vec<Vec<&'static str>> {
-    let mut turns: Vec<&[&'static str]> = vec![&MAIL];
-    turns.extend([&RCPT[..]; RECIPIENTS.len()]);
-    turns.extend((!is_bdat).then_some(&DATA[..]));
-    turns.push(&TEXT);
-    let mut scripts = vec![Vec::new()];
-    for turn in turns {
-        let mut longer = Vec::new();
-        for script in scripts {
-            if script.last().is_some_and(|last: &&str| last.is_empty() || last.starts_with("421")) {
-                longer.push(script);
-                continue;
-            }
-            for (index, reply) in turn.iter().enumerate() {
-                if !is_short || index < 2 || reply.is_empty() {
-                    longer.push([&script[..], &[*reply]].concat());
-                }
-            }
-        }
-        scripts = longer;
+/// What the runs of a sweep came to.
+#[derive(Default)]
+struct Sweep {
+    conversations: usize,
+    delivered: usize,
+    not_delivered: usize,
+    in_doubt: usize,
+    /// What was played to its end, by what it came to.
+    outcomes: std::collections::HashSet<Outcome>,
+}
+
+impl Sweep {
+    fn play(&mut self, script: &Script, demand: Demand) -> Seen {
+        let (found, seen) = play(script, demand);
+        self.outcomes.insert(found);
+        *match found {
+            Outcome::Delivered(_) => &mut self.delivered,
+            Outcome::NotDelivered(_) => &mut self.not_delivered,
+            Outcome::InDoubt => &mut self.in_doubt,
+        } += 1;
+        seen
     }
-    scripts
+
+    /// Every answer to every command that follows these replies, the end in place of each, and the
+    /// end at every octet of what is said and heard from the last of them on. What comes before
+    /// `said` and `heard` octets is in the conversations that are shorter by a reply.
+    fn conversations(&mut self, script: &Script, demand: Demand, said: usize, heard: usize) {
+        self.conversations += 1;
+        let whole = self.play(script, demand);
+        for last_said in said + 1..=whole.said {
+            self.play(&Script { last_said, ..script.clone() }, demand);
+        }
+        for last_heard in heard..whole.heard.len() {
+            self.play(&Script { last_heard, ..script.clone() }, demand);
+        }
+        for reply in whole.unanswered.into_iter().flat_map(Turn::replies) {
+            let mut longer = script.clone();
+            longer.replies.push(reply);
+            self.conversations(&longer, demand, whole.said, whole.obeyed);
+        }
+    }
 }
 
 #[test]
 fn a_message_is_delivered_or_not_or_in_doubt_exactly_as_far_as_can_be_known() {
-    let offers = ["", "250-PIPELINING\r\n", "250-PIPELINING\r\n250-CHUNKING\r\n"];
-    let mut counts = [0; 3];
-    let mut exits = std::collections::HashSet::new();
-    for offers in offers {
-        for demand in [Demand::Any, Demand::All] {
-            let is_bdat = offers.contains("CHUNKING");
-            if is_bdat && demand == Demand::All {
-                // No message goes along then.
-                continue;
-            }
-            let mut play = |replies: &[&'static str], last_said, last_heard| {
-                let replies = replies.to_vec();
-                let (found, seen) =
-                    play(&Script { offers, replies, last_said, last_heard }, demand);
-                exits.insert(found);
-                match found {
-                    Outcome::Delivered(_) => counts[0] += 1,
-                    Outcome::NotDelivered(_) => counts[1] += 1,
-                    Outcome::InDoubt => counts[2] += 1,
-                }
-                seen
-            };
-            // Every answer to every command,
-            for replies in scripts(is_bdat, false) {
-                play(&replies, usize::MAX, usize::MAX);
-            }
-            // and with some of them the end at every octet that is said or heard.
-            let (mut said, mut heard) = (1, 0);
-            for replies in scripts(is_bdat, true) {
-                let whole = play(&replies, usize::MAX, usize::MAX);
-                for last in said..whole.said {
-                    play(&replies, last, usize::MAX);
-                }
-                for last in heard..whole.heard.len() {
-                    play(&replies, usize::MAX, last);
-                }
-                // Up to here one is as the other.
-                said = "220 hi\r\n250-mail.example\r\n250 AUTH PLAIN\r\n235 welcome\r\n".len();
-                said += offers.len();
-                heard = whole.heard.windows(5).position(|octets| octets == b"MAIL ").unwrap();
-            }
-        }
+    const BDAT: &str = "250-PIPELINING\r\n250-CHUNKING\r\n";
+    const DATA: &str = "250-PIPELINING\r\n";
+    let mut sweep = Sweep::default();
+    for (tls, offers, demand) in [
+        (Tls::Implicit, "", Demand::Any),
+        (Tls::Implicit, "", Demand::All),
+        (Tls::Implicit, DATA, Demand::Any),
+        (Tls::Implicit, DATA, Demand::All),
+        // No message goes along where it is for all or nobody.
+        (Tls::Starttls, BDAT, Demand::Any),
+    ] {
+        sweep.conversations(&Script::new(tls, offers, Vec::new()), demand, 0, 0);
     }
-    let [delivered, not_delivered, in_doubt] = counts;
-    assert!(delivered > 50 && not_delivered > 10_000 && in_doubt > 100, "{counts:?}");
+    let Sweep { conversations, delivered, not_delivered, in_doubt, outcomes } = sweep;
+    assert!(delivered > 100 && not_delivered > 10_000 && in_doubt > 500, "{delivered}, {in_doubt}");
     let all = [Exit::Done, Exit::Partial].map(Outcome::Delivered).into_iter();
-    let not = [Exit::Later, Exit::Message, Exit::NoRecipient].map(Outcome::NotDelivered);
-    let all = all.chain(not).chain([Outcome::InDoubt]);
-    assert_eq!(exits, all.collect());
+    let not = [Exit::Later, Exit::Message, Exit::NoRecipient, Exit::Missing, Exit::Denied];
+    let all = all.chain(not.map(Outcome::NotDelivered)).chain([Outcome::InDoubt]);
+    assert_eq!(outcomes, all.collect());
     note(&format!(
-        "send: {delivered} outcomes are delivered, {not_delivered} not delivered, {in_doubt} in doubt"
+        "send: {conversations} conversations, cut at every octet: {delivered} are delivered, \
+         {not_delivered} not delivered, {in_doubt} in doubt"
     ));
 }
 
@@ -339,8 +384,8 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
         (DATA, &["250 ok", "250 ok", "250 ok", "354 go on", "554 no"], false),
         (DATA, &["250 ok", "250 ok", "250 ok", "354 go on", "421 bye"], true),
     ] {
-        let (last_said, last_heard) = (usize::MAX, usize::MAX);
-        let script = Script { offers, replies: replies.to_vec(), last_said, last_heard };
+        let replies = [&["220 hi", "250", "235 welcome"], replies].concat();
+        let script = Script::new(Tls::Implicit, offers, replies);
         let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
         let mut submission = submission(&RECIPIENTS, Demand::Any);
         let session = Session::open(stream, submission.job.hello.clone(), None).unwrap();
