@@ -30,5 +30,6 @@ mod sent;
 mod servers;
 mod side_by_side;
 mod support;
+mod switched_users;
 mod terminal;
 mod transcripts;
