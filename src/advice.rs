@@ -397,21 +397,23 @@ impl When {
                         _ => return None,
                     }
                 }
-                pop3::Error::Missing(what) if what.starts_with("STLS") => Self::TlsNotOffered,
-                pop3::Error::Refused { command: "STLS", .. } => Self::TlsNotOffered,
-                pop3::Error::Missing(what) if what.starts_with("unique-ids") => Self::NoUniqueIds,
+                pop3::Error::Missing(pop3::Feature::Stls)
+                | pop3::Error::Refused { command: "STLS", .. } => Self::TlsNotOffered,
+                pop3::Error::Missing(pop3::Feature::Uidl) => Self::NoUniqueIds,
                 _ => return None,
             },
             Error::Smtp(error) => match error {
                 smtp::Error::Wire(error) => return Self::of_wire(error, peer),
                 smtp::Error::Login { refusal, .. } if refusal.is_temporary() => Self::LoginLater,
                 smtp::Error::Login { .. } => Self::LoginRefused,
-                smtp::Error::Missing(what) if what.starts_with("STARTTLS") => Self::TlsNotOffered,
-                smtp::Error::Missing(what) if what.starts_with("to log in") => Self::NoLogin,
-                smtp::Error::Refused { what: "STARTTLS", .. } => Self::TlsNotOffered,
+                smtp::Error::Missing(smtp::Extension::Starttls)
+                | smtp::Error::Refused { what: smtp::Subject::Starttls, .. } => Self::TlsNotOffered,
+                smtp::Error::Missing(smtp::Extension::Auth) => Self::NoLogin,
                 smtp::Error::Refused { refusal, .. } if refusal.is_temporary() => return None,
-                smtp::Error::Refused { what: smtp::SENDER, .. } => Self::SenderRefused,
-                smtp::Error::Refused { what: smtp::RECIPIENT, .. } => Self::RecipientRefused,
+                smtp::Error::Refused { what: smtp::Subject::Sender, .. } => Self::SenderRefused,
+                smtp::Error::Refused { what: smtp::Subject::Recipient, .. } => {
+                    Self::RecipientRefused
+                }
                 smtp::Error::Refused { .. } | smtp::Error::TooLarge { .. } => Self::MessageRefused,
                 _ => return None,
             },
@@ -524,7 +526,7 @@ mod tests {
             When::NotTls => tls::Error::NotTls.into(),
             When::OnlyTls => tls::Error::OnlyTls.into(),
             When::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
-            When::TlsNotOffered => smtp::Error::Missing("STARTTLS").into(),
+            When::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
             When::NotYetValid => certificate(Fault::NotYetValid),
             When::Expired => certificate(Fault::Expired),
             When::OtherName => certificate(Fault::OtherName),
@@ -536,11 +538,11 @@ mod tests {
             When::LoginBarred => pop3("[SYS/PERM]"),
             When::LoginLater if words.starts_with('[') => pop3(""),
             When::LoginLater => pop3("[SYS/TEMP]"),
-            When::NoLogin => smtp::Error::Missing("to log in (AUTH)").into(),
-            When::SenderRefused => refused(smtp::SENDER),
-            When::RecipientRefused => refused(smtp::RECIPIENT),
-            When::MessageRefused => refused("the message"),
-            When::NoUniqueIds => pop3::Error::Missing(pop3::UNIQUE_IDS).into(),
+            When::NoLogin => smtp::Error::Missing(smtp::Extension::Auth).into(),
+            When::SenderRefused => refused(smtp::Subject::Sender),
+            When::RecipientRefused => refused(smtp::Subject::Recipient),
+            When::MessageRefused => refused(smtp::Subject::Message),
+            When::NoUniqueIds => pop3::Error::Missing(pop3::Feature::Uidl).into(),
             When::NoMaildir => {
                 store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()
             }

@@ -398,7 +398,7 @@ impl<'a> Ladder<'a> {
             some => some.iter().all(|listed| listed.uid().is_some()),
         };
         if !has_uids && job.keep != Keep::Days(0) && !listing.is_empty() {
-            return Err(pop3::Error::Missing(pop3::UNIQUE_IDS)).at(NAME);
+            return Err(pop3::Error::Missing(pop3::Feature::Uidl)).at(NAME);
         }
         let is_new =
             |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| known.get(uid).is_none());

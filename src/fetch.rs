@@ -465,7 +465,7 @@ impl<'a> Run<'a> {
             return Ok(listing);
         }
         if listing.iter().all(|listed| listed.uid.is_none()) {
-            return Err(pop3::Error::Missing(pop3::UNIQUE_IDS).into());
+            return Err(pop3::Error::Missing(pop3::Feature::Uidl).into());
         }
         listing.retain(|listed| {
             let has_uid = listed.uid.is_some();

@@ -22,9 +22,16 @@ pub use session::{
 
 use crate::{sasl, wire};
 
-/// The feature that is missing at a server whose messages have no unique-ids.
-pub const UNIQUE_IDS: &str =
-    "unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages";
+/// A feature that a session needs of its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Feature {
+    /// STLS, where `tls` is "starttls" (RFC 2595 §4).
+    #[error("STLS, and without it nothing here would be private")]
+    Stls,
+    /// UIDL, unless every message is deleted once it is fetched (RFC 1939 §7).
+    #[error("unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages")]
+    Uidl,
+}
 
 /// The reason why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +74,7 @@ pub enum Error {
     },
     /// The server does not offer a needed feature.
     #[error("the server does not offer {0}")]
-    Missing(&'static str),
+    Missing(Feature),
     /// Commands that were sent ahead of the server's replies were lost, or answered out of step.
     /// A session at a slower pace may succeed.
     #[error("{error} (commands were sent ahead; `pipelining = false` prevents that)")]

@@ -209,7 +209,7 @@ impl Mechanism {
             Self::ScramSha256Plus | Self::ScramSha256 => scram(Hash::Sha256),
             Self::ScramSha1Plus | Self::ScramSha1 => scram(Hash::Sha1),
             Self::Plain => (Some(format!("\0{user}\0{secret}")), State::Said(Vec::new())),
-            // // Prompts are answered in the usual order; their words are not looked at.
+            // Prompts are answered in the usual order; their words are not looked at.
             Self::Login | Self::User => {
                 (None, State::Said(vec![secret.to_owned(), user.to_owned()]))
             }
@@ -306,7 +306,7 @@ impl<'a> Negotiation<'a> {
             return;
         }
         let is_over = match refused {
-            // // This says nothing about other mechanisms.
+            // This says nothing about other mechanisms.
             _ if matches!(login.state, State::BrokenOff) => true,
             Refused::Credentials => true,
             Refused::Mechanism => login.is_challenged,

@@ -25,11 +25,51 @@ pub use session::{
 use crate::text::size;
 use crate::{sasl, wire};
 
-/// The subject of an answer to MAIL.
-pub const SENDER: &str = "the sender's address";
+/// An extension that a session or a message needs of its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Extension {
+    /// AUTH (RFC 4954), without which nothing is sent.
+    #[error("to log in (AUTH), and nothing is sent without")]
+    Auth,
+    /// DSN (RFC 3461), for a message that asks for delivery status notifications.
+    #[error("the reports that were asked for (DSN)")]
+    Dsn,
+    /// REQUIRETLS (RFC 8689), for a message that asks for it.
+    #[error("TLS all the way to the recipients (REQUIRETLS), so nothing was sent")]
+    RequireTls,
+    /// SMTPUTF8 (RFC 6531), for an envelope with an address that is not ASCII.
+    #[error("SMTPUTF8, and an address here is not ASCII")]
+    SmtpUtf8,
+    /// STARTTLS (RFC 3207), where `tls` is "starttls".
+    #[error("STARTTLS, and without it nothing here would be private")]
+    Starttls,
+}
 
-/// The subject of an answer to RCPT.
-pub const RECIPIENT: &str = "a recipient's address";
+/// The part of a session that a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Subject {
+    /// EHLO.
+    #[error("EHLO")]
+    Ehlo,
+    /// STARTTLS.
+    #[error("STARTTLS")]
+    Starttls,
+    /// MAIL, and so the reverse-path.
+    #[error("the sender's address")]
+    Sender,
+    /// RCPT, and so a recipient.
+    #[error("a recipient's address")]
+    Recipient,
+    /// DATA, before the message.
+    #[error("DATA")]
+    Data,
+    /// The message itself, after its end.
+    #[error("the message")]
+    Message,
+    /// RSET.
+    #[error("RSET")]
+    Rset,
+}
 
 /// The reason why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +95,13 @@ pub enum Error {
     #[error("{what} refused: {refusal}")]
     Refused {
         /// The part of the transaction that was refused.
-        what: &'static str,
+        what: Subject,
         /// The server's words.
         refusal: Refusal,
     },
     /// The server does not offer a needed feature.
     #[error("the server does not offer {0}")]
-    Missing(&'static str),
+    Missing(Extension),
     /// The server announced a smaller limit (RFC 1870 §6.1), so it was not asked.
     #[error("the message has {}, and the server takes at most {}", size(*.octets), size(*.limit))]
     TooLarge {

@@ -276,6 +276,9 @@ pub enum Error {
     /// would be taken for the first encrypted ones (CVE-2011-0411 and its kin).
     #[error("the server sent data before it was asked, {0}; a connection is not safe after that")]
     Leftover(Phase),
+    /// A state that cannot be: a fault of this program.
+    #[error("a bug in postie, please report it: {0}")]
+    Bug(&'static str),
     /// The destination of the message failed; the peer is not to blame.
     #[error("{0}")]
     Sink(io::Error),
@@ -380,7 +383,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
             Ok::<_, X::Error>(())
         })?;
         // One exchange was put in and the loop ended well: its answer is there.
-        answers.pop().ok_or_else(|| Error::Closed(Phase::Greeting).into())
+        answers.pop().ok_or_else(|| Error::Bug("an exchange without an answer").into())
     }
 
     /// Sends one command and returns its reply as received.

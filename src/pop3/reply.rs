@@ -207,7 +207,7 @@ impl Capabilities {
     /// announce those, unless it announces SASL and none of its mechanisms takes a password: then
     /// it has no use for one.
     pub fn mechanisms(&self) -> Vec<String> {
-        // // The last two are not implemented here, but a server that offers them takes passwords.
+        // The last two are not implemented here, but a server that offers them takes passwords.
         const OTHERS: [&str; 2] = ["CRAM-MD5", "DIGEST-MD5"];
         let takes_password = |name: &String| {
             name.parse::<Mechanism>().is_ok_and(|mechanism| mechanism.takes() == KeyKind::Password)

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::Error;
 use super::profile::{Pace, Profile, Shown};
 use super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
+use super::{Error, Feature};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism, Negotiation, Refused};
 use crate::store::{Measured, Saved};
@@ -105,7 +105,7 @@ impl<S: Stream> Session<Authorization, S> {
         approach: Approach,
     ) -> Result<Session<Authorization, T>, E> {
         if !self.offered.stls {
-            return Err(Error::Missing("STLS, and without it nothing here would be private").into());
+            return Err(Error::Missing(Feature::Stls).into());
         }
         self.wire
             .say(Command::new("STLS"))
@@ -171,14 +171,14 @@ impl<S: Private> Session<Authorization, S> {
                 Err(error) => return Err(refused.unwrap_or(error).into()),
             }
         }
-        Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
+        Err(refused.unwrap_or(wire::Error::Bug("a login without credentials").into()).into())
     }
 
     /// The mechanism that is tried first with these credentials.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let negotiation = self.negotiation(credentials)?;
         // A negotiation without a candidate is an error.
-        negotiation.mechanism().ok_or(Error::Missing("a way to log in"))
+        negotiation.mechanism().ok_or(wire::Error::Bug("a login without a mechanism").into())
     }
 
     fn logged_in(self, mechanism: Mechanism) -> Session<Transaction, S> {
@@ -248,7 +248,7 @@ impl<S: Private> Session<Authorization, S> {
                 _ => break,
             }
         }
-        Err(refused.unwrap_or(Error::Missing("a way to log in")))
+        Err(refused.unwrap_or(wire::Error::Bug("a login without a mechanism").into()))
     }
 
     fn user_and_pass(
@@ -256,7 +256,7 @@ impl<S: Private> Session<Authorization, S> {
         credentials: &Credentials,
     ) -> Result<Result<(), Unaccepted>, Error> {
         let Key::Password(password) = &credentials.key else {
-            return Err(Error::Missing("USER and PASS for anything but a password"));
+            return Err(wire::Error::Bug("USER and PASS without a password").into());
         };
         let user = Command::new("USER").arg(&credentials.user);
         let pass = Command::new("PASS").secret(password.expose());
@@ -293,7 +293,7 @@ impl<S: Private> Session<Authorization, S> {
                     return Ok(Err(Unaccepted { refusal, explanation, is_of_user: false }));
                 }
                 // One command has one answer, or an error has ended all this before.
-                None => return Err(Error::Missing("an answer to AUTH")),
+                None => return Err(wire::Error::Bug("AUTH without an answer").into()),
             }
         }
     }
@@ -428,7 +428,7 @@ impl<S: Private> Session<Transaction, S> {
         self.listing = self.wire.stream().waited();
         self.sizes = sizes.map(OnceCell::from).unwrap_or_default();
         // The flight ended well, so UIDL was answered.
-        uids.ok_or(Error::Missing("an answer to UIDL"))
+        uids.ok_or(wire::Error::Bug("UIDL without an answer").into())
     }
 
     /// The observations of this session so far.

@@ -158,7 +158,7 @@ impl Scram {
     fn last(&mut self, server_first: &str, wrong: impl Fn() -> Error) -> Result<String, Error> {
         let mut attributes = server_first.split(',');
         let mut attribute = |name| attributes.next().and_then(|text| text.strip_prefix(name));
-        // // A mandatory extension `m=` in front is unknown here, so it fails (RFC 5802 §5.1).
+        // A mandatory extension `m=` in front is unknown here, so it fails (RFC 5802 §5.1).
         let nonce = attribute("r=").ok_or_else(&wrong)?;
         let salt = attribute("s=").ok_or_else(&wrong)?;
         let rounds = attribute("i=").ok_or_else(&wrong)?;

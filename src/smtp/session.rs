@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ehlo::Offers;
 use super::reply::{Refusal, Reply, Smtp};
-use super::{Error, SENDER};
+use super::{Error, Extension, Subject};
 use crate::limits;
 use crate::sasl::{Credentials, Login, Mechanism, Negotiation, Refused};
 use crate::text::{EhloName, Mailbox, Notify, Return, ReversePath, xtext};
@@ -226,14 +226,13 @@ impl<S: Stream> Session<Unauthenticated, S> {
     ) -> Result<Session<Unauthenticated, T>, E> {
         const STARTTLS: &str = "STARTTLS";
         if !self.offered.starttls {
-            let what = "STARTTLS, and without it nothing here would be private";
-            return Err(Error::Missing(what).into());
+            return Err(Error::Missing(Extension::Starttls).into());
         }
         let answer =
             self.wire.say(Command::new(STARTTLS)).map_err(Error::from)?.accepted(2, STARTTLS);
         answer
             .map_err(Error::from)?
-            .map_err(|refusal| Error::Refused { what: STARTTLS, refusal })?;
+            .map_err(|refusal| Error::Refused { what: Subject::Starttls, refusal })?;
         let (stream, trace) = self.wire.into_stream(STARTTLS).map_err(Error::from)?;
         Ok(Session::ehlo(Wire::new(upgrade(stream)?, trace), self.name)?)
     }
@@ -242,7 +241,9 @@ impl<S: Stream> Session<Unauthenticated, S> {
         const EHLO: &str = "EHLO";
         let reply = wire.say(Command::new(EHLO).arg(&name))?;
         let offered = Offers::from(&reply);
-        reply.accepted(2, EHLO)?.map_err(|refusal| Error::Refused { what: EHLO, refusal })?;
+        reply
+            .accepted(2, EHLO)?
+            .map_err(|refusal| Error::Refused { what: Subject::Ehlo, refusal })?;
         Ok(Self::new(wire, name, offered))
     }
 }
@@ -268,18 +269,18 @@ impl<S: Private> Session<Unauthenticated, S> {
                 Err(error) => return Err(refused.unwrap_or(error).into()),
             }
         }
-        Err(refused.unwrap_or(Error::Missing("a login without credentials")).into())
+        Err(refused.unwrap_or(wire::Error::Bug("a login without credentials").into()).into())
     }
 
     /// The mechanism that would be tried first with these credentials.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let offered = &self.offered.auth;
         if offered.is_empty() {
-            return Err(Error::Missing("to log in (AUTH), and nothing is sent without"));
+            return Err(Error::Missing(Extension::Auth));
         }
         let negotiation = self.negotiation(credentials)?;
         // A negotiation without a candidate is an error.
-        negotiation.mechanism().ok_or(Error::Missing("a way to log in"))
+        negotiation.mechanism().ok_or(wire::Error::Bug("a login without a mechanism").into())
     }
 
     fn negotiation<'a>(&self, credentials: &'a Credentials) -> Result<Negotiation<'a>, Error> {
@@ -310,7 +311,7 @@ impl<S: Private> Session<Unauthenticated, S> {
                 outcome => return outcome,
             }
         }
-        Err(refused.unwrap_or(Error::Missing("a way to log in")))
+        Err(refused.unwrap_or(wire::Error::Bug("a login without a mechanism").into()))
     }
 
     fn auth_by(&mut self, login: &mut Login) -> Result<(), Error> {
@@ -397,16 +398,16 @@ impl<S: Private> Session<Authenticated, S> {
                 Some(data) => data,
                 None => self.wire.ask(Step::Data)?.1,
             };
-            data.map_err(|refusal| self.refused(DATA, refusal))?;
+            data.map_err(|refusal| self.refused(Subject::Data, refusal))?;
             self.message(message.text)?
         };
         // Either answer ends the transaction (RFC 5321 §4.1.1.4).
         self.is_begun = false;
-        verdict.map(Some).map_err(|refusal| self.refused(MESSAGE, refusal))
+        verdict.map(Some).map_err(|refusal| self.refused(Subject::Message, refusal))
     }
 
     /// The error of a refusal, after which a server that says 421 is gone (RFC 5321 §3.8).
-    fn refused(&mut self, what: &'static str, refusal: Refusal) -> Error {
+    fn refused(&mut self, what: Subject, refusal: Refusal) -> Error {
         self.is_over |= refusal.is_farewell();
         Error::Refused { what, refusal }
     }
@@ -436,7 +437,7 @@ impl<S: Private> Session<Authenticated, S> {
             }
         }
         let reply = self.wire.say(Command::new(RSET))?.accepted(2, RSET)?;
-        reply.map_err(|refusal| Error::Refused { what: RSET, refusal })?;
+        reply.map_err(|refusal| Error::Refused { what: Subject::Rset, refusal })?;
         self.is_begun = false;
         Ok(())
     }
@@ -457,14 +458,14 @@ impl<S: Private> Session<Authenticated, S> {
         let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{reverse_path}>"));
         if reverse_path.is_international() {
             if !self.offered.smtp_utf8 {
-                return Err(Error::Missing(NOT_ASCII));
+                return Err(Error::Missing(Extension::SmtpUtf8));
             }
             mail = mail.arg("SMTPUTF8");
         }
         let answer = self.wire.say(mail)?.accepted(2, "MAIL")?;
         // A refusal of this would be strange and change nothing: what was begun ends with QUIT.
         drop(self.wire.say(Command::new("RSET"))?.accepted(2, "RSET")?);
-        answer.map(drop).map_err(|refusal| Error::Refused { what: SENDER, refusal })
+        answer.map(drop).map_err(|refusal| Error::Refused { what: Subject::Sender, refusal })
     }
 
     /// Bounds all that is still waited for in this session, together.
@@ -483,11 +484,10 @@ impl<S: Private> Session<Authenticated, S> {
     fn mail(&self, envelope: &Envelope, message: &Content<'_>) -> Result<Command, Error> {
         let Content { octets, is_8bit, .. } = *message;
         if envelope.terms.ask_for_reports() && !self.offered.dsn {
-            return Err(Error::Missing("the reports that were asked for (DSN)"));
+            return Err(Error::Missing(Extension::Dsn));
         }
         if envelope.terms.require_tls && !self.offered.require_tls {
-            let what = "TLS all the way to the recipients (REQUIRETLS), so nothing was sent";
-            return Err(Error::Missing(what));
+            return Err(Error::Missing(Extension::RequireTls));
         }
         let mut mail = envelope.mail();
         if let Some(limit) = self.offered.size {
@@ -501,7 +501,7 @@ impl<S: Private> Session<Authenticated, S> {
         }
         if envelope.is_international() {
             if !self.offered.smtp_utf8 {
-                return Err(Error::Missing(NOT_ASCII));
+                return Err(Error::Missing(Extension::SmtpUtf8));
             }
             mail = mail.arg("SMTPUTF8");
         }
@@ -538,7 +538,7 @@ impl<S: Private> Session<Authenticated, S> {
             asked.borrow_mut().pop_front();
             match (step, answer) {
                 (Step::Mail(_), Err(refusal)) => {
-                    return Err(Halt::Failed(Error::Refused { what: SENDER, refusal }));
+                    return Err(Halt::Failed(Error::Refused { what: Subject::Sender, refusal }));
                 }
                 (Step::Rcpt(..), Err(refusal)) if refusal.is_farewell() => {
                     return Err(Halt::Failed(Error::TurnedAway(refusal)));
@@ -565,7 +565,7 @@ impl<S: Private> Session<Authenticated, S> {
             Err(Halt::Failed(Error::Wire(error))) => {
                 let is_unsent =
                     matches!(error, wire::Error::Stream { phase: Phase::Sending(_), .. });
-                // // The server may have the whole message, and an accepted recipient.
+                // The server may have the whole message, and an accepted recipient.
                 let is_doubtful = is_out && !is_unsent;
                 Err(if is_doubtful { Error::InDoubt(error) } else { Error::Wire(error) })
             }
@@ -581,7 +581,7 @@ impl<S: Private> Session<Authenticated, S> {
     fn message(&mut self, text: &mut dyn Read) -> Result<Result<String, Refusal>, Error> {
         let sent = self.wire.send_message(text).and_then(|()| self.wire.send_rest());
         if let Err(error) = sent {
-            // // Its end has not left, so it is not delivered.
+            // Its end has not left, so it is not delivered.
             self.is_broken = true;
             return Err(self.last_words(&error).unwrap_or(error.into()));
         }
@@ -598,11 +598,9 @@ impl<S: Private> Session<Authenticated, S> {
         }
         let reply = self.wire.reply_to(MESSAGE).ok()?;
         let refusal = reply.accepted(2, MESSAGE).ok()?.err()?;
-        Some(Error::Refused { what: MESSAGE, refusal })
+        Some(Error::Refused { what: Subject::Message, refusal })
     }
 }
-
-const NOT_ASCII: &str = "SMTPUTF8, and an address here is not ASCII";
 
 impl<State, S: Stream> Session<State, S> {
     fn new(wire: Wire<Smtp, S>, name: EhloName, offered: Offers) -> Self {

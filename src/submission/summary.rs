@@ -31,7 +31,7 @@ impl Submission {
         }
         // What is to be done about one of them is to be done about most.
         if let Some((_, refusal)) = refusals.next() {
-            let (what, refusal) = (smtp::RECIPIENT, refusal.clone());
+            let (what, refusal) = (smtp::Subject::Recipient, refusal.clone());
             report.advise(&smtp::Error::Refused { what, refusal }.into(), Some(peer));
         }
         if let Some((error, recipients)) = &sent.interrupted {

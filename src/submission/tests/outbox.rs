@@ -441,10 +441,12 @@ const REASONS: [Reason; 11] = [
     ("password file", Exit::Config, || {
         crate::password::Error::File { path: "/password".into(), source: refused() }.into()
     }),
-    ("no STARTTLS", Exit::Missing, || smtp::Error::Missing("STARTTLS").into()),
-    ("no AUTH", Exit::Missing, || smtp::Error::Missing("to log in").into()),
+    ("no STARTTLS", Exit::Missing, || smtp::Error::Missing(smtp::Extension::Starttls).into()),
+    ("no AUTH", Exit::Missing, || smtp::Error::Missing(smtp::Extension::Auth).into()),
     ("greeting", Exit::Missing, || smtp::Error::TurnedAway(refusal(554)).into()),
-    ("EHLO", Exit::Message, || smtp::Error::Refused { what: "EHLO", refusal: refusal(550) }.into()),
+    ("EHLO", Exit::Message, || {
+        smtp::Error::Refused { what: smtp::Subject::Ehlo, refusal: refusal(550) }.into()
+    }),
     ("login", Exit::Denied, || {
         smtp::Error::Login { refusal: refusal(535), explanation: None }.into()
     }),
