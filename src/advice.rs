@@ -1,14 +1,15 @@
 //! What to try when something went wrong: one table, of which the first row that fits is shown as
 //! the hint. The manual prints it as TROUBLESHOOTING.
 //!
-//! To add a row, say when it holds, at whose servers, by which of their words it is known, and what
-//! to do about it; before those that hold in more cases.
+//! To add a row, say when it holds, by which of the server's words it is known, and what to do about
+//! it; before those that hold in more cases. What only one provider wants stands in `providers`.
 
 use std::fmt;
 use std::io;
 
 use crate::config::Tls;
 use crate::error::Error;
+use crate::providers::Provider;
 use crate::settings::Peer;
 use crate::tls::Fault;
 use crate::{config, net, ownership, password, pop3, settings, smtp, store, tls, wire};
@@ -18,16 +19,15 @@ use crate::{config, net, ownership, password, pop3, settings, smtp, store, tls, 
 pub struct Advice {
     /// What went wrong.
     pub when: When,
-    /// The domains of the servers that it is about; all servers if there are none.
-    pub servers: &'static [&'static str],
     /// What the error says, in any case of letters, one of these; anything if there are none.
     pub says: &'static [&'static str],
-    /// What to do. `{pin}` stands for that of the server's certificate.
+    /// What to do. `{pin}` stands for that of the server's certificate, [`PROVIDER`] for what its
+    /// provider's row says.
     pub words: &'static str,
 }
 
 /// Everything that is known to help.
-pub const TABLE: [Advice; 50] = [
+pub const TABLE: [Advice; 45] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         When::NoPassword,
@@ -117,38 +117,7 @@ pub const TABLE: [Advice; 50] = [
         &["not enabled for pop", "pop is disabled", "pop3 is disabled", "enable pop"],
         "POP is switched off: turn it on in the settings of your mail on the web",
     ),
-    at(
-        When::LoginRefused,
-        MICROSOFT,
-        "Microsoft takes no passwords from mail programs: use an OAuth 2.0 token (`token-command`)",
-    ),
-    at(
-        When::LoginRefused,
-        &["gmail.com", "googlemail.com"],
-        "Gmail wants an app password, which is made at myaccount.google.com/apppasswords, or an \
-         OAuth 2.0 token (`token-command`)",
-    ),
-    at(
-        When::LoginRefused,
-        &["yahoo.com", "aol.com"],
-        "Yahoo and AOL want an app password, which is made in the account's security settings",
-    ),
-    at(
-        When::LoginRefused,
-        &["mail.me.com", "icloud.com"],
-        "iCloud wants an app-specific password, which is made at account.apple.com",
-    ),
-    at(
-        When::LoginRefused,
-        &["fastmail.com", "messagingengine.com"],
-        "Fastmail wants an app password, which is made in its settings",
-    ),
-    at(
-        When::LoginRefused,
-        &["gmx.net", "gmx.com", "web.de"],
-        "GMX and WEB.DE let mail programs in only when POP3 and IMAP are switched on in their \
-         settings on the web",
-    ),
+    on(When::LoginRefused, PROVIDER),
     says(
         When::LoginRefused,
         &["application-specific password", "app password", "5.7.9"],
@@ -219,39 +188,34 @@ pub const TABLE: [Advice; 50] = [
     on(When::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
 ];
 
-const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "hotmail.com", "live.com"];
+/// Stands for what is known of the server's provider; the row counts only where something is.
+pub const PROVIDER: &str = "{provider}";
 
 const fn on(when: When, words: &'static str) -> Advice {
-    Advice { when, servers: &[], says: &[], words }
-}
-
-const fn at(when: When, servers: &'static [&'static str], words: &'static str) -> Advice {
-    Advice { when, servers, says: &[], words }
+    Advice { when, says: &[], words }
 }
 
 const fn says(when: When, says: &'static [&'static str], words: &'static str) -> Advice {
-    Advice { when, servers: &[], says, words }
+    Advice { when, says, words }
 }
 
 /// What to try after this error, where that is known. `peer` is who it happened with.
 pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let when = When::of(error, peer)?;
     let text = error.to_string().to_ascii_lowercase();
-    let host = peer.map(|peer| peer.host.as_str().to_ascii_lowercase()).unwrap_or_default();
-    let is_below = |domain: &&str| {
-        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
+    let provider = peer.and_then(|peer| Provider::of_server(peer.host.as_str()));
+    let provider = provider.and_then(Provider::refused_login);
     let find = |when| {
         TABLE.iter().find(|row| {
             row.when == when
-                && (row.servers.is_empty() || row.servers.iter().any(is_below))
+                && (row.words != PROVIDER || provider.is_some())
                 && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
         })
     };
     let several = matches!(error, Error::Pop3(pop3::Error::Login { mechanisms: 2.., .. }));
     let row = match find(when)? {
         // What is known of a provider or of its words says more.
-        row if several && row.servers.is_empty() && row.says.is_empty() => {
+        row if several && row.words != PROVIDER && row.says.is_empty() => {
             find(When::EachLoginRefused).unwrap_or(row)
         }
         row => row,
@@ -262,7 +226,8 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
         }
         _ => String::new(),
     };
-    Some(row.words.replace("{pin}", &pin))
+    let words = row.words.replace("{pin}", &pin);
+    Some(words.replace(PROVIDER, &provider.unwrap_or_default()))
 }
 
 /// What can go wrong, as far as there is something to say to it.
@@ -480,6 +445,7 @@ impl fmt::Display for When {
 mod tests {
     use super::*;
     use crate::pop3::Pop3;
+    use crate::providers;
     use crate::smtp::Smtp;
     use crate::tls::Pin;
     use crate::wire::{Grammar as _, Phase};
@@ -568,18 +534,40 @@ mod tests {
     #[test]
     fn no_row_hides_another() {
         for row in &TABLE {
-            let servers = if row.servers.is_empty() { &["mail.example"] } else { row.servers };
+            if row.words == PROVIDER {
+                continue;
+            }
             let words = if row.says.is_empty() { &["no"] } else { row.says };
-            for server in servers {
-                for words in words {
-                    let said = words.to_ascii_uppercase();
-                    let said =
-                        hint(&example(row.when, &said), Some(&peer(&format!("pop.{server}"))));
-                    let expected = row.words.replace("{pin}", "");
-                    assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
+            for words in words {
+                let said = words.to_ascii_uppercase();
+                let said = hint(&example(row.when, &said), Some(&peer("pop.mail.example")));
+                let expected = row.words.replace("{pin}", "");
+                assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_explained_by_what_the_provider_wants() {
+        let mut explained = 0;
+        for provider in providers::TABLE {
+            let Some(expected) = provider.refused_login() else { continue };
+            explained += 1;
+            let endpoints = [provider.fetch, provider.send].into_iter().flatten();
+            for host in
+                endpoints.map(|endpoint| endpoint.host).chain(provider.servers.iter().copied())
+            {
+                // One operator's servers may serve several of its names.
+                let known = Provider::of_server(host).unwrap();
+                let refused = example(When::LoginRefused, "no");
+                let said = hint(&refused, Some(&peer(host)));
+                assert_eq!(said, known.refused_login(), "{host}");
+                if known.name == provider.name {
+                    assert_eq!(said, Some(expected.clone()), "{host}");
                 }
             }
         }
+        assert!(explained > 20);
     }
 
     #[test]

@@ -23,6 +23,8 @@
 //! pop3  smtp               sessions: the protocols as typestates
 //! http                     one request and its response, over a private stream
 //! tls  net                 streams: verified or on this machine, and every wait in bounds
+//! providers                what is known of mail providers
+//! autoconfig  dns          what providers say of themselves, in XML and in the DNS
 //! wire                     the only buffer; a command and the meaning of its answer in one value
 //! dot  sasl                octets in and out of a message on the wire; who logs in, and how
 //!
@@ -67,10 +69,12 @@
 #![forbid(unsafe_code)]
 
 pub mod advice;
+pub mod autoconfig;
 pub mod check;
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod dns;
 pub mod dot;
 pub mod error;
 pub mod fetch;
@@ -82,6 +86,7 @@ pub mod ownership;
 pub mod password;
 pub mod pop3;
 pub mod program;
+pub mod providers;
 pub mod queue;
 pub mod report;
 pub mod sasl;

@@ -173,3 +173,15 @@ pub const HTTP_BODY: usize = 256 << 10;
 
 /// Redirects that one HTTP request may be answered with.
 pub const HTTP_REDIRECTS: usize = 3;
+
+/// Aliases in a row that an answer of the domain name system may hold.
+pub const DNS_ALIASES: usize = 8;
+
+/// Records of one answer that are looked at.
+pub const DNS_RECORDS: usize = 16;
+
+/// Octets of an autoconfig file.
+pub const AUTOCONFIG: usize = 256 << 10;
+
+/// Nodes of the tree that an autoconfig file is read into: what bounds its depth, too.
+pub const AUTOCONFIG_NODES: u32 = 10_000;

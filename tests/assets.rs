@@ -12,9 +12,11 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
 use postie::cli::{Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES};
+use postie::config::Tls;
 use postie::config::{KEYS, Place};
 use postie::error::Exit;
 use postie::limits;
+use postie::providers::{Endpoint, LoginName, TABLE};
 
 /// Set by hand with every release: a page must not change because the day does.
 const DATE: &str = "2026-11-24";
@@ -79,6 +81,7 @@ fn the_manual_pages_are_fresh() {
         ),
     );
     fresh("man/postie-config.5", &postie_config_5());
+    fresh("man/postie-providers.7", &postie_providers_7());
 }
 
 #[test]
@@ -173,6 +176,7 @@ fn postie_1() -> Vec<u8> {
         "postie-queue(1)",
         "postie-check(1)",
         "postie-config(5)",
+        "postie-providers(7)",
     ];
     see_also(&mut roff, &pages);
     page.extend(roff.to_roff().into_bytes());
@@ -361,6 +365,18 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "A message that counts as whole, below half its listed size",
             octets(&limits::MISCOUNT),
         ),
+        ("URL", "The path and query of a web address", octets(&limits::URL)),
+        ("HTTP_HEAD", "The head of a web server's response", octets(&limits::HTTP_HEAD)),
+        ("HTTP_BODY", "Its body", octets(&limits::HTTP_BODY)),
+        ("HTTP_REDIRECTS", "Redirects that are followed", limits::HTTP_REDIRECTS.to_string()),
+        (
+            "DNS_ALIASES",
+            "Aliases in a row in an answer of the domain name system",
+            limits::DNS_ALIASES.to_string(),
+        ),
+        ("DNS_RECORDS", "Records of it that are looked at", limits::DNS_RECORDS.to_string()),
+        ("AUTOCONFIG", "An autoconfig file", octets(&limits::AUTOCONFIG)),
+        ("AUTOCONFIG_NODES", "Its elements and texts", limits::AUTOCONFIG_NODES.to_string()),
     ]
 }
 
@@ -390,6 +406,61 @@ fn postie_config_5() -> Vec<u8> {
     roff.to_roff().into_bytes()
 }
 
+/// The table of providers, for people.
+fn postie_providers_7() -> Vec<u8> {
+    let mut roff = Roff::new();
+    let manual = format!("postie {}", env!("CARGO_PKG_VERSION"));
+    roff.control("TH", ["POSTIE-PROVIDERS", "7", DATE, manual.as_str(), "Miscellanea"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("postie-providers - the mail providers that postie(1) knows")]);
+    let confirmed = TABLE.iter().filter(|row| row.is_confirmed).count();
+    let count = format!(
+        "Of these {} providers, {confirmed} are confirmed: Thunderbird's autoconfig file and a help page \
+         of the provider say the same. Of the others one source was read. None was tried.",
+        TABLE.len()
+    );
+    paragraphs(&mut roff, "DESCRIPTION", PROVIDERS);
+    paragraphs(&mut roff, "SOURCES", &count);
+    roff.control("SH", ["PROVIDERS"]);
+    for row in TABLE {
+        let endpoint = |what: &str, endpoint: Option<Endpoint>| {
+            let Endpoint { host, port, tls } = endpoint?;
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            let tls = if tls == Tls::Implicit { "" } else { ", tls = \"starttls\"" };
+            Some(format!("{what} {host}{port}{tls}"))
+        };
+        let user = match row.login {
+            LoginName::Address => "user = the whole address",
+            LoginName::LocalPart => "user = what stands before the @",
+        };
+        let facts = [endpoint("POP3", row.fetch), endpoint("SMTP", row.send)];
+        let mut facts: Vec<_> = facts.into_iter().flatten().collect();
+        if row.fetch.is_none() {
+            facts.push(format!("no POP3: {}", row.instead));
+        }
+        if !facts.is_empty() && row.send.is_some() {
+            facts.push(user.to_owned());
+        }
+        facts.extend(row.preparation());
+        facts.push(if row.is_confirmed { "confirmed" } else { "not confirmed" }.to_owned());
+        let domains = match row.domains {
+            [] => "its customers' own domains".to_owned(),
+            domains => domains.join(" "),
+        };
+        roff.control("TP", []).text([bold(row.name), roman(format!(" ({domains})"))]);
+        roff.text([roman(format!("{}.", facts.join("; ")))]);
+    }
+    see_also(&mut roff, &["postie(1)", "postie-check(1)", "postie-config(5)"]);
+    roff.to_roff().into_bytes()
+}
+
+const PROVIDERS: &str = "\
+What an account at a provider needs: its servers, the name to log in with, what has to be switched on \
+before, and what to use for a password. Ports and TLS are the usual ones (995 and 465, TLS from the \
+start) where nothing else is said.
+
+An address at a domain of one's own is at the provider that takes the domain's mail.";
+
 /// The table of hints: what went wrong, where and with which words, and what to do.
 fn troubleshooting(roff: &mut Roff, title: &str) {
     roff.control("SH", [title]).text([roman(
@@ -397,20 +468,16 @@ fn troubleshooting(roff: &mut Roff, title: &str) {
          failed. The first that fits is said.",
     )]);
     let mut last = None;
-    for Advice { when, servers, says, words } in &advice::TABLE {
-        let mut signs = Vec::new();
-        if !servers.is_empty() {
-            signs.push(format!("at {}", servers.join(", ")));
-        }
-        if !says.is_empty() {
-            let says: Vec<_> = says.iter().map(|words| format!("\"{}\"", words.trim())).collect();
-            signs.push(format!("and the server says {}", says.join(" or ")));
-        }
-        let signs = signs.join(", ");
-        let title = match signs.as_str() {
-            "" if last == Some(*when) => format!("{when}, otherwise"),
-            "" => when.to_string(),
-            signs => format!("{when}, {signs}"),
+    for Advice { when, says, words } in &advice::TABLE {
+        let says: Vec<_> = says.iter().map(|words| format!("\"{}\"", words.trim())).collect();
+        let (title, words) = match says.join(" or ").as_str() {
+            "" if *words == advice::PROVIDER => (
+                format!("{when}, at a provider with rules of its own"),
+                "What the provider wants: see postie-providers(7).",
+            ),
+            "" if last == Some(*when) => (format!("{when}, otherwise"), *words),
+            "" => (when.to_string(), *words),
+            says => (format!("{when}, and the server says {says}"), *words),
         };
         last = Some(*when);
         roff.control("TP", []).text([bold(title)]).text([roman(words.replace("{pin}", "PIN"))]);
