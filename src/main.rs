@@ -84,10 +84,7 @@ fn run(args: &Args) -> Exit {
     let interrupted = Interrupted::default();
     let stop = match interrupted.watch() {
         Ok(stop) => stop,
-        Err(source) => {
-            let error = Error::Stdio { doing: "cannot watch for signals", source };
-            return refuse(&report, "start", &error);
-        }
+        Err(error) => return refuse(&report, "start", &error),
     };
     let exit = match &args.command {
         Command::Fetch(fetching) => {
@@ -168,13 +165,14 @@ impl Interrupted {
     /// From here on a signal ends what waits for a peer or a program, and with it the run, in order. If
     /// nothing waits, or at the second signal, the process ends where it stands, which is safe anywhere:
     /// by the signal, or with the status that is decided.
-    fn watch(&self) -> io::Result<Stop> {
+    fn watch(&self) -> Result<Stop, Error> {
+        let failed = |source| Error::Stdio { doing: "cannot watch for signals", source };
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
         // A file that may not grow further (`ulimit -f`) is an error of that file, not the end.
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
         let watched = stop.clone();
-        thread::spawn(move || {
+        let handle = move || {
             for signal in signals.forever() {
                 let is_first = caught.swap(signal, Ordering::SeqCst) == 0;
                 // Both, whatever there is of either.
@@ -187,7 +185,8 @@ impl Interrupted {
                     _ => {}
                 }
             }
-        });
+        };
+        thread::Builder::new().spawn(handle).map_err(Error::Thread)?;
         Ok(stop)
     }
 

@@ -281,10 +281,10 @@ pub fn answers(
         answer.map(drop).map_err(|error| connect_error(error, deadline))
     };
     thread::scope(|scope| {
-        let asked: Vec<_> =
-            addresses.iter().map(|&address| (address, scope.spawn(move || ask(address)))).collect();
-        let answer = |asked: thread::ScopedJoinHandle<'_, _>| {
-            asked.join().unwrap_or_else(|_| Err(io::Error::other("it could not be asked")))
+        let spawn = |address| thread::Builder::new().spawn_scoped(scope, move || ask(address));
+        let asked: Vec<_> = addresses.iter().map(|&address| (address, spawn(address))).collect();
+        let answer = |asked: io::Result<thread::ScopedJoinHandle<'_, _>>| {
+            asked?.join().unwrap_or_else(|_| Err(io::Error::other("it could not be asked")))
         };
         asked.into_iter().map(|(address, asked)| (address, answer(asked))).collect()
     })
@@ -546,11 +546,12 @@ fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAdd
     }
     let (sender, answer) = mpsc::channel();
     let name = host.as_str().to_owned();
-    thread::spawn(move || {
+    let look_up = move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
         // Nobody listens any more if the deadline passed first.
         drop(sender.send(found));
-    });
+    };
+    thread::Builder::new().spawn(look_up).map_err(Error::Lookup)?;
     match answer.recv_timeout(deadline.wait().map_err(Error::Lookup)?) {
         Ok(Ok(addresses)) if addresses.is_empty() => {
             Err(Error::NotFound(io::Error::other("it has no address")))
@@ -606,11 +607,17 @@ fn race(
         let started = waiting.next();
         if let Some(address) = started {
             let sender = sender.clone();
-            running += 1;
-            thread::spawn(move || {
+            let run = move || {
                 // Nobody listens any more if another address was faster.
                 drop(sender.send(dial(address, source, wait)));
-            });
+            };
+            match thread::Builder::new().spawn(run) {
+                Ok(_) => running += 1,
+                Err(error) => {
+                    last = error;
+                    continue;
+                }
+            }
         } else if running == 0 {
             return Err(connect_error(last, deadline));
         }
