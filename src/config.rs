@@ -966,8 +966,9 @@ pub const KEYS: [Key; 32] = [
         name: "patience",
         place: Place::Fetch,
         value: "\"6h\"",
-        text: "Away from a terminal, say nothing of temporary failures (status 75) until they have \
-               lasted this long, then once each time it has passed again. The status stays.",
+        text: "Away from a terminal, say nothing of temporary failures (status 75) and of messages \
+               that were refused until they have lasted this long, then once each time it has passed \
+               again. The status stays.",
     },
     Key {
         name: "maildir",

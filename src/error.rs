@@ -74,6 +74,9 @@ pub enum Error {
         /// The failure.
         source: io::Error,
     },
+    /// The system has no thread to spare.
+    #[error("cannot start a thread: {}", plain(.0))]
+    Thread(io::Error),
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]
     Stdio {
@@ -206,7 +209,9 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Settings(error) => error.into(),
-            Error::Password(password::Error::Slow(_)) | Error::HeldBack { .. } => Self::Later,
+            Error::Password(password::Error::Slow(_))
+            | Error::HeldBack { .. }
+            | Error::Thread(_) => Self::Later,
             Error::Password(_) => Self::Config,
             Error::Net(error) => match error {
                 net::Error::NotFound(_) => Self::NoHost,
@@ -286,8 +291,10 @@ impl From<&pop3::Error> for Exit {
                 coded(refusal, Self::Later)
             }
             pop3::Error::Missing(_) => Self::Missing,
-            pop3::Error::Torn { .. } => Self::Protocol,
-            pop3::Error::SentAhead { error, .. } => error.as_ref().into(),
+            pop3::Error::Torn => Self::Protocol,
+            pop3::Error::SentAhead { error, .. } | pop3::Error::InMessage { error, .. } => {
+                error.as_ref().into()
+            }
             pop3::Error::CapabilitiesChanged => Self::Later,
         }
     }
@@ -349,7 +356,7 @@ impl From<&wire::Error> for Exit {
 impl From<&store::Error> for Exit {
     fn from(error: &store::Error) -> Self {
         match error {
-            store::Error::Locked | store::Error::Busy => Self::Later,
+            store::Error::Locked { .. } | store::Error::Busy => Self::Later,
             store::Error::Unknown(_) => Self::Usage,
             store::Error::Program { .. } | store::Error::NewerJournal { .. } => Self::Config,
             store::Error::NoParent { .. }

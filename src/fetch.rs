@@ -1,36 +1,43 @@
 //! The story of a fetch: lock, connect, log in, list, retrieve what is new, make it safe, delete
 //! what may go.
 
+mod incoming;
 mod keep;
+mod outcome;
 mod plan;
+mod refusals;
 mod server;
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::iter;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use serde_json::json;
 
+use self::incoming::Incoming;
 use self::keep::{Arrival, Arrivals, Keeper};
+use self::outcome::{Fetched, Filed, Lack};
 use self::plan::{Action, Plan};
+use self::refusals::Refusals;
 use self::server::Server;
 use crate::config::{Keep, Tls};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
-use crate::password::Attempts;
+use crate::password::{Attempts, Source};
 use crate::pop3::{
     self, Ahead, Approach, Authorization, Deletable, Listed, Session, Sizes, Transaction, UniqueIds,
 };
 use crate::program;
-use crate::report::{Octets, Report, count, error_object, size};
+use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
-use crate::store::{self, Draft, Purpose, Stamp, Standing, Store, StoreOptions, is_no_room};
+use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid, plain};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
@@ -47,14 +54,17 @@ pub fn fetch(
     let at_once = at_once.clamp(1, jobs.len().max(1));
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
     let company = Company { report, stop, talkers: jobs.len(), batch };
-    // Whoever must be asked for a password is asked before the screen is full.
-    let ready: Vec<_> = jobs.iter().map(|job| (job, attempts(job))).collect();
-    let (ready, exit) = (Mutex::new(ready.into_iter()), Mutex::new(Exit::Done));
+    // A person is asked for a password before the screen is full. Everything else that an account
+    // needs is opened, and whatever it names is run, when its turn comes.
+    let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
+    let asked = |job| (job, Some(job).filter(is_asked).map(attempts));
+    let jobs: Vec<_> = jobs.iter().map(asked).collect();
+    let (jobs, exit) = (Mutex::new(jobs.into_iter()), Mutex::new(Exit::Done));
     let work = || {
         loop {
-            let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((job, attempts)) = next else { return };
-            let this = Run::new(job, &company).run(attempts);
+            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((job, asked)) = next else { return };
+            let this = Run::new(job, &company).run(asked);
             if let Some(account) = &job.account
                 && matches!(this, Exit::Done | Exit::Partial)
                 && !job.dry_run
@@ -67,7 +77,10 @@ pub fn fetch(
     };
     thread::scope(|scope| {
         for _ in 1..at_once {
-            scope.spawn(work);
+            // Where there can be no more threads, fewer accounts are fetched side by side.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
         work();
     });
@@ -104,100 +117,6 @@ fn store_options(job: &FetchJob) -> StoreOptions {
     }
 }
 
-/// What a fetch has come to, so far.
-#[derive(Debug, Default)]
-struct Fetched {
-    listed: usize,
-    /// Messages that are safe on this side, and their octets.
-    new: usize,
-    octets: u64,
-    /// What they are called, for a result that speaks of each.
-    files: Vec<Filed>,
-    /// What was to be had and is not, by number, with the reason.
-    missed: Vec<Missed>,
-    deleted: usize,
-    /// Noted as not to be fetched.
-    noted: usize,
-    too_large: usize,
-    /// Not to be deleted, since they share their unique-ids.
-    ambiguous: u32,
-    /// For the next run, since this one's limit was reached.
-    postponed: usize,
-    /// Where earlier runs delivered what this one found fetched already, if not here.
-    elsewhere: Option<PathBuf>,
-}
-
-/// A message that was to be fetched or deleted and was not.
-#[derive(Debug)]
-struct Missed {
-    listed: Listed,
-    reason: String,
-}
-
-/// What a message is called.
-#[derive(Debug)]
-struct Filed {
-    octets: u64,
-    uid: Option<Uid>,
-    path: Option<PathBuf>,
-}
-
-impl Fetched {
-    fn miss(&mut self, listed: Listed, reason: String) {
-        self.missed.push(Missed { listed, reason });
-    }
-
-    fn sentence(&self, label: &str) -> String {
-        let mut sentence = if self.new == 0 {
-            format!("{label}: nothing new")
-        } else {
-            let new = count(self.new, "new message");
-            format!("{label}: {new} ({})", size(self.octets))
-        };
-        if self.noted > 0 {
-            sentence += &format!(", {} noted as not to be fetched", self.noted);
-        }
-        if self.deleted > 0 {
-            sentence += &format!(", {} deleted from the server", self.deleted);
-        }
-        if self.too_large > 0 {
-            sentence += &format!(", {} left there as too large", self.too_large);
-        }
-        if self.ambiguous > 0 {
-            sentence += &format!(", {} there share unique-ids and stay", self.ambiguous);
-        }
-        if self.postponed > 0 {
-            sentence += &format!(", {} left for the next run", self.postponed);
-        }
-        if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new == 0) {
-            sentence += &format!("; what is there was fetched before, into {}", path.display());
-        }
-        sentence
-    }
-
-    fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
-        let file = |Filed { octets, uid, path }: &Filed| {
-            let uid = uid.as_ref().map(ToString::to_string);
-            let path = path.as_ref().map(|path| path.to_string_lossy());
-            json!({ "uid": uid, "size": octets, "path": path })
-        };
-        let refused = |Missed { listed, reason }: &Missed| {
-            let uid = listed.uid.as_ref().map(ToString::to_string);
-            json!({ "number": listed.number, "uid": uid, "reason": reason })
-        };
-        json!({
-            "account": label,
-            "new": self.new,
-            "bytes": self.octets,
-            "files": self.files.iter().map(file).collect::<Vec<_>>(),
-            "left": self.listed.saturating_sub(self.deleted),
-            "refused": self.missed.iter().map(refused).collect::<Vec<_>>(),
-            "deleted": self.deleted,
-            "error": failure.map(|failure| error_object(failure.error.into(), failure)),
-        })
-    }
-}
-
 /// A fetch under way.
 struct Run<'a> {
     job: &'a FetchJob,
@@ -208,6 +127,21 @@ struct Run<'a> {
     doomed: Vec<Deletable>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
+    /// Whether suspects have a session of their own, since the one before had something to delete.
+    is_for_suspects: bool,
+}
+
+/// A message in whose middle a session ended, and why it is wanted all the same.
+struct Suspect {
+    listed: Listed,
+    purpose: Purpose,
+}
+
+/// What a session leaves to another one of the same run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Suspects,
 }
 
 impl<'a> Run<'a> {
@@ -219,10 +153,13 @@ impl<'a> Run<'a> {
             fetched: Fetched::default(),
             doomed: Vec::new(),
             shared: HashMap::new(),
+            is_for_suspects: false,
         }
     }
 
-    fn run(mut self, attempts: Result<Attempts, Error>) -> Exit {
+    /// `asked` is what a person said who was asked before.
+    fn run(mut self, asked: Option<Result<Attempts, Error>>) -> Exit {
+        let attempts = asked.unwrap_or_else(|| attempts(self.job));
         let outcome = attempts.and_then(|attempts| {
             if self.job.dry_run { self.preview(&attempts) } else { self.sessions(&attempts) }
         });
@@ -252,7 +189,7 @@ impl<'a> Run<'a> {
         let mut server = Server::recall(self.job);
         loop {
             let before = self.fetched.new;
-            loop {
+            let left = loop {
                 let outcome = self.connected(&way, attempts, opened, &mut server);
                 let is_too_fast =
                     matches!(&outcome, Err(Error::Pop3(error)) if server.may_try_again(error));
@@ -260,8 +197,10 @@ impl<'a> Run<'a> {
                 if !is_too_fast {
                     break outcome?;
                 }
-            }
-            if !self.job.repeat || self.fetched.new == before {
+            };
+            self.is_for_suspects = left == Left::Suspects;
+            let is_over = !self.job.repeat || self.fetched.new == before;
+            if is_over && !self.is_for_suspects {
                 return Ok(());
             }
         }
@@ -274,7 +213,7 @@ impl<'a> Run<'a> {
         attempts: &Attempts,
         opened: &mut Option<Store>,
         server: &mut Server<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Left, Error> {
         let session = connect(self.job, way, self.trace(), server.approach())?;
         let store = match opened {
             Some(store) => store,
@@ -282,7 +221,8 @@ impl<'a> Run<'a> {
         };
         let session = login(self.job, session, attempts)?;
         if self.job.note_only {
-            return self.note_all(session, store);
+            self.note_all(session, store)?;
+            return Ok(Left::Nothing);
         }
         store.prepare()?;
         self.session(session, store, server)
@@ -327,18 +267,24 @@ impl<'a> Run<'a> {
         self.company.report.trace(is_one_of_many.then_some(&self.label))
     }
 
+    /// One session, from the listing on. Suspects come last: what they end they end for nobody else.
+    /// If something is to be deleted, which happens when a session ends well, they get another one.
     fn session(
         &mut self,
         mut session: Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
         server: &mut Server<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Left, Error> {
         // Numbers are good for one session: what another had doomed must not be deleted in this one.
         self.doomed.clear();
         let listing = self.listing(&mut session, store.present())?;
         server.learn(session.shown());
         let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
-        let Sorted { wanted, known, room, changes } = self.sort_out(store, listing, sizes)?;
+        let Sorted { mut wanted, mut suspects, known, room, changes } =
+            self.sort_out(store, listing, sizes)?;
+        if self.is_for_suspects {
+            wanted.clear();
+        }
         // Where the listing is not exactly the last one, or something is to be deleted, sizes show
         // whether what goes by a known name is what it was.
         let is_due = known.iter().any(|listed| self.is_due(store, listed));
@@ -347,16 +293,57 @@ impl<'a> Run<'a> {
             let sizes = session.sizes()?;
             store.note_sizes(|number| sizes.of(number))?;
         }
-        self.retrieve(&mut session, store, wanted, &HashSet::new(), Purpose::Deliver)?;
+        let mut due = HashSet::new();
+        self.retrieve(&mut session, store, wanted, &due, Purpose::Deliver)?;
         server.learn(session.shown());
         if do_sizes_matter {
             let sizes = session.sizes()?;
-            let (compare, due) = self.look_again(store, known, sizes, room);
+            let mut compare;
+            (compare, due) = self.look_again(store, known, sizes, room, &mut suspects);
+            if self.is_for_suspects {
+                compare.clear();
+                self.doomed.clear();
+            }
             self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
+        }
+        if !suspects.is_empty() && !self.doomed.is_empty() {
+            self.end(session, store)?;
+            return Ok(Left::Suspects);
+        }
+        // Each in a flight of its own, so that the end of a session is nobody else's fault, and those
+        // first that were not asked for for the longest time, lest one keep the others waiting.
+        suspects.sort_by_key(|suspect| {
+            suspect.listed.uid.as_ref().and_then(|uid| store.seen().last_break(uid))
+        });
+        for Suspect { listed, purpose } in suspects {
+            let retrieved = self.retrieve(&mut session, store, vec![listed], &due, purpose);
+            if let Err(error) = retrieved {
+                if self.fetched.new > 0 {
+                    store.settle()?;
+                }
+                return self.after_break(store, error);
+            }
         }
         self.end(session, store)?;
         self.say_where(store)?;
-        Ok(store.compact()?)
+        store.compact()?;
+        Ok(Left::Nothing)
+    }
+
+    /// A session that ended in the middle of a message that has ended several is no failure of the
+    /// run: everything else was fetched.
+    fn after_break(&mut self, store: &Store, error: Error) -> Result<Left, Error> {
+        match error {
+            Error::Pop3(pop3::Error::InMessage { listed, error, .. })
+                if listed.uid.as_ref().is_some_and(|uid| {
+                    store.seen().condition(uid, self.job.moment.seconds) == Condition::Broken
+                }) =>
+            {
+                self.fetched.miss(listed, Lack::End, error.to_string());
+                Ok(Left::Nothing)
+            }
+            error => Err(error),
+        }
     }
 
     /// Deletes what may go, and ends the session.
@@ -385,7 +372,7 @@ impl<'a> Run<'a> {
                     if let Some(uid) = &parting.listed.uid {
                         store.record_refusal(uid)?;
                     }
-                    self.fetched.miss(parting.listed, format!("DELE refused: {refusal}"));
+                    self.fetched.miss(parting.listed, Lack::Deletion, refusal.to_string());
                 }
             }
         }
@@ -399,12 +386,14 @@ impl<'a> Run<'a> {
 
     /// What is known, looked at with the sizes in the listing: dooms what may be deleted, and returns
     /// what must be compared, at most `room` messages, and what of it is to be deleted if it is equal.
+    /// What must be compared and is suspect is added to `suspects`.
     fn look_again(
         &mut self,
         store: &Store,
         known: Vec<Listed>,
         sizes: &Sizes,
         room: usize,
+        suspects: &mut Vec<Suspect>,
     ) -> (Vec<Listed>, HashSet<Uid>) {
         let (mut compare, mut due) = (Vec::new(), HashSet::new());
         for listed in known {
@@ -416,12 +405,22 @@ impl<'a> Run<'a> {
                     self.doomed.extend(store.recall(listed, size).map(Deletable::from));
                 }
                 Action::Compare => {
-                    let is_wanted = !plan::is_too_large(self.job, Some(sizes), &listed);
-                    if compare.len() < room && is_wanted {
-                        compare.push(listed);
-                        if plan::is_due(self.job, entry) {
-                            due.insert(uid);
+                    if plan::is_too_large(self.job, Some(sizes), &listed) {
+                        continue;
+                    }
+                    match plan::condition(self.job, store.seen(), &listed) {
+                        Condition::Sound if compare.len() < room => compare.push(listed),
+                        Condition::Sound => continue,
+                        Condition::Suspect => {
+                            suspects.push(Suspect { listed, purpose: Purpose::Compare });
                         }
+                        Condition::Broken => {
+                            self.fetched.skipped += 1;
+                            continue;
+                        }
+                    }
+                    if plan::is_due(self.job, entry) {
+                        due.insert(uid);
                     }
                 }
                 _ => {}
@@ -460,7 +459,7 @@ impl<'a> Run<'a> {
         let are_needed = !self.job.deletes_at_once();
         let uids = UniqueIds { are_needed, are_known: known > 0 };
         let mut listing = session.list(uids)?;
-        self.fetched.listed = listing.len();
+        self.fetched.listed = listing.len() + self.fetched.deleted;
         if self.job.deletes_at_once() || listing.iter().all(|listed| listed.uid.is_some()) {
             return Ok(listing);
         }
@@ -471,7 +470,7 @@ impl<'a> Run<'a> {
             let has_uid = listed.uid.is_some();
             if !has_uid {
                 let reason = "the server lists no valid unique-id for it".to_owned();
-                self.fetched.miss(listed.clone(), reason);
+                self.fetched.miss(listed.clone(), Lack::Retrieval, reason);
             }
             has_uid
         });
@@ -507,15 +506,22 @@ impl<'a> Run<'a> {
             store.mark_listed(listed, listed.number);
         }
         let mut changes = store.end_listing()?;
-        let (mut wanted, mut known) = (Vec::new(), Vec::new());
+        let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        let Fetched { too_large, skipped, postponed, .. } = &mut self.fetched;
+        (*too_large, *skipped, *postponed) = (0, 0, 0);
         for listed in listing {
             let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
             let standing = match &listed.uid {
                 Some(uid) => store.standing(uid, None),
                 None => Standing::New,
             };
-            match plan.action(&listed, entry, standing) {
+            let condition = plan::condition(self.job, store.seen(), &listed);
+            match plan.action(&listed, entry, standing, condition) {
                 Action::Retrieve => wanted.push(listed),
+                Action::RetrieveLast => {
+                    suspects.push(Suspect { listed, purpose: Purpose::Deliver });
+                }
+                Action::Skipped => self.fetched.skipped += 1,
                 Action::TooLarge => self.fetched.too_large += 1,
                 Action::OverLimit => self.fetched.postponed += 1,
                 Action::AlreadyFetched | Action::Compare | Action::Delete | Action::Unwanted => {
@@ -533,13 +539,17 @@ impl<'a> Run<'a> {
             self.greet_strangers(present);
         }
         let (shared, room) = plan.into_parts();
+        self.fetched.postponed += suspects.len().saturating_sub(room);
+        suspects.truncate(room);
         self.shared = shared;
         self.fetched.ambiguous = self.shared.values().sum();
         if self.job.all {
-            store.forget(wanted.iter().filter_map(Identified::uid))?;
+            let suspects = suspects.iter().map(|suspect| &suspect.listed);
+            store.forget(wanted.iter().chain(suspects).filter_map(Identified::uid))?;
         }
-        changes += wanted.len() + self.fetched.too_large + self.fetched.postponed;
-        Ok(Sorted { wanted, known, room, changes })
+        changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
+        let room = room.saturating_sub(suspects.len());
+        Ok(Sorted { wanted, suspects, known, room, changes })
     }
 
     /// Messages stream in on one side and are made safe on the other. What is whole is delivered
@@ -568,21 +578,50 @@ impl<'a> Run<'a> {
         };
         let drafts = store.drafts();
         let most = self.job.max_size.map_or(limits::MESSAGE, |limit| limit.octets);
-        let draft =
-            || Incoming { draft: drafts.draft(), octets: progress.octets(), most, arrived: 0 };
+        let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
+        let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
         let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
         let keeper = Keeper { job, report, store, fetched, doomed, shared, due, purpose };
-        thread::scope(|scope| {
-            let keeping = scope.spawn(|| keeper.keep(&arrivals));
+        let ended = thread::scope(|scope| {
+            let keeping = thread::Builder::new()
+                .spawn_scoped(scope, || keeper.keep(&arrivals))
+                .map_err(Error::Thread)?;
             let present = arrivals.present();
             let longest = most.saturating_add(limits::EXCESS);
-            let retrieved = session.retr_each(wanted, longest, measured, draft, |arrival| {
-                progress.message();
-                arrivals.add(match arrival {
-                    Ok(retrieved) => Arrival::Message(Box::new(retrieved)),
-                    Err(refused) => Arrival::Refused(refused),
+            let mut retr_each = |flight: &mut dyn Iterator<Item = Listed>| {
+                session.retr_each(flight, longest, measured, draft, |arrival| {
+                    progress.message();
+                    let mut refusals = refusals.borrow_mut();
+                    arrivals.add(match arrival {
+                        Ok(retrieved) => {
+                            refusals.end();
+                            Arrival::Message(Box::new(retrieved))
+                        }
+                        Err(refused) => {
+                            refusals.add(&refused.refusal.to_string());
+                            Arrival::Refused(refused)
+                        }
+                    })
                 })
-            });
+            };
+            let mut retrieve = || {
+                while !wanted.is_empty() {
+                    let mut flight = iter::from_fn(|| {
+                        if refusals.borrow().are_many() { None } else { wanted.pop_front() }
+                    });
+                    retr_each(&mut flight)?;
+                    let refused = refusals.borrow().count();
+                    if let Some(last) = wanted.pop_back() {
+                        retr_each(&mut iter::once(last))?;
+                        if refusals.borrow().count() > refused {
+                            break;
+                        }
+                        refusals.borrow_mut().end();
+                    }
+                }
+                Ok(())
+            };
+            let retrieved = retrieve();
             drop(present);
             let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
             // If messages could not be kept, that is why no more were retrieved.
@@ -590,7 +629,14 @@ impl<'a> Run<'a> {
                 Ok(()) | Err(Halt::Unkept) => Ok(()),
                 Err(Halt::Ended(error)) => Err(error.into()),
             })
-        })
+        });
+        self.fetched.unasked += wanted.len();
+        if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
+            && let Some(uid) = &listed.uid
+        {
+            store.record_break(uid, *octets)?;
+        }
+        ended
     }
 
     /// What the user wants done when something new has come.
@@ -630,7 +676,9 @@ impl<'a> Run<'a> {
             let uid = listed.uid.as_ref();
             let (number, octets) = (listed.number, sizes.of(listed.number));
             let standing = uid.map_or(Standing::New, |uid| seen.standing(uid, octets, &here));
-            let action = plan.action(&listed, uid.and_then(|uid| seen.get(uid)), standing);
+            let condition = plan::condition(self.job, &seen, &listed);
+            let entry = uid.and_then(|uid| seen.get(uid));
+            let action = plan.action(&listed, entry, standing, condition);
             if self.company.report.is_json() {
                 let uid = uid.map(ToString::to_string);
                 let message = json!({ "number": number, "size": octets, "uid": uid, "action": action.word() });
@@ -649,21 +697,14 @@ impl<'a> Run<'a> {
 
     fn tell(&self, outcome: &Result<(), Error>) -> Exit {
         let Self { job, company: Company { report, .. }, label, fetched, .. } = self;
-        let exit = match outcome {
-            Err(error) => error.into(),
-            Ok(()) if fetched.missed.is_empty() => Exit::Done,
-            Ok(()) if fetched.new == 0 => Exit::Later,
-            Ok(()) => Exit::Partial,
-        };
+        let exit = fetched.exit(outcome);
         let _turn = report.turn();
         let account = job.account.as_deref();
         let peer = &job.peer;
-        for Missed { listed: Listed { number, .. }, reason } in &fetched.missed {
-            report.complaint(format_args!(
-                "fetch {label}: {peer}: message {number} stays on the server: {reason}"
-            ));
+        let (is_told, lasting) = self.patience(outcome, exit);
+        for line in fetched.missed_lines().iter().filter(|_| is_told) {
+            report.complaint(format_args!("fetch {label}: {peer}: {line}"));
         }
-        let (is_told, lasting) = self.patience(exit);
         let failure = outcome.as_ref().err().map(|error| Failure {
             command: "fetch",
             account,
@@ -690,13 +731,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a failure is to be told, and how many seconds it has lasted if that was counted.
-    fn patience(&self, exit: Exit) -> (bool, Option<u64>) {
-        let Some(span) = self.job.patience.filter(|_| self.company.report.is_unattended()) else {
+    /// Whether what went wrong is to be told, and how many seconds it has lasted if that was counted.
+    fn patience(&self, outcome: &Result<(), Error>, exit: Exit) -> (bool, Option<u64>) {
+        if !self.company.report.is_unattended() {
             return (true, None);
-        };
+        }
+        // Not a failure, but a long first fetch.
+        if matches!(outcome, Err(Error::Store(store::Error::Locked { age })) if *age < limits::LONG_RUN)
+        {
+            return (false, None);
+        }
+        let Some(span) = self.job.patience else { return (true, None) };
         let patience = Patience::new(&Os, &self.job.state, span.seconds);
-        if exit != Exit::Later {
+        let is_temporary = match exit {
+            Exit::Later => true,
+            Exit::Partial => outcome.is_ok() && !self.fetched.has_lasting(),
+            _ => false,
+        };
+        if !is_temporary {
             patience.succeeded();
             return (true, None);
         }
@@ -709,6 +761,8 @@ impl<'a> Run<'a> {
 struct Sorted {
     /// New messages.
     wanted: Vec<Listed>,
+    /// New messages that are asked for behind all others.
+    suspects: Vec<Suspect>,
     /// Messages that are known.
     known: Vec<Listed>,
     /// How many more may be retrieved.
@@ -757,55 +811,6 @@ enum Halt {
 impl From<pop3::Error> for Halt {
     fn from(error: pop3::Error) -> Self {
         Self::Ended(error)
-    }
-}
-
-/// A draft whose octets somebody watches coming in, and which may be given up for a reason of its
-/// own while the rest of its text passes by.
-struct Incoming {
-    draft: Draft,
-    octets: Octets,
-    /// Octets of the largest message that is wanted.
-    most: u64,
-    arrived: u64,
-}
-
-impl Write for Incoming {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let more = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-        self.arrived = self.arrived.saturating_add(more);
-        if self.draft.failure().is_some() {
-            return Ok(octets.len());
-        }
-        if self.arrived > self.most {
-            self.draft.fail(format!("it is larger than {}", size(self.most)));
-            return Ok(octets.len());
-        }
-        match self.draft.write_all(octets) {
-            // A disk without room for even a small message is full.
-            Err(error) if is_no_room(&error) && self.arrived > limits::SMALL_MESSAGE => {
-                self.draft.fail(plain(&error));
-            }
-            written => written?,
-        }
-        self.octets.come(more);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.draft.flush()
-    }
-}
-
-impl AsRef<Draft> for Incoming {
-    fn as_ref(&self) -> &Draft {
-        &self.draft
-    }
-}
-
-impl AsMut<Draft> for Incoming {
-    fn as_mut(&mut self) -> &mut Draft {
-        &mut self.draft
     }
 }
 

@@ -185,3 +185,20 @@ pub const AUTOCONFIG: usize = 256 << 10;
 
 /// Nodes of the tree that an autoconfig file is read into: what bounds its depth, too.
 pub const AUTOCONFIG_NODES: u32 = 10_000;
+
+/// Refusals alike in a row after which a server is asked for the last message next, and for no more
+/// if that is refused alike.
+pub const REFUSALS: usize = 10;
+
+/// Lines about messages that were not fetched or deleted, one for those alike.
+pub const ALIKE_LINES: usize = 10;
+
+/// Messages that such a line names by their numbers.
+pub const ALIKE_NUMBERS: usize = 5;
+
+/// Messages that were not fetched or deleted that an object names.
+pub const REFUSED: usize = 1_000;
+
+/// A run that finds another at work for less than this says nothing of it where nobody watches: the
+/// other is a long first fetch, and no failure.
+pub const LONG_RUN: Duration = Duration::from_hours(1);

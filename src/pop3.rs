@@ -65,12 +65,19 @@ pub enum Error {
     },
     /// What followed the final dot of a message was no reply, so the dot was none either.
     #[error(
-        "message {number} came torn: what follows its end is no reply to the next command; \
+        "its text came torn: what follows its end is no reply to the next command; \
          it stays on the server"
     )]
-    Torn {
-        /// The message's number.
-        number: Number,
+    Torn,
+    /// The server ended the session in the middle of a message, or of waiting for it.
+    #[error("message {}: {error}", .listed.number)]
+    InMessage {
+        /// Which.
+        listed: Listed,
+        /// Octets of its text that came before, give or take a buffer.
+        octets: u64,
+        /// How it ended.
+        error: Box<Self>,
     },
     /// The server does not offer a needed feature.
     #[error("the server does not offer {0}")]
@@ -91,17 +98,31 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same as a failure of this pace, if it can be one: not if this side chose to end the
-    /// session, or could not write what it received.
+    /// The same as a failure of this pace, if it can be one.
     fn sent_ahead(self, pace: Pace) -> Self {
-        let is_servers = match &self {
-            Self::Wire(wire::Error::Stream { source, .. }) => !source
+        let is_wire = matches!(self, Self::Wire(_));
+        if is_wire && !self.is_ours() {
+            Self::SentAhead { pace, error: Box::new(self) }
+        } else {
+            self
+        }
+    }
+
+    /// The same as what happened in the middle of a message, unless this side is why.
+    fn in_message(self, listed: Listed, octets: u64) -> Self {
+        if self.is_ours() { self } else { Self::InMessage { listed, octets, error: self.into() } }
+    }
+
+    /// Whether this side chose to end the session (a signal, `max-time`), or could not write what it
+    /// received.
+    fn is_ours(&self) -> bool {
+        match self {
+            Self::Wire(wire::Error::Stream { source, .. }) => source
                 .get_ref()
                 .is_some_and(<dyn std::error::Error + Send + Sync>::is::<wire::Deliberate>),
-            Self::Wire(error) => !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_)),
+            Self::Wire(error) => matches!(error, wire::Error::Sink(_) | wire::Error::Source(_)),
             _ => false,
-        };
-        if is_servers { Self::SentAhead { pace, error: Box::new(self) } } else { self }
+        }
     }
 
     /// Returns whether the connection ended inside a multi-line reply.

@@ -24,6 +24,7 @@
 //! All of this happens under a lock that is held for the whole run. What is to be sent and waits
 //! for it is another matter, and [`outbox`]'s.
 
+mod breaks;
 mod digest;
 pub mod disk;
 mod handover;
@@ -37,11 +38,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
 use std::io;
+use std::iter;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
+pub use self::breaks::Condition;
 pub use self::maildir::{Draft, Maildir, Stamp};
 pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
 
@@ -57,7 +61,10 @@ use crate::text::{Identified, Uid, plain};
 pub enum Error {
     /// Another run holds the lock.
     #[error("another run is at work on this mailbox")]
-    Locked,
+    Locked {
+        /// For how long.
+        age: Duration,
+    },
     /// A Maildir is made, its parents are not.
     #[error("cannot create {}: {} does not exist", path.display(), parent.display())]
     NoParent {
@@ -251,7 +258,7 @@ impl Store {
         disk.check_place(state)?;
         let path = state.join(LOCK);
         let lock = disk.lock_file(&path).map_err(|error| Error::create(&path, error))?;
-        let lock = lock.ok_or(Error::Locked)?;
+        let lock = lock.ok_or_else(|| Error::Locked { age: lock_age(&path, stamp.seconds) })?;
         let drawn = [state.as_os_str().as_encoded_bytes(), &stamp.random.to_be_bytes()].concat();
         let mark = maildir::fnv1a(&drawn);
         let journal = Journal::open(Arc::clone(&disk), state, stamp.seconds, mark)?;
@@ -404,15 +411,9 @@ impl Store {
         self.journal.record_unwanted(uids, self.options.stamp.seconds)
     }
 
-    /// Notes that a session ended in the middle of a message.
-    pub fn record_break(&mut self, uid: &Uid) -> Result<(), Error> {
-        self.journal.record_break(uid, self.options.stamp.seconds)
-    }
-
-    /// In how many sessions that ended in the middle of a message it was this one, and when the last
-    /// of them was.
-    pub fn breaks(&self, uid: &Uid) -> Option<(u32, u64)> {
-        self.journal.seen.breaks.get(uid).copied()
+    /// Notes that the server ended a session in the middle of a message, behind so many octets of it.
+    pub fn record_break(&mut self, uid: &Uid, octets: u64) -> Result<(), Error> {
+        self.journal.record_break(uid, self.options.stamp.seconds, octets)
     }
 
     /// Whether something is said for the first time.
@@ -744,6 +745,14 @@ fn is_locked(path: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
+/// How long ago a lock was taken, which is when its file was last touched; nothing if that cannot be
+/// known.
+fn lock_age(path: &Path, now: u64) -> Duration {
+    let touched = File::open(path).and_then(|file| file.metadata()?.modified());
+    let touched = touched.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    touched.map_or(Duration::ZERO, |touched| Duration::from_secs(now).saturating_sub(touched))
+}
+
 /// Makes a directory, and its parents; one that is there must be this user's.
 fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     let mut missing = Vec::new();
@@ -782,11 +791,15 @@ fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
             }
         })
     };
-    let mut parts = drafts.chunks_mut(limits::WAIT_TOGETHER);
-    let Some(first) = parts.next() else { return Ok(()) };
+    let count = drafts.len().div_ceil(limits::WAIT_TOGETHER);
+    let parts = Mutex::new(drafts.chunks_mut(limits::WAIT_TOGETHER));
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || iter::from_fn(next).map(wait).fold(Ok(()), Result::and);
     thread::scope(|scope| {
-        let others: Vec<_> = parts.map(|part| scope.spawn(|| wait(part))).collect();
-        let done = wait(first);
+        // Where there can be no more threads, those there are wait for one part after the other.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..count).map_while(spawn).collect();
+        let done = work();
         let ended =
             others.into_iter().map(|other| other.join().unwrap_or_else(|p| resume_unwind(p)));
         ended.fold(done, Result::and)

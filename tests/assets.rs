@@ -377,6 +377,15 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("DNS_RECORDS", "Records of it that are looked at", limits::DNS_RECORDS.to_string()),
         ("AUTOCONFIG", "An autoconfig file", octets(&limits::AUTOCONFIG)),
         ("AUTOCONFIG_NODES", "Its elements and texts", limits::AUTOCONFIG_NODES.to_string()),
+        (
+            "REFUSALS",
+            "Refusals alike before only the last is asked for",
+            limits::REFUSALS.to_string(),
+        ),
+        ("ALIKE_LINES", "Lines about messages that were refused", limits::ALIKE_LINES.to_string()),
+        ("ALIKE_NUMBERS", "Messages that one of them names", limits::ALIKE_NUMBERS.to_string()),
+        ("REFUSED", "Refused messages in an object", limits::REFUSED.to_string()),
+        ("LONG_RUN", "A run that others wait for in silence", seconds(limits::LONG_RUN)),
     ]
 }
 
@@ -645,9 +654,9 @@ with --verbose, one line on standard output sums up the run; --json prints an ob
 always.
 
 The object of a fetch has account, new, bytes, files (each with uid, size and path), left, refused \
-(each with number, uid and reason), deleted and error; one for each account. With --dry-run it has account and message, one for each message, \
-with number, size, uid and action (retrieve, known, compare, delete, over-limit, too-large, elsewhere \
-or unwanted). That of a sent message has account, host, from, recipients (each with address, status \
+(each with number, uid and reason; a thousand at most), deleted and error; one for each account. With --dry-run it has account and message, one for each message, \
+with number, size, uid and action (retrieve, known, compare, delete, over-limit, too-large, elsewhere, \
+unwanted or skipped). That of a sent message has account, host, from, recipients (each with address, status \
 and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
 That of a message in the outbox has id, state (queued or failed), received (seconds since \
 1970), account, config, from, recipients, attempts, due, reply, missing (what the configuration in \
@@ -731,8 +740,17 @@ the listing says, or that finds no room, is reported and left there.
 A journal that is damaged is kept as journal.damaged, which is said. What can be read of it counts, \
 and is compared before it is deleted.
 
-One message that the server will not give is reported and left there; the others are fetched, and \
-the status is 81. Line ends become LF; nothing else in a message is changed and nothing is added.
+One message that the server will not give is reported; the others are fetched, and the status is 81. \
+Refusals that differ in numbers alone are one line. After ten of them in a row the last message is \
+asked for, and if that is refused alike, no more are in this session (75).
+
+A message in whose middle the server ends the session, stalls, or garbles the text, is named. The next \
+run asks for it behind all others, and in a session of its own if something is to be deleted. Once \
+that has happened three times at the same place of the message (give or take 128 KiB), with other \
+messages delivered in between, the message is skipped: it is asked for once a day, or with --all, and \
+only then reported (81). Lines that drop somewhere else each time, or signals and max-time, count for \
+nothing. \
+Line ends become LF; nothing else in a message is changed and nothing is added.
 
 If several messages have one unique-id, each of them is fetched and none is deleted. If a server \
 calls all messages by new unique-ids, as may happen when it is moved, that is said and all are \
@@ -757,8 +775,9 @@ With after-fetch, a command is run once at the end if anything new has come. If 
 said, and the status is 74.";
 
 const SEVERAL_ACCOUNTS: &str = "\
-Up to eight accounts, or as many as --jobs says, are fetched from side by side. Passwords are \
-obtained before that, one after the other. What happens to one account is no matter to the others. \
+Up to eight accounts, or as many as --jobs says, are fetched from side by side. Passwords that a person \
+must type are asked for before that, one after the other; commands for passwords and tokens run when \
+the account's turn comes, and so many accounts need no more files open than few do. What happens to one account is no matter to the others. \
 The status is that of the most lasting failure: one that may pass (75) yields to a partial success \
 (81), and that to any other.";
 
@@ -778,11 +797,8 @@ const SERVER_SAYS: &[(&str, &str)] = &[
     ("no STLS with tls = \"starttls\"", "ends with 69 before anything secret is said."),
     ("-ERR to UIDL", "ends with 69, unless --keep none makes unique-ids unnecessary."),
     ("-ERR to LIST", "ends with 75."),
-    (
-        "-ERR to RETR",
-        "reports that message, leaves it and fetches the others: 81, or 75 if none came.",
-    ),
-    ("-ERR to DELE", "leaves that message; it is asked for again in the next run."),
+    ("-ERR to RETR", "reports that message and fetches the others: 81, or 75 if none came."),
+    ("-ERR to DELE", "reports that message (81); the next run asks again."),
     ("-ERR to QUIT", "ends with 75; the deletions are asked for again in the next run."),
     ("-ERR to AUTH with a token", "runs token-command once more and tries what it prints."),
     (
@@ -806,7 +822,7 @@ const SERVER_SAYS: &[(&str, &str)] = &[
     ),
     (
         "the end of the connection",
-        "ends with 75; whole messages are delivered, the one under way is dropped.",
+        "ends with 75; whole messages are delivered, the one under way is named and dropped.",
     ),
     ("anything else", "ends with 76: the server broke the protocol."),
     ("an empty mailbox, once", "forgets nothing: unique-ids are remembered for 30 days."),

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{Fetched, Filed, Halt, Incoming};
+use super::Halt;
+use super::incoming::Incoming;
+use super::outcome::{Fetched, Filed, Lack};
 use crate::error::Error;
 use crate::limits;
 use crate::pop3::{Declined, Deletable, Retrieved, Sizes};
@@ -140,7 +142,7 @@ impl Keeper<'_> {
                     Arrival::Sizes(sizes) => self.store.note_sizes(|number| sizes.of(number))?,
                     Arrival::Message(retrieved) => batch.push(*retrieved),
                     Arrival::Refused(Declined { listed, refusal }) => {
-                        self.fetched.miss(listed, refusal.to_string());
+                        self.fetched.miss(listed, Lack::Retrieval, refusal.to_string());
                     }
                 }
             }
@@ -168,7 +170,7 @@ impl Keeper<'_> {
                 // whether the server has more of it.
                 if !job.deletes_at_once() || is_shared {
                 } else if is_short {
-                    fetched.miss(listed, TOO_SHORT.to_owned());
+                    fetched.miss(listed, Lack::Deletion, TOO_SHORT.to_owned());
                 } else {
                     doomed.push(saved.into());
                 }
@@ -182,7 +184,7 @@ impl Keeper<'_> {
             }
             Delivery::SameElsewhere(_) => {}
             Delivery::Rejected(message, reason) => {
-                fetched.miss(message.listed().clone(), reason);
+                fetched.miss(message.listed().clone(), Lack::Delivery, reason);
             }
         })?;
         Ok(())
@@ -190,7 +192,7 @@ impl Keeper<'_> {
 }
 
 /// Why a message that was delivered stays on the server.
-const TOO_SHORT: &str = "it is delivered, but came shorter than half of its listed size";
+const TOO_SHORT: &str = "it came shorter than half of its listed size";
 
 #[cfg(test)]
 mod tests {

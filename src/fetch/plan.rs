@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::config::Keep;
 use crate::pop3::{Listed, Sizes};
 use crate::settings::FetchJob;
-use crate::store::{SeenEntry, Standing};
+use crate::store::{Condition, SeenEntry, SeenUids, Standing};
 use crate::text::Uid;
 
 /// Seconds in a day.
@@ -16,6 +16,10 @@ const DAY: u64 = 24 * 60 * 60;
 pub(super) enum Action {
     /// It is new.
     Retrieve,
+    /// It is new, and a session ended in the middle of it: it is asked for behind all others.
+    RetrieveLast,
+    /// It is new, and the server cannot finish it.
+    Skipped,
     /// It is new, and larger than what is wanted.
     TooLarge,
     /// It is new, and not for this run.
@@ -36,7 +40,8 @@ impl Action {
     /// The word for scripts.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Retrieve => "retrieve",
+            Self::Retrieve | Self::RetrieveLast => "retrieve",
+            Self::Skipped => "skipped",
             Self::TooLarge => "too-large",
             Self::OverLimit => "over-limit",
             Self::AlreadyFetched => "known",
@@ -50,8 +55,9 @@ impl Action {
     /// The words for people.
     pub(super) fn words(self, deletes_at_once: bool) -> &'static str {
         match self {
-            Self::Retrieve if deletes_at_once => "fetch and delete",
-            Self::Retrieve => "fetch",
+            Self::Retrieve | Self::RetrieveLast if deletes_at_once => "fetch and delete",
+            Self::Retrieve | Self::RetrieveLast => "fetch",
+            Self::Skipped => "skipped, since the server cannot finish it",
             Self::TooLarge => "too large",
             Self::OverLimit => "over the limit",
             Self::AlreadyFetched => "fetched before",
@@ -98,12 +104,13 @@ impl<'a> Plan<'a> {
     }
 
     /// What is to be done with the next message, as far as its unique-id tells: `entry` is what is
-    /// known of it, `standing` what that makes it.
+    /// known of it, `standing` what that makes it, `condition` whether it can be had.
     pub(super) fn action(
         &mut self,
         listed: &Listed,
         entry: Option<&SeenEntry>,
         standing: Standing<'_>,
+        condition: Condition,
     ) -> Action {
         let twin = listed.uid.as_ref().and_then(|uid| self.shared.get_mut(uid));
         let before = twin.map_or(0, |before| std::mem::replace(before, *before + 1));
@@ -111,6 +118,9 @@ impl<'a> Plan<'a> {
         match known {
             Some(entry) => look_again(self.job, entry, standing),
             None if is_too_large(self.job, self.sizes, listed) => Action::TooLarge,
+            // Neither takes room from others.
+            None if condition == Condition::Broken => Action::Skipped,
+            None if condition == Condition::Suspect => Action::RetrieveLast,
             None if self.room == 0 => Action::OverLimit,
             None => {
                 self.room -= 1;
@@ -123,6 +133,15 @@ impl<'a> Plan<'a> {
     /// retrieved.
     pub(super) fn into_parts(self) -> (HashMap<Uid, u32>, usize) {
         (self.shared, self.room)
+    }
+}
+
+/// Whether a message can be had; one that is asked for by --all is asked for however that may be.
+pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &Listed) -> Condition {
+    let Some(uid) = &listed.uid else { return Condition::Sound };
+    match seen.condition(uid, job.moment.seconds) {
+        Condition::Broken if job.all => Condition::Suspect,
+        condition => condition,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The story against a server and a disk in memory: either may die at any octet and at any step,
 //! and the power may be cut.
 
-use std::collections::VecDeque;
-use std::io::Read;
+mod poison;
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
@@ -158,8 +160,9 @@ impl World {
         let mut steps_before = 0;
         let outcome = self.opened(&job).and_then(|mut store| {
             steps_before = self.disk.steps();
-            let server = Server::new(self, manner, Arc::clone(&said));
-            converse(&job, &mut store, manner.batch, Box::new(server))
+            let server =
+                || -> Box<dyn Private> { Box::new(Server::new(self, manner, Arc::clone(&said))) };
+            converse(&job, &mut store, manner.batch, server)
         });
         let octets = *said.lock().unwrap();
         Ended { outcome, octets, steps_before, steps: self.disk.steps() }
@@ -204,24 +207,30 @@ impl World {
     }
 }
 
-/// From the greeting to the end, on a stream that somebody else has made.
+/// From the greeting to the end of the last session, on streams that somebody else makes.
 fn converse(
     job: &FetchJob,
     store: &mut Store,
     batch: usize,
-    stream: Box<dyn Private>,
+    mut stream: impl FnMut() -> Box<dyn Private>,
 ) -> Result<usize, Error> {
-    let session = Session::open(stream, None, Approach::cautious())?
-        .login::<Error>([Ok(ann())], Ahead::Uids)?;
+    let mut log_in = || {
+        let session = Session::open(stream(), None, Approach::cautious())?;
+        session.login::<Error>([Ok(ann())], Ahead::Uids)
+    };
+    let session = log_in()?;
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
     let company = Company { report: &report, stop: &stop, talkers: 1, batch };
-    let mut run = Run::new(job, &company);
+    let (mut run, mut server) = (Run::new(job, &company), server::Server::recall(job));
     run.take_over(store);
     store.prepare()?;
-    run.session(session, store, &mut server::Server::recall(job))?;
+    if run.session(session, store, &mut server)? == Left::Suspects {
+        run.is_for_suspects = true;
+        run.session(log_in()?, store, &mut server)?;
+    }
     match run.fetched.missed.pop() {
-        Some(Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
+        Some(outcome::Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
         None => Ok(run.fetched.new),
     }
 }
@@ -595,7 +604,7 @@ proptest! {
         let world = World::new(if deletes { Keep::Days(0) } else { Keep::Forever }, Vec::new());
         let job = world.job(START);
         let mut store = world.opened(&job).unwrap();
-        drop(converse(&job, &mut store, 3, Box::new(Babbler::new(pieces))));
+        drop(converse(&job, &mut store, 3, || Box::new(Babbler::new(pieces.clone()))));
         drop(store);
         prop_assert!(world.disk.contents(&world.maildir().join("tmp")).is_empty());
         let journal = world.disk.contents(&job.state).concat();

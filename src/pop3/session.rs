@@ -1,7 +1,8 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::io::Write;
+use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -462,7 +463,8 @@ impl<S: Private> Session<Transaction, S> {
     /// A message is handed over once the octets behind its final dot have turned out to be the reply
     /// to the next command, which behind the last one is NOOP: a server that does not stuff dots, or
     /// whose replies overtake its texts, would otherwise pass a part of a message for the whole
-    /// ([`Error::Torn`]).
+    /// ([`Error::Torn`]). An error with which the server ended the session in the middle of a message
+    /// names that message ([`Error::InMessage`]).
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = Listed>,
@@ -479,8 +481,13 @@ impl<S: Private> Session<Transaction, S> {
             Some(whole) => each.borrow_mut()(Ok(whole)).map_err(Interrupted::ByCaller),
             None => Ok(()),
         };
+        // What was asked for and not answered to its end, and how much of the first of these came.
+        let (asked, arrived) = (RefCell::new(VecDeque::new()), Cell::new(0));
         let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
-        let retr = |listed| RetrFlight::Retr(Retr { listed, sizes, draft, most });
+        let retr = |listed: Listed| {
+            asked.borrow_mut().push_back(listed.clone());
+            RetrFlight::Retr(Retr { listed, sizes, draft, most, arrived: &arrived })
+        };
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
         let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
         let ended = self.wire.ask_each(window, flight, |reply| match reply {
@@ -488,12 +495,15 @@ impl<S: Private> Session<Transaction, S> {
                 measured(sizes);
                 Ok(())
             }
-            RetrFlightReply::Message(Ok(retrieved)) => {
-                unconfirmed.set(Some(retrieved));
-                Ok(())
-            }
-            RetrFlightReply::Message(Err(refused)) => {
-                each.borrow_mut()(Err(refused)).map_err(Interrupted::ByCaller)
+            RetrFlightReply::Message(outcome) => {
+                asked.borrow_mut().pop_front();
+                match outcome {
+                    Ok(retrieved) => {
+                        unconfirmed.set(Some(retrieved));
+                        Ok(())
+                    }
+                    Err(refused) => each.borrow_mut()(Err(refused)).map_err(Interrupted::ByCaller),
+                }
             }
             RetrFlightReply::Noop => Ok(()),
         });
@@ -502,13 +512,19 @@ impl<S: Private> Session<Transaction, S> {
         ended.map_err(|interrupted| match (interrupted, unconfirmed.take()) {
             (Interrupted::ByCaller(error), _) => error,
             (Interrupted::ByServer(Error::Wire(error)), Some(torn)) if error.is_no_reply() => {
-                Error::Torn { number: torn.listed.number }.into()
+                Error::Torn.in_message(torn.listed, torn.octets).into()
             }
             // A line that breaks in a text is just that.
             (Interrupted::ByServer(error), _) if is_unproven && !error.is_in_text() => {
                 error.sent_ahead(Pace::Pipelined).into()
             }
-            (Interrupted::ByServer(error), _) => error.into(),
+            // Without the sizes, none of them was answered yet.
+            (Interrupted::ByServer(error), _) if sizes.get().is_none() => error.into(),
+            (Interrupted::ByServer(error), whole) => match (asked.take().pop_front(), whole) {
+                (Some(listed), _) => error.in_message(listed, arrived.get()).into(),
+                (None, Some(whole)) => error.in_message(whole.listed, whole.octets).into(),
+                (None, None) => error.into(),
+            },
         })
     }
 
@@ -982,6 +998,23 @@ struct Retr<'a, F> {
     draft: &'a F,
     /// Octets of the longest text that is read to its end.
     most: u64,
+    /// Octets of this text that were written to its draft.
+    arrived: &'a Cell<u64>,
+}
+
+/// A draft that counts what is written to it.
+struct Counted<'a, D>(&'a mut D, &'a Cell<u64>);
+
+impl<D: Write> Write for Counted<'_, D> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(octets)?;
+        self.1.update(|before| before.saturating_add(u64::try_from(written).unwrap_or(u64::MAX)));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
@@ -994,13 +1027,15 @@ impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let Self { listed, sizes, draft, most } = self;
+        let Self { listed, sizes, draft, most, arrived } = self;
+        arrived.set(0);
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(Declined { listed, refusal }));
         }
         let mut draft = draft();
         let size = sizes.get().and_then(|sizes| sizes.of(listed.number));
-        let octets = body.copy(most, &mut draft)?;
+        let octets = body.copy(most, &mut Counted(&mut draft, arrived))?;
+        arrived.set(0);
         Ok(Ok(Retrieved { listed, draft, octets, size }))
     }
 }

@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, FallocateFlags, OFlags, fadvise, fallocate};
+use rustix::fs::{
+    Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, fadvise, fallocate, futimens,
+};
 use rustix::io::Errno;
 
 use crate::limits;
@@ -151,6 +153,9 @@ impl Disk for Os {
             // nobody.
             let inode = file.metadata()?.ino();
             if fs::symlink_metadata(path).is_ok_and(|named| named.ino() == inode) {
+                // Others see by its time since when it is locked.
+                let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+                let _ = futimens(&file, &Timestamps { last_access: now, last_modification: now });
                 return Ok(Some(Box::new(file)));
             }
         }

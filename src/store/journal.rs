@@ -16,7 +16,7 @@
 //! deleted TIME UID                       its deletion is asked for; noted before it is
 //! same UID                               retrieved again, and equal; or its deletion was refused
 //! reused                                 this server uses unique-ids again
-//! broke TIME UID                         a session ended in the middle of it
+//! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
 //! said WHAT                              this was said, and is not said again
 //! forget UID                             it is to be fetched once more
 //! ```
@@ -275,6 +275,7 @@ impl Journal {
     /// and its deletion was refused.
     pub(super) fn record_same(&mut self, uid: &Uid, size: Option<u64>) -> Result<(), Error> {
         let Some(entry) = self.seen.entries.get_mut(uid) else { return Ok(()) };
+        self.seen.breaks.swap_remove(uid);
         let name = percent_encoded(uid.as_bytes());
         let mut text = String::new();
         if let Some(size) = size.filter(|size| entry.size != Some(*size)) {
@@ -293,11 +294,14 @@ impl Journal {
         self.append(&format!("reused\nforget {}\n", percent_encoded(uid.as_bytes())))
     }
 
-    /// Records that a session ended in the middle of a message.
-    pub(super) fn record_break(&mut self, uid: &Uid, now: u64) -> Result<(), Error> {
-        let (count, last) = self.seen.breaks.entry(uid.clone()).or_default();
-        (*count, *last) = (count.saturating_add(1), now);
-        self.append(&format!("broke {now} {}\n", percent_encoded(uid.as_bytes())))
+    /// Records that a session ended in the middle of a message, behind so many octets of it, if that
+    /// says anything new.
+    pub(super) fn record_break(&mut self, uid: &Uid, now: u64, octets: u64) -> Result<(), Error> {
+        if !self.seen.is_break_news(uid, octets) {
+            return Ok(());
+        }
+        self.seen.add_break(uid.clone(), now, octets);
+        self.append(&format!("broke {now} {} {octets}\n", percent_encoded(uid.as_bytes())))
     }
 
     /// Whether something is said for the first time.
@@ -826,7 +830,7 @@ mod tests {
         journal.begin(7).unwrap();
         journal.record_unwanted(vec![uid("n")], NOW).unwrap();
         assert!(journal.say_once("elsewhere").unwrap());
-        journal.record_break(&uid("poison"), NOW).unwrap();
+        journal.record_break(&uid("poison"), NOW, 5).unwrap();
         for round in 0..600 {
             let name = format!("u{}", round % 3);
             journal.forget([uid(&name)].iter()).unwrap();

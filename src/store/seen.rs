@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
+use super::breaks::Breaks;
 use super::digest::Digest;
 use super::journal::encoded_path;
 use crate::limits;
@@ -108,8 +109,8 @@ pub struct SeenUids {
     pub(super) entries: IndexMap<Uid, SeenEntry>,
     pub(super) places: Vec<PathBuf>,
     pub(super) intents: Vec<Intent>,
-    /// Sessions that ended in the middle of a message: how many, and when the last.
-    pub(super) breaks: IndexMap<Uid, (u32, u64)>,
+    /// Messages in whose middle sessions ended.
+    pub(super) breaks: IndexMap<Uid, Breaks>,
     /// What was said once.
     pub(super) said: BTreeSet<String>,
     /// Whether this server was seen to use a unique-id again.
@@ -193,6 +194,13 @@ impl SeenUids {
         })
     }
 
+    /// When messages were delivered.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = u64> {
+        let delivered =
+            self.entries.values().filter(|entry| matches!(entry.kind, Kind::Delivered(..)));
+        delivered.map(|entry| entry.time)
+    }
+
     /// Takes in a delivery.
     pub(super) fn deliver(&mut self, intent: Intent) {
         let Intent { time, uid, size, digest, place, .. } = intent;
@@ -248,7 +256,8 @@ impl SeenUids {
             }
             now < since.get().saturating_add(MEMORY)
         });
-        self.breaks.retain(|_, (_, time)| *time > now || now < time.saturating_add(MEMORY));
+        let is_recent = |time: u64| time > now || now < time.saturating_add(MEMORY);
+        self.breaks.retain(|_, breaks| is_recent(breaks.last));
     }
 
     /// How many lines it takes to say all this, if deliveries went from place to place but once.
@@ -315,9 +324,9 @@ impl SeenUids {
             }
             lines += entry.lines();
         }
-        for (uid, (count, time)) in &self.breaks {
+        for (uid, Breaks { count, last, octets }) in &self.breaks {
             for _ in 0..*count {
-                writeln!(out, "broke {time} {}", percent_encoded(uid.as_bytes()))?;
+                writeln!(out, "broke {last} {} {octets}", percent_encoded(uid.as_bytes()))?;
                 lines += 1;
             }
         }

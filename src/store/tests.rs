@@ -557,7 +557,7 @@ fn what_is_retrieved_again_is_told_by_its_text() {
 fn a_second_run_is_turned_away_while_the_first_is_at_work() {
     let place = Place::new();
     let first = place.open(Os, 1000, 1).unwrap();
-    assert!(matches!(place.open(Os, 1000, 2), Err(Error::Locked)));
+    assert!(matches!(place.open(Os, 1000, 2), Err(Error::Locked { .. })));
     drop(first);
     place.open(Os, 1000, 3).unwrap();
 }

@@ -198,15 +198,16 @@ impl Replay {
                 (entry.size, entry.is_resized) = (Some(number(field()?)?), true);
             }
             b"same" => {
-                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
+                let uid = decoded_uid(field()?)?;
+                let entry = self.seen.entries.get_mut(&uid)?;
                 (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
+                self.seen.breaks.swap_remove(&uid);
             }
             b"forget" => drop(self.seen.entries.swap_remove(&decoded_uid(field()?)?)?),
             b"reused" => self.seen.reuses_uids = true,
             b"broke" => {
-                let time = number(field()?)?;
-                let (count, last) = self.seen.breaks.entry(decoded_uid(field()?)?).or_default();
-                (*count, *last) = (count.saturating_add(1), time);
+                let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
+                self.seen.add_break(uid, time, field().map_or(Some(0), number)?);
             }
             b"said" => drop(self.seen.said.insert(str::from_utf8(field()?).ok()?.to_owned())),
             _ => return None,

@@ -1,0 +1,64 @@
+//! Where the text of one message goes while it comes in.
+
+use std::io::{self, Write};
+
+use crate::limits;
+use crate::report::{Octets, size};
+use crate::store::{Draft, is_no_room};
+use crate::text::plain;
+
+/// A draft whose octets somebody watches coming in, and which may be given up for a reason of its
+/// own while the rest of its text passes by.
+pub(super) struct Incoming {
+    draft: Draft,
+    octets: Octets,
+    /// Octets of the largest message that is wanted.
+    most: u64,
+    arrived: u64,
+}
+
+impl Incoming {
+    /// For a message of at most so many octets.
+    pub(super) fn new(draft: Draft, octets: Octets, most: u64) -> Self {
+        Self { draft, octets, most, arrived: 0 }
+    }
+}
+
+impl Write for Incoming {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let more = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        self.arrived = self.arrived.saturating_add(more);
+        if self.draft.failure().is_some() {
+            return Ok(octets.len());
+        }
+        if self.arrived > self.most {
+            self.draft.fail(format!("it is larger than {}", size(self.most)));
+            return Ok(octets.len());
+        }
+        match self.draft.write_all(octets) {
+            // A disk without room for even a small message is full.
+            Err(error) if is_no_room(&error) && self.arrived > limits::SMALL_MESSAGE => {
+                self.draft.fail(plain(&error));
+            }
+            written => written?,
+        }
+        self.octets.come(more);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.draft.flush()
+    }
+}
+
+impl AsRef<Draft> for Incoming {
+    fn as_ref(&self) -> &Draft {
+        &self.draft
+    }
+}
+
+impl AsMut<Draft> for Incoming {
+    fn as_mut(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
+}

@@ -1,0 +1,283 @@
+//! What a fetch has come to: its sentence for a person, its object for a program, and the lines about
+//! what was to be fetched or deleted and was not.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::error::{Error, Exit, Failure};
+use crate::limits;
+use crate::pop3::Listed;
+use crate::report::{count, error_object, size};
+use crate::text::Uid;
+
+/// What a fetch has come to, so far.
+#[derive(Debug, Default)]
+pub(super) struct Fetched {
+    pub(super) listed: usize,
+    /// Messages that are safe on this side, and their octets.
+    pub(super) new: usize,
+    pub(super) octets: u64,
+    /// What they are called, for a result that speaks of each.
+    pub(super) files: Vec<Filed>,
+    /// What was to be had and is not, in the order in which that turned out.
+    pub(super) missed: Vec<Missed>,
+    pub(super) deleted: usize,
+    /// Noted as not to be fetched.
+    pub(super) noted: usize,
+    pub(super) too_large: usize,
+    /// Not asked for today, since the server cannot finish them.
+    pub(super) skipped: usize,
+    /// Not to be deleted, since they share their unique-ids.
+    pub(super) ambiguous: u32,
+    /// For the next run, since this one's limit was reached.
+    pub(super) postponed: usize,
+    /// For the next run, since the server refused one message after the other.
+    pub(super) unasked: usize,
+    /// Where earlier runs delivered what this one found fetched already, if not here.
+    pub(super) elsewhere: Option<PathBuf>,
+}
+
+/// A message that was to be fetched or deleted and was not.
+#[derive(Debug)]
+pub(super) struct Missed {
+    pub(super) listed: Listed,
+    pub(super) lack: Lack,
+    pub(super) reason: String,
+}
+
+/// What did not become of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// The server did not give it; whether it has it is not known.
+    Retrieval,
+    /// It stays on the server, for a reason on this side.
+    Delivery,
+    /// It is safe here, and stays on the server.
+    Deletion,
+    /// The server has shown again that it cannot finish it.
+    End,
+}
+
+impl Lack {
+    fn words(self, is_one: bool) -> &'static str {
+        match (self, is_one) {
+            (Self::Retrieval, true) => "was not retrieved",
+            (Self::Retrieval, false) => "were not retrieved",
+            (Self::Delivery, true) => "stays on the server",
+            (Self::Delivery, false) => "stay on the server",
+            (Self::Deletion, true) => "was not deleted",
+            (Self::Deletion, false) => "were not deleted",
+            (Self::End, true) => "ends every session, and is asked for once a day",
+            (Self::End, false) => "end every session, and are asked for once a day",
+        }
+    }
+}
+
+/// What a message is called.
+#[derive(Debug)]
+pub(super) struct Filed {
+    pub(super) octets: u64,
+    pub(super) uid: Option<Uid>,
+    pub(super) path: Option<PathBuf>,
+}
+
+impl Fetched {
+    pub(super) fn miss(&mut self, listed: Listed, lack: Lack, reason: String) {
+        self.missed.push(Missed { listed, lack, reason });
+    }
+
+    /// The status of a run that ended like this.
+    pub(super) fn exit(&self, outcome: &Result<(), Error>) -> Exit {
+        match outcome {
+            Err(error) => error.into(),
+            Ok(()) if self.missed.is_empty() => Exit::Done,
+            Ok(()) if self.new == 0 && !self.has_lasting() => Exit::Later,
+            Ok(()) => Exit::Partial,
+        }
+    }
+
+    /// Whether something was missed that has lasted for days, whatever else is temporary.
+    pub(super) fn has_lasting(&self) -> bool {
+        self.missed.iter().any(|missed| missed.lack == Lack::End)
+    }
+
+    /// What is to be said of what was missed: a line for all that was missed alike, and as many lines
+    /// as [`limits::ALIKE_LINES`]. Reasons are alike if they differ in numbers alone.
+    pub(super) fn missed_lines(&self) -> Vec<String> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut others = 0;
+        for missed in &self.missed {
+            let likeness = without_numbers(&missed.reason);
+            let room = limits::ALIKE_LINES - groups.len();
+            let mut known = groups.iter_mut();
+            match known.find(|group| group.first.lack == missed.lack && group.likeness == likeness)
+            {
+                Some(group) => group.add(missed),
+                None if room > 0 => groups.push(Group::of(missed, likeness)),
+                None => others += 1,
+            }
+        }
+        let mut lines: Vec<_> = groups.iter().map(Group::line).collect();
+        if others > 0 {
+            lines.push(format!(
+                "{} could not be fetched or deleted either",
+                count(others, "message")
+            ));
+        }
+        if self.unasked > 0 {
+            let unasked = count(self.unasked, "message");
+            lines.push(format!("{unasked} not asked for after these refusals; the next run does"));
+        }
+        lines
+    }
+
+    pub(super) fn sentence(&self, label: &str) -> String {
+        let mut sentence = if self.new == 0 {
+            format!("{label}: nothing new")
+        } else {
+            let new = count(self.new, "new message");
+            format!("{label}: {new} ({})", size(self.octets))
+        };
+        if self.noted > 0 {
+            sentence += &format!(", {} noted as not to be fetched", self.noted);
+        }
+        if self.deleted > 0 {
+            sentence += &format!(", {} deleted from the server", self.deleted);
+        }
+        if self.too_large > 0 {
+            sentence += &format!(", {} left there as too large", self.too_large);
+        }
+        if self.skipped > 0 {
+            sentence += &format!(", {} skipped that the server cannot finish", self.skipped);
+        }
+        if self.ambiguous > 0 {
+            sentence += &format!(", {} there share unique-ids and stay", self.ambiguous);
+        }
+        let postponed = self.postponed + self.unasked;
+        if postponed > 0 {
+            sentence += &format!(", {postponed} left for the next run");
+        }
+        if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new == 0) {
+            sentence += &format!("; what is there was fetched before, into {}", path.display());
+        }
+        sentence
+    }
+
+    pub(super) fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
+        let file = |Filed { octets, uid, path }: &Filed| {
+            let uid = uid.as_ref().map(ToString::to_string);
+            let path = path.as_ref().map(|path| path.to_string_lossy());
+            json!({ "uid": uid, "size": octets, "path": path })
+        };
+        let refused = |Missed { listed, reason, .. }: &Missed| {
+            let uid = listed.uid.as_ref().map(ToString::to_string);
+            json!({ "number": listed.number, "uid": uid, "reason": reason })
+        };
+        let missed = self.missed.iter().take(limits::REFUSED);
+        json!({
+            "account": label,
+            "new": self.new,
+            "bytes": self.octets,
+            "files": self.files.iter().map(file).collect::<Vec<_>>(),
+            "left": self.listed.saturating_sub(self.deleted),
+            "refused": missed.map(refused).collect::<Vec<_>>(),
+            "deleted": self.deleted,
+            "error": failure.map(|failure| error_object(failure.error.into(), failure)),
+        })
+    }
+}
+
+/// Messages that were missed for reasons that are alike.
+struct Group<'a> {
+    first: &'a Missed,
+    likeness: String,
+    /// Their numbers, as far as they are named.
+    numbers: Vec<u32>,
+    more: usize,
+}
+
+impl<'a> Group<'a> {
+    fn of(first: &'a Missed, likeness: String) -> Self {
+        Self { first, likeness, numbers: vec![first.listed.number], more: 0 }
+    }
+
+    fn add(&mut self, missed: &Missed) {
+        if self.numbers.len() < limits::ALIKE_NUMBERS {
+            self.numbers.push(missed.listed.number);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn line(&self) -> String {
+        let (words, reason) = (self.first.lack.words(self.numbers.len() == 1), &self.first.reason);
+        let numbers: Vec<_> = self.numbers.iter().map(ToString::to_string).collect();
+        let named = match numbers.as_slice() {
+            [one] => format!("message {one}"),
+            [all @ .., last] if self.more == 0 => format!("messages {} and {last}", all.join(", ")),
+            all => format!("messages {} and {} more", all.join(", "), self.more),
+        };
+        format!("{named} {words}: {reason}")
+    }
+}
+
+/// A text with one sign in place of every number in it.
+pub(super) fn without_numbers(text: &str) -> String {
+    let mut without = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '0'..='9' if without.ends_with('#') => {}
+            '0'..='9' => without.push('#'),
+            _ => without.push(c),
+        }
+    }
+    without
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missed(reasons: impl IntoIterator<Item = String>) -> Fetched {
+        let mut fetched = Fetched::default();
+        for (number, reason) in (1..).zip(reasons) {
+            fetched.miss(Listed { number, uid: None }, Lack::Retrieval, reason);
+        }
+        fetched
+    }
+
+    #[test]
+    fn refusals_alike_are_one_line_however_many() {
+        let refusal = |number| format!("cannot open message {number}");
+        let lines = |count| missed((1..=count).map(refusal)).missed_lines();
+        assert_eq!(lines(1), ["message 1 was not retrieved: cannot open message 1"]);
+        assert_eq!(lines(2), ["messages 1 and 2 were not retrieved: cannot open message 1"]);
+        let many = lines(30_000);
+        assert_eq!(
+            many,
+            ["messages 1, 2, 3, 4, 5 and 29995 more were not retrieved: cannot open message 1"]
+        );
+    }
+
+    #[test]
+    fn refusals_that_differ_are_a_few_lines_and_a_bounded_object() {
+        let unlike = |number: u32| "x".repeat(usize::try_from(number % 3_000).unwrap());
+        let fetched = missed((0..30_000).map(unlike));
+        let lines = fetched.missed_lines();
+        assert_eq!(lines.len(), limits::ALIKE_LINES + 1);
+        assert!(lines.last().unwrap().ends_with("could not be fetched or deleted either"));
+        let object = fetched.object("home", None);
+        assert_eq!(object["refused"].as_array().unwrap().len(), limits::REFUSED);
+    }
+
+    #[test]
+    fn what_was_not_retrieved_and_what_was_not_deleted_are_told_apart() {
+        let mut fetched = missed(["no".to_owned()]);
+        fetched.miss(Listed { number: 7, uid: None }, Lack::Deletion, "no".to_owned());
+        assert_eq!(
+            fetched.missed_lines(),
+            ["message 1 was not retrieved: no", "message 7 was not deleted: no"]
+        );
+    }
+}

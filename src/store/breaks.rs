@@ -1,0 +1,83 @@
+//! Messages in whose middle sessions ended: what that says of them, and what of the line.
+
+use super::seen::SeenUids;
+use crate::text::Uid;
+
+/// Sessions that ended in the middle of a message, at the same place of it, and between any two of
+/// them other messages came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Breaks {
+    pub(super) count: u32,
+    /// When the last of them was, in seconds since 1970.
+    pub(super) last: u64,
+    /// Octets of the message that came in the last of them.
+    pub(super) octets: u64,
+}
+
+/// So many make a message one that the server cannot finish.
+const LASTING: u32 = 3;
+
+/// How often such a message is asked for all the same, in seconds.
+const AGAIN: u64 = 24 * 60 * 60;
+
+/// Octets by which two ends may differ and be at the same place: what came is known but for a buffer,
+/// each time. A line that drops ends a large message at another place each time; one that ends a
+/// message that is no larger than this three times, and lets others pass in between, hardly exists.
+const SAME_PLACE: u64 = 128 << 10;
+
+/// Whether a message can be had, as far as earlier sessions have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing speaks against it.
+    Sound,
+    /// A session ended in the middle of it: it is asked for last, so that nothing waits for it.
+    Suspect,
+    /// Session after session ended there, and others came through. It is not asked for today.
+    Broken,
+}
+
+impl Breaks {
+    fn is_at(&self, octets: u64) -> bool {
+        self.octets.abs_diff(octets) <= SAME_PLACE
+    }
+
+    fn is_lasting(&self) -> bool {
+        self.count >= LASTING
+    }
+}
+
+impl SeenUids {
+    /// Whether a message can be had. What a clock that was wrong has noted is no reason to skip it.
+    pub fn condition(&self, uid: &Uid, now: u64) -> Condition {
+        match self.breaks.get(uid) {
+            None => Condition::Sound,
+            Some(breaks) if breaks.is_lasting() => match now.checked_sub(breaks.last) {
+                Some(age) if age < AGAIN => Condition::Broken,
+                _ => Condition::Suspect,
+            },
+            Some(_) => Condition::Suspect,
+        }
+    }
+
+    /// When a session last ended in the middle of a message, at the place where it has done so before.
+    pub fn last_break(&self, uid: &Uid) -> Option<u64> {
+        self.breaks.get(uid).map(|breaks| breaks.last)
+    }
+
+    /// Whether a session that ended now, in the middle of this message, says anything new: that the
+    /// line has dropped again before anything else came through does not.
+    pub(super) fn is_break_news(&self, uid: &Uid, octets: u64) -> bool {
+        self.breaks.get(uid).is_none_or(|breaks| {
+            let is_delivered_since = || self.deliveries().any(|time| time > breaks.last);
+            breaks.is_lasting() || !breaks.is_at(octets) || is_delivered_since()
+        })
+    }
+
+    /// Takes in that a session ended in the middle of a message; another place than before begins the
+    /// count anew.
+    pub(super) fn add_break(&mut self, uid: Uid, now: u64, octets: u64) {
+        let before = self.breaks.get(&uid).filter(|breaks| breaks.is_at(octets));
+        let count = before.map_or(0, |breaks| breaks.count).saturating_add(1).min(LASTING);
+        self.breaks.insert(uid, Breaks { count, last: now, octets });
+    }
+}
