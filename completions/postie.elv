@@ -34,6 +34,9 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand send 'Submit a message to an SMTP server, logged in'
             cand queue 'List the messages that wait to be sent; send them, or drop them'
             cand check 'Find out what is wrong with an account, and what to do about it'
+            cand install 'Put the manual pages, completions and systemd units where they belong'
+            cand man 'Print a manual page'
+            cand completions 'Print the completions of a shell'
         }
         &'postie;fetch'= {
             cand --maildir 'Deliver into this Maildir'
@@ -166,6 +169,46 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --json 'Print results as one JSON object a line'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;install'= {
+            cand --prefix 'Install for the whole system, below this directory'
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand --user 'Install for this user, in `XDG_DATA_HOME` (`~/.local/share`)'
+            cand --list 'List the files and their states: `installed`, `missing`, `outdated` or `foreign`'
+            cand --remove 'Remove what was installed'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;man'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'postie;completions'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Wait so long for each step of the network'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
     ]
     $completions[$command]

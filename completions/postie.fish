@@ -35,6 +35,9 @@ complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new 
 complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, logged in'
 complete -c postie -n "__fish_postie_needs_command" -f -a "queue" -d 'List the messages that wait to be sent; send them, or drop them'
 complete -c postie -n "__fish_postie_needs_command" -f -a "check" -d 'Find out what is wrong with an account, and what to do about it'
+complete -c postie -n "__fish_postie_needs_command" -f -a "install" -d 'Put the manual pages, completions and systemd units where they belong'
+complete -c postie -n "__fish_postie_needs_command" -f -a "man" -d 'Print a manual page'
+complete -c postie -n "__fish_postie_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l limit -d 'Fetch at most so many messages per account, the oldest first' -r
@@ -130,3 +133,25 @@ complete -c postie -n "__fish_postie_using_subcommand check" -s q -l quiet -d 'S
 complete -c postie -n "__fish_postie_using_subcommand check" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
 complete -c postie -n "__fish_postie_using_subcommand check" -l json -d 'Print results as one JSON object a line'
 complete -c postie -n "__fish_postie_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand install" -l prefix -d 'Install for the whole system, below this directory' -r -f -a "(__fish_complete_directories)"
+complete -c postie -n "__fish_postie_using_subcommand install" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand install" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand install" -l user -d 'Install for this user, in `XDG_DATA_HOME` (`~/.local/share`)'
+complete -c postie -n "__fish_postie_using_subcommand install" -l list -d 'List the files and their states: `installed`, `missing`, `outdated` or `foreign`'
+complete -c postie -n "__fish_postie_using_subcommand install" -l remove -d 'Remove what was installed'
+complete -c postie -n "__fish_postie_using_subcommand install" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand install" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand install" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand man" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand man" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand man" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand man" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand man" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand man" -s h -l help -d 'Print help'
+complete -c postie -n "__fish_postie_using_subcommand completions" -s c -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand completions" -l timeout -d 'Wait so long for each step of the network' -r
+complete -c postie -n "__fish_postie_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors'
+complete -c postie -n "__fish_postie_using_subcommand completions" -s v -l verbose -d 'Show the conversation with the server, passwords masked'
+complete -c postie -n "__fish_postie_using_subcommand completions" -l json -d 'Print results as one JSON object a line'
+complete -c postie -n "__fish_postie_using_subcommand completions" -s h -l help -d 'Print help'

@@ -90,6 +90,17 @@ pub enum Command {
     /// nothing, here or there; no password is said before the server's certificate was verified.
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Put the manual pages, completions and systemd units where they belong.
+    ///
+    /// They are in the program itself. Without `--user` and `--prefix` they are for the whole system,
+    /// below /usr/local, if root asks, else for this user. A file that is there and was not put there by
+    /// this command, or was changed since, is neither replaced nor removed.
+    #[command(after_long_help = INSTALL_EXAMPLES)]
+    Install(Install),
+    /// Print a manual page.
+    Man(Man),
+    /// Print the completions of a shell.
+    Completions(Completions),
 }
 
 /// `postie fetch`.
@@ -276,6 +287,42 @@ pub enum QueueAction {
     },
 }
 
+/// `postie install`.
+#[derive(Debug, clap::Args)]
+pub struct Install {
+    /// Install for this user, in `XDG_DATA_HOME` (`~/.local/share`).
+    #[arg(long, conflicts_with = "prefix")]
+    pub user: bool,
+    /// Install for the whole system, below this directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub prefix: Option<PathBuf>,
+    /// List the files and their states: `installed`, `missing`, `outdated` or `foreign`.
+    #[arg(long)]
+    pub list: bool,
+    /// Remove what was installed.
+    #[arg(long, conflicts_with = "list")]
+    pub remove: bool,
+}
+
+/// `postie man`.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// The page: `postie`, `config`, or a command.
+    #[arg(value_name = "PAGE", default_value = "postie")]
+    pub page: String,
+}
+
+/// `postie completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL", value_parser = SHELLS)]
+    pub shell: String,
+}
+
+/// The shells that there are completions for.
+pub const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
+
 /// An account of which no configuration file knows, or what is to be different this time.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "One-off account")]
@@ -359,6 +406,13 @@ Examples:
   postie check                        # both sides of every account
   postie check home --send --probe-sender
   postie check --server mail.example.com --user ann@example.com";
+
+/// How `postie install` is called.
+pub const INSTALL_EXAMPLES: &str = "\
+Examples:
+  postie install                      # for this user; as root, below /usr/local
+  postie install --list               # what is where
+  postie install --remove";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

@@ -77,6 +77,26 @@ pub enum Error {
     /// The system has no thread to spare.
     #[error("cannot start a thread: {}", plain(.0))]
     Thread(io::Error),
+    /// A file of `postie install` cannot be handled.
+    #[error("cannot {doing} {}: {}", path.display(), plain(source))]
+    Install {
+        /// What could not be done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file is in the place of one that would be installed.
+    #[error(
+        "{} is there: `postie install` did not put it there, or it was changed since; nothing is \
+         installed",
+        .0.display()
+    )]
+    NotInstalled(PathBuf),
+    /// A path has a line end or is not UTF-8, and cannot stand in the record of what was installed.
+    #[error("cannot install to {}: not a path on one line of UTF-8", .0.display())]
+    Unrecordable(PathBuf),
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]
     Stdio {
@@ -243,6 +263,9 @@ impl From<&Error> for Exit {
                 compose::Error::Stdin(_) => Self::Disk,
                 compose::Error::Message(error) => error.into(),
             },
+            Error::Install { .. } | Error::NotInstalled(_) | Error::Unrecordable(_) => {
+                Self::CannotCreate
+            }
             Error::Elsewhere => Self::Denied,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,

@@ -79,6 +79,7 @@ pub mod dot;
 pub mod error;
 pub mod fetch;
 pub mod http;
+pub mod install;
 pub mod limits;
 pub mod message;
 pub mod net;

@@ -162,6 +162,9 @@ pub const SMALL_MESSAGE: u64 = 1 << 20;
 /// missing.
 pub const MISCOUNT: u64 = 4 << 10;
 
+/// Octets of a file that `postie install` may have put in its place.
+pub const INSTALLED: u64 = 1 << 20;
+
 /// Octets of the path and query of a URL.
 pub const URL: usize = 4 << 10;
 

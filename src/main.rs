@@ -18,6 +18,7 @@ use postie::cli::sendmail::{self, Invocation};
 use postie::cli::{Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
+use postie::install::{completions, install, man};
 use postie::net::Stop;
 use postie::program;
 use postie::queue::{flush_due, queue};
@@ -150,6 +151,9 @@ fn run(args: &Args) -> Exit {
             let settings = settings(&args.global, &checking.one_off);
             check(settings, checking, &report, &stop)
         }
+        Command::Install(installing) => install(installing, &report),
+        Command::Man(printing) => man(&printing.page, &report),
+        Command::Completions(printing) => completions(&printing.shell, &report),
     };
     if stop.decided().is_none() {
         interrupted.die();

@@ -148,6 +148,34 @@ impl Directories {
     }
 }
 
+/// Where a user's own files go, and where the program is that runs.
+#[derive(Debug)]
+pub struct UserPlaces {
+    /// The home directory.
+    pub home: PathBuf,
+    /// `XDG_DATA_HOME`, else `~/.local/share`.
+    pub data: PathBuf,
+    /// This program, by its absolute path where that is known.
+    pub program: PathBuf,
+}
+
+impl UserPlaces {
+    /// As the environment says, or the password database.
+    pub fn from_environment() -> Result<Self, Error> {
+        let home = Directories::from_environment()?.home;
+        let data = variable("XDG_DATA_HOME").filter(|dir| ownership::is_ours(dir));
+        let data = data.unwrap_or_else(|| home.join(".local/share"));
+        // Without /proc it is found by its name.
+        let program = std::env::current_exe().unwrap_or_else(|_| "postie".into());
+        Ok(Self { home, data, program })
+    }
+}
+
+/// Whether this run is root's.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// An absolute path in the environment.
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())

@@ -11,7 +11,9 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
-use postie::cli::{Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES};
+use postie::cli::{
+    Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES,
+};
 use postie::config::Tls;
 use postie::config::{KEYS, Place};
 use postie::error::Exit;
@@ -80,6 +82,19 @@ fn the_manual_pages_are_fresh() {
             ],
         ),
     );
+    fresh(
+        "man/postie-install.1",
+        &command(
+            "postie-install",
+            INSTALL_USAGE,
+            INSTALL_EXAMPLES,
+            &[
+                ("PLACES", Text::Table(INSTALL_PLACES)),
+                ("OWN FILES", Text::Prose(OWN_FILES)),
+                ("UNITS", Text::Prose(INSTALL_UNITS)),
+            ],
+        ),
+    );
     fresh("man/postie-config.5", &postie_config_5());
     fresh("man/postie-providers.7", &postie_providers_7());
 }
@@ -134,6 +149,7 @@ fn postie_1() -> Vec<u8> {
         ("postie-send(1)", "submit a message to an SMTP server, logged in"),
         ("postie-queue(1)", "list the messages that wait to be sent; send them, or drop them"),
         ("postie-check(1)", "find out what is wrong with an account, and what to do about it"),
+        ("postie-install(1)", "put manual pages, completions and systemd units where they belong"),
     ] {
         roff.control("TP", []).text([bold(name)]).text([roman(about)]);
     }
@@ -175,6 +191,7 @@ fn postie_1() -> Vec<u8> {
         "postie-send(1)",
         "postie-queue(1)",
         "postie-check(1)",
+        "postie-install(1)",
         "postie-config(5)",
         "postie-providers(7)",
     ];
@@ -364,6 +381,11 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "MISCOUNT",
             "A message that counts as whole, below half its listed size",
             octets(&limits::MISCOUNT),
+        ),
+        (
+            "INSTALLED",
+            "A file that may be one that postie install put there",
+            octets(&limits::INSTALLED),
         ),
         ("URL", "The path and query of a web address", octets(&limits::URL)),
         ("HTTP_HEAD", "The head of a web server's response", octets(&limits::HTTP_HEAD)),
@@ -593,6 +615,55 @@ const CHECK_USAGE: &[&str] = &[
     "postie check [OPTION]... [ACCOUNT]...",
     "postie check --server HOST --user NAME [OPTION]...",
 ];
+
+const INSTALL_USAGE: &[&str] = &[
+    "postie install [--user | --prefix DIR] [--list | --remove] [OPTION]...",
+    "postie man [PAGE]",
+    "postie completions SHELL",
+];
+
+const INSTALL_PLACES: &[(&str, &str)] = &[
+    (
+        "The whole system, below DIR (/usr/local)",
+        "share/man/man1, man5 and man7; share/bash-completion/completions, share/zsh/site-functions and \
+         share/fish/vendor_completions.d; lib/systemd/user. The units name the program without a path: \
+         systemd looks for it in /usr/local/bin and /usr/bin.",
+    ),
+    (
+        "One user, below $XDG_DATA_HOME (~/.local/share)",
+        "bash-completion/completions, zsh/site-functions, fish/vendor_completions.d and systemd/user; \
+         the pages in man/man1, man5 and man7. If the program is in a directory of the user's called bin, \
+         such as ~/.cargo/bin, the pages are in share/man beside it, where man(1) finds them if that bin \
+         is in PATH. For zsh, add the directory to fpath before compinit.",
+    ),
+    (
+        "Elvish, PowerShell",
+        "They have no such place; postie completions prints what they can read at their start.",
+    ),
+];
+
+const OWN_FILES: &str = "\
+A record of what was installed, with the SHA-256 of each file and the directories that had to be made, \
+is share/postie/installed below DIR, or postie/installed in $XDG_DATA_HOME. A file that the record \
+names, with the digest that it has, is this program's: a newer version replaces it, and --remove removes \
+it, and then those directories if they are empty. If another file is in the place of one that would be \
+installed, and is not the same already, nothing is installed (73). A file that was changed is not \
+removed; a warning names it.
+
+Each file is complete and durable before it has its name. After an interruption, run the command again.";
+
+const INSTALL_UNITS: &str = "\
+postie-fetch.timer runs postie fetch every five minutes, postie-queue.timer postie queue flush. Neither \
+is enabled:
+
+  systemctl --user daemon-reload
+  systemctl --user enable --now postie-fetch.timer
+
+Before --remove, disable what was enabled. After loginctl enable-linger they run while the user is not \
+logged in, too. The services, and with them the programs in the configuration, cannot gain privileges, \
+and use no network but IP and local sockets; they write wherever the user may. The options of systemd \
+for file systems, such as ProtectSystem, are not used: for a user's services they need a user namespace, \
+in which the files of root do not appear as root's.";
 
 const THE_RUNGS: &[(&str, &str)] = &[
     ("configuration", "What the account comes to; whether the files that it trusts can be read."),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the modules that it may name. `limits` is for all, and for none of their own.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("install", &["cli", "error", "ownership", "report", "settings"]),
     (
         "fetch",
         &[
@@ -122,7 +123,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("x509_cert", &["tls"]),
     ("rustls_native_certs", &["tls"]),
     ("rustls_pemfile", &["tls"]),
-    ("aws_lc_rs", &["sasl", "store", "tls"]),
+    ("aws_lc_rs", &["install", "sasl", "store", "tls"]),
     ("socket2", &["net"]),
     ("stringprep", &["sasl"]),
     ("signal_hook", &["main"]),
@@ -133,7 +134,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("simple_dns", &["dns"]),
     ("roxmltree", &["autoconfig"]),
     ("serde", &["config"]),
-    ("serde_json", &["check", "fetch", "queue", "report", "send", "submission"]),
+    ("serde_json", &["check", "fetch", "install", "queue", "report", "send", "submission"]),
     ("strsim", &["config"]),
     ("mail_builder", &["compose"]),
     ("idna", &["text"]),
@@ -147,7 +148,17 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::net", &["check", "config", "net", "settings", "text", "tls"]),
     (
         "std::fs",
-        &["compose", "config", "message", "ownership", "password", "program", "store", "tls"],
+        &[
+            "compose",
+            "config",
+            "install",
+            "message",
+            "ownership",
+            "password",
+            "program",
+            "store",
+            "tls",
+        ],
     ),
     ("std::process", &["config", "main", "password", "program", "settings", "store"]),
     ("std::env", &["main", "report", "settings"]),

@@ -14,6 +14,7 @@ mod config;
 mod crash;
 mod dripping;
 mod injected_words;
+mod install;
 mod interop;
 mod layers;
 mod least_surprise;
