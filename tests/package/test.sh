@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Shows that the packages do what they promise, as root, on Debian:
+#
+#   tests/package/test.sh deb          they install, run, take the place of another mailer, and go
+#   tests/package/test.sh tarball      the static program runs where there is nothing else
+#   tests/package/test.sh same         a build in another directory, for another user, is the same
+#
+# Each builds what it needs. Nothing is changed outside target/ and temporary directories.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tree=$PWD work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+die() { echo "test.sh: $*" >&2; exit 1; }
+
+deb() {
+  tests/package/package.sh deb
+  local debs=("$PWD"/target/package/out/*.deb)
+  [ ${#debs[@]} = 2 ] || die "expected two packages, found ${debs[*]}"
+  no_build_paths target/package/stage/usr/bin/postie
+  # There is no address of a maintainer yet.
+  ! command -v lintian > /dev/null ||
+    lintian --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "${debs[@]}"
+
+  # Into a root with nothing in it, and out again.
+  local root=$work/root
+  mkdir -p "$root"/{etc,var/lib/dpkg/{info,updates},root/.local/state/postie/outbox/waiting/1}
+  touch "$root/var/lib/dpkg/status"
+  echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
+  files() { (cd "$root" && find . -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -print | sort); }
+  dpkg_there() { dpkg --root="$root" --log=/dev/null --force-script-chrootless --force-depends "$@"; }
+  files > "$work/before"
+  dpkg_there -i "${debs[@]}" > /dev/null 2>&1
+  "$root/usr/bin/postie" --version > /dev/null
+  [ "$("$root/usr/sbin/sendmail" -bp)" = "$("$root/usr/bin/postie" queue)" ] || die 'sendmail -bp is not the outbox'
+  for page in "$root"/usr/share/man/man?/*.gz; do
+    zcat "$page" | cmp - "man/$(basename "$page" .gz)" || die "$page"
+  done
+  dpkg --root="$root" --verify postie postie-mta | grep . && die 'dpkg --verify finds a difference'
+  dpkg_there --purge postie-mta postie > "$work/purge" 2>&1
+  grep -q "1 messages are kept in $root/root/.local/state/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
+  files | diff "$work/before" - || die 'the purge left something behind, or took too much'
+
+  # In this machine's own system, with a layer on top that is thrown away: in the place of its mailer.
+  cp "${debs[@]}" "$work"
+  mkdir "$work/layer"
+  unshare --mount --propagation private bash -euo pipefail -c '
+    mount -t tmpfs layer "$0/layer"
+    mkdir "$0"/layer/{upper,work,merged}
+    mount -t overlay overlay -o lowerdir=/,upperdir="$0/layer/upper",workdir="$0/layer/work" "$0/layer/merged"
+    for dir in proc dev; do mount --rbind /$dir "$0/layer/merged/$dir"; done
+    mkdir -p "$0/layer/merged/debs"
+    cp "$0"/*.deb "$0/layer/merged/debs"
+    cp "$1/tests/package/inside.sh" "$0/layer/merged/debs"
+    chroot "$0/layer/merged" bash /debs/inside.sh
+  ' "$work" "$tree"
+}
+
+tarball() {
+  tests/package/package.sh tarball
+  local tarball root=$work/root
+  (cd target/package/out && sha256sum --quiet -c ./*.sha256)
+  tarball=$(echo "$PWD"/target/package/out/postie-*-linux.tar.gz)
+  mkdir -p "$root"/{etc,home}
+  tar -C "$work" -xzf "$tarball"
+  cp "$work"/postie-*/bin/postie "$root/postie"
+  no_build_paths "$root/postie"
+  readelf -d "$root/postie" | grep -q NEEDED && die 'the static program needs a library'
+  in_root() { env -i HOME=/home unshare --root="$root" /postie "$@"; }
+  in_root --version > /dev/null
+  in_root install --user
+  [ -e "$root/home/.local/share/man/man1/postie.1" ] || die 'postie install did not bring its pages'
+  # Names are looked up in files and in DNS, without and with an nsswitch.conf, and no module is loaded.
+  echo '127.0.0.1 mail.example.com' > "$root/etc/hosts"
+  echo 'nameserver 127.0.0.1' > "$root/etc/resolv.conf"
+  local nsswitch
+  for nsswitch in '' 'hosts: mymachines files resolve [!UNAVAIL=return] dns'; do
+    echo "$nsswitch" > "$root/etc/nsswitch.conf"
+    local said
+    said=$(echo secret | in_root check --fetch --server mail.example.com:1 --user ann --password-file /dev/stdin 2>&1 || true)
+    grep -q '127\.0\.0\.1' <<< "$said" || die "no name was found: $said"
+  done
+}
+
+same() {
+  local one other home=${CARGO_HOME:-$HOME/.cargo}
+  one=$(sha256sum < "$(tests/package/build.sh dynamic)")
+  mkdir -p "$work/elsewhere/source" "$work/home/.cargo"
+  git ls-files | tar -cf - -T - | tar -xf - -C "$work/elsewhere/source"
+  cp -a "$home/registry" "$work/home/.cargo"
+  other=$(HOME=$work/home CARGO_HOME=$work/home/.cargo RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup} \
+    "$work/elsewhere/source/tests/package/build.sh" dynamic)
+  [ "$one" = "$(sha256sum < "$other")" ] || die "two builds differ: $one $(sha256sum < "$other")"
+  echo "$one"
+}
+
+# Whether a program says nothing of where it was built.
+no_build_paths() {
+  local path
+  for path in "$PWD" "${CARGO_HOME:-$HOME/.cargo}" "$HOME/."; do
+    ! grep -aqF "$path" "$1" || die "$1 has $path in it: $(grep -aoE ".{0,20}$path.{0,60}" "$1" | head -1)"
+  done
+}
+
+for test in "${@:-deb}"; do
+  "$test"
+  echo "test.sh: $test passed"
+done
