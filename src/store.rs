@@ -49,7 +49,7 @@ pub use self::breaks::Condition;
 pub use self::maildir::{Draft, Maildir, Stamp};
 pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
 
-use self::disk::{Disk, Lock};
+use self::disk::{Dir, Disk, Lock};
 use self::journal::{FollowUp, Journal, Outcome};
 use self::seen::Intent;
 use crate::limits;
@@ -292,16 +292,18 @@ impl Store {
     /// will be a use for them.
     pub fn prepare(&mut self) -> Result<(), Error> {
         self.begin()?;
-        self.require_maildir()?;
-        self.maildir.make()?;
         let root = self.maildir.root();
-        if !self.journal.seen.knows_place(root) {
-            // Once the journal knows it, it is not made again, so all of it must be durable before.
-            let above = root.parent().filter(|above| !above.as_os_str().is_empty());
-            self.sync_dir(root)?;
-            self.sync_dir(above.unwrap_or(Path::new(".")))?;
+        if self.journal.seen.knows_place(root) {
+            // It is not made again, be it that it went away a moment ago.
+            self.require_maildir()?;
+            return self.maildir.check();
         }
-        Ok(())
+        self.maildir.make()?;
+        self.maildir.check()?;
+        // Once the journal knows it, it is not made again, so all of it must be durable before.
+        let above = root.parent().filter(|above| !above.as_os_str().is_empty());
+        self.sync_dir(root)?;
+        self.sync_dir(above.unwrap_or(Path::new(".")))
     }
 
     fn begin(&mut self) -> Result<(), Error> {
@@ -554,6 +556,7 @@ impl Store {
         let intents: Vec<_> =
             batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();
         self.journal.record_intents(root, intents.into_iter())?;
+        let into = self.open_dir(&new)?;
         for (message, _) in &mut batch {
             let draft = message.as_mut();
             if let Err(error) = self.publish(&draft.path(), &new.join(&draft.name)) {
@@ -564,7 +567,7 @@ impl Store {
                 return Err(error);
             }
         }
-        self.sync_dir(&new)?;
+        self.sync_opened(&*into, &new)?;
         // What will be deleted at once is noted as such with its delivery: if this run is cut off
         // before, another message may have its unique-id when the next one looks.
         let follow_up = if self.options.deletes_at_once {
@@ -593,6 +596,17 @@ impl Store {
         self.disk.rename(from, to).map_err(|error| Error::io("deliver", to, error))
     }
 
+    /// A directory that is about to get files. Its Maildir may go away before it is synced, and
+    /// another one be in its place.
+    fn open_dir(&self, path: &Path) -> Result<Box<dyn Dir>, Error> {
+        self.disk.open_dir(path).map_err(|error| Error::io("open", path, error))
+    }
+
+    fn sync_opened(&self, dir: &dyn Dir, path: &Path) -> Result<(), Error> {
+        let synced = self.disk.sync_opened(dir, path);
+        synced.map_err(|error| Error::io("write", path, error))
+    }
+
     fn sync_dir(&self, path: &Path) -> Result<(), Error> {
         self.disk.sync_dir(path).map_err(|error| Error::io("write", path, error))
     }
@@ -617,6 +631,7 @@ impl Store {
                     return Err(Error::MaildirGone(root));
                 }
             }
+            let opened = [(self.open_dir(&new)?, new.clone()), (self.open_dir(&cur)?, cur.clone())];
             let read = self.names(&[&new, &cur])?;
             for intent in intents.iter().filter(|intent| intent.place == place) {
                 let (from, to) = (tmp.join(&intent.name), new.join(&intent.name));
@@ -630,8 +645,9 @@ impl Store {
                 let (uid, size) = (intent.uid.clone(), intent.size);
                 recovered.push(Recovered { uid, size, path: to });
             }
-            self.sync_dir(&new)?;
-            self.sync_dir(&cur)?;
+            for (dir, path) in opened {
+                self.sync_opened(&*dir, &path)?;
+            }
         }
         let outcome = |intent: &Intent| {
             Some(if found.contains(&intent.name) { Outcome::Done } else { Outcome::Void })

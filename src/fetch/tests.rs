@@ -57,7 +57,9 @@ fn three() -> Vec<Message> {
 
 /// A mailbox on a server, and what its owner has on the disk.
 struct World {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
+    /// The directory of its state.
+    state: &'static str,
     disk: Simulated,
     messages: Vec<Message>,
     mailbox: Arc<Mutex<Mailbox>>,
@@ -65,11 +67,19 @@ struct World {
 }
 
 /// What the server knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Mailbox {
     messages: Vec<Message>,
     /// What was asked to be deleted while it was not on the disk for sure.
     rash: Vec<String>,
+    /// What was deleted.
+    gone: Vec<Message>,
+}
+
+impl Mailbox {
+    fn of(messages: &[Message]) -> Self {
+        Self { messages: messages.to_vec(), ..Self::default() }
+    }
 }
 
 /// How a server talks, and how many messages are made safe together.
@@ -97,20 +107,18 @@ struct Ended {
 
 impl World {
     fn new(keep: Keep, messages: Vec<Message>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let disk = Simulated::new(dir.path());
         disk.give_up_what_cannot_be_synced();
-        let mailbox =
-            Arc::new(Mutex::new(Mailbox { messages: messages.clone(), rash: Vec::new() }));
-        Self { dir, disk, messages, mailbox, keep }
+        let mailbox = Arc::new(Mutex::new(Mailbox::of(&messages)));
+        Self { dir, state: "state", disk, messages, mailbox, keep }
     }
 
     /// Back to the beginning.
     fn renew(&mut self) {
         self.disk = Simulated::new(self.dir.path());
         self.disk.give_up_what_cannot_be_synced();
-        *self.mailbox.lock().unwrap() =
-            Mailbox { messages: self.messages.clone(), rash: Vec::new() };
+        *self.mailbox.lock().unwrap() = Mailbox::of(&self.messages);
     }
 
     fn maildir(&self) -> PathBuf {
@@ -147,7 +155,7 @@ impl World {
             note_only: false,
             patience: None,
             mailbox: "ann@pop.example".to_owned(),
-            state: self.dir.path().join("state"),
+            state: self.dir.path().join(self.state),
             server: self.dir.path().join("server"),
             moment: Moment { seconds, pid: 1, host: "here".to_owned(), random: seconds },
         }
@@ -243,7 +251,6 @@ fn ann() -> Credentials {
 /// A server that knows what there is to know about POP3, and dies when it is told.
 struct Server {
     disk: Simulated,
-    new_dir: PathBuf,
     mailbox: Arc<Mutex<Mailbox>>,
     manner: Manner,
     input: Vec<u8>,
@@ -257,7 +264,6 @@ impl Server {
     fn new(world: &World, manner: Manner, said: Arc<Mutex<usize>>) -> Self {
         let mut server = Self {
             disk: world.disk.clone(),
-            new_dir: world.new_dir(),
             mailbox: Arc::clone(&world.mailbox),
             manner,
             input: Vec::new(),
@@ -297,7 +303,7 @@ impl Server {
             "RETR" => format!("+OK\r\n{}.\r\n", mailbox.messages[number()].sent),
             "DELE" => {
                 let Message { uid, text, .. } = &mailbox.messages[number()];
-                let is_safe = self.disk.for_sure().contents(&self.new_dir).contains(text);
+                let is_safe = self.disk.for_sure().delivered().contains(text);
                 let uid = uid.clone();
                 if !is_safe {
                     mailbox.rash.push(uid);
@@ -308,10 +314,12 @@ impl Server {
             "QUIT" => {
                 let mut number = 0..;
                 let doomed = std::mem::take(&mut self.doomed);
-                mailbox.messages.retain(|message| {
+                let Mailbox { messages, gone, .. } = &mut *mailbox;
+                messages.retain(|message| {
                     let is_gone = doomed.contains(&number.next().unwrap());
                     if is_gone {
                         self.disk.note(&message.uid);
+                        gone.push(message.clone());
                     }
                     !is_gone
                 });
@@ -417,6 +425,12 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_dou
             // What comes before the server is asked is the same whenever it dies.
             let first = if last == usize::MAX { 0 } else { undisturbed.steps_before };
             for step in first..undisturbed.steps {
+                // A file that stays unwritable; nothing new comes of it with the server's death.
+                if last == usize::MAX {
+                    for error in FAILURES {
+                        play(last, CHUNKS[step % 3], Fault::Stays(step, error));
+                    }
+                }
                 let turn = step.wrapping_add(last);
                 let (chunk, error) = (CHUNKS[turn % 3], FAILURES[turn % 4]);
                 play(last, chunk, Fault::Once(step, error));
@@ -439,6 +453,9 @@ fn a_batch_that_fails_while_the_next_streams_in_does_not_spoil_the_others() {
         let whole = play(usize::MAX, Fault::None);
         for step in whole.steps_before..whole.steps {
             play(usize::MAX, Fault::Once(step, FAILURES[step % 4]));
+            for error in FAILURES {
+                play(usize::MAX, Fault::Stays(step, error));
+            }
             play(usize::MAX, Fault::From(step));
         }
         for last in 0..whole.octets {
@@ -612,3 +629,5 @@ proptest! {
         prop_assert_eq!(journal.matches("\nintent ").count(), journal.matches("\ndone ").count());
     }
 }
+
+mod others;

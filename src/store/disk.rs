@@ -39,16 +39,20 @@ pub trait Disk: Send + Sync {
     /// Cuts a file off behind `length` octets.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
 
-    /// Makes the names in a directory durable.
-    fn sync_names(&self, path: &Path) -> io::Result<()>;
+    /// A directory, which stays the same whatever becomes of its name.
+    fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>>;
 
-    /// The same, and satisfied where the file system knows no such thing: a CIFS mount or a shared
-    /// folder of a virtual machine. An error of the device stays one.
+    /// Makes the names in a directory durable. Satisfied where the file system knows no such thing: a
+    /// CIFS mount or a shared folder of a virtual machine. An error of the device stays one.
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        match self.sync_names(path) {
-            Err(error) if is_not_known(&error) => Ok(()),
-            synced => synced,
-        }
+        tolerate(self.open_dir(path).and_then(|dir| dir.sync_names()))
+    }
+
+    /// The same of a directory that was opened before the names were changed; and if another one has
+    /// its name by now, of that, too.
+    fn sync_opened(&self, dir: &dyn Dir, path: &Path) -> io::Result<()> {
+        tolerate(dir.sync_names())?;
+        if dir.is_at(path) { Ok(()) } else { self.sync_dir(path) }
     }
 
     /// Gives a file another name, replacing what had it; or a directory one that is free.
@@ -88,9 +92,26 @@ pub trait File: Write + Send {
     fn reserve(&mut self, octets: u64) -> io::Result<()>;
 }
 
-fn is_not_known(error: &io::Error) -> bool {
-    let number = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(number, Some(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS))
+/// An open directory of a [`Disk`].
+pub trait Dir {
+    /// Makes the names in it durable, where the file system knows such a thing.
+    fn sync_names(&self) -> io::Result<()>;
+
+    /// Whether it is the one that is called so.
+    fn is_at(&self, path: &Path) -> bool;
+}
+
+/// A file system that cannot sync a directory says so in one of these ways.
+fn tolerate(synced: io::Result<()>) -> io::Result<()> {
+    let number = |error: &io::Error| error.raw_os_error().map(Errno::from_raw_os_error);
+    match synced {
+        Err(error)
+            if matches!(number(&error), Some(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS)) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Unlocks when it is dropped, or when the process ends in any way.
@@ -161,8 +182,8 @@ impl Disk for Os {
         }
     }
 
-    fn sync_names(&self, path: &Path) -> io::Result<()> {
-        OsFile::open(path)?.sync_all()
+    fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>> {
+        Ok(Box::new(OsFile::open(path)?))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is its one home")]
@@ -199,6 +220,17 @@ impl Disk for Os {
 
     fn check_place(&self, path: &Path) -> Result<(), ownership::Error> {
         ownership::check_place(path)
+    }
+}
+
+impl Dir for OsFile {
+    fn sync_names(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(this), Ok(named)) = (self.metadata(), fs::metadata(path)) else { return false };
+        (this.dev(), this.ino()) == (named.dev(), named.ino())
     }
 }
 

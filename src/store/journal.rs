@@ -57,7 +57,8 @@ pub(super) struct Journal {
     lines: usize,
     octets: u64,
     pub(super) seen: SeenUids,
-    /// The place that the last `maildir` line names.
+    /// The place that the last `maildir` line of this run names. Each run names it anew: a line of
+    /// an earlier one may not be durable, though it can be read.
     place: Option<usize>,
     /// Where in [`SeenUids::entries`] the message is that is probably listed next.
     next: usize,
@@ -94,7 +95,7 @@ impl Journal {
             lines,
             octets,
             seen: replay.seen,
-            place: replay.place,
+            place: None,
             next: 0,
             is_stale: false,
             is_broken: false,
@@ -662,6 +663,15 @@ mod tests {
         let journal = open(dir.path(), NOW);
         assert!(journal.damaged().is_none());
         assert_eq!(standing(&journal, "a", 9), Standing::Unproven);
+        // It may have swallowed the name of another place, so what was announced behind it is not of
+        // this one. None of it was synced, or it would be there.
+        let behind = format!("intent {NOW} c 9 {} 3.x\ndone 4.x\nforget d\n", digest());
+        write(&path, format!("{text}\0\0\0\0\n{behind}"));
+        let mut journal = open(dir.path(), NOW);
+        assert!(journal.damaged().is_none() && journal.seen.intents.is_empty());
+        // The next run names its place, though the journal has named it.
+        intend(&mut journal, &[("e", "5.x")]);
+        assert_eq!(names(&open(dir.path(), NOW)), ["5.x"]);
     }
 
     #[test]
@@ -675,6 +685,7 @@ mod tests {
             (format!("{head}{a}done 1.x\n"), 1),
             ("something else\n".to_owned(), 0),
             ("\0".repeat(5_000), 0),
+            (format!("{}{a}said something\n", "\0".repeat(60)), 0),
             ("x".repeat(3 << 20), 0),
             (format!("postie journal 1\n{a}"), 0),
         ] {

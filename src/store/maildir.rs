@@ -57,6 +57,7 @@ impl Maildir {
     ) -> Result<Self, Error> {
         let maildir = Self::at(disk, root, stamp, fnv1a(mailbox.as_bytes()));
         maildir.make()?;
+        maildir.check()?;
         Ok(maildir)
     }
 
@@ -94,10 +95,14 @@ impl Maildir {
         make(&root.join("tmp"))?;
         make(&root.join("new"))?;
         sync(root)?;
-        make(&cur)?;
-        // Another user's would be for that user to read, and to take away.
-        for dir in [root, &root.join("tmp"), &root.join("new"), &cur] {
-            disk.check_place(dir)?;
+        make(&cur)
+    }
+
+    /// Checks that it is this user's: another's would be for that user to read, and to take away.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let root = &self.root;
+        for dir in [root, &root.join("tmp"), &root.join("new"), &root.join("cur")] {
+            self.disk.check_place(dir)?;
         }
         Ok(())
     }

@@ -101,9 +101,9 @@ impl Disk for Mortal {
         Os.lock_file(path)
     }
 
-    fn sync_names(&self, path: &Path) -> io::Result<()> {
+    fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>> {
         self.step()?;
-        Os.sync_names(path)
+        Os.open_dir(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -440,8 +440,8 @@ impl Disk for Sweeping {
         Os.truncate(path, length)
     }
 
-    fn sync_names(&self, path: &Path) -> io::Result<()> {
-        Os.sync_names(path)
+    fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>> {
+        Os.open_dir(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

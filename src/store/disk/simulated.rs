@@ -1,14 +1,16 @@
-//! A disk in memory, for tests: any of its steps can fail, and it knows what a power cut may leave
-//! of what was done to it. Weaker than any real one: what was not synced may be there or not, each
-//! part of it for itself.
+//! A disk in memory, for tests. Any of its steps can fail, somebody else can do something before any
+//! of them, and it knows what a power cut may leave of what was done to it. Weaker than any real
+//! one: what was not synced may be there or not, each part of it for itself, and a later part
+//! without an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::io::{self, Cursor, Read, Write};
+use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Disk, File, Lock};
+use super::{Dir, Disk, File, Lock};
 
 /// The disk. Its clones are the same disk.
 #[derive(Clone)]
@@ -27,9 +29,15 @@ struct State {
     lie: Option<&'static str>,
     /// Whether a sync that fails takes with it what was not durable.
     gives_up: bool,
+    /// The file to which [`Fault::Stays`] stays.
+    spoilt: Option<usize>,
+    /// What somebody else does just before the step of that number.
+    meddling: Option<(usize, Meddling)>,
     /// Files that somebody has locked.
     locked: BTreeSet<usize>,
 }
+
+type Meddling = Box<dyn FnOnce(&Simulated) + Send>;
 
 /// Directories, of which the first is above all others, and files.
 #[derive(Clone, Default)]
@@ -75,6 +83,9 @@ pub(crate) enum Fault {
     None,
     /// The step of that number fails with this error of the system, and those behind it work again.
     Once(usize, i32),
+    /// The same, if that step writes or syncs a file; and no later write or sync of this file, and
+    /// of no other, works again.
+    Stays(usize, i32),
     /// From this step on all fail, as for a process that was killed.
     From(usize),
 }
@@ -104,6 +115,8 @@ impl Simulated {
             fault: Fault::None,
             lie: None,
             gives_up: false,
+            spoilt: None,
+            meddling: None,
             locked: BTreeSet::new(),
         })))
     }
@@ -111,7 +124,18 @@ impl Simulated {
     /// Counts steps from here on, of which one may fail.
     pub(crate) fn arm(&self, fault: Fault) {
         let mut state = self.state();
-        (state.steps, state.fault) = (0, fault);
+        (state.steps, state.fault, state.spoilt) = (0, fault, None);
+    }
+
+    /// Has somebody else do something just before a step of that number, after which the count of
+    /// steps and the fault are what they were.
+    pub(crate) fn meddle_at(&self, step: usize, act: impl FnOnce(&Self) + Send + 'static) {
+        self.state().meddling = Some((step, Box::new(act)));
+    }
+
+    /// Whether what somebody else was to do is still to be done; it is not done any more.
+    pub(crate) fn give_up_meddling(&self) -> bool {
+        self.state().meddling.take().is_some()
     }
 
     /// Promises all syncs of one kind, as [`kind`] calls it, and does none.
@@ -155,6 +179,20 @@ impl Simulated {
         contents
     }
 
+    /// The contents of all files in directories called new or cur, wherever they are, sorted.
+    pub(crate) fn delivered(&self) -> Vec<Vec<u8>> {
+        let now = &self.state().now;
+        let mut contents = Vec::new();
+        for (path, text) in now.plain() {
+            let dir = path.parent().and_then(Path::file_name).unwrap_or_default();
+            if dir == "new" || dir == "cur" {
+                contents.extend(text);
+            }
+        }
+        contents.sort();
+        contents
+    }
+
     /// Makes everything durable that was done so far.
     pub(crate) fn settle(&self) {
         let mut state = self.state();
@@ -172,9 +210,20 @@ impl Simulated {
     /// Whatever may be left if the power is cut after any of the steps so far, each disk once; at
     /// most `bound` for one moment, and all of them if there are no more.
     pub(crate) fn remains(&self, bound: usize) -> Vec<Remains> {
+        let length = self.state().log.len();
+        self.remains_after(0..=length, bound)
+    }
+
+    /// The same if the power is cut now.
+    pub(crate) fn remains_now(&self, bound: usize) -> Vec<Remains> {
+        let length = self.state().log.len();
+        self.remains_after(length..=length, bound)
+    }
+
+    fn remains_after(&self, ends: RangeInclusive<usize>, bound: usize) -> Vec<Remains> {
         let state = self.state();
         let (mut known, mut all) = (HashSet::new(), Vec::new());
-        for end in 0..=state.log.len() {
+        for end in ends {
             let cut = Cut::after(&state.before, &state.log[..end]);
             let notes = notes(&state.log[..end]);
             for picks in picks(&cut.choices(), bound) {
@@ -193,9 +242,29 @@ impl Simulated {
 
     /// One step, which may fail.
     fn step(&self) -> io::Result<MutexGuard<'_, State>> {
+        self.step_of(None)
+    }
+
+    /// One step; if it writes or syncs a file, its number is known.
+    fn step_of(&self, file: Option<usize>) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         let step = state.steps;
+        if let Some((_, act)) = state.meddling.take_if(|(at, _)| *at == step) {
+            let fault = std::mem::replace(&mut state.fault, Fault::None);
+            drop(state);
+            act(self);
+            state = self.state();
+            (state.steps, state.fault) = (step, fault);
+        }
         state.steps += 1;
+        if let Fault::Stays(first, error) = state.fault {
+            if step == first {
+                state.spoilt = file;
+            }
+            if file.is_some() && state.spoilt == file {
+                return Err(io::Error::from_raw_os_error(error));
+            }
+        }
         match state.fault {
             Fault::Once(failing, error) if step == failing => {
                 Err(io::Error::from_raw_os_error(error))
@@ -264,6 +333,22 @@ impl Tree {
             Op::Write(number, octets) => self.files[*number].extend_from_slice(octets),
             Op::Truncate(number, length) => self.files[*number].truncate(*length),
             Op::Sync(_) | Op::Lose(_) | Op::SyncDir(_) | Op::Note(_) => {}
+        }
+    }
+
+    /// Writes of one file, all but one of which, or the first half of one, came to be durable: where
+    /// that would be is a hole.
+    fn apply_but(&mut self, ops: &[Op], hole: usize) {
+        for (index, op) in ops.iter().enumerate() {
+            match op {
+                Op::Write(number, octets) if index == hole / 2 => {
+                    let lost = if hole.is_multiple_of(2) { octets.len() } else { octets.len() / 2 };
+                    let mut octets = octets.clone();
+                    octets.iter_mut().take(lost).for_each(|octet| *octet = 0);
+                    self.apply(&Op::Write(*number, octets));
+                }
+                _ => self.apply(op),
+            }
         }
     }
 
@@ -383,7 +468,7 @@ impl Cut {
     fn choices(&self) -> Vec<usize> {
         // A directory is never in two places.
         let name = |op: &Op| if let Op::Rename(_, _, Node::File(_)) = op { 3 } else { 2 };
-        let data = |ops: &Vec<Op>| 2 * ops.len() + 2;
+        let data = |ops: &Vec<Op>| 4 * ops.len() + 2;
         self.names.iter().map(name).chain(self.data.values().map(data)).collect()
     }
 
@@ -401,6 +486,10 @@ impl Cut {
             }
         }
         for ((number, ops), pick) in self.data.iter().zip(data) {
+            if let Some(hole) = pick.checked_sub(2 * ops.len() + 2) {
+                tree.apply_but(ops, hole);
+                continue;
+            }
             let (whole, is_torn) = (pick / 2, pick % 2 == 1);
             for op in &ops[..whole.min(ops.len())] {
                 tree.apply(op);
@@ -491,6 +580,26 @@ impl SimulatedFile {
     }
 }
 
+struct SimulatedDir {
+    disk: Simulated,
+    number: usize,
+    kind: &'static str,
+}
+
+impl Dir for SimulatedDir {
+    fn sync_names(&self) -> io::Result<()> {
+        let mut state = self.disk.step()?;
+        if state.lie != Some(self.kind) {
+            state.act(Op::SyncDir(self.number));
+        }
+        Ok(())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        self.disk.state().now.dir(path).is_ok_and(|named| named == self.number)
+    }
+}
+
 impl State {
     /// What was written to a file and not synced will never be durable, though it can still be read.
     fn lose(&mut self, number: usize) {
@@ -506,7 +615,7 @@ impl State {
 impl Write for SimulatedFile {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let number = self.number;
-        match self.disk.step() {
+        match self.disk.step_of(Some(number)) {
             Ok(mut state) => state.act(Op::Write(number, octets.to_vec())),
             Err(error) => {
                 let mut state = self.disk.state();
@@ -527,16 +636,16 @@ impl Write for SimulatedFile {
 
 impl File for SimulatedFile {
     fn reserve(&mut self, _: u64) -> io::Result<()> {
-        self.disk.step().map(drop)
+        self.disk.step_of(Some(self.number)).map(drop)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = match self.disk.step() {
+        let mut state = match self.disk.step_of(Some(self.number)) {
             Ok(state) => state,
             Err(error) => {
                 // The system gives up what it could not write, and says so once.
                 let mut state = self.disk.state();
-                if matches!(state.fault, Fault::Once(..)) && state.gives_up {
+                if !matches!(state.fault, Fault::From(_)) && state.gives_up {
                     state.lose(self.number);
                 }
                 return Err(error);
@@ -608,13 +717,9 @@ impl Disk for Simulated {
         Ok(is_free.then(|| -> Lock { Box::new(Locked(self.clone(), number)) }))
     }
 
-    fn sync_names(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.step()?;
-        let dir = state.now.dir(path)?;
-        if state.lie != Some(kind(path, true)) {
-            state.act(Op::SyncDir(dir));
-        }
-        Ok(())
+    fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>> {
+        let number = self.state().now.dir(path)?;
+        Ok(Box::new(SimulatedDir { disk: self.clone(), number, kind: kind(path, true) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -32,7 +32,9 @@ pub(super) struct Replay {
     /// Whether lines in between are no lines of a journal.
     pub(super) is_damaged: bool,
     /// The place of the next deliveries.
-    pub(super) place: Option<usize>,
+    place: Option<usize>,
+    /// Whether a hole was passed over. Lines behind it may speak of what it has swallowed.
+    has_hole: bool,
     /// Lines and octets that were read.
     read: (usize, u64),
     /// Whether lines were passed over behind the last that was understood: NULs, or others.
@@ -93,6 +95,8 @@ impl Replay {
             Some(Passed::Hole) => self.is_torn = true,
             None => {}
         }
+        // Its mark is lost with its first line, and must not be drawn anew in every run.
+        self.is_damaged |= self.lines > 0 && self.seen.mark.is_none();
         if self.is_damaged {
             self.seen.distrust();
         }
@@ -130,8 +134,13 @@ impl Replay {
             (None, _) => {
                 let is_hole = whole.is_none() || memchr(0, line).is_some();
                 let is_long = line.len() >= LINE && memchr(0, line).is_none();
-                self.passed =
-                    Some(if is_hole && !is_long { Passed::Hole } else { Passed::Nonsense });
+                self.passed = Some(if is_hole && !is_long {
+                    // It may have named another place.
+                    (self.has_hole, self.place) = (true, None);
+                    Passed::Hole
+                } else {
+                    Passed::Nonsense
+                });
             }
         }
         Ok(())
@@ -156,27 +165,37 @@ impl Replay {
         self.announced.remove(at)
     }
 
+    /// Takes in one line behind the first. `None` if it makes no sense.
     fn line(&mut self, line: &[u8]) -> Option<()> {
+        // What a hole has swallowed was not synced, nor was what the same run wrote behind it, so
+        // that nothing was done that needed it. The next run names its place anew.
+        let swallowed = self.has_hole.then_some(());
         let mut fields = line.split(|&octet| octet == b' ');
         let word = fields.next()?;
         let mut field = || fields.next();
         match word {
             b"maildir" => self.place = Some(self.seen.number(&decoded_path(field()?)?)),
             b"intent" => {
-                let mut intent = self.delivery([field()?, field()?, field()?, field()?])?;
-                str::from_utf8(field()?).ok()?.clone_into(&mut intent.name);
-                self.announced.push_back(intent);
+                let fields = [field()?, field()?, field()?, field()?];
+                let name = str::from_utf8(field()?).ok()?.to_owned();
+                let Some(place) = self.place else { return swallowed };
+                self.announced.push_back(Intent { name, ..delivery(fields, place)? });
             }
             b"delivered" => {
-                let intent = self.delivery([field()?, field()?, field()?, field()?])?;
+                let fields = [field()?, field()?, field()?, field()?];
+                let Some(place) = self.place else { return swallowed };
+                let intent = delivery(fields, place)?;
                 intent.uid.as_ref()?;
                 self.seen.deliver(intent);
             }
-            b"done" => {
-                let intent = self.settled(field()?)?;
-                self.seen.deliver(intent);
-            }
-            b"void" => drop(self.settled(field()?)?),
+            b"done" => match self.settled(field()?) {
+                Some(intent) => self.seen.deliver(intent),
+                None => return swallowed,
+            },
+            b"void" => match self.settled(field()?) {
+                Some(_) => {}
+                None => return swallowed,
+            },
             b"unwanted" => {
                 let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
                 let kind = match field()? {
@@ -189,21 +208,29 @@ impl Replay {
             // The request to delete counts as an absence: if it is there again, it may be another.
             b"missing" | b"deleted" => {
                 let since = NonZero::new(number(field()?)?)?;
-                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
+                let uid = decoded_uid(field()?)?;
+                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
                 (entry.missing, entry.is_unbroken) = (Some(since), false);
             }
-            b"listed" => self.seen.entries.get_mut(&decoded_uid(field()?)?)?.missing = None,
+            b"listed" => match self.seen.entries.get_mut(&decoded_uid(field()?)?) {
+                Some(entry) => entry.missing = None,
+                None => return swallowed,
+            },
             b"size" => {
-                let entry = self.seen.entries.get_mut(&decoded_uid(field()?)?)?;
-                (entry.size, entry.is_resized) = (Some(number(field()?)?), true);
+                let (uid, size) = (decoded_uid(field()?)?, number(field()?)?);
+                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
+                (entry.size, entry.is_resized) = (Some(size), true);
             }
             b"same" => {
                 let uid = decoded_uid(field()?)?;
-                let entry = self.seen.entries.get_mut(&uid)?;
+                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
                 (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
                 self.seen.breaks.swap_remove(&uid);
             }
-            b"forget" => drop(self.seen.entries.swap_remove(&decoded_uid(field()?)?)?),
+            b"forget" => match self.seen.entries.swap_remove(&decoded_uid(field()?)?) {
+                Some(_) => {}
+                None => return swallowed,
+            },
             b"reused" => self.seen.reuses_uids = true,
             b"broke" => {
                 let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
@@ -214,14 +241,14 @@ impl Replay {
         }
         fields.next().is_none().then_some(())
     }
+}
 
-    /// `TIME UID LISTSIZE DIGEST`.
-    fn delivery(&self, [time, uid, size, digest]: [&[u8]; 4]) -> Option<Intent> {
-        let uid = if uid == b"?" { None } else { Some(decoded_uid(uid)?) };
-        let size = if size == b"?" { None } else { Some(number(size)?) };
-        let (time, digest) = (number(time)?, Digest::parse(digest)?);
-        Some(Intent { time, uid, size, digest, name: String::new(), place: self.place? })
-    }
+/// `TIME UID LISTSIZE DIGEST`.
+fn delivery([time, uid, size, digest]: [&[u8]; 4], place: usize) -> Option<Intent> {
+    let uid = if uid == b"?" { None } else { Some(decoded_uid(uid)?) };
+    let size = if size == b"?" { None } else { Some(number(size)?) };
+    let (time, digest) = (number(time)?, Digest::parse(digest)?);
+    Some(Intent { time, uid, size, digest, name: String::new(), place })
 }
 
 /// Octets of the longest first line: what is no longer than it may be a journal that was begun.

@@ -74,8 +74,6 @@ impl World {
     /// Back to the beginning.
     fn renew(&mut self) {
         self.disk = Simulated::new(self.dir.path());
-        // The one above all is the real disk's; on this one it is made here.
-        self.disk.make_dir(&self.root()).unwrap();
         self.lie.into_iter().for_each(|kind| self.disk.lie_about(kind));
     }
 
