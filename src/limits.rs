@@ -155,6 +155,10 @@ pub const EARLIEST: u64 = 1_767_225_600;
 /// Octets of the largest message that is retrieved, whatever size the listing claims.
 pub const MESSAGE: u64 = 2 << 30;
 
+/// Octets of a disk that a message leaves free, where that is no more than a twentieth of it: a disk
+/// that is quite full keeps others from working. Messages of at most [`SMALL_MESSAGE`] are not counted.
+pub const KEPT_FREE: u64 = 64 << 20;
+
 /// A message that finds no room although it is no larger than this shows that the disk is full.
 pub const SMALL_MESSAGE: u64 = 1 << 20;
 

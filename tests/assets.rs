@@ -372,6 +372,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("PEM", "A file of certificates", octets(&limits::PEM)),
         ("EARLIEST", "The earliest credible time", format!("{} s since 1970", limits::EARLIEST)),
         ("MESSAGE", "A fetched message", octets(&limits::MESSAGE)),
+        ("KEPT_FREE", "Free space that a large message leaves", octets(&limits::KEPT_FREE)),
         (
             "SMALL_MESSAGE",
             "A message without room for which a disk is full",

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{
     Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, fadvise, fallocate, futimens,
+    statvfs,
 };
 use rustix::io::Errno;
 
@@ -73,6 +74,12 @@ pub trait Disk: Send + Sync {
     /// A new directory, mode 0700; one that is there already will do.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// How large the file system is that holds a directory, and what of it this user may still fill;
+    /// `None` if it does not say.
+    fn space(&self, _: &Path) -> Option<Space> {
+        None
+    }
+
     /// Checks that a directory is this user's or root's.
     fn check_place(&self, _: &Path) -> Result<(), ownership::Error> {
         Ok(())
@@ -90,6 +97,22 @@ pub trait File: Write + Send {
 
     /// Makes sure that so many octets can be added, as far as the file system can say.
     fn reserve(&mut self, octets: u64) -> io::Result<()>;
+}
+
+/// The size of a file system, and the part of it that is free, in octets.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    /// All of it.
+    pub total: u64,
+    /// What this user may still fill.
+    pub free: u64,
+}
+
+impl Space {
+    /// Whether less is free than should be left to others.
+    pub fn is_scarce(self) -> bool {
+        self.free < limits::KEPT_FREE.min(self.total / 20)
+    }
 }
 
 /// An open directory of a [`Disk`].
@@ -216,6 +239,12 @@ impl Disk for Os {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             made => made,
         }
+    }
+
+    fn space(&self, path: &Path) -> Option<Space> {
+        let known = statvfs(path).ok()?;
+        let octets = |blocks: u64| blocks.saturating_mul(known.f_frsize);
+        Some(Space { total: octets(known.f_blocks), free: octets(known.f_bavail) })
     }
 
     fn check_place(&self, path: &Path) -> Result<(), ownership::Error> {

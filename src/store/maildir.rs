@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 use super::digest::{Digest, Digester};
-use super::disk::{Disk, File};
+use super::disk::{Disk, File, Space};
+use crate::limits;
 
 /// What makes a file name unlike any other, here and on other machines that share the Maildir.
 #[derive(Clone, Debug)]
@@ -24,6 +25,9 @@ pub struct Stamp {
     /// Drawn once per run.
     pub random: u64,
 }
+
+/// Why a large message is not written to a disk that has room for it.
+const SCARCE: &str = "the disk is nearly full, and what is left is for others";
 
 /// Octets behind which no more of the host goes into a name.
 const LONGEST_NAME: usize = 110;
@@ -125,6 +129,7 @@ impl Maildir {
             name: self.name(),
             file: None,
             digester: Digester::new(),
+            length: 0,
             failure: None,
             fate: Fate::Removed,
         }
@@ -202,6 +207,8 @@ pub struct Draft {
     pub(super) name: String,
     file: Option<Box<dyn File>>,
     digester: Digester,
+    /// Octets that were written.
+    length: u64,
     /// Why it cannot be delivered.
     failure: Option<String>,
     fate: Fate,
@@ -272,6 +279,19 @@ impl Draft {
         self.tmp.join(&self.name)
     }
 
+    /// Looks, each time that a large message grows by another part, whether it still leaves room for
+    /// others.
+    fn leave_room(&mut self, more: usize) -> io::Result<()> {
+        let before = self.length / limits::SMALL_MESSAGE;
+        self.length = self.length.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+        if self.length / limits::SMALL_MESSAGE > before
+            && self.disk.space(&self.tmp).is_some_and(Space::is_scarce)
+        {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, SCARCE));
+        }
+        Ok(())
+    }
+
     fn open(&mut self) -> io::Result<&mut Box<dyn File>> {
         match &mut self.file {
             Some(file) => Ok(file),
@@ -293,7 +313,8 @@ impl Write for Draft {
         // travels inside.
         let (create, write): (Wrap, Wrap) =
             (Error::create, |path, error| Error::io("write", path, error));
-        let opened = self.open().map_err(|error| (create, error));
+        let room = self.leave_room(octets.len()).map_err(|error| (write, error));
+        let opened = room.and_then(|()| self.open().map_err(|error| (create, error)));
         let written = opened.and_then(|file| file.write(octets).map_err(|error| (write, error)));
         if let Ok(written) = written {
             self.digester.update(octets.get(..written).unwrap_or_default());

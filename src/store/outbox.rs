@@ -818,23 +818,32 @@ impl Record {
             return Err(Error::NewerJournal { path: path.to_owned(), version });
         }
         let mut reading = Reading::default();
-        let (mut length, mut torn) = (0, None);
+        let (mut end, mut length, mut torn) = (0, 0, None);
         for (index, line) in text.split_inclusive(|&octet| octet == b'\n').enumerate() {
             let line_text =
                 line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
             let understood = line_text.and_then(|line| reading.line(index, line));
+            end += line.len();
             match (understood, torn) {
-                (Some(()), None) => length += line.len(),
-                // A torn write leaves its mark at the end. With sense behind it, it was none.
-                (Some(()), Some(line)) => return Err(wrong(line)),
-                (None, None) => torn = Some(index + 1),
+                (Some(()), None) => length = end,
+                (Some(()), Some((line, is_hole))) => match &mut reading {
+                    // A page that got lost while a later one did not leaves NULs. It may have said
+                    // that the end of the message left, or who got it.
+                    Reading::Record(record) if is_hole => {
+                        record.is_in_doubt = true;
+                        (length, torn) = (end, None);
+                    }
+                    // A torn write leaves its mark at the end. With sense behind it, it was none.
+                    _ => return Err(wrong(line)),
+                },
+                (None, None) => torn = Some((index + 1, line.contains(&0))),
                 (None, Some(_)) => {}
             }
         }
         match reading {
             Reading::Record(record) => Ok((*record, length)),
             // It was whole before it had its name.
-            Reading::Order(_) => Err(wrong(torn.unwrap_or(1))),
+            Reading::Order(_) => Err(wrong(torn.map_or(1, |(line, _)| line))),
         }
     }
 

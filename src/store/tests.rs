@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::disk::Os;
+use super::disk::simulated::{Fault, Simulated};
 use super::*;
 
 /// The real disk, apart from the steps for which it is dead. If those are all from a given one on, it
@@ -357,6 +358,93 @@ fn an_announced_message_is_delivered_if_it_stands_in_new_or_in_cur_and_nowhere_e
         assert_eq!(place.delivered(), subjects(1), "{found}");
         assert_eq!(place.fetch(Os, 1100, &uids(1)).unwrap(), 0);
     }
+}
+
+/// A run that was cut off has announced a message, and left another that it had not; the disk is full
+/// of them.
+#[test]
+fn what_was_left_in_tmp_is_removed_before_a_full_disk_is_written_to() {
+    let place = Place::new();
+    let (tmp, state) = (place.maildir().join("tmp"), place.0.path().join("state"));
+    for last in 0.. {
+        let disk = Simulated::new(place.0.path());
+        disk.arm(Fault::From(last));
+        let ended = place.fetch(disk.clone(), 1000, &uids(1));
+        disk.arm(Fault::None);
+        let journal = disk.read(&state.join("journal")).unwrap_or_default().unwrap_or_default();
+        let journal = String::from_utf8(journal).unwrap();
+        let is_announced = journal.contains("intent ") && journal.ends_with('\n');
+        if !is_announced || !disk.contents(&place.maildir().join("new")).is_empty() {
+            assert!(ended.is_err(), "no run was cut off in between");
+            continue;
+        }
+        let announced = disk.list(&tmp).unwrap().pop().unwrap().into_string().unwrap();
+        let left = tmp.join(announced.replacen('Q', "Q9", 1));
+        disk.create(&left).unwrap().write_all(&[b'x'; 1000]).unwrap();
+        disk.fill();
+        assert_eq!(place.fetch(disk.clone(), 1001, &uids(1)).unwrap(), 1);
+        assert_eq!(disk.contents(&place.maildir().join("new")).len(), 1);
+        assert!(disk.list(&tmp).unwrap().is_empty());
+        return;
+    }
+}
+
+#[test]
+fn a_large_message_leaves_others_some_room_on_the_disk() {
+    const MB: u64 = 1 << 20;
+    // A disk of which much is free, one that is nearly full, a small one, and one that says nothing.
+    for (total, free, is_taken) in [
+        (100_000 * MB, 65 * MB, true),
+        (100_000 * MB, 63 * MB, false),
+        (20 * MB, 2 * MB, true),
+        (20 * MB, MB - 1, false),
+        (0, 0, true),
+    ] {
+        let place = Place::new();
+        let disk = Simulated::new(place.0.path());
+        let store = place.open(disk.clone(), 1000, 1).unwrap();
+        disk.set_space(total, free);
+        let mut small = store.drafts().draft();
+        small.write_all(&[b'x'; 1000]).unwrap();
+        let mut large = store.drafts().draft();
+        let written = (0..200).try_for_each(|_| large.write_all(&[b'x'; 10_000]));
+        assert_eq!(written.is_ok(), is_taken, "{total}, {free}");
+        assert!(written.err().is_none_or(|error| is_no_room(&error)), "{total}, {free}");
+    }
+}
+
+/// What could not be noted afterwards would be handed over again in every run.
+#[test]
+fn nothing_is_handed_to_a_program_while_the_journal_cannot_grow() {
+    let mut first = usize::MAX;
+    for is_full in [false, true] {
+        let place = Place::new();
+        let marker = place.0.path().join("taken");
+        let words = ["touch".to_owned(), marker.to_str().unwrap().to_owned()];
+        let stamp = Stamp { seconds: 1000, pid: 7, host: "h".to_owned(), random: 1 };
+        let destination = Destination::Program(words.to_vec());
+        let (disk, steps) = mortal(first);
+        let options = options(place.0.path().join("state"), destination, stamp);
+        let mut store = Store::create(Arc::new(disk), options).unwrap();
+        store.prepare().unwrap();
+        let mut draft = store.drafts().draft();
+        writeln!(draft, "Subject: uid00\n").unwrap();
+        let message = Message { uid: uids(1).remove(0), draft: Some(draft) };
+        first = steps.load(Ordering::Relaxed);
+        let delivered = store.deliver(vec![message], Purpose::Deliver, is_new);
+        assert_eq!(delivered.is_err(), is_full, "{delivered:?}");
+        assert_eq!(marker.exists(), !is_full);
+    }
+}
+
+#[test]
+fn room_is_reserved_behind_the_end_and_not_used() {
+    let place = Place::new();
+    let path = place.0.path().join("file");
+    let mut file = Os.create(&path).unwrap();
+    file.write_all(b"text").unwrap();
+    file.reserve(4096).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"text");
 }
 
 /// The disk is not mounted, or another one is.

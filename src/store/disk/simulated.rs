@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
+use std::io::ErrorKind::StorageFull;
 use std::io::{self, Cursor, Read, Write};
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Dir, Disk, File, Lock};
+use super::{Dir, Disk, File, Lock, Space};
 
 /// The disk. Its clones are the same disk.
 #[derive(Clone)]
@@ -33,6 +34,12 @@ struct State {
     spoilt: Option<usize>,
     /// What somebody else does just before the step of that number.
     meddling: Option<(usize, Meddling)>,
+    /// What every sync of a directory fails with.
+    no_dir_sync: Option<i32>,
+    /// Octets of all files that have a name; no more can be written.
+    capacity: Option<usize>,
+    /// What is said of the file system.
+    space: Option<Space>,
     /// Files that somebody has locked.
     locked: BTreeSet<usize>,
 }
@@ -117,6 +124,9 @@ impl Simulated {
             gives_up: false,
             spoilt: None,
             meddling: None,
+            no_dir_sync: None,
+            capacity: None,
+            space: None,
             locked: BTreeSet::new(),
         })))
     }
@@ -147,6 +157,22 @@ impl Simulated {
     /// written can be read until the power is cut, and never becomes durable.
     pub(crate) fn give_up_what_cannot_be_synced(&self) {
         self.state().gives_up = true;
+    }
+
+    /// From here on every sync of a directory fails with an error of the system.
+    pub(crate) fn refuse_dir_syncs(&self, error: i32) {
+        self.state().no_dir_sync = Some(error);
+    }
+
+    /// From here on there is room for nothing more.
+    pub(crate) fn fill(&self) {
+        let mut state = self.state();
+        state.capacity = Some(state.now.octets());
+    }
+
+    /// What the file system says of its size, and of what is free.
+    pub(crate) fn set_space(&self, total: u64, free: u64) {
+        self.state().space = Some(Space { total, free });
     }
 
     /// Steps since it was armed.
@@ -369,6 +395,11 @@ impl Tree {
         }
     }
 
+    /// Octets of all files that have a name.
+    fn octets(&self) -> usize {
+        self.plain().iter().filter_map(|(_, text)| text.as_ref()).map(Vec::len).sum()
+    }
+
     /// Comparable, whatever the numbers: what is in no directory any more does not count.
     fn plain(&self) -> Vec<(PathBuf, Option<Vec<u8>>)> {
         let mut plain = Vec::new();
@@ -589,6 +620,9 @@ struct SimulatedDir {
 impl Dir for SimulatedDir {
     fn sync_names(&self) -> io::Result<()> {
         let mut state = self.disk.step()?;
+        if let Some(error) = state.no_dir_sync {
+            return Err(io::Error::from_raw_os_error(error));
+        }
         if state.lie != Some(self.kind) {
             state.act(Op::SyncDir(self.number));
         }
@@ -606,6 +640,10 @@ impl State {
         self.log.push(Op::Lose(number));
     }
 
+    fn is_full(&self, more: usize) -> bool {
+        self.capacity.is_some_and(|capacity| self.now.octets() + more > capacity)
+    }
+
     fn act(&mut self, op: Op) {
         self.now.apply(&op);
         self.log.push(op);
@@ -616,6 +654,7 @@ impl Write for SimulatedFile {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let number = self.number;
         match self.disk.step_of(Some(number)) {
+            Ok(state) if state.is_full(octets.len()) => return Err(StorageFull.into()),
             Ok(mut state) => state.act(Op::Write(number, octets.to_vec())),
             Err(error) => {
                 let mut state = self.disk.state();
@@ -751,6 +790,10 @@ impl Disk for Simulated {
         let name = state.now.name(path)?;
         state.act(Op::Unlink(name));
         Ok(())
+    }
+
+    fn space(&self, _: &Path) -> Option<Space> {
+        self.state().space
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

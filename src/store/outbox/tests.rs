@@ -141,6 +141,49 @@ fn an_addition_cut_off_at_any_disk_step_leaves_a_whole_message_or_none() {
     }
 }
 
+/// The disk fails once, be it that a directory was made and its name could not be synced. The next
+/// attempt finds the directory there.
+#[test]
+fn what_is_added_after_an_addition_that_failed_survives_a_power_cut() {
+    const FAILURES: [i32; 4] = [28, 5, 30, 122];
+    let mut failed = 0;
+    for error in FAILURES {
+        for step in 0.. {
+            let place = Place::new();
+            let disk = Simulated::new(place.0.path());
+            disk.give_up_what_cannot_be_synced();
+            disk.arm(Fault::Once(step, error));
+            let first = add(&place.outbox(disk.clone()), &["bob"]).map(drop);
+            let is_over = disk.steps() <= step;
+            disk.arm(Fault::None);
+            if first.is_err() {
+                failed += 1;
+                // Whoever was told so tries again, under another name.
+                let other = Id::new(NOW, 0);
+                let order = order(&["bob"]);
+                let added = place.outbox(disk.clone()).add(&other, order, |f| f.write_all(TEXT));
+                drop(added.map_err(|not_added| not_added.error).unwrap());
+            }
+            for remains in disk.remains_now(64) {
+                let outbox = place.outbox(remains.disk);
+                let listed = outbox.list().unwrap();
+                let is_there = listed.iter().any(|listed| {
+                    let mut text = Vec::new();
+                    let message = outbox.hold(&listed.id).and_then(|held| held.message());
+                    listed.record.is_ok()
+                        && message.is_ok_and(|mut file| io::copy(&mut file, &mut text).is_ok())
+                        && text == TEXT
+                });
+                assert!(is_there, "{error} at step {step}");
+            }
+            if is_over {
+                break;
+            }
+        }
+    }
+    assert!(failed > 60, "{failed}");
+}
+
 #[test]
 fn what_cannot_be_written_is_not_listed() {
     let place = Place::new();
@@ -277,6 +320,22 @@ fn nonsense_with_sense_behind_it_is_not_guessed_at() {
     let error = place.outbox(Os).hold(&id()).map(drop).unwrap_err();
     assert!(error.to_string().ends_with("/journal:13: not a line of a journal"), "{error}");
     assert!(place.outbox(Os).list().unwrap()[0].record.is_err());
+}
+
+/// A page of what was not synced got lost, and a later one did not.
+#[test]
+fn a_hole_with_sense_behind_it_leaves_doubt() {
+    let place = Place::new();
+    drop(add(&place.outbox(Os), &["bob", "dave"]).unwrap());
+    let mut journal = Os.append(&place.journal()).unwrap();
+    journal.write_all(b"attempt 5\n\0\0\0\0\0\0example.net 250 ok\nreply 5 250 ok\n").unwrap();
+    drop(journal);
+    let mut held = place.outbox(Os).hold(&id()).unwrap();
+    assert!(held.record().may_be_duplicate());
+    assert_eq!(held.record().waiting().len(), 2);
+    held.begin(NOW).unwrap();
+    drop(held);
+    assert_eq!(place.outbox(Os).hold(&id()).unwrap().record().attempts, 2);
 }
 
 #[test]
