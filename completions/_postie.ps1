@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -40,6 +40,9 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Put the manual pages, completions and systemd units where they belong')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers of an address, and print the account to write into the configuration')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'postie;fetch' {
@@ -56,7 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust these certification authorities instead of the usual ones (PEM)')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Fetch also what was fetched before')
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Connect again until a session brings nothing new, for servers that show only a part')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would happen to each message, and change nothing')
@@ -98,7 +101,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust these certification authorities instead of the usual ones (PEM)')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Send also to the addresses in To, Cc and Bcc')
             [CompletionResult]::new('--read-recipients', '--read-recipients', [CompletionResultType]::ParameterName, 'Send also to the addresses in To, Cc and Bcc')
             [CompletionResult]::new('--all-or-nothing', '--all-or-nothing', [CompletionResultType]::ParameterName, 'Send to nobody unless the server accepts every recipient')
@@ -117,7 +120,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;queue' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -127,12 +130,13 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('flush', 'flush', [CompletionResultType]::ParameterValue, 'Send what is due')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop messages')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'postie;queue;flush' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Send also what is not due yet')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
@@ -146,7 +150,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;queue;remove' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -156,9 +160,26 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'postie;queue;help' {
+            [CompletionResult]::new('flush', 'flush', [CompletionResultType]::ParameterValue, 'Send what is due')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop messages')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'postie;queue;help;flush' {
+            break
+        }
+        'postie;queue;help;remove' {
+            break
+        }
+        'postie;queue;help;help' {
+            break
+        }
         'postie;check' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The sender''s address')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The sender''s address')
+            [CompletionResult]::new('--dns', '--dns', [CompletionResultType]::ParameterName, 'Ask this resolver instead of the system''s')
+            [CompletionResult]::new('--connect-to', '--connect-to', [CompletionResultType]::ParameterName, 'Connect to this address instead of a server''s own')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Use this server, and no configuration file')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in with this name')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only')
@@ -167,10 +188,11 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust these certification authorities instead of the usual ones (PEM)')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('--fetch', '--fetch', [CompletionResultType]::ParameterName, 'Check fetching only')
             [CompletionResult]::new('--send', '--send', [CompletionResultType]::ParameterName, 'Check sending only')
             [CompletionResult]::new('--probe-sender', '--probe-sender', [CompletionResultType]::ParameterName, 'Ask whether the server takes mail from the sender''s address, with MAIL FROM and RSET')
+            [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'If all of it works, add the account to the configuration file')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -184,7 +206,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Install for the whole system, below this directory')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Install for this user, in `XDG_DATA_HOME` (`~/.local/share`)')
             [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List the files and their states: `installed`, `missing`, `outdated` or `foreign`')
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Remove what was installed')
@@ -200,7 +222,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;man' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -213,7 +235,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;completions' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for each step of the network')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
@@ -221,6 +243,91 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as one JSON object a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'postie;setup' {
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Give the account this name; the first part of the address''s domain if none is given')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Give the account this name; the first part of the address''s domain if none is given')
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept a server outside the address''s domain that only an unsigned DNS answer names')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust these certification authorities instead of the usual ones (PEM)')
+            [CompletionResult]::new('--dns', '--dns', [CompletionResultType]::ParameterName, 'Ask this resolver instead of the system''s')
+            [CompletionResult]::new('--connect-to', '--connect-to', [CompletionResultType]::ParameterName, 'Connect to this address instead of a server''s own')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Add the account to the configuration file')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Connect to nothing: only the table of providers is looked at')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as one JSON object a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'postie;version' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as one JSON object a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'postie;help' {
+            [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch new messages from POP3 servers into a Maildir')
+            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Submit a message to an SMTP server, logged in')
+            [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'List the messages that wait to be sent; send them, or drop them')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, and what to do about it')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Put the manual pages, completions and systemd units where they belong')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers of an address, and print the account to write into the configuration')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'postie;help;fetch' {
+            break
+        }
+        'postie;help;send' {
+            break
+        }
+        'postie;help;queue' {
+            [CompletionResult]::new('flush', 'flush', [CompletionResultType]::ParameterValue, 'Send what is due')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop messages')
+            break
+        }
+        'postie;help;queue;flush' {
+            break
+        }
+        'postie;help;queue;remove' {
+            break
+        }
+        'postie;help;check' {
+            break
+        }
+        'postie;help;install' {
+            break
+        }
+        'postie;help;man' {
+            break
+        }
+        'postie;help;completions' {
+            break
+        }
+        'postie;help;setup' {
+            break
+        }
+        'postie;help;version' {
+            break
+        }
+        'postie;help;help' {
             break
         }
     })

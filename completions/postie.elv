@@ -20,7 +20,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -37,6 +37,9 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand install 'Put the manual pages, completions and systemd units where they belong'
             cand man 'Print a manual page'
             cand completions 'Print the completions of a shell'
+            cand setup 'Find the servers of an address, and print the account to write into the configuration'
+            cand version 'Print the version'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;fetch'= {
             cand --maildir 'Deliver into this Maildir'
@@ -52,7 +55,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand --all 'Fetch also what was fetched before'
             cand --repeat 'Connect again until a session brings nothing new, for servers that show only a part'
             cand --dry-run 'Say what would happen to each message, and change nothing'
@@ -93,7 +96,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -t 'Send also to the addresses in To, Cc and Bcc'
             cand --read-recipients 'Send also to the addresses in To, Cc and Bcc'
             cand --all-or-nothing 'Send to nobody unless the server accepts every recipient'
@@ -111,7 +114,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;queue'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -121,11 +124,12 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand flush 'Send what is due'
             cand remove 'Drop messages'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;queue;flush'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand --all 'Send also what is not due yet'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
@@ -138,7 +142,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;queue;remove'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -147,9 +151,22 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'postie;queue;help'= {
+            cand flush 'Send what is due'
+            cand remove 'Drop messages'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'postie;queue;help;flush'= {
+        }
+        &'postie;queue;help;remove'= {
+        }
+        &'postie;queue;help;help'= {
+        }
         &'postie;check'= {
             cand -f 'The sender''s address'
             cand --from 'The sender''s address'
+            cand --dns 'Ask this resolver instead of the system''s'
+            cand --connect-to 'Connect to this address instead of a server''s own'
             cand --server 'Use this server, and no configuration file'
             cand --user 'Log in with this name'
             cand --tls 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only'
@@ -158,10 +175,11 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand --fetch 'Check fetching only'
             cand --send 'Check sending only'
             cand --probe-sender 'Ask whether the server takes mail from the sender''s address, with MAIL FROM and RSET'
+            cand --save 'If all of it works, add the account to the configuration file'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -174,7 +192,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --prefix 'Install for the whole system, below this directory'
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand --user 'Install for this user, in `XDG_DATA_HOME` (`~/.local/share`)'
             cand --list 'List the files and their states: `installed`, `missing`, `outdated` or `foreign`'
             cand --remove 'Remove what was installed'
@@ -189,7 +207,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;man'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -201,7 +219,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;completions'= {
             cand -c 'Read this configuration file instead of the usual one'
             cand --config 'Read this configuration file instead of the usual one'
-            cand --timeout 'Wait so long for each step of the network'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
             cand -q 'Say nothing but errors'
             cand --quiet 'Say nothing but errors'
             cand -v 'Show the conversation with the server, passwords masked'
@@ -209,6 +227,76 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --json 'Print results as one JSON object a line'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'postie;setup'= {
+            cand -a 'Give the account this name; the first part of the address''s domain if none is given'
+            cand --account 'Give the account this name; the first part of the address''s domain if none is given'
+            cand --accept 'Accept a server outside the address''s domain that only an unsigned DNS answer names'
+            cand --ca-file 'Trust these certification authorities instead of the usual ones (PEM)'
+            cand --dns 'Ask this resolver instead of the system''s'
+            cand --connect-to 'Connect to this address instead of a server''s own'
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
+            cand --write 'Add the account to the configuration file'
+            cand --offline 'Connect to nothing: only the table of providers is looked at'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;version'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'postie;help'= {
+            cand fetch 'Fetch new messages from POP3 servers into a Maildir'
+            cand send 'Submit a message to an SMTP server, logged in'
+            cand queue 'List the messages that wait to be sent; send them, or drop them'
+            cand check 'Find out what is wrong with an account, and what to do about it'
+            cand install 'Put the manual pages, completions and systemd units where they belong'
+            cand man 'Print a manual page'
+            cand completions 'Print the completions of a shell'
+            cand setup 'Find the servers of an address, and print the account to write into the configuration'
+            cand version 'Print the version'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'postie;help;fetch'= {
+        }
+        &'postie;help;send'= {
+        }
+        &'postie;help;queue'= {
+            cand flush 'Send what is due'
+            cand remove 'Drop messages'
+        }
+        &'postie;help;queue;flush'= {
+        }
+        &'postie;help;queue;remove'= {
+        }
+        &'postie;help;check'= {
+        }
+        &'postie;help;install'= {
+        }
+        &'postie;help;man'= {
+        }
+        &'postie;help;completions'= {
+        }
+        &'postie;help;setup'= {
+        }
+        &'postie;help;version'= {
+        }
+        &'postie;help;help'= {
         }
     ]
     $completions[$command]

@@ -27,7 +27,7 @@ pub struct Advice {
 }
 
 /// Everything that is known to help.
-pub const TABLE: [Advice; 45] = [
+pub const TABLE: [Advice; 52] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         When::NoPassword,
@@ -69,6 +69,25 @@ pub const TABLE: [Advice; 45] = [
         "a firewall may be in the way: here, at your internet provider, or at the server",
     ),
     on(When::Unreachable, "there is no way to the server: is this machine online?"),
+    on(
+        When::ImapPort,
+        "993 and 143 are IMAP's ports: POP3 has 995 (TLS from the start) and 110 (STLS)",
+    ),
+    says(
+        When::OtherProtocol,
+        &["found `* ok", "found `* preauth", "found `* bye"],
+        "an IMAP server answers: POP3 is on port 995 or 110, submission on 465 or 587",
+    ),
+    says(
+        When::OtherProtocol,
+        &["found `220"],
+        "an SMTP server answers: POP3 is on port 995 or 110",
+    ),
+    says(
+        When::OtherProtocol,
+        &["found `+ok"],
+        "a POP3 server answers: submission is on port 465 or 587",
+    ),
     on(When::NotTls, "ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)"),
     on(When::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
     on(
@@ -186,6 +205,13 @@ pub const TABLE: [Advice; 45] = [
     ),
     on(When::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
     on(When::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
+    on(
+        When::NothingFound,
+        "ask your provider for its \"POP3 server\" and \"SMTP server\", and try them with \
+         `postie check --server`",
+    ),
+    on(When::NoSuchDomain, "look for a typing error in the address"),
+    on(When::NotAccepted, "if your provider says that they are right: --accept HOST for each"),
 ];
 
 /// Stands for what is known of the server's provider; the row counts only where something is.
@@ -259,6 +285,10 @@ pub enum When {
     ConnectionTimedOut,
     /// There is no route.
     Unreachable,
+    /// A port of IMAP's.
+    ImapPort,
+    /// A server for something else.
+    OtherProtocol,
     /// Plaintext where TLS was to begin.
     NotTls,
     /// TLS where plaintext was to begin.
@@ -299,11 +329,27 @@ pub enum When {
     NoUniqueIds,
     /// The Maildir has no parent.
     NoMaildir,
+    /// Nothing says which servers an address has.
+    NothingFound,
+    /// The domain of an address does not exist.
+    NoSuchDomain,
+    /// Servers that only an unsigned answer names.
+    NotAccepted,
 }
 
 impl When {
     /// What an error comes to.
     fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
+        let is_imap = peer.is_some_and(|peer| matches!(peer.port, 993 | 143));
+        let is_of_port = matches!(
+            error,
+            Error::Net(net::Error::Connect(_))
+                | Error::Tls(tls::Error::NotTls | tls::Error::OnlyTls)
+                | Error::Pop3(pop3::Error::Wire(_))
+        );
+        if is_imap && is_of_port {
+            return Some(Self::ImapPort);
+        }
         Some(match error {
             Error::Settings(settings::Error::Config(config::Error::Ownership(error)))
             | Error::Password(password::Error::Ownership(error))
@@ -351,6 +397,9 @@ impl When {
                 tls::Error::File { key: "ca-file", .. } => Self::CaFile,
                 _ => return None,
             },
+            Error::NothingFound { .. } => Self::NothingFound,
+            Error::NoSuchDomain { .. } => Self::NoSuchDomain,
+            Error::NotAccepted { .. } => Self::NotAccepted,
             Error::Pop3(error) => match error {
                 pop3::Error::Wire(error) => return Self::of_wire(error, peer),
                 pop3::Error::Login { refusal, .. } | pop3::Error::TurnedAway(refusal) => {
@@ -389,6 +438,9 @@ impl When {
 
     /// A server that speaks TLS from the start waits for a client that does, too.
     fn of_wire(error: &wire::Error, peer: Option<&Peer>) -> Option<Self> {
+        if let wire::Error::Malformed { phase: wire::Phase::Greeting, .. } = error {
+            return Some(Self::OtherProtocol);
+        }
         let is_silence = match error {
             wire::Error::Stream { phase: wire::Phase::Greeting, source } => {
                 source.kind() == io::ErrorKind::TimedOut
@@ -417,6 +469,8 @@ impl fmt::Display for When {
             Self::ConnectionRefused => "The connection is refused",
             Self::ConnectionTimedOut => "The connection times out",
             Self::Unreachable => "The network or host is unreachable",
+            Self::ImapPort => "The port is one of IMAP's",
+            Self::OtherProtocol => "Another protocol than the expected is spoken",
             Self::NotTls => "The server does not speak TLS on this port",
             Self::OnlyTls => "The server speaks TLS from the start on this port",
             Self::Silence => "The greeting does not come, though no TLS was begun",
@@ -437,6 +491,9 @@ impl fmt::Display for When {
             Self::MessageRefused => "The message is refused",
             Self::NoUniqueIds => "The server does not offer unique-ids (UIDL)",
             Self::NoMaildir => "The Maildir cannot be created",
+            Self::NothingFound => "No servers are found for an address",
+            Self::NoSuchDomain => "The domain of an address does not exist",
+            Self::NotAccepted => "Only an unsigned DNS answer names a server elsewhere",
         })
     }
 }
@@ -486,9 +543,13 @@ mod tests {
             }
             When::NoHost => net::Error::NotFound(io::ErrorKind::Other.into()).into(),
             When::NoLookup => net::Error::Lookup(io::ErrorKind::Other.into()).into(),
-            When::ConnectionRefused => kind(io::ErrorKind::ConnectionRefused),
+            When::ImapPort | When::ConnectionRefused => kind(io::ErrorKind::ConnectionRefused),
             When::ConnectionTimedOut => kind(io::ErrorKind::TimedOut),
             When::Unreachable => kind(io::ErrorKind::HostUnreachable),
+            When::OtherProtocol => {
+                let what = wire::Malformed(format!("expected another, {words}"));
+                smtp::Error::Wire(wire::Error::Malformed { phase: Phase::Greeting, what }).into()
+            }
             When::NotTls => tls::Error::NotTls.into(),
             When::OnlyTls => tls::Error::OnlyTls.into(),
             When::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
@@ -509,6 +570,9 @@ mod tests {
             When::RecipientRefused => refused(smtp::Subject::Recipient),
             When::MessageRefused => refused(smtp::Subject::Message),
             When::NoUniqueIds => pop3::Error::Missing(pop3::Feature::Uidl).into(),
+            When::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
+            When::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
+            When::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
             When::NoMaildir => {
                 store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()
             }
@@ -527,6 +591,7 @@ mod tests {
             user: "ann".to_owned(),
             source: password::Source::Terminal,
             auth: None,
+            detours: Vec::new(),
         }
     }
 
@@ -540,7 +605,9 @@ mod tests {
             let words = if row.says.is_empty() { &["no"] } else { row.says };
             for words in words {
                 let said = words.to_ascii_uppercase();
-                let said = hint(&example(row.when, &said), Some(&peer("pop.mail.example")));
+                let port = if row.when == When::ImapPort { 993 } else { 110 };
+                let peer = Peer { port, ..peer("pop.mail.example") };
+                let said = hint(&example(row.when, &said), Some(&peer));
                 let expected = row.words.replace("{pin}", "");
                 assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
             }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::advice;
 use crate::cli;
-use crate::config::{Keep, Tls};
+use crate::config::{self, Keep, Tls};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::{self, Bounds, Stop, Tcp};
@@ -88,9 +88,22 @@ pub fn check(
     }
     if exit == Exit::Done
         && let Some(block) = block
-        && let Err(error) = report.block(&block)
     {
-        return Ladder::new(report, None).end(|_| Err(error).at("output"));
+        let path = settings.own_config();
+        let kept = if args.save {
+            let saved = config::append(&path, &block).map_err(settings::Error::from);
+            saved.map_err(Error::from).map(|()| {
+                report.notice(format_args!("check: the account was written to {}", path.display()));
+            })
+        } else {
+            let path = path.display();
+            report.block(&format!(
+                "To keep this account (or use --save), write to {path}:\n\n{block}"
+            ))
+        };
+        if let Err(error) = kept {
+            return Ladder::new(report, None).end(|_| Err(error).at("output"));
+        }
     }
     exit
 }
@@ -131,12 +144,14 @@ struct Ladder<'a> {
     subject: Option<Subject>,
     rungs: Vec<Rung>,
     watch: Stopwatch,
+    /// Whether steps that hold are not reported, since they were before.
+    is_repeat: bool,
 }
 
 impl<'a> Ladder<'a> {
     fn new(report: &'a Report, subject: Option<Subject>) -> Self {
         let watch = report.stopwatch();
-        Self { report, subject, rungs: Vec::new(), watch }
+        Self { report, subject, rungs: Vec::new(), watch, is_repeat: false }
     }
 
     /// Climbs as far as it goes, and reports what it has come to.
@@ -191,6 +206,9 @@ impl<'a> Ladder<'a> {
         text: impl Into<String>,
         hint: Option<String>,
     ) -> Result<(), Broken> {
+        if self.is_repeat {
+            return Ok(());
+        }
         let rung = Rung { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
         let written = self.report.rung(&rung);
         self.rungs.push(rung);
@@ -210,14 +228,41 @@ impl<'a> Ladder<'a> {
         if let Job::Fetch(job) = job {
             self.maildir(job)?;
         }
-        let login = self.password(peer, asked)?;
-        let addresses = net::addresses(&peer.host, peer.source_address, peer.bounds).at("name")?;
+        // What has to be typed is asked for when the server's certificate held, and not before.
+        let login = match peer.source {
+            Source::Terminal if !asked.knows(peer) && !report.is_unattended() => None,
+            _ => Some(self.password(peer, asked)?),
+        };
+        let addresses =
+            net::addresses(peer.dialled().0, peer.source_address, peer.bounds).at("name")?;
         self.good("name", list(&addresses))?;
         let line = Line { job, way: &way, addresses: &addresses, stop };
         match job {
-            Job::Fetch(job) => self.mailbox(job, &line, login),
-            Job::Send(job) => self.submission(job, &line, login, args),
+            Job::Fetch(job) => self.mailbox(job, &line, login, asked),
+            Job::Send(job) => self.submission(job, &line, login, args, asked),
         }
+    }
+
+    /// What to log in with, and a session to do so: those there are, or what is typed now. Typing
+    /// takes its time, so that the connection is made anew.
+    fn login<T>(
+        &mut self,
+        session: T,
+        login: Option<Login>,
+        (peer, asked): (&Peer, &mut Asked),
+        words: &str,
+        open: impl FnOnce(&mut Self) -> Result<T, Broken>,
+    ) -> Result<(T, Login), Broken> {
+        if let Some(login) = login {
+            return Ok((session, login));
+        }
+        drop(session);
+        self.good("capabilities", words.trim_end_matches("; "))?;
+        let login = self.password(peer, asked)?;
+        self.is_repeat = true;
+        let session = open(self);
+        self.is_repeat = false;
+        Ok((session?, login))
     }
 
     /// Whether what is fetched has a place to go to.
@@ -264,13 +309,14 @@ impl<'a> Ladder<'a> {
     /// A connection; if there is none, what else there might be.
     fn connect(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
         const NAME: &str = "connection";
-        let Peer { port, source_address, bounds, .. } = line.job.peer();
+        let Peer { source_address, bounds, .. } = line.job.peer();
+        let (_, port) = line.job.peer().dialled();
         let tcp = line.way.tcp().at(NAME).map_err(|broken| line.other_port(broken))?;
         let reached = tcp.address();
         let others = line.addresses.iter().copied().filter(|other| Some(*other) != reached);
         let others: Vec<_> = others.take(limits::ADDRESSES).collect();
         let bounds = Bounds { per_wait: bounds.per_wait.min(ASIDE.per_wait), ..ASIDE };
-        let answers = net::answers(&others, *port, *source_address, bounds);
+        let answers = net::answers(&others, port, *source_address, bounds);
         let silent = answers.iter().filter_map(|(address, answer)| {
             answer.as_ref().err().map(|error| format!("{address} does not ({})", plain(error)))
         });
@@ -351,11 +397,14 @@ impl<'a> Ladder<'a> {
         opened.at("capabilities")
     }
 
-    fn mailbox(&mut self, job: &FetchJob, line: &Line<'_>, login: Login) -> Result<(), Broken> {
-        use pop3::{Approach, Session, UniqueIds};
-        const NAME: &str = "mailbox";
+    /// A POP3 session on a private stream.
+    fn pop3(
+        &mut self,
+        line: &Line<'_>,
+    ) -> Result<pop3::Session<pop3::Authorization, Box<dyn Private>>, Broken> {
+        use pop3::{Approach, Session};
         let (trace, heard) = listen(self.report);
-        let session = match job.peer.tls {
+        Ok(match line.job.peer().tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
                 self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
@@ -374,15 +423,32 @@ impl<'a> Ladder<'a> {
                 let stream: Box<dyn Private> = Box::new(tcp);
                 self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
             }
-        };
-        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        })
+    }
+
+    fn mailbox(
+        &mut self,
+        job: &FetchJob,
+        line: &Line<'_>,
+        login: Option<Login>,
+        asked: &mut Asked,
+    ) -> Result<(), Broken> {
+        use pop3::UniqueIds;
+        const NAME: &str = "mailbox";
+        let session = self.pop3(line)?;
         let offered = session.offered();
         let announces_uidl = offered.uidl;
         let words = capabilities(
             &[(announces_uidl, "UIDL"), (offered.pipelining, "PIPELINING")],
             ("SASL", &offered.sasl),
         );
-        self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        let is_known = login.is_some();
+        let (session, login) =
+            self.login(session, login, (&job.peer, asked), &words, |ladder| ladder.pop3(line))?;
+        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        if is_known {
+            self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        }
         let mut session = session.login(login.attempts(), pop3::Ahead::UidsAndSizes).at("login")?;
         let mechanism = session.mechanism().map_or(mechanism, Mechanism::name);
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
@@ -413,17 +479,16 @@ impl<'a> Ladder<'a> {
         self.note(NAME, text, hint)
     }
 
-    fn submission(
+    /// An SMTP session on a private stream.
+    fn smtp(
         &mut self,
         job: &SendJob,
         line: &Line<'_>,
-        login: Login,
-        args: &cli::Check,
-    ) -> Result<(), Broken> {
+    ) -> Result<smtp::Session<smtp::Unauthenticated, Box<dyn Private>>, Broken> {
         use smtp::Session;
         let (trace, heard) = listen(self.report);
         let hello = job.hello.clone();
-        let session = match job.peer.tls {
+        Ok(match job.peer.tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
                 self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
@@ -440,8 +505,18 @@ impl<'a> Ladder<'a> {
                 let stream: Box<dyn Private> = Box::new(tcp);
                 self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
             }
-        };
-        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        })
+    }
+
+    fn submission(
+        &mut self,
+        job: &SendJob,
+        line: &Line<'_>,
+        login: Option<Login>,
+        args: &cli::Check,
+        asked: &mut Asked,
+    ) -> Result<(), Broken> {
+        let session = self.smtp(job, line)?;
         let offered = session.offered();
         let limit = offered.size;
         let words = capabilities(
@@ -453,7 +528,13 @@ impl<'a> Ladder<'a> {
             ],
             ("AUTH", &offered.auth),
         );
-        self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        let is_known = login.is_some();
+        let open = |ladder: &mut Self| ladder.smtp(job, line);
+        let (session, login) = self.login(session, login, (&job.peer, asked), &words, open)?;
+        let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
+        if is_known {
+            self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
+        }
         let mut session = session.auth(login.attempts()).at("login")?;
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
 
@@ -547,6 +628,12 @@ impl Login {
 struct Asked(Vec<(String, String, Attempts)>);
 
 impl Asked {
+    /// Whether this was typed before.
+    fn knows(&self, peer: &Peer) -> bool {
+        let (user, host) = (peer.user.as_str(), peer.host.as_str());
+        self.0.iter().any(|(whose, at, _)| whose == user && at == host)
+    }
+
     fn attempts(&mut self, peer: &Peer) -> Result<Attempts, password::Error> {
         let (user, host) = (peer.user.as_str(), peer.host.as_str());
         let is_typed = matches!(peer.source, Source::Terminal);

@@ -3,19 +3,21 @@
 
 pub mod sendmail;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
-use crate::config::{Keep, Server, Size, Tls};
+use crate::config::{Keep, Server, Size, Tls, seconds};
 use crate::text::{
-    Address, Addressees, FullName, HeaderField, Mailbox, NamedReversePath, Notify, Return,
+    Address, Addressees, Detour, Domain, FullName, HeaderField, Mailbox, NamedReversePath, Notify,
+    Return,
 };
 
 /// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
 #[derive(Debug, Parser)]
-#[command(name = "postie", version, disable_help_subcommand = true, after_long_help = EXAMPLES)]
+#[command(name = "postie", version, after_long_help = EXAMPLES)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -38,8 +40,8 @@ pub struct Global {
     /// Show the conversation with the server, passwords masked.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Wait so long for each step of the network.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Give up on any step of the network after this time, such as 30s or 2m [default: 60s].
+    #[arg(long, global = true, value_name = "TIME", value_parser = seconds)]
     pub timeout: Option<u32>,
     /// Print results as one JSON object a line.
     #[arg(long, global = true)]
@@ -101,6 +103,15 @@ pub enum Command {
     Man(Man),
     /// Print the completions of a shell.
     Completions(Completions),
+    /// Find the servers of an address, and print the account to write into the configuration.
+    ///
+    /// Looks into a table of providers, then at what the address's domain publishes, and tells the
+    /// servers found from the ones that work. No password is asked for or sent.
+    #[command(after_long_help = SETUP_EXAMPLES)]
+    Setup(Setup),
+    /// Print the version.
+    #[command(hide = true)]
+    Version,
 }
 
 /// `postie fetch`.
@@ -190,9 +201,10 @@ pub struct Send {
 }
 
 /// `postie check`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Check {
-    /// Check these accounts; all of them if none is named.
+    /// Check these accounts; all of them if none is named. An address that is no account is checked
+    /// with the servers that `postie setup` finds for it.
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
     pub accounts: Vec<String>,
     /// Check fetching only.
@@ -207,9 +219,52 @@ pub struct Check {
     /// The sender's address.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<Mailbox>,
+    /// If all of it works, add the account to the configuration file.
+    #[arg(long)]
+    pub save: bool,
+    /// Where to ask and connect, for tests.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
     /// The one-off account.
     #[command(flatten)]
     pub one_off: OneOff,
+}
+
+/// `postie setup`.
+#[derive(Debug, clap::Args)]
+pub struct Setup {
+    /// The address.
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub address: Mailbox,
+    /// Give the account this name; the first part of the address's domain if none is given.
+    #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub account: Option<String>,
+    /// Add the account to the configuration file.
+    #[arg(long)]
+    pub write: bool,
+    /// Connect to nothing: only the table of providers is looked at.
+    #[arg(long)]
+    pub offline: bool,
+    /// Accept a server outside the address's domain that only an unsigned DNS answer names.
+    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub accept: Vec<Domain>,
+    /// Trust these certification authorities instead of the usual ones (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// Where to ask and connect, for tests.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// Where servers are asked and connected to in place of their own addresses.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Elsewhere {
+    /// Ask this resolver instead of the system's.
+    #[arg(long, hide = true, value_name = "ADDRESS:PORT")]
+    pub dns: Option<SocketAddr>,
+    /// Connect to this address instead of a server's own.
+    #[arg(long, hide = true, value_name = "[NAME]:[PORT]:HOST:PORT")]
+    pub connect_to: Vec<Detour>,
 }
 
 /// What a message is composed of.
@@ -370,6 +425,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   postie fetch                                 # new messages of every account
   postie send bob@example.net < message.eml    # a message, header and all
+  postie setup ann@example.com                 # what to write into the configuration
   postie check                                 # what is wrong, if something is";
 
 /// How `postie fetch` is called.
@@ -405,6 +461,7 @@ pub const CHECK_EXAMPLES: &str = "\
 Examples:
   postie check                        # both sides of every account
   postie check home --send --probe-sender
+  postie check ann@example.com        # an address that is no account yet
   postie check --server mail.example.com --user ann@example.com";
 
 /// How `postie install` is called.
@@ -413,6 +470,13 @@ Examples:
   postie install                      # for this user; as root, below /usr/local
   postie install --list               # what is where
   postie install --remove";
+
+/// How `postie setup` is called.
+pub const SETUP_EXAMPLES: &str = "\
+Examples:
+  postie setup ann@example.com            # what to write into the configuration
+  postie setup ann@example.com --write    # write it
+  postie setup ann@gmail.com --offline    # what is known without asking anybody";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

@@ -174,10 +174,10 @@ pub struct Table {
     #[serde(deserialize_with = "parsed")]
     pub auth: Option<Mechanism>,
     /// Seconds to wait for each step of the network.
-    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
+    #[serde(deserialize_with = "time")]
     pub timeout: Option<u32>,
     /// Seconds that one connection may last.
-    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
+    #[serde(deserialize_with = "time")]
     pub max_time: Option<u32>,
     /// Whether commands go ahead of the server's replies; found out if it is not given.
     pub pipelining: Option<bool>,
@@ -770,9 +770,28 @@ pub fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// Keys of other programs, and what does here what they do there.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("username", "the name to log in with is `user`"),
+    ("login", "the name to log in with is `user`"),
+    ("host", "the server is `server`"),
+    ("hostname", "the server is `server`"),
+    ("email", "the name to log in with is `user`, the sender's address `from`"),
+    ("insecure", VERIFIED),
+    ("tls-verify", VERIFIED),
+    ("verify", VERIFIED),
+    ("ssl", "`tls` is \"implicit\" (the default) or \"starttls\""),
+];
+
+const VERIFIED: &str =
+    "certificates are always verified; for a server of your own, `ca-file` or `pin`";
+
 /// What to say of a key that nobody knows.
 fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     let found = shown(name);
+    if let Some((_, answer)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
+        return format!("unknown key `{found}`: {answer}");
+    }
     match nearest(name, known) {
         Some(meant) => format!("unknown key `{found}`, did you mean `{meant}`?"),
         None => format!("unknown key `{found}`"),
@@ -938,14 +957,15 @@ pub const KEYS: [Key; 32] = [
     Key {
         name: "timeout",
         place: Place::Account,
-        value: "SECONDS",
-        text: "How long to wait for each step of the network; 60 if it is not given.",
+        value: "\"TIME\"",
+        text: "How long to wait for each step of the network, such as \"60s\" or \"2m\"; a number alone is \
+               seconds. [default: 60s]",
     },
     Key {
         name: "max-time",
         place: Place::Account,
-        value: "SECONDS",
-        text: "How long one connection may last in all; not bounded if it is not given.",
+        value: "\"TIME\"",
+        text: "How long one connection may last in all, such as \"10m\"; not bounded if it is not given.",
     },
     Key {
         name: "pipelining",
@@ -1096,6 +1116,32 @@ where
     number.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong).map(Some)
 }
 
+/// A number of seconds, or a length of time with its unit as text; never zero.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a length of time such as \"60s\" or \"2m\"")]
+    enum Time {
+        Seconds(u32),
+        Text(String),
+    }
+    let text = match Time::deserialize(deserializer)? {
+        Time::Seconds(seconds) => seconds.to_string(),
+        Time::Text(text) => text,
+    };
+    seconds(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Reads a length of time that is not zero, in seconds unless it has a unit: `60`, `60s` or `2m`.
+pub fn seconds(text: &str) -> Result<u32, WrongValue> {
+    let plain = text.parse::<u64>();
+    let seconds = plain.or_else(|_| text.parse::<Span>().map(|span| span.seconds));
+    let seconds = seconds.ok().and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.filter(|&seconds| seconds > 0).ok_or_else(|| WrongValue {
+        found: shown(text),
+        expected: "a length of time such as `60s` or `2m`".to_owned(),
+    })
+}
+
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     String::deserialize(deserializer).map(|text| Some(Secret::new(text)))
 }
@@ -1108,6 +1154,30 @@ mod tests {
         File::parse(text, Path::new("c.toml"))
             .map(|(file, _)| file)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        let read = |value: &str| {
+            let file = parse(&format!("[defaults]\ntimeout = {value}\nmax-time = {value}\n"))?;
+            Ok::<_, String>((file.defaults.timeout, file.defaults.max_time))
+        };
+        for (value, seconds) in
+            [("5", 5), ("\"5\"", 5), ("\"5s\"", 5), ("\"2m\"", 120), ("\"1h\"", 3600)]
+        {
+            assert_eq!(read(value), Ok((Some(seconds), Some(seconds))), "{value}");
+        }
+        for wrong in ["0", "\"0s\"", "\"5x\"", "\"\"", "-1", "true", "\"99999999d\""] {
+            assert!(read(wrong).unwrap_err().contains("a length of time"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_programs_have_an_answer() {
+        for (key, answer) in ELSEWHERE {
+            let error = parse(&format!("[account.home]\n{key} = \"x\"\n")).unwrap_err();
+            assert_eq!(error, format!("c.toml:2: unknown key `{key}`: {answer}"));
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use crate::settings::Peer;
 use crate::text::plain;
 use crate::{
-    compose, config, http, message, net, password, pop3, sasl, settings, smtp, store, tls, wire,
+    compose, config, dns, http, message, net, password, pop3, sasl, settings, smtp, store, tls,
+    wire,
 };
 
 /// Any failure of a run.
@@ -43,6 +44,41 @@ pub enum Error {
     /// There are no parts to compose a message from.
     #[error(transparent)]
     Compose(#[from] compose::Error),
+    /// The domain name system cannot be asked.
+    #[error(transparent)]
+    Dns(#[from] dns::Error),
+    /// A web page is not what was looked for.
+    #[error("not an answer: {reason}")]
+    Page {
+        /// Why not.
+        reason: String,
+    },
+    /// The domain of an address does not exist.
+    #[error("the domain {domain} does not exist")]
+    NoSuchDomain {
+        /// The domain.
+        domain: String,
+    },
+    /// Nothing says which servers an address has.
+    #[error("no mail servers were found for {domain}")]
+    NothingFound {
+        /// The domain.
+        domain: String,
+    },
+    /// The provider offers no POP3.
+    #[error("{name} has no POP3: {instead}")]
+    NoPop3 {
+        /// The provider.
+        name: &'static str,
+        /// What works.
+        instead: &'static str,
+    },
+    /// Servers that only an unsigned answer names, which the user has not accepted.
+    #[error("only an unsigned DNS answer names {hosts}, outside the address's domain: not written")]
+    NotAccepted {
+        /// Their names.
+        hosts: String,
+    },
     /// The `after-fetch` program failed; the fetched messages are safe.
     #[error("the after-fetch command failed: {reason}")]
     AfterFetch {
@@ -231,7 +267,8 @@ impl From<&Error> for Exit {
             Error::Settings(error) => error.into(),
             Error::Password(password::Error::Slow(_))
             | Error::HeldBack { .. }
-            | Error::Thread(_) => Self::Later,
+            | Error::Thread(_)
+            | Error::Dns(_) => Self::Later,
             Error::Password(_) => Self::Config,
             Error::Net(error) => match error {
                 net::Error::NotFound(_) => Self::NoHost,
@@ -255,6 +292,9 @@ impl From<&Error> for Exit {
                 http::Error::Wire(error) => error.into(),
                 http::Error::Redirect(_) => Self::Protocol,
             },
+            Error::Page { .. } => Self::Protocol,
+            Error::NoSuchDomain { .. } | Error::NothingFound { .. } => Self::NoHost,
+            Error::NoPop3 { .. } => Self::Missing,
             Error::Store(error) => error.into(),
             Error::Message(error) => error.into(),
             Error::Compose(error) => match error {
@@ -266,7 +306,7 @@ impl From<&Error> for Exit {
             Error::Install { .. } | Error::NotInstalled(_) | Error::Unrecordable(_) => {
                 Self::CannotCreate
             }
-            Error::Elsewhere => Self::Denied,
+            Error::NotAccepted { .. } | Error::Elsewhere => Self::Denied,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,

@@ -27,6 +27,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("postie-queue.1", include_str!("../man/postie-queue.1")),
     ("postie-check.1", include_str!("../man/postie-check.1")),
     ("postie-install.1", include_str!("../man/postie-install.1")),
+    ("postie-setup.1", include_str!("../man/postie-setup.1")),
     ("postie-config.5", include_str!("../man/postie-config.5")),
     ("postie-providers.7", include_str!("../man/postie-providers.7")),
 ];

@@ -15,7 +15,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use postie::check::check;
 use postie::cli::sendmail::{self, Invocation};
-use postie::cli::{Args, Command, Global, InvokedAs, OneOff};
+use postie::cli::{self, Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::install::{completions, install, man};
@@ -26,7 +26,9 @@ use postie::report::{self, Report};
 use postie::send::smtp_input::speak;
 use postie::send::{send, send_later};
 use postie::settings::Settings;
+use postie::setup::{account_of, setup};
 use postie::submission::SmtpSession;
+use postie::text::Mailbox;
 
 /// Accounts that are fetched from side by side if nobody says how many.
 const AT_ONCE: usize = 8;
@@ -149,7 +151,16 @@ fn run(args: &Args) -> Exit {
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);
-            check(settings, checking, &report, &stop)
+            check_address(settings, checking, &report, &stop)
+        }
+        Command::Version => match report.answer(concat!("postie ", env!("CARGO_PKG_VERSION"))) {
+            Ok(()) => Exit::Done,
+            Err(error) => refuse(&report, "version", &error),
+        },
+        Command::Setup(setting_up) => {
+            // What is wrong in the file is said when the account is written to it.
+            let settings = Settings::without_file(&args.global).map_err(Error::from);
+            setup(&settings, setting_up, &report, &stop)
         }
         Command::Install(installing) => install(installing, &report),
         Command::Man(printing) => man(&printing.page, &report),
@@ -200,6 +211,30 @@ impl Interrupted {
             0 => {}
             signal => drop(emulate_default_handler(signal)),
         }
+    }
+}
+
+/// Checks accounts; one word that is an address and no account stands for the servers that are found
+/// for it.
+fn check_address(
+    settings: Result<Settings, Error>,
+    checking: &cli::Check,
+    report: &Report,
+    stop: &Stop,
+) -> Exit {
+    let (Ok(known), [word]) = (&settings, checking.accounts.as_slice()) else {
+        return check(settings, checking, report, stop);
+    };
+    let Some(address) = word.parse::<Mailbox>().ok().filter(|_| !known.has_account(word)) else {
+        return check(settings, checking, report, stop);
+    };
+    let different = (&checking.one_off, &checking.elsewhere);
+    match account_of(known, &address, different, report, stop) {
+        Ok((settings, account)) => {
+            let checking = cli::Check { accounts: vec![account], ..checking.clone() };
+            check(Ok(settings), &checking, report, stop)
+        }
+        Err(error) => check(Err(error), checking, report, stop),
     }
 }
 

@@ -2,14 +2,17 @@
 //! 8305), and every socket option. Each wait has a bound ([`Bounds`]) and a name.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Socket, Type};
 
-use crate::text::{Domain, plain};
+use crate::limits;
+use crate::text::{Detour, Domain, plain};
 use crate::wire::{self, Deliberate, Private, Stream, Wait};
 
 /// The bounds of waits for the network.
@@ -255,6 +258,110 @@ pub fn connect(
         stop: stop.clone(),
         has_spoken: false,
     })
+}
+
+/// The same, but to where the first of `detours` leads that is for this server.
+pub fn connect_by(
+    detours: &[Detour],
+    host: &Domain,
+    port: u16,
+    source: Option<IpAddr>,
+    bounds: Bounds,
+    stop: &Stop,
+) -> Result<Tcp, Error> {
+    let (host, port) = detours.iter().find_map(|it| it.of(host, port)).unwrap_or((host, port));
+    connect(host, port, source, bounds, stop)
+}
+
+/// Time for several waits together.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance(Instant);
+
+impl Allowance {
+    /// So much from now on.
+    pub fn of(time: Duration) -> Self {
+        let now = now();
+        Self(now.checked_add(time).unwrap_or(now))
+    }
+
+    /// What is left, and this much at most.
+    #[must_use]
+    pub fn part(self, time: Duration) -> Self {
+        Self(self.0.min(Self::of(time).0))
+    }
+
+    /// The bounds of a connection that has what is left, and this much at most.
+    pub fn bounds(self, time: Duration) -> Bounds {
+        let left = self.left().min(time);
+        Bounds { per_wait: left, in_all: Some(left) }
+    }
+
+    /// A socket takes zero for "for ever".
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(now()).max(MOMENT)
+    }
+}
+
+/// Sends a datagram to `server` and returns what `accept` makes of the first answer that it accepts.
+/// Only what comes from the server's address and port is looked at.
+pub fn ask<T>(
+    server: SocketAddr,
+    question: &[u8],
+    within: Allowance,
+    mut accept: impl FnMut(&[u8]) -> Option<T>,
+) -> Result<T, Error> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let mut exchange = || {
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(server)?;
+        socket.send(question)?;
+        let mut buffer = vec![0; limits::DNS_MESSAGE];
+        loop {
+            let left = within.left();
+            if left == MOMENT {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            socket.set_read_timeout(Some(left))?;
+            let received = socket.recv(&mut buffer)?;
+            if let Some(answer) = accept(buffer.get(..received).unwrap_or_default()) {
+                return Ok(answer);
+            }
+        }
+    };
+    exchange().map_err(|error: io::Error| {
+        let words = "the resolver does not answer";
+        let is_silent = is_timeout(&error);
+        Error::Lookup(if is_silent {
+            io::Error::new(io::ErrorKind::TimedOut, words)
+        } else {
+            error
+        })
+    })
+}
+
+/// The same by TCP, where both messages have their length before them (RFC 1035 §4.2.2).
+pub fn ask_by_stream(
+    server: SocketAddr,
+    question: &[u8],
+    bounds: Bounds,
+    stop: &Stop,
+) -> Result<Vec<u8>, Error> {
+    let host = server.ip().to_string().parse();
+    let host = host.map_err(|error| Error::Lookup(io::Error::other(error)))?;
+    let mut tcp = connect(&host, server.port(), None, bounds, stop)?;
+    let mut exchange = || {
+        let length = u16::try_from(question.len()).map_err(io::Error::other)?;
+        tcp.write_all(&[&length.to_be_bytes(), question].concat())?;
+        let mut length = [0; 2];
+        tcp.read_exact(&mut length)?;
+        let mut answer = vec![0; limits::DNS_MESSAGE.min(u16::from_be_bytes(length).into())];
+        tcp.read_exact(&mut answer)?;
+        Ok(answer)
+    };
+    exchange().map_err(Error::Lookup)
 }
 
 /// The addresses of `host`, in the order in which they are tried.

@@ -20,7 +20,8 @@ use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
 use crate::store::{self, Destination};
 use crate::text::{
-    Address, Addressee, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded, shown,
+    Address, Addressee, Detour, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded,
+    shown,
 };
 use crate::tls::{Anchor, Identity, Trust};
 
@@ -191,8 +192,13 @@ pub struct Settings {
     state: PathBuf,
     /// Where else an outbox of this user's may be.
     other_states: Vec<PathBuf>,
+    /// This user's own configuration file, whichever is in force.
+    own: PathBuf,
     timeout: Option<u32>,
     invoked_as: InvokedAs,
+    detours: Vec<Detour>,
+    /// The text of a configuration that is in no file yet.
+    unsaved: Option<String>,
     moment: Moment,
 }
 
@@ -264,6 +270,16 @@ pub struct Peer {
     pub source: Source,
     /// And how, if not in the strongest way.
     pub auth: Option<Mechanism>,
+    /// Where connections go instead, for tests.
+    pub detours: Vec<Detour>,
+}
+
+impl Peer {
+    /// The host and port that connections go to: the server's own but in tests.
+    pub fn dialled(&self) -> (&Domain, u16) {
+        let own = (&self.host, self.port);
+        self.detours.iter().find_map(|detour| detour.of(&self.host, self.port)).unwrap_or(own)
+    }
 }
 
 impl std::fmt::Display for Peer {
@@ -390,11 +406,47 @@ impl Settings {
         let Directories { home, config, state, other_states } = directories;
         let own = config.join("config.toml");
         let system = Path::new("/etc/postie/config.toml");
-        let usual = if !own.exists() && system.exists() { system.to_owned() } else { own };
+        let usual = if !own.exists() && system.exists() { system.to_owned() } else { own.clone() };
+        let own = global.config.clone().unwrap_or(own);
         let path = global.config.clone().unwrap_or(usual);
         let (timeout, invoked_as) = (global.timeout, global.invoked_as);
         let moment = Moment::now()?;
-        Ok(Self { file: None, path, home, state, other_states, timeout, invoked_as, moment })
+        let detours = Vec::new();
+        Ok(Self {
+            file: None,
+            path,
+            home,
+            state,
+            other_states,
+            own,
+            timeout,
+            invoked_as,
+            detours,
+            unsaved: None,
+            moment,
+        })
+    }
+
+    /// Returns whether there is an account of this name.
+    pub fn has_account(&self, name: &str) -> bool {
+        self.file.as_ref().is_some_and(|file| file.account.contains_key(name))
+    }
+
+    /// The same for a configuration that is in no file yet, with connections that go elsewhere.
+    pub fn of_text(&self, text: &str, detours: Vec<Detour>) -> Result<Self, Error> {
+        Ok(Self {
+            file: Some(File::of_text(text, &self.own)?),
+            path: self.own.clone(),
+            home: self.home.clone(),
+            state: self.state.clone(),
+            other_states: self.other_states.clone(),
+            own: self.own.clone(),
+            timeout: self.timeout,
+            invoked_as: self.invoked_as,
+            detours,
+            unsaved: Some(text.to_owned()),
+            moment: self.moment.clone(),
+        })
     }
 
     /// The mailboxes to fetch: those that were named, or all.
@@ -551,10 +603,13 @@ impl Settings {
         let path = |path: &PathBuf| {
             std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
         };
+        if self.unsaved.is_some() {
+            return self.unsaved.clone();
+        }
         let password = match (password_file, password_command) {
-            (Some(file), _) => ("password-file", path(file)),
-            (_, Some(line)) => ("password-command", line.clone()),
-            (None, None) => ("password-command", "a command that prints it".to_owned()),
+            (Some(file), _) => Some(("password-file", path(file))),
+            (_, Some(line)) => Some(("password-command", line.clone())),
+            (None, None) => None,
         };
         let server = Some(("server", server.as_ref()?.to_string()));
         let from = args.from.as_ref().map(|from| ("from", from.to_string()));
@@ -563,24 +618,39 @@ impl Settings {
             [only] => (None, only.side, vec![server, from]),
             _ => (server, Side::Send, vec![from]),
         };
+        let needs_from =
+            args.from.is_none() && user.as_ref().is_some_and(|user| !user.contains('@'));
         let keys = [
             shared,
             user.clone().map(|user| ("user", user)),
             tls.map(|tls| ("tls", tls.name().to_owned())),
             ca_file.as_ref().map(|file| ("ca-file", path(file))),
-            Some(password),
+            password,
         ];
-        let mut block = format!("To keep this account, write to {}:\n\n", self.path.display());
-        block += "[account.home]\n";
+        let mut block = "[account.home]\n".to_owned();
         for (key, value) in keys.into_iter().flatten() {
             block += &format!("{key} = {}\n", config::quoted(&value));
+        }
+        if password_file.is_none() && password_command.is_none() {
+            block += "# password-command = \"...\"    # prints the password; without it, you are asked for it\n";
         }
         let mut head = format!("\n[account.home.{}]\n", side.purpose());
         for (key, value) in own.into_iter().flatten() {
             block += &std::mem::take(&mut head);
             block += &format!("{key} = {}\n", config::quoted(&value));
         }
+        if needs_from && checks.iter().any(|check| check.side == Side::Send) {
+            block += &std::mem::take(&mut head);
+            block +=
+                "# from = \"...\"                # your address, which messages are sent from\n";
+        }
         Some(block)
+    }
+
+    /// What one side of an account is to do in a check.
+    pub fn checked_job(&self, account: &str, side: Side) -> Result<Job, Error> {
+        let args = cli::Check::default();
+        self.job(Some(account), side, &args)
     }
 
     fn job(&self, account: Option<&str>, side: Side, args: &cli::Check) -> Result<Job, Error> {
@@ -734,6 +804,11 @@ impl Settings {
     /// The configuration file in force.
     pub fn config(&self) -> PathBuf {
         std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// The configuration file that this user's accounts are added to.
+    pub fn own_config(&self) -> PathBuf {
+        std::path::absolute(&self.own).unwrap_or_else(|_| self.own.clone())
     }
 
     /// When this run happens.
@@ -890,6 +965,7 @@ impl Settings {
             user,
             source,
             auth: table.auth,
+            detours: self.detours.clone(),
         })
     }
 

@@ -12,8 +12,10 @@ use std::str::FromStr;
 
 use crate::limits;
 
+mod detour;
 mod url;
 
+pub use self::detour::{Detour, DetourError};
 pub use self::url::{HttpsUrl, UrlError};
 
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.

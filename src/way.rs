@@ -26,8 +26,8 @@ impl<'a> Way<'a> {
 
     /// A connection, not private.
     pub fn tcp(&self) -> Result<Tcp, Error> {
-        let Peer { host, port, source_address, bounds, .. } = self.peer;
-        let tcp = net::connect(host, *port, *source_address, *bounds, self.stop)?;
+        let Peer { host, port, source_address, bounds, detours, .. } = self.peer;
+        let tcp = net::connect_by(detours, host, *port, *source_address, *bounds, self.stop)?;
         self.report.detail(format_args!("connected to {}", self.peer));
         Ok(tcp)
     }

@@ -12,7 +12,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
 use postie::cli::{
-    Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES,
+    Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, QUEUE_EXAMPLES,
+    SEND_EXAMPLES, SETUP_EXAMPLES,
 };
 use postie::config::Tls;
 use postie::config::{KEYS, Place};
@@ -92,6 +93,19 @@ fn the_manual_pages_are_fresh() {
                 ("PLACES", Text::Table(INSTALL_PLACES)),
                 ("OWN FILES", Text::Prose(OWN_FILES)),
                 ("UNITS", Text::Prose(INSTALL_UNITS)),
+            ],
+        ),
+    );
+    fresh(
+        "man/postie-setup.1",
+        &command(
+            "postie-setup",
+            SETUP_USAGE,
+            SETUP_EXAMPLES,
+            &[
+                ("WHERE IT LOOKS", Text::Table(WHERE_IT_LOOKS)),
+                ("OUTPUT", Text::Prose(SETUP_OUTPUT)),
+                ("FOR TESTS", Text::Table(SETUP_TESTS)),
             ],
         ),
     );
@@ -192,6 +206,7 @@ fn postie_1() -> Vec<u8> {
         "postie-queue(1)",
         "postie-check(1)",
         "postie-install(1)",
+        "postie-setup(1)",
         "postie-config(5)",
         "postie-providers(7)",
     ];
@@ -398,6 +413,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             limits::DNS_ALIASES.to_string(),
         ),
         ("DNS_RECORDS", "Records of it that are looked at", limits::DNS_RECORDS.to_string()),
+        ("DNS_MESSAGE", "The answer itself", octets(&limits::DNS_MESSAGE)),
         ("AUTOCONFIG", "An autoconfig file", octets(&limits::AUTOCONFIG)),
         ("AUTOCONFIG_NODES", "Its elements and texts", limits::AUTOCONFIG_NODES.to_string()),
         (
@@ -482,7 +498,7 @@ fn postie_providers_7() -> Vec<u8> {
         roff.control("TP", []).text([bold(row.name), roman(format!(" ({domains})"))]);
         roff.text([roman(format!("{}.", facts.join("; ")))]);
     }
-    see_also(&mut roff, &["postie(1)", "postie-check(1)", "postie-config(5)"]);
+    see_also(&mut roff, &["postie(1)", "postie-setup(1)", "postie-config(5)"]);
     roff.to_roff().into_bytes()
 }
 
@@ -665,6 +681,58 @@ logged in, too. The services, and with them the programs in the configuration, c
 and use no network but IP and local sockets; they write wherever the user may. The options of systemd \
 for file systems, such as ProtectSystem, are not used: for a user's services they need a user namespace, \
 in which the files of root do not appear as root's.";
+
+const SETUP_USAGE: &[&str] = &["postie setup [OPTION]... ADDRESS"];
+
+const WHERE_IT_LOOKS: &[(&str, &str)] = &[
+    (
+        "The table of providers",
+        "By the address's domain: see postie-providers(7). Nobody is asked.",
+    ),
+    (
+        "https://autoconfig.DOMAIN/mail/config-v1.1.xml",
+        "And https://DOMAIN/.well-known/autoconfig/mail/config-v1.1.xml: what the domain publishes, \
+         signed for its web server. Never by http, and without the address.",
+    ),
+    (
+        "MX records",
+        "If a known provider takes the domain's mail, its servers from the table. The answer is not \
+         signed, but can only name a provider in the table.",
+    ),
+    (
+        "SRV records (RFC 6186, RFC 8314)",
+        "Not signed: a server outside the domain is printed as a remark, and neither spoken to nor \
+         written unless --accept names it.",
+    ),
+    (
+        "Usual names",
+        "pop., pop3. and mail., and smtp. and mail., in front of the domain, where a server has a \
+         certificate for the name.",
+    ),
+];
+
+const SETUP_OUTPUT: &str = "\
+Standard output is the account as it stands in the configuration file; with --json an object with \
+address, account, source (table, autoconfig, mx, srv or names), provider, confirmed, user, fetch and \
+send (server, port, tls; null if there is none), config (the text), first (what to do before), written \
+and status. Standard error says where the account comes from, how far that is to be trusted, what to do \
+first, and whether each server answers: name, connection, certificate and what it offers, without a \
+login.
+
+The first source that names a server counts. All of it takes ten seconds at most, and the servers \
+then as long as --timeout allows. --write adds the account to the end of the configuration file, which \
+only its owner may read if it is new; an account that is there already, and a server that does not \
+answer as it should, are not written. A provider without POP3 ends with 69, a domain that does not exist \
+or says nothing with 68, a server that nobody vouches for with 77.";
+
+const SETUP_TESTS: &[(&str, &str)] = &[
+    ("--dns ADDRESS:PORT", "Asks this resolver instead of the system's."),
+    (
+        "--connect-to [NAME]:[PORT]:HOST:PORT",
+        "Connects to this address instead of a server's own, or all servers' if it is HOST:PORT. \
+         Name and certificate stay the server's.",
+    ),
+];
 
 const THE_RUNGS: &[(&str, &str)] = &[
     ("configuration", "What the account comes to; whether the files that it trusts can be read."),

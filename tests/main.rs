@@ -29,6 +29,7 @@ mod round_trip;
 mod sendmail;
 mod sent;
 mod servers;
+mod setup;
 mod side_by_side;
 mod support;
 mod switched_users;

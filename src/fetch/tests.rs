@@ -143,6 +143,7 @@ impl World {
                 user: "ann".to_owned(),
                 source: Source::Text(Secret::new("not-a-secret")),
                 auth: None,
+                detours: Vec::new(),
             },
             destination: Destination::Maildir(self.maildir()),
             after_fetch: None,

@@ -238,6 +238,7 @@ fn submission(recipients: &[&str], demand: Demand) -> Submission {
             user: "ann".to_owned(),
             source: Source::Text(Secret::new("not-a-secret")),
             auth: None,
+            detours: Vec::new(),
         },
         from: from.clone(),
         name: None,

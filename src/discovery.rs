@@ -1,0 +1,469 @@
+//! From an address to the servers of its provider. Sources in order, the first that answers counts:
+//! the table of providers, what the provider publishes by https, the mail exchangers of the domain as
+//! far as they are a known provider's, SRV records, and names that are usual and have a certificate for
+//! themselves. Every answer is bounded, and all of it takes ten seconds at most. No address and no
+//! password is sent to anybody.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::autoconfig::{self, Servers};
+use crate::config::Tls;
+use crate::dns::{self, Answer, Kind, Question, Record};
+use crate::error::Error;
+use crate::http::{self, Redirects};
+use crate::net::{self, Allowance, Stop};
+use crate::providers::{Endpoint, LoginName, Password, Provider};
+use crate::report::Report;
+use crate::text::{Detour, Domain, HttpsUrl, Mailbox};
+use crate::tls::{self, Trust};
+
+/// All sources together.
+const IN_ALL: Duration = Duration::from_secs(10);
+
+/// One web page, redirects included.
+const PAGE: Duration = Duration::from_secs(3);
+
+/// One look-up, all servers and repeats included.
+const LOOKUP: Duration = Duration::from_secs(2);
+
+/// One usual name.
+const NAME: Duration = Duration::from_secs(2);
+
+/// Resolvers that are asked: the first of those that this machine has.
+const RESOLVERS: usize = 2;
+
+/// Octets of the file that names them.
+const RESOLV_CONF: u64 = 64 << 10;
+
+/// What may be different in a run.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// The resolver to ask instead of this machine's.
+    pub resolver: Option<SocketAddr>,
+    /// Where connections go instead.
+    pub detours: &'a [Detour],
+    /// What makes certificates good.
+    pub trust: &'a Trust,
+    /// Whether nobody is to be asked.
+    pub is_offline: bool,
+}
+
+/// A server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name.
+    pub host: Domain,
+    /// Its port.
+    pub port: u16,
+    /// How the conversation becomes private.
+    pub tls: Tls,
+}
+
+/// Where findings come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The table of providers.
+    Table(&'static Provider),
+    /// A page of the domain's.
+    Autoconfig(HttpsUrl),
+    /// A mail exchanger of the domain, which is a known provider's.
+    Mx(Domain, &'static Provider),
+    /// SRV records.
+    Srv,
+    /// Usual names.
+    Names,
+}
+
+impl Source {
+    /// A word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "table",
+            Self::Autoconfig(_) => "autoconfig",
+            Self::Mx(..) => "mx",
+            Self::Srv => "srv",
+            Self::Names => "names",
+        }
+    }
+
+    /// Where it is from, and how far it is to be trusted.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Table(Provider { name, is_confirmed: true, .. }) => {
+                format!("{name}, from postie's own table of providers")
+            }
+            Self::Table(Provider { name, .. }) => {
+                format!("{name}, from postie's own table of providers (not confirmed)")
+            }
+            Self::Autoconfig(url) => {
+                format!("{url}, which is signed for the host (https)")
+            }
+            Self::Mx(host, provider) => format!(
+                "the domain's mail exchanger {host} is {}'s; the DNS answer is not signed{}",
+                provider.name,
+                if provider.is_confirmed { "" } else { ", and the servers are not confirmed" }
+            ),
+            Self::Srv => "SRV records; the DNS answer is not signed".to_owned(),
+            Self::Names => {
+                "usual names, which have a certificate for themselves; nobody has said that they \
+                 are the right ones"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// The provider, if it is a known one.
+    pub fn provider(&self) -> Option<&'static Provider> {
+        match self {
+            Self::Table(provider) | Self::Mx(_, provider) => Some(provider),
+            _ => None,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// Where.
+    pub source: Source,
+    /// The POP3 server.
+    pub fetch: Option<Place>,
+    /// The server for submission.
+    pub send: Option<Place>,
+    /// The name to log in with.
+    pub user: String,
+    /// Whether it takes OAuth 2.0 tokens and no passwords.
+    pub wants_token: bool,
+}
+
+impl Findings {
+    /// The servers that nobody but an unsigned answer has named, and that are not of the address's
+    /// domain.
+    pub fn strangers(&self, address: &Mailbox) -> Vec<&Domain> {
+        let Source::Srv = self.source else { return Vec::new() };
+        let places = [&self.fetch, &self.send].into_iter().flatten();
+        let is_strange = |host: &&Domain| !is_below(host.as_str(), address.domain());
+        let mut strangers: Vec<_> = places.map(|place| &place.host).filter(is_strange).collect();
+        strangers.dedup();
+        strangers
+    }
+
+    /// The same for programs.
+    pub fn object(&self) -> Value {
+        let place = |place: &Option<Place>| {
+            place.as_ref().map(|place| {
+                json!({
+                    "server": place.host.as_str(), "port": place.port, "tls": place.tls.name(),
+                })
+            })
+        };
+        json!({
+            "source": self.source.word(),
+            "provider": self.source.provider().map(|provider| provider.name),
+            "confirmed": self.source.provider().is_some_and(|provider| provider.is_confirmed),
+            "user": self.user,
+            "fetch": place(&self.fetch),
+            "send": place(&self.send),
+        })
+    }
+}
+
+/// Looks for the servers of `address`.
+pub fn discover(
+    address: &Mailbox,
+    options: &Options<'_>,
+    report: &Report,
+    stop: &Stop,
+) -> Result<Findings, Error> {
+    if let Some(provider) = Provider::of_domain(address.domain()) {
+        return of_provider(provider, Source::Table(provider), address);
+    }
+    let domain: Domain = address.domain().parse().map_err(|_| nothing(address))?;
+    if options.is_offline {
+        return Err(nothing(address));
+    }
+    let client = tls::Client::new(options.trust)?;
+    let allowance = Allowance::of(IN_ALL);
+    let search = Search { address, domain, options, client, allowance, report, stop };
+    let findings = search.run()?;
+    findings.map_or_else(|| Err(nothing(address)), Ok)
+}
+
+fn nothing(address: &Mailbox) -> Error {
+    Error::NothingFound { domain: address.domain().to_owned() }
+}
+
+fn of_provider(
+    provider: &'static Provider,
+    source: Source,
+    address: &Mailbox,
+) -> Result<Findings, Error> {
+    if provider.fetch.is_none() && provider.send.is_none() {
+        let (name, instead) = (provider.name, provider.instead);
+        return Err(Error::NoPop3 { name, instead });
+    }
+    let place = |endpoint: Option<Endpoint>, usual: [u16; 2]| {
+        let Endpoint { host, port, tls } = endpoint?;
+        let [implicit, starttls] = usual;
+        let usual = if tls == Tls::Implicit { implicit } else { starttls };
+        Some(Place { host: host.parse().ok()?, port: port.unwrap_or(usual), tls })
+    };
+    let user = match provider.login {
+        LoginName::Address => address.as_str(),
+        LoginName::LocalPart => address.local_part(),
+    };
+    Ok(Findings {
+        source,
+        fetch: place(provider.fetch, [995, 110]),
+        send: place(provider.send, [465, 587]),
+        user: user.to_owned(),
+        wants_token: provider.password == Password::Token,
+    })
+}
+
+/// A search under way.
+struct Search<'a> {
+    address: &'a Mailbox,
+    domain: Domain,
+    options: &'a Options<'a>,
+    client: tls::Client,
+    allowance: Allowance,
+    report: &'a Report,
+    stop: &'a Stop,
+}
+
+impl Search<'_> {
+    fn run(&self) -> Result<Option<Findings>, Error> {
+        for url in self.pages() {
+            match self.page(url.clone()) {
+                Ok(Servers { fetch: None, send: None }) => {
+                    self.note(&format!("{url}: no server that postie could use"));
+                }
+                Ok(servers) => return Ok(Some(self.of_page(url, servers))),
+                Err(error) => self.note(&format!("{url}: {error}")),
+            }
+        }
+        match self.mx()? {
+            Some(findings) => return Ok(Some(findings)),
+            None => self.note("MX: no mail exchanger of a known provider"),
+        }
+        if let Some(findings) = self.srv() {
+            return Ok(Some(findings));
+        }
+        self.note("SRV: no records of a mail server");
+        Ok(self.names())
+    }
+
+    fn note(&self, line: &str) {
+        self.report.detail(format_args!("{line}"));
+    }
+
+    fn pages(&self) -> Vec<HttpsUrl> {
+        let domain = &self.domain;
+        let pages = [
+            format!("https://autoconfig.{domain}/mail/config-v1.1.xml"),
+            format!("https://{domain}/.well-known/autoconfig/mail/config-v1.1.xml"),
+        ];
+        pages.iter().filter_map(|url| url.parse().ok()).collect()
+    }
+
+    fn page(&self, url: HttpsUrl) -> Result<Servers, Error> {
+        const TYPE: &str = "text/xml, application/xml";
+        let bounds = self.allowance.bounds(PAGE);
+        let connect = |url: &HttpsUrl| {
+            let (host, port) = (url.host(), url.port());
+            let tcp = net::connect_by(self.options.detours, host, port, None, bounds, self.stop)?;
+            Ok::<_, Error>(self.client.handshake(tcp, host)?)
+        };
+        let (_, response) = http::get(url, TYPE, Redirects::AnyHost, connect)?;
+        if !response.is_success() {
+            return Err(Error::Page { reason: format!("status {}", response.status) });
+        }
+        let servers = Servers::read(&response.body, self.address);
+        servers.map_err(|error| Error::Page { reason: error.to_string() })
+    }
+
+    fn of_page(&self, url: HttpsUrl, servers: Servers) -> Findings {
+        let Servers { fetch, send } = servers;
+        let place = |server: &autoconfig::Server| Place {
+            host: server.host.clone(),
+            port: server.port,
+            tls: server.tls,
+        };
+        let of_both = [&fetch, &send];
+        let user = of_both.iter().find_map(|server| Some(server.as_ref()?.user.clone()));
+        let wants_token =
+            of_both.iter().any(|server| server.as_ref().is_some_and(|it| it.wants_token));
+        Findings {
+            source: Source::Autoconfig(url),
+            fetch: fetch.as_ref().map(place),
+            send: send.as_ref().map(place),
+            user: user.unwrap_or_else(|| self.address.to_string()),
+            wants_token,
+        }
+    }
+
+    fn mx(&self) -> Result<Option<Findings>, Error> {
+        let records = match self.lookup(Kind::Mx, self.domain.as_str()) {
+            Ok(Answer::Records(records)) => records,
+            Ok(Answer::NoSuchName) => {
+                let domain = self.domain.to_string();
+                return Err(Error::NoSuchDomain { domain });
+            }
+            Ok(Answer::Truncated) => return Ok(None),
+            Err(error) => {
+                self.note(&format!("MX: {error}"));
+                return Ok(None);
+            }
+        };
+        let known = records.into_iter().find_map(|record| {
+            let host = record.host?;
+            Some((Provider::of_mx(host.as_str())?, host))
+        });
+        let Some((provider, host)) = known else { return Ok(None) };
+        of_provider(provider, Source::Mx(host, provider), self.address).map(Some)
+    }
+
+    fn srv(&self) -> Option<Findings> {
+        let place = |services: [(&str, Tls); 2]| {
+            services.into_iter().find_map(|(service, tls)| {
+                let name = format!("_{service}._tcp.{}", self.domain);
+                match self.lookup(Kind::Srv, &name) {
+                    Ok(Answer::Records(records)) => records.into_iter().find_map(|record| {
+                        let Record { host, port, .. } = record;
+                        Some(Place { host: host?, port, tls }).filter(|place| place.port > 0)
+                    }),
+                    Ok(_) => None,
+                    Err(error) => {
+                        self.note(&format!("{name}: {error}"));
+                        None
+                    }
+                }
+            })
+        };
+        let fetch = place([("pop3s", Tls::Implicit), ("pop3", Tls::Starttls)]);
+        let send = place([("submissions", Tls::Implicit), ("submission", Tls::Starttls)]);
+        self.found(Source::Srv, fetch, send)
+    }
+
+    fn names(&self) -> Option<Findings> {
+        let place = |names: &[&str], port| {
+            names.iter().find_map(|name| {
+                let host: Domain = format!("{name}.{}", self.domain).parse().ok()?;
+                let bounds = self.allowance.bounds(NAME);
+                let detours = self.options.detours;
+                let tcp = net::connect_by(detours, &host, port, None, bounds, self.stop).ok()?;
+                // What proves the name is its certificate.
+                let stream = self.client.handshake(tcp, &host);
+                stream.ok().map(|_| Place { host, port, tls: Tls::Implicit })
+            })
+        };
+        let fetch = place(&["pop", "pop3", "mail"], 995);
+        let send = place(&["smtp", "mail"], 465);
+        self.found(Source::Names, fetch, send)
+    }
+
+    fn found(&self, source: Source, fetch: Option<Place>, send: Option<Place>) -> Option<Findings> {
+        let user = self.address.to_string();
+        let is_found = fetch.is_some() || send.is_some();
+        is_found.then_some(Findings { source, fetch, send, user, wants_token: false })
+    }
+
+    /// Asks the resolvers in turn, and each again if there is time.
+    fn lookup(&self, kind: Kind, name: &str) -> Result<Answer, Error> {
+        let resolvers = match self.options.resolver {
+            Some(resolver) => vec![resolver],
+            None => resolvers(),
+        };
+        let allowance = self.allowance.part(LOOKUP);
+        let mut last = Error::Dns(dns::Error::Failed);
+        for resolver in resolvers.iter().chain(&resolvers) {
+            let id = u16::try_from(getrandom::u32().unwrap_or_default() & 0xffff);
+            let question = Question::new(id.unwrap_or_default(), kind, name);
+            match ask(*resolver, &question, allowance, self.stop) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Asks one resolver: by UDP, and by TCP if the answer does not fit into a datagram (RFC 1035 §4.2).
+fn ask(
+    resolver: SocketAddr,
+    question: &Question,
+    allowance: Allowance,
+    stop: &Stop,
+) -> Result<Answer, Error> {
+    const WAIT: Duration = Duration::from_millis(700);
+    let octets = question.octets()?;
+    // What is not an answer to this question is no reason to stop waiting for the right one.
+    let read = |datagram: &[u8]| match question.answer(datagram) {
+        Err(dns::Error::Another) => None,
+        answer => Some(answer),
+    };
+    let answer = net::ask(resolver, &octets, allowance.part(WAIT), read)??;
+    if answer != Answer::Truncated {
+        return Ok(answer);
+    }
+    let reply = net::ask_by_stream(resolver, &octets, allowance.bounds(WAIT), stop)?;
+    Ok(question.answer(&reply)?)
+}
+
+/// The resolvers of this machine.
+fn resolvers() -> Vec<SocketAddr> {
+    let mut text = String::new();
+    let read = File::open("/etc/resolv.conf").and_then(|file| {
+        #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
+        file.take(RESOLV_CONF).read_to_string(&mut text)
+    });
+    let named = read.map(|_| named_resolvers(&text)).unwrap_or_default();
+    // Without any, one on this machine is meant (resolv.conf(5)).
+    let local = || vec![SocketAddr::from(([127, 0, 0, 1], 53))];
+    if named.is_empty() { local() } else { named }
+}
+
+fn named_resolvers(text: &str) -> Vec<SocketAddr> {
+    let named = text.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let address = words.next().filter(|word| *word == "nameserver").and(words.next())?;
+        address.parse::<IpAddr>().ok()
+    });
+    named.take(RESOLVERS).map(|address| SocketAddr::new(address, 53)).collect()
+}
+
+fn is_below(host: &str, domain: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let rest = host.strip_suffix(&domain.to_ascii_lowercase());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_resolvers_of_this_machine_are_asked() {
+        let text = "# nameserver 1.1.1.1\nsearch example\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\n\
+                    nameserver 2001:db8::1\nnameserver 192.0.2.3\n";
+        let found: Vec<_> = named_resolvers(text).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["192.0.2.1:53", "[2001:db8::1]:53"]);
+    }
+
+    #[test]
+    fn a_host_is_below_a_domain_or_a_stranger() {
+        assert!(
+            is_below("mail.Example.com", "example.com") && is_below("example.com", "Example.com")
+        );
+        assert!(
+            !is_below("notexample.com", "example.com")
+                && !is_below("example.com.evil", "example.com")
+        );
+    }
+}
