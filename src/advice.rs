@@ -9,10 +9,13 @@ use std::io;
 
 use crate::config::Tls;
 use crate::error::Error;
+use crate::password::Source;
 use crate::providers::Provider;
 use crate::settings::Peer;
 use crate::tls::Fault;
-use crate::{config, net, ownership, password, pop3, settings, smtp, store, tls, wire};
+use crate::{
+    config, net, ownership, password, pop3, sasl, settings, smtp, store, tls, token, wire,
+};
 
 /// A row: when all of what it says is true, its words are worth saying.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct Advice {
 }
 
 /// Everything that is known to help.
-pub const TABLE: [Advice; 52] = [
+pub const TABLE: [Advice; 63] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         When::NoPassword,
@@ -44,6 +47,54 @@ pub const TABLE: [Advice; 52] = [
     on(
         When::PasswordUnfit,
         "a line end, a tab or the like has come in with it: write it anew, on one line",
+    ),
+    on(
+        When::NoLoginYet,
+        "run `postie login {account}` once; without a browser here, paste the address, or use \
+         `postie login {account} --device`",
+    ),
+    on(When::LoginChanged, "run `postie login {account}` again"),
+    says(
+        When::LoginExpired,
+        &["googleapis.com:"],
+        "run `postie login {account}` again; while the client is in \"Testing\", each login ends \
+         after 7 days: publish it",
+    ),
+    on(
+        When::LoginExpired,
+        "run `postie login {account}` again; a changed password or 90 days without use may end a \
+         login",
+    ),
+    says(
+        When::ClientRefused,
+        &["microsoftonline.com:"],
+        "this `client-id` is not allowed here: register it as a public client with the redirect \
+         http://localhost and permissions for POP and SMTP; `tenant` must fit",
+    ),
+    on(
+        When::ClientRefused,
+        "this client is not registered so: compare `client-id`, `client-secret`, `scope` and \
+         `redirect` with the server's pages",
+    ),
+    on(
+        When::ConsentRefused,
+        "if it was not you who said no: your organization's administrator has to allow this \
+         program, or to give you a `client-id`",
+    ),
+    on(When::TokenLater, "nothing is wrong on this side: the next run tries again"),
+    on(
+        When::NoClientId,
+        "a client is registered once, by you or your organization, at the provider: see \
+         postie-login(1)",
+    ),
+    on(
+        When::TokenRefused,
+        "the server takes no such token: it must be for this `user`, and its `scope` must allow POP \
+         or SMTP; an administrator may have switched that off",
+    ),
+    on(
+        When::WantsToken,
+        "this server takes OAuth 2.0 tokens and no passwords: use `oauth`, or `token-command`",
     ),
     on(
         When::SecretReadable,
@@ -231,6 +282,10 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let text = error.to_string().to_ascii_lowercase();
     let provider = peer.and_then(|peer| Provider::of_server(peer.host.as_str()));
     let provider = provider.and_then(Provider::refused_login);
+    let login = peer.and_then(|peer| match &peer.source {
+        Source::Login { login, .. } => Some(login),
+        _ => None,
+    });
     let find = |when| {
         TABLE.iter().find(|row| {
             row.when == when
@@ -252,7 +307,8 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
         }
         _ => String::new(),
     };
-    let words = row.words.replace("{pin}", &pin);
+    let account = login.map(|login| login.account.as_str()).unwrap_or_default();
+    let words = row.words.replace("{pin}", &pin).replace("{account}", account);
     Some(words.replace(PROVIDER, &provider.unwrap_or_default()))
 }
 
@@ -269,6 +325,24 @@ pub enum When {
     PasswordEmpty,
     /// It has something inside that cannot be said.
     PasswordUnfit,
+    /// Nobody has logged in by OAuth 2.0.
+    NoLoginYet,
+    /// Somebody has, for something else than is configured now.
+    LoginChanged,
+    /// The login by OAuth 2.0 has ended.
+    LoginExpired,
+    /// The authorization server does not take the client.
+    ClientRefused,
+    /// The user, or whoever decides for them, has not allowed it.
+    ConsentRefused,
+    /// The authorization server has no token now.
+    TokenLater,
+    /// A client of no id.
+    NoClientId,
+    /// The mail server does not take the token.
+    TokenRefused,
+    /// The mail server takes tokens only.
+    WantsToken,
     /// Others may read a file with a secret.
     SecretReadable,
     /// A file or directory belongs to another user.
@@ -340,6 +414,15 @@ pub enum When {
 impl When {
     /// What an error comes to.
     fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
+        let is_token = peer.is_some_and(|peer| peer.source.is_token());
+        match Self::of_any(error, peer) {
+            Some(Self::LoginRefused) if is_token => Some(Self::TokenRefused),
+            when => when,
+        }
+    }
+
+    /// What an error comes to, whatever was logged in with.
+    fn of_any(error: &Error, peer: Option<&Peer>) -> Option<Self> {
         let is_imap = peer.is_some_and(|peer| matches!(peer.port, 993 | 143));
         let is_of_port = matches!(
             error,
@@ -360,7 +443,11 @@ impl When {
                 _ => return None,
             },
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
+            Error::Settings(settings::Error::IncompleteClient { key: "client-id", .. }) => {
+                Self::NoClientId
+            }
             Error::Password(error) => match error {
+                password::Error::Token(error) => return Self::of_token(error),
                 password::Error::Nowhere => Self::NoPassword,
                 password::Error::Run(..)
                 | password::Error::Failed(..)
@@ -402,6 +489,7 @@ impl When {
             Error::NotAccepted { .. } => Self::NotAccepted,
             Error::Pop3(error) => match error {
                 pop3::Error::Wire(error) => return Self::of_wire(error, peer),
+                pop3::Error::Sasl(error) => return Self::of_mechanisms(error, peer),
                 pop3::Error::Login { refusal, .. } | pop3::Error::TurnedAway(refusal) => {
                     match (refusal.code, error) {
                         (Some(pop3::Code::SysPerm), _) => Self::LoginBarred,
@@ -418,6 +506,7 @@ impl When {
             },
             Error::Smtp(error) => match error {
                 smtp::Error::Wire(error) => return Self::of_wire(error, peer),
+                smtp::Error::Sasl(error) => return Self::of_mechanisms(error, peer),
                 smtp::Error::Login { refusal, .. } if refusal.is_temporary() => Self::LoginLater,
                 smtp::Error::Login { .. } => Self::LoginRefused,
                 smtp::Error::Missing(smtp::Extension::Starttls)
@@ -434,6 +523,26 @@ impl When {
             Error::Store(store::Error::NoParent { .. }) => Self::NoMaildir,
             _ => return None,
         })
+    }
+
+    fn of_token(error: &token::Error) -> Option<Self> {
+        Some(match error {
+            token::Error::NoLogin { .. } => Self::NoLoginYet,
+            token::Error::Changed { .. } => Self::LoginChanged,
+            token::Error::Expired { .. } => Self::LoginExpired,
+            token::Error::Consent { .. } => Self::ConsentRefused,
+            token::Error::Client { .. } => Self::ClientRefused,
+            token::Error::Later { .. } => Self::TokenLater,
+            _ => return None,
+        })
+    }
+
+    /// A list of mechanisms of which none will do, and some are for tokens.
+    fn of_mechanisms(error: &sasl::Error, peer: Option<&Peer>) -> Option<Self> {
+        let sasl::Error::NoMechanism { offered, .. } = error else { return None };
+        let is_for_tokens = ["OAUTHBEARER", "XOAUTH2"].iter().any(|name| offered.contains(name));
+        let has_token = peer.is_some_and(|peer| peer.source.is_token());
+        (is_for_tokens && !has_token).then_some(Self::WantsToken)
     }
 
     /// A server that speaks TLS from the start waits for a client that does, too.
@@ -461,6 +570,15 @@ impl fmt::Display for When {
             Self::PasswordCommandFailed => "The password command fails",
             Self::PasswordEmpty => "The password is empty",
             Self::PasswordUnfit => "The password holds a control character",
+            Self::NoLoginYet => "Nobody has logged in by OAuth 2.0",
+            Self::LoginChanged => "The login by OAuth 2.0 is for another configuration",
+            Self::LoginExpired => "The login by OAuth 2.0 has expired",
+            Self::ClientRefused => "The authorization server refuses the client",
+            Self::ConsentRefused => "The authorization server refuses the user's login",
+            Self::TokenLater => "The authorization server gives no token now",
+            Self::NoClientId => "A client has no `client-id`",
+            Self::TokenRefused => "The login is refused, with a token",
+            Self::WantsToken => "The server takes no passwords",
             Self::SecretReadable => "Others may read a file with a secret",
             Self::Foreign => "A file or directory belongs to another user",
             Self::CaFile => "The file that `ca-file` names cannot be used",
@@ -501,6 +619,7 @@ impl fmt::Display for When {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth;
     use crate::pop3::Pop3;
     use crate::providers;
     use crate::smtp::Smtp;
@@ -522,6 +641,10 @@ mod tests {
             let (reply, _) = Smtp::parse(format!("550 {words}\r\n").as_bytes()).unwrap().unwrap();
             Error::Smtp(smtp::Error::Refused { what, refusal: reply.into() })
         };
+        let token = |error| password::Error::Token(error).into();
+        let host = "auth.example".to_owned();
+        let code = oauth::ErrorCode::Other(words.to_owned());
+        let refusal = oauth::Refusal { code, description: String::new(), status: 400 };
         match when {
             When::NoFile => settings::Error::NoFile { purpose: "fetch", path: "x".into() }.into(),
             When::NoPassword => password::Error::Nowhere.into(),
@@ -530,6 +653,20 @@ mod tests {
             }
             When::PasswordEmpty => password::Error::Empty("password").into(),
             When::PasswordUnfit => password::Error::Control("password").into(),
+            When::NoLoginYet => token(token::Error::NoLogin { user: "ann".to_owned(), host }),
+            When::LoginChanged => token(token::Error::Changed { host, what: "client-id" }),
+            When::LoginExpired => token(token::Error::Expired { host, refusal, lost: None }),
+            When::ClientRefused => token(token::Error::Client { host, refusal }),
+            When::ConsentRefused => token(token::Error::Consent { host, refusal }),
+            When::TokenLater => token(token::Error::Later { host, refusal }),
+            When::NoClientId => {
+                let (name, key) = ("microsoft".to_owned(), "client-id");
+                settings::Error::IncompleteClient { name, key }.into()
+            }
+            When::WantsToken => {
+                let (wanted, offered) = ("a password".to_owned(), "PLAINER XOAUTH2".to_owned());
+                smtp::Error::Sasl(sasl::Error::NoMechanism { wanted, offered }).into()
+            }
             When::SecretReadable => {
                 password::Error::Ownership(ownership::Error::Readable("x".into())).into()
             }
@@ -560,7 +697,7 @@ mod tests {
             When::SelfSigned => certificate(Fault::SelfSigned),
             When::UnknownAuthority => certificate(Fault::UnknownAuthority),
             When::NotPinned => certificate(Fault::NotPinned),
-            When::LoginRefused => pop3("[AUTH]"),
+            When::LoginRefused | When::TokenRefused => pop3("[AUTH]"),
             When::EachLoginRefused => pop3(""),
             When::LoginBarred => pop3("[SYS/PERM]"),
             When::LoginLater if words.starts_with('[') => pop3(""),
@@ -589,7 +726,7 @@ mod tests {
             bounds: net::Bounds { per_wait: std::time::Duration::from_secs(1), in_all: None },
             pipelining: None,
             user: "ann".to_owned(),
-            source: password::Source::Terminal,
+            source: Source::Terminal,
             auth: None,
             detours: Vec::new(),
         }
@@ -606,9 +743,12 @@ mod tests {
             for words in words {
                 let said = words.to_ascii_uppercase();
                 let port = if row.when == When::ImapPort { 993 } else { 110 };
-                let peer = Peer { port, ..peer("pop.mail.example") };
+                let mut peer = Peer { port, ..peer("pop.mail.example") };
+                if row.when == When::TokenRefused {
+                    peer.source = Source::TokenCommand(config::CommandLine::shell("true"));
+                }
                 let said = hint(&example(row.when, &said), Some(&peer));
-                let expected = row.words.replace("{pin}", "");
+                let expected = row.words.replace("{pin}", "").replace("{account}", "");
                 assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
             }
         }

@@ -25,6 +25,7 @@ use crate::store::disk::Os;
 use crate::store::{Outlook, Store};
 use crate::text::{Identified as _, plain, shown};
 use crate::tls::{self, Certificate, TlsStream};
+use crate::token;
 use crate::way::Way;
 use crate::wire::{Private, Said, Trace};
 
@@ -231,7 +232,7 @@ impl<'a> Ladder<'a> {
         // What has to be typed is asked for when the server's certificate held, and not before.
         let login = match peer.source {
             Source::Terminal if !asked.knows(peer) && !report.is_unattended() => None,
-            _ => Some(self.password(peer, asked)?),
+            _ => Some(self.password(peer, asked, stop)?),
         };
         let addresses =
             net::addresses(peer.dialled().0, peer.source_address, peer.bounds).at("name")?;
@@ -249,7 +250,7 @@ impl<'a> Ladder<'a> {
         &mut self,
         session: T,
         login: Option<Login>,
-        (peer, asked): (&Peer, &mut Asked),
+        (peer, asked, stop): (&Peer, &mut Asked, &Stop),
         words: &str,
         open: impl FnOnce(&mut Self) -> Result<T, Broken>,
     ) -> Result<(T, Login), Broken> {
@@ -258,7 +259,7 @@ impl<'a> Ladder<'a> {
         }
         drop(session);
         self.good("capabilities", words.trim_end_matches("; "))?;
-        let login = self.password(peer, asked)?;
+        let login = self.password(peer, asked, stop)?;
         self.is_repeat = true;
         let session = open(self);
         self.is_repeat = false;
@@ -283,16 +284,22 @@ impl<'a> Ladder<'a> {
     }
 
     /// Something to log in with.
-    fn password(&mut self, peer: &Peer, asked: &mut Asked) -> Result<Login, Broken> {
+    fn password(&mut self, peer: &Peer, asked: &mut Asked, stop: &Stop) -> Result<Login, Broken> {
         const NAME: &str = "password";
-        let mut attempts = asked.attempts(peer).at(NAME)?;
+        let run = self.report.token_run(stop);
+        if let Source::Login { .. } = peer.source {
+            return self.token(peer, &run);
+        }
+        let mut attempts = asked.attempts(peer, &run).at(NAME)?;
         let first = attempts.next().unwrap_or(Err(password::Error::Nowhere)).at(NAME)?;
         let text = match &peer.source {
             Source::Text(_) => "it stands in the configuration".to_owned(),
             Source::Command(_) => "the command prints it".to_owned(),
             Source::File(path) => format!("it stands in {}", path.display()),
             Source::Terminal => "it was typed".to_owned(),
-            Source::TokenCommand(_) => "the command prints a token".to_owned(),
+            Source::TokenCommand(_) | Source::Login { .. } => {
+                "the command prints a token".to_owned()
+            }
             Source::Certificate => "the certificate is what to log in with".to_owned(),
         };
         let is_blank = match &first.key {
@@ -303,6 +310,24 @@ impl<'a> Ladder<'a> {
             "it begins or ends with a blank; if that is no part of it, take it away".to_owned()
         });
         self.note(NAME, text, hint)?;
+        Ok(Login { first, attempts })
+    }
+
+    /// A token of a login by OAuth 2.0, renewed if that is due.
+    fn token(&mut self, peer: &Peer, run: &token::Run) -> Result<Login, Broken> {
+        const NAME: &str = "token";
+        let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, run);
+        let mut attempts = attempts.and_then(Attempts::ready).at(NAME)?;
+        let mut text = String::new();
+        if let Some(access) = attempts.access() {
+            let state = if access.is_new { "renewed, good" } else { "good" };
+            text = format!("{state} for {}", minutes(access.left()));
+            if let Some(since) = &access.since {
+                text += &format!(", logged in {since}");
+            }
+        }
+        let first = attempts.next().unwrap_or(Err(password::Error::Nowhere)).at(NAME)?;
+        self.good(NAME, text)?;
         Ok(Login { first, attempts })
     }
 
@@ -444,7 +469,9 @@ impl<'a> Ladder<'a> {
         );
         let is_known = login.is_some();
         let (session, login) =
-            self.login(session, login, (&job.peer, asked), &words, |ladder| ladder.pop3(line))?;
+            self.login(session, login, (&job.peer, asked, line.stop), &words, |ladder| {
+                ladder.pop3(line)
+            })?;
         let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
         if is_known {
             self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
@@ -530,7 +557,8 @@ impl<'a> Ladder<'a> {
         );
         let is_known = login.is_some();
         let open = |ladder: &mut Self| ladder.smtp(job, line);
-        let (session, login) = self.login(session, login, (&job.peer, asked), &words, open)?;
+        let (session, login) =
+            self.login(session, login, (&job.peer, asked, line.stop), &words, open)?;
         let mechanism = session.mechanism(&login.first).at("capabilities")?.name();
         if is_known {
             self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
@@ -634,14 +662,14 @@ impl Asked {
         self.0.iter().any(|(whose, at, _)| whose == user && at == host)
     }
 
-    fn attempts(&mut self, peer: &Peer) -> Result<Attempts, password::Error> {
+    fn attempts(&mut self, peer: &Peer, run: &token::Run) -> Result<Attempts, password::Error> {
         let (user, host) = (peer.user.as_str(), peer.host.as_str());
         let is_typed = matches!(peer.source, Source::Terminal);
         let known = self.0.iter().find(|(whose, at, _)| is_typed && whose == user && at == host);
         if let Some((_, _, attempts)) = known {
             return Ok(attempts.clone());
         }
-        let attempts = peer.source.attempts(user, host, peer.auth)?;
+        let attempts = peer.source.attempts(user, host, peer.auth, run)?;
         if is_typed {
             self.0.push((user.to_owned(), host.to_owned(), attempts.clone()));
         }
@@ -698,6 +726,13 @@ fn capabilities(offered: &[(bool, &str)], (name, mechanisms): (&str, &[String]))
 
 fn list(addresses: &[IpAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn minutes(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        _ => format!("{} min", seconds / 60),
+    }
 }
 
 fn count_days(days: i64) -> String {

@@ -112,6 +112,12 @@ pub enum Command {
     /// Print the version.
     #[command(hide = true)]
     Version,
+    /// Log in by OAuth 2.0 once, so that later runs have tokens by themselves.
+    ///
+    /// Prints an address for a browser, waits until the browser comes back to this machine or the
+    /// address of its last page is pasted, keeps what was granted, and checks the account.
+    #[command(after_long_help = LOGIN_EXAMPLES)]
+    Login(Login),
 }
 
 /// `postie fetch`.
@@ -198,6 +204,20 @@ pub struct Send {
     /// The one-off account.
     #[command(flatten)]
     pub one_off: OneOff,
+}
+
+/// `postie login`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Login {
+    /// The account; may be left out if only one has `oauth`.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Log in with a code that is typed into a page on any machine.
+    #[arg(long, conflicts_with = "forget")]
+    pub device: bool,
+    /// Remove what is kept of the login.
+    #[arg(long)]
+    pub forget: bool,
 }
 
 /// `postie check`.
@@ -477,6 +497,13 @@ Examples:
   postie setup ann@example.com            # what to write into the configuration
   postie setup ann@example.com --write    # write it
   postie setup ann@gmail.com --offline    # what is known without asking anybody";
+
+/// How `postie login` is called.
+pub const LOGIN_EXAMPLES: &str = "\
+Examples:
+  postie login                        # the only account that has `oauth`
+  postie login work --device          # with a code, on a machine without a browser
+  postie login work --forget";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

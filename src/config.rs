@@ -2,6 +2,7 @@
 //! [`Table::over`]'s business; what a job needs of them, that of `settings`.
 
 mod append;
+mod oauth;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use toml::de::{DeTable, DeValue};
 
 pub use self::append::{append, write_secret};
-
+pub use self::oauth::{OAUTH_KEYS, OAuth};
 use crate::limits;
 use crate::ownership;
 use crate::sasl::Mechanism;
@@ -95,6 +96,8 @@ pub struct File {
     pub defaults: Table,
     /// Where mail for names without a domain goes.
     pub aliases: Aliases,
+    /// The clients that are registered at authorization servers.
+    pub oauth: BTreeMap<String, OAuth>,
     /// The accounts.
     pub account: BTreeMap<String, Table>,
 }
@@ -170,6 +173,8 @@ pub struct Table {
     pub password_file: Option<PathBuf>,
     /// A program that prints an OAuth 2.0 access token.
     pub token_command: Option<CommandLine>,
+    /// The `[oauth.NAME]` whose tokens to log in with.
+    pub oauth: Option<String>,
     /// How to log in, if not in the strongest way.
     #[serde(deserialize_with = "parsed")]
     pub auth: Option<Mechanism>,
@@ -245,7 +250,8 @@ impl Table {
         let secrets = self.password.is_none()
             && self.password_command.is_none()
             && self.password_file.is_none()
-            && self.token_command.is_none();
+            && self.token_command.is_none()
+            && self.oauth.is_none();
         let anchors = self.trust.is_none() && self.ca_file.is_none() && self.pin.is_none();
         let places = self.maildir.is_none() && self.deliver_command.is_none();
         let port = self.server.is_none();
@@ -258,6 +264,7 @@ impl Table {
             password_command: self.password_command.or(below.password_command.filter(|_| secrets)),
             password_file: self.password_file.or(below.password_file.filter(|_| secrets)),
             token_command: self.token_command.or(below.token_command.filter(|_| secrets)),
+            oauth: self.oauth.or(below.oauth.filter(|_| secrets)),
             auth: self.auth.or(below.auth),
             timeout: self.timeout.or(below.timeout),
             max_time: self.max_time.or(below.max_time),
@@ -693,6 +700,16 @@ impl Check {
                         self.table(table, Place::Account)?;
                     }
                 }
+                ("oauth", DeValue::Table(clients)) => {
+                    for (name, client) in clients {
+                        let DeValue::Table(table) = client.get_ref() else {
+                            let name = shown(name.get_ref());
+                            let what = format!("expected a client, as in [oauth.{name}]");
+                            return Err((client.span().start, what));
+                        };
+                        self.table(table, Place::OAuth)?;
+                    }
+                }
                 ("aliases", DeValue::Table(aliases)) => {
                     for name in aliases.keys() {
                         let (at, name) = (name.span().start, name.get_ref().as_ref());
@@ -702,7 +719,7 @@ impl Check {
                         }
                     }
                 }
-                (name @ ("defaults" | "account" | "aliases"), _) => {
+                (name @ ("defaults" | "account" | "aliases" | "oauth"), _) => {
                     return Err((at, format!("expected a table, as in [{name}]")));
                 }
                 // Most likely an account's key above the first [account.NAME].
@@ -711,7 +728,7 @@ impl Check {
                     return Err((at, format!("`{}` {what}", shown(name))));
                 }
                 (name, value) => {
-                    let known = ["default", "defaults", "aliases", "account"];
+                    let known = ["default", "defaults", "aliases", "oauth", "account"];
                     let mut what = unknown(name, known.into_iter());
                     if value.is_table() && nearest(name, known.into_iter()).is_none() {
                         what += &format!(", did you mean [account.{}]?", shown(name));
@@ -737,18 +754,20 @@ impl Check {
                 }
                 _ => {}
             }
-            if !KEYS.iter().any(|known| known.name == name && known.may_stand_in(place)) {
-                if let Some(known) = KEYS.iter().find(|known| known.name == name) {
+            let keys = || KEYS.iter().chain(&OAUTH_KEYS);
+            if !keys().any(|known| known.name == name && known.may_stand_in(place)) {
+                if let Some(known) = keys().find(|known| known.name == name) {
                     return Err((at, format!("`{name}` is for {} only", known.place)));
                 }
-                let known = KEYS.iter().filter(|known| known.may_stand_in(place));
+                let known = keys().filter(|known| known.may_stand_in(place));
                 return Err((at, unknown(name, known.map(|known| known.name))));
             }
             // What the parser would say of a number here shows the number.
-            if name == "password" && !value.get_ref().is_str() {
-                return Err((at, "`password` is text and stands in quotes".to_owned()));
+            let is_password = matches!(name, "password" | "client-secret");
+            if is_password && !value.get_ref().is_str() {
+                return Err((at, format!("`{name}` is text and stands in quotes")));
             }
-            self.has_password |= name == "password";
+            self.has_password |= is_password;
         }
         for group in EXCLUSIVE {
             let mut found: Vec<_> = table
@@ -817,6 +836,8 @@ pub enum Place {
     Fetch,
     /// `[account.NAME.send]`.
     Send,
+    /// `[oauth.NAME]`.
+    OAuth,
 }
 
 impl fmt::Display for Place {
@@ -825,6 +846,7 @@ impl fmt::Display for Place {
             Self::Account => "accounts",
             Self::Fetch => "fetching",
             Self::Send => "sending",
+            Self::OAuth => "[oauth.NAME]",
         })
     }
 }
@@ -844,19 +866,24 @@ pub struct Key {
 
 impl Key {
     fn may_stand_in(&self, place: Place) -> bool {
-        place == Place::Account || self.place == Place::Account || self.place == place
+        match (self.place, place) {
+            (Place::OAuth, other) | (other, Place::OAuth) => other == Place::OAuth,
+            (own, place) => place == Place::Account || own == Place::Account || own == place,
+        }
     }
 }
 
 /// Keys of which a table may have one.
-const EXCLUSIVE: [&[&str]; 3] = [
-    &["password", "password-command", "password-file", "token-command"],
+const EXCLUSIVE: [&[&str]; 5] = [
+    &["password", "password-command", "password-file", "token-command", "oauth"],
+    &["client-secret", "client-secret-command"],
+    &["issuer", "token"],
     &["trust", "ca-file", "pin"],
     &["maildir", "deliver-command"],
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 32] = [
+pub const KEYS: [Key; 33] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -896,6 +923,13 @@ pub const KEYS: [Key; 32] = [
         value: "\"LINE\" | [\"WORD\", ...]",
         text: "A command that prints an OAuth 2.0 access token, in place of a password. It is run \
                once more if the server refuses the token.",
+    },
+    Key {
+        name: "oauth",
+        place: Place::Account,
+        value: "\"NAME\"",
+        text: "Log in with the tokens of the client that [oauth.NAME] describes, in place of a \
+               password. See postie-login(1).",
     },
     Key {
         name: "auth",
@@ -1204,7 +1238,18 @@ mod tests {
                      max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
                     sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\n";
-        let other = "token-command = \"t\"\ndeliver-command = [\"d\"]\n\
+        let oauth = "client-id = \"i\"\nclient-secret-command = \"s\"\ngrant = \"code\"\n\
+                     issuer = \"https://a.x\"\nauthorize = \"https://a.x/a\"\n\
+                     device = \"https://a.x/d\"\nscope = \"s\"\ntenant = \"t\"\n\
+                     redirect = \"http://localhost\"\nca-file = \"c\"\n";
+        let registered = "client-secret = \"s\"\ntoken = \"https://a.x/t\"\n";
+        parse(&format!("[oauth.a]\n{oauth}[oauth.b]\n{registered}")).unwrap();
+        for key in &OAUTH_KEYS {
+            let is_named = [oauth, registered].concat().contains(&format!("{} = ", key.name));
+            assert!(is_named, "{}", key.name);
+        }
+        parse("[account.a]\noauth = \"b\"\n").unwrap();
+        let other = "oauth = \"o\"\ntoken-command = \"t\"\ndeliver-command = [\"d\"]\n\
                      pin = \"00000000000000000000000000000000\
                      00000000000000000000000000000000\"\n";
         let file = parse(&format!(
@@ -1222,7 +1267,7 @@ mod tests {
             format!("[account.b]\n{every}[account.b.fetch]\n{fetch}[account.b.send]\n{send}");
         let (file, has_password) = File::parse(&text, Path::new("c.toml")).unwrap();
         assert!(has_password);
-        parse(&format!("[account.b.fetch]\n{other}")).unwrap();
+        parse(&format!("[account.b.fetch]\n{}", other.replace("oauth = \"o\"\n", ""))).unwrap();
         let fetch = file.account["b"].fetch.clone().unwrap();
         assert_eq!((fetch.keep, fetch.maildir), (Some(Keep::Days(30)), Some("m".into())));
     }
@@ -1270,6 +1315,26 @@ mod tests {
             ),
             ("[account.a]\nsource-address = \"eth0\"\n", "c.toml:2: invalid IP address syntax"),
             ("aliases = 1\n", "c.toml:1: expected a table, as in [aliases]"),
+            ("oauth = 1\n", "c.toml:1: expected a table, as in [oauth]"),
+            ("[oauth]\na = 1\n", "c.toml:2: expected a client, as in [oauth.a]"),
+            (
+                "[oauth.a]\nclient-ids = \"x\"\n",
+                "c.toml:2: unknown key `client-ids`, did you mean `client-id`?",
+            ),
+            (
+                "[oauth.a]\nclient-secret = 1\n",
+                "c.toml:2: `client-secret` is text and stands in quotes",
+            ),
+            ("[oauth.a]\nserver = \"x\"\n", "c.toml:2: `server` is for accounts only"),
+            ("[account.a]\nissuer = \"x\"\n", "c.toml:2: `issuer` is for [oauth.NAME] only"),
+            (
+                "[oauth.a]\ntoken = \"http://a.x/\"\n",
+                "c.toml:2: `http://a.x/` is not an https address",
+            ),
+            (
+                "[oauth.a]\nredirect = \"http://a.x/\"\n",
+                "c.toml:2: expected a redirect to this machine, such as `http://localhost`, found `http://a.x/`",
+            ),
             (
                 "[account.a.send]\nrewrite-from = \"yes\"\n",
                 "c.toml:2: expected `missing`, `local` or `always`, found `yes`",

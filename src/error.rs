@@ -8,7 +8,7 @@ use crate::settings::Peer;
 use crate::text::plain;
 use crate::{
     compose, config, dns, http, message, net, password, pop3, sasl, settings, smtp, store, tls,
-    wire,
+    token, wire,
 };
 
 /// Any failure of a run.
@@ -269,29 +269,13 @@ impl From<&Error> for Exit {
             | Error::HeldBack { .. }
             | Error::Thread(_)
             | Error::Dns(_) => Self::Later,
+            Error::Password(password::Error::Token(error)) => error.into(),
             Error::Password(_) => Self::Config,
-            Error::Net(error) => match error {
-                net::Error::NotFound(_) => Self::NoHost,
-                net::Error::Lookup(_) | net::Error::Connect(_) => Self::Later,
-                net::Error::NotLoopback(_) => Self::Config,
-            },
-            Error::Tls(error) => match error {
-                tls::Error::Certificate { .. } => Self::Denied,
-                tls::Error::NotTls | tls::Error::OnlyTls | tls::Error::Handshake(_) => {
-                    Self::Protocol
-                }
-                tls::Error::Stream(_) => Self::Later,
-                tls::Error::Name(_)
-                | tls::Error::File { .. }
-                | tls::Error::NoSystem(_)
-                | tls::Error::Ownership(_) => Self::Config,
-            },
+            Error::Net(error) => error.into(),
+            Error::Tls(error) => error.into(),
             Error::Pop3(error) => error.into(),
             Error::Smtp(error) => error.into(),
-            Error::Http(error) => match error {
-                http::Error::Wire(error) => error.into(),
-                http::Error::Redirect(_) => Self::Protocol,
-            },
+            Error::Http(error) => error.into(),
             Error::Page { .. } => Self::Protocol,
             Error::NoSuchDomain { .. } | Error::NothingFound { .. } => Self::NoHost,
             Error::NoPop3 { .. } => Self::Missing,
@@ -314,6 +298,67 @@ impl From<&Error> for Exit {
     }
 }
 
+impl From<&net::Error> for Exit {
+    fn from(error: &net::Error) -> Self {
+        match error {
+            net::Error::NotFound(_) => Self::NoHost,
+            net::Error::Lookup(_) | net::Error::Connect(_) => Self::Later,
+            net::Error::NotLoopback(_) => Self::Config,
+        }
+    }
+}
+
+impl From<&tls::Error> for Exit {
+    fn from(error: &tls::Error) -> Self {
+        match error {
+            tls::Error::Certificate { .. } => Self::Denied,
+            tls::Error::NotTls | tls::Error::OnlyTls | tls::Error::Handshake(_) => Self::Protocol,
+            tls::Error::Stream(_) => Self::Later,
+            tls::Error::Name(_)
+            | tls::Error::File { .. }
+            | tls::Error::NoSystem(_)
+            | tls::Error::Ownership(_) => Self::Config,
+        }
+    }
+}
+
+impl From<&http::Error> for Exit {
+    fn from(error: &http::Error) -> Self {
+        match error {
+            http::Error::Wire(error) => error.into(),
+            http::Error::Redirect(_) => Self::Protocol,
+        }
+    }
+}
+
+impl From<&token::Error> for Exit {
+    fn from(error: &token::Error) -> Self {
+        match error {
+            token::Error::NoLogin { .. }
+            | token::Error::Changed { .. }
+            | token::Error::Client { .. }
+            | token::Error::Nobody
+            | token::Error::NoBrowser { .. }
+            // What others may read is for its owner to repair, not for a later run.
+            | token::Error::Store(store::Error::Ownership(_)) => Self::Config,
+            token::Error::Expired { .. } | token::Error::Consent { .. } => Self::Denied,
+            token::Error::Later { .. } | token::Error::Busy | token::Error::NotInTime(_) => {
+                Self::Later
+            }
+            token::Error::NoDevice { .. } => Self::Usage,
+            token::Error::Listen(_) => Self::CannotCreate,
+            token::Error::Random => Self::Disk,
+            token::Error::Protocol { .. } => Self::Protocol,
+            token::Error::Unreached { error, .. } => match error {
+                token::Unreached::Net(error) => error.into(),
+                token::Unreached::Tls(error) => error.into(),
+                token::Unreached::Http(error) => error.into(),
+            },
+            token::Error::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<&settings::Error> for Exit {
     fn from(error: &settings::Error) -> Self {
         match error {
@@ -324,6 +369,10 @@ impl From<&settings::Error> for Exit {
             | settings::Error::SameMaildrop { .. }
             | settings::Error::Ambiguous
             | settings::Error::Incomplete { .. }
+            | settings::Error::UnknownClient { .. }
+            | settings::Error::IncompleteClient { .. }
+            | settings::Error::Tenant { .. }
+            | settings::Error::NoOAuth { .. }
             | settings::Error::NoSender
             | settings::Error::NoHome
             | settings::Error::NoCredentials
@@ -428,6 +477,7 @@ impl From<&store::Error> for Exit {
             store::Error::Io { .. }
             | store::Error::Journal { .. }
             | store::Error::NoJournal(_)
+            | store::Error::Token(_)
             | store::Error::MaildirGone(_) => Self::Disk,
         }
     }

@@ -57,7 +57,7 @@ pub fn fetch(
     // A person is asked for a password before the screen is full. Everything else that an account
     // needs is opened, and whatever it names is run, when its turn comes.
     let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
-    let asked = |job| (job, Some(job).filter(is_asked).map(attempts));
+    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, &company)));
     let jobs: Vec<_> = jobs.iter().map(asked).collect();
     let (jobs, exit) = (Mutex::new(jobs.into_iter()), Mutex::new(Exit::Done));
     let work = || {
@@ -97,9 +97,9 @@ struct Company<'a> {
     batch: usize,
 }
 
-fn attempts(job: &FetchJob) -> Result<Attempts, Error> {
-    let peer = &job.peer;
-    Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?)
+fn attempts(job: &FetchJob, company: &Company<'_>) -> Result<Attempts, Error> {
+    let (peer, run) = (&job.peer, company.report.token_run(company.stop));
+    Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?)
 }
 
 fn store_options(job: &FetchJob) -> StoreOptions {
@@ -159,8 +159,9 @@ impl<'a> Run<'a> {
 
     /// `asked` is what a person said who was asked before.
     fn run(mut self, asked: Option<Result<Attempts, Error>>) -> Exit {
-        let attempts = asked.unwrap_or_else(|| attempts(self.job));
+        let attempts = asked.unwrap_or_else(|| attempts(self.job, self.company));
         let outcome = attempts.and_then(|attempts| {
+            let attempts = attempts.ready()?;
             if self.job.dry_run { self.preview(&attempts) } else { self.sessions(&attempts) }
         });
         // The hook is for what has come, even if not everything did.

@@ -86,6 +86,12 @@ impl Default for Form {
 }
 
 impl Form {
+    /// Whether a field is in it, as it is encoded.
+    #[cfg(test)]
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.0.expose().split('&').any(|found| found == field)
+    }
+
     /// Adds a field.
     #[must_use]
     pub fn with(self, name: &str, value: &str) -> Self {
@@ -121,6 +127,11 @@ pub struct Response {
 }
 
 impl Response {
+    #[cfg(test)]
+    pub(crate) fn new(status: u16, body: &str) -> Self {
+        Self { status, body: body.into(), location: None }
+    }
+
     /// Whether the request succeeded (2xx).
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

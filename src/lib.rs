@@ -20,6 +20,9 @@
 //! settings                 command line + file + environment -> FetchJob | SendJob
 //! cli  config  password    what was typed, what was written, what is secret
 //!
+//! token                    access tokens by OAuth 2.0: kept, renewed, once for all runs
+//! oauth                    requests to an authorization server and its answers, as values
+//!
 //! pop3  smtp               sessions: the protocols as typestates
 //! http                     one request and its response, over a private stream
 //! tls  net                 streams: verified or on this machine, and every wait in bounds
@@ -82,8 +85,10 @@ pub mod fetch;
 pub mod http;
 pub mod install;
 pub mod limits;
+pub mod login;
 pub mod message;
 pub mod net;
+pub mod oauth;
 pub mod ownership;
 pub mod password;
 pub mod pop3;
@@ -100,5 +105,6 @@ pub mod store;
 pub mod submission;
 pub mod text;
 pub mod tls;
+pub mod token;
 pub mod way;
 pub mod wire;

@@ -105,6 +105,25 @@ pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 /// person at.
 pub const SECRET_WAIT: Duration = Duration::from_mins(1);
 
+/// How long one exchange by HTTP may take, from the look-up of the name to the last octet.
+pub const HTTP_TIME: Duration = Duration::from_secs(30);
+
+/// How long a login waits for the browser.
+pub const LOGIN: Duration = Duration::from_mins(10);
+
+/// Octets of what a browser says when it comes back from a login.
+pub const LOGIN_REQUEST: usize = 8 << 10;
+
+/// Octets of the file with the tokens of a login. Tokens of several kilobytes are usual.
+pub const TOKENS: u64 = 1 << 20;
+
+/// How long another run is waited for that renews the same login: longer than an exchange may take.
+pub const TOKEN_LOCK: Duration = Duration::from_mins(1);
+
+/// An access token is renewed when less than this is left of it, or less than half its lifetime:
+/// servers refuse one that is about to end.
+pub const TOKEN_MARGIN: Duration = Duration::from_mins(10);
+
 /// The time in which a program that is told to end has to end.
 pub const PROGRAM_END: Duration = Duration::from_secs(1);
 

@@ -19,6 +19,7 @@ use postie::cli::{self, Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::install::{completions, install, man};
+use postie::login::login;
 use postie::net::Stop;
 use postie::program;
 use postie::queue::{flush_due, queue};
@@ -165,6 +166,18 @@ fn run(args: &Args) -> Exit {
         Command::Install(installing) => install(installing, &report),
         Command::Man(printing) => man(&printing.page, &report),
         Command::Completions(printing) => completions(&printing.shell, &report),
+        Command::Login(logging_in) => match settings(&args.global, &OneOff::default()) {
+            Ok(settings) => match login(&settings, logging_in, &report, &stop) {
+                // Whether the mail servers take the new token.
+                (Exit::Done, Some(account)) => {
+                    let accounts = vec![account];
+                    let checking = cli::Check { accounts, ..cli::Check::default() };
+                    check(Ok(settings), &checking, &report, &stop)
+                }
+                (exit, _) => exit,
+            },
+            Err(error) => refuse(&report, "login", &error),
+        },
     };
     if stop.decided().is_none() {
         interrupted.die();

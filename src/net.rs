@@ -163,6 +163,8 @@ struct Stopping {
     decided: Option<u8>,
     /// Connections, as far as they are still open.
     open: Vec<TcpStream>,
+    /// Exchanges that a first signal must not cut off.
+    sheltered: usize,
 }
 
 impl Stop {
@@ -175,7 +177,15 @@ impl Stop {
             // One that is not connected any more needs no ending.
             drop(stream.shutdown(Shutdown::Both));
         }
-        !stopping.open.is_empty() || stopping.decided.is_some()
+        !stopping.open.is_empty() || stopping.decided.is_some() || stopping.sheltered > 0
+    }
+
+    /// While the result lives, a first signal does not end this process: something goes on that ends
+    /// soon by itself and must not be cut off, over a connection that this [`Stop`] does not know.
+    #[must_use]
+    pub fn shelter(&self) -> Shelter {
+        self.lock().sheltered += 1;
+        Shelter(self.clone())
     }
 
     /// Makes `status` final: a signal no longer changes it. `None` takes that back.
@@ -207,6 +217,17 @@ impl Stop {
 
     fn lock(&self) -> MutexGuard<'_, Stopping> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps a first signal from ending this process; see [`Stop::shelter`].
+#[derive(Debug)]
+pub struct Shelter(Stop);
+
+impl Drop for Shelter {
+    fn drop(&mut self) {
+        let mut stopping = self.0.lock();
+        stopping.sheltered = stopping.sheltered.saturating_sub(1);
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use crate::config::CommandLine;
 use crate::limits;
@@ -12,6 +13,8 @@ use crate::ownership;
 use crate::program;
 use crate::sasl::{Credentials, Key, Mechanism};
 use crate::text::{Secret, plain};
+pub use crate::token::Run;
+use crate::token::{self, Access, Login};
 
 /// Why there is nothing to log in with.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,9 @@ pub enum Error {
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
     Random,
+    /// There is no access token by OAuth 2.0.
+    #[error(transparent)]
+    Token(#[from] token::Error),
     /// Asking for it failed.
     #[error("cannot ask for the password: {}", plain(.0))]
     Ask(io::Error),
@@ -66,27 +72,55 @@ pub enum Source {
     Terminal,
     /// An access token is in what a command prints.
     TokenCommand(CommandLine),
+    /// An access token that an authorization server grants.
+    Login {
+        /// Who logs in there, and how.
+        login: Arc<Login>,
+        /// Where the client's secret is, if it has one.
+        secret: Option<Box<Self>>,
+    },
     /// The certificate of the TLS connection is enough.
     Certificate,
 }
 
 impl Source {
-    /// What `user` logs in with at `host`; whoever must be asked is asked now.
+    /// What `user` logs in with at `host`; whoever must be asked is asked now. A token of a login is
+    /// got when it is needed, in this run.
     pub fn attempts(
         &self,
         user: &str,
         host: &str,
         auth: Option<Mechanism>,
+        run: &Run,
     ) -> Result<Attempts, Error> {
-        let key = self.key(&format!("{user} at {host}"))?;
-        let again = match self {
-            Self::TokenCommand(command) => Some(command.clone()),
-            _ => None,
+        let (next, again) = match self {
+            Self::Login { login, secret } => {
+                let tokens = Tokens {
+                    login: Arc::clone(login),
+                    secret: secret.clone(),
+                    run: run.clone(),
+                    ready: None,
+                    last: None,
+                };
+                (None, Again::Tokens(Box::new(tokens)))
+            }
+            Self::TokenCommand(command) => (Some(token(command)?), Again::Command(command.clone())),
+            _ => (Some(self.key(&format!("{user} at {host}"))?), Again::Never),
         };
-        Ok(Attempts { user: user.to_owned(), auth, next: Some(key), again })
+        Ok(Attempts { user: user.to_owned(), auth, next, again })
     }
 
     fn key(&self, whom: &str) -> Result<Key, Error> {
+        let key = match self {
+            Self::TokenCommand(command) => token(command)?,
+            Self::Certificate => Key::Certificate,
+            _ => Key::Password(self.password(whom)?),
+        };
+        Ok(key)
+    }
+
+    /// A password, or a client's secret.
+    pub fn password(&self, whom: &str) -> Result<Secret, Error> {
         let password = match self {
             Self::Text(secret) => secret.clone(),
             Self::Command(command) => run("password", command)?,
@@ -98,10 +132,17 @@ impl Source {
                 first_line(file).map_err(failed)?
             }
             Self::Terminal => ask(whom)?,
-            Self::TokenCommand(command) => return token(command),
-            Self::Certificate => return Ok(Key::Certificate),
+            // These have no password.
+            Self::TokenCommand(_) | Self::Login { .. } | Self::Certificate => {
+                return Err(Error::Nowhere);
+            }
         };
-        Ok(Key::Password(fit("password", password)?))
+        fit("password", password)
+    }
+
+    /// Whether it is a token that is logged in with, and no password.
+    pub fn is_token(&self) -> bool {
+        matches!(self, Self::TokenCommand(_) | Self::Login { .. })
     }
 }
 
@@ -112,16 +153,78 @@ pub struct Attempts {
     user: String,
     auth: Option<Mechanism>,
     next: Option<Key>,
-    again: Option<CommandLine>,
+    again: Again,
+}
+
+/// Where another key comes from.
+#[derive(Clone, Debug)]
+enum Again {
+    Never,
+    Command(CommandLine),
+    Tokens(Box<Tokens>),
+}
+
+/// The tokens of a login.
+#[derive(Clone, Debug)]
+struct Tokens {
+    login: Arc<Login>,
+    secret: Option<Box<Source>>,
+    run: Run,
+    /// One that was got before it was needed.
+    ready: Option<Access>,
+    /// The one that was tried last.
+    last: Option<Secret>,
+}
+
+impl Tokens {
+    fn access(&self) -> Result<Option<Access>, Error> {
+        let secret = || self.secret.as_ref().map(|secret| secret.password("")).transpose();
+        self.login.access(self.last.as_ref(), &self.run, secret)
+    }
+
+    fn next(&mut self) -> Option<Result<Key, Error>> {
+        let ready = self.ready.take().filter(Access::is_fresh);
+        let access = match ready {
+            Some(access) => access,
+            None => match self.access() {
+                Ok(access) => access?,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        self.last = Some(access.token.clone());
+        Some(fit("token", access.token).map(Key::Token))
+    }
+}
+
+impl Attempts {
+    /// The same, with the token of a login got now: before a server waits for it.
+    pub fn ready(mut self) -> Result<Self, Error> {
+        if let Again::Tokens(tokens) = &mut self.again {
+            tokens.ready = tokens.access()?;
+        }
+        Ok(self)
+    }
+
+    /// The token of a login that was got, as long as it was not tried.
+    pub fn access(&self) -> Option<&Access> {
+        match &self.again {
+            Again::Tokens(tokens) => tokens.ready.as_ref(),
+            Again::Never | Again::Command(_) => None,
+        }
+    }
 }
 
 impl Iterator for Attempts {
     type Item = Result<Credentials, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = match self.next.take() {
-            Some(key) => Ok(key),
-            None => token(&self.again.take()?),
+        let key = match (self.next.take(), &mut self.again) {
+            (Some(key), _) => Ok(key),
+            (None, Again::Tokens(tokens)) => tokens.next()?,
+            (None, again) => match std::mem::replace(again, Again::Never) {
+                Again::Command(command) => token(&command),
+                _ => return None,
+            },
         };
         let credentials = |key| {
             let mut nonce = [0; 18];
@@ -201,7 +304,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let script = format!("echo x >> {0}/n; wc -l < {0}/n", dir.path().display());
         let source = Source::TokenCommand(CommandLine::shell(&script));
-        let attempts = source.attempts("ann", "mail.example", None).unwrap();
+        let attempts = source.attempts("ann", "mail.example", None, &Run::default()).unwrap();
         let tokens: Vec<_> = attempts
             .map(|credentials| match credentials.unwrap().key {
                 Key::Token(token) => token.expose().trim().to_owned(),
@@ -210,7 +313,10 @@ mod tests {
             .collect();
         assert_eq!(tokens, ["1", "2"]);
         let source = Source::Text(Secret::new("not-a-secret"));
-        assert_eq!(source.attempts("ann", "mail.example", None).unwrap().count(), 1);
+        assert_eq!(
+            source.attempts("ann", "mail.example", None, &Run::default()).unwrap().count(),
+            1
+        );
     }
 
     #[test]

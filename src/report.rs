@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,9 +15,11 @@ use crate::advice;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
+use crate::net::Stop;
 use crate::settings::Peer;
 pub use crate::text::size;
 use crate::text::{escaped, escaped_json, shown, without_password};
+use crate::token::{self, Listener};
 use crate::wire::{Said, Trace};
 
 /// How this run talks. Shared by all that goes on side by side.
@@ -83,6 +85,23 @@ impl Report {
                 line(&format_args!("S: {}", shown(&String::from_utf8_lossy(octets))));
             }
             Said::Octets(octets) => line(&format_args!("   ({octets} octets of message)")),
+        }))
+    }
+
+    /// This run, for those who ask for tokens in it: `stop` ends it.
+    pub fn token_run(&self, stop: &Stop) -> token::Run {
+        token::Run::new(stop, self.listener())
+    }
+
+    /// Somebody to hear of what goes on beside the conversation, if that is wanted.
+    fn listener(&self) -> Option<Listener> {
+        if self.verbose == 0 {
+            return None;
+        }
+        let start = (self.verbose > 1).then_some(self.start);
+        Some(Arc::new(move |line: &dyn fmt::Display| {
+            let line = shown(&line.to_string());
+            talk(format_args!("{}{line}", start.as_ref().map(elapsed).unwrap_or_default()));
         }))
     }
 
@@ -211,6 +230,11 @@ impl Report {
     pub fn answer(&self, line: impl fmt::Display) -> Result<(), Error> {
         let line = line.to_string();
         print(&if self.json { escaped_json(&line) } else { escaped(&line) })
+    }
+
+    /// A line for somebody who has asked for it and waits, whatever else is to be said.
+    pub fn say(&self, line: impl fmt::Display) {
+        talk(format_args!("{line}"));
     }
 
     /// Something that only a person at the keyboard needs to know.

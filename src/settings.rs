@@ -2,6 +2,8 @@
 //! that is required. Precedence: command line, side table, account, defaults. The clock, the
 //! name of this machine and its source of randomness are read here, once per run.
 
+mod login;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ use crate::text::{
     shown,
 };
 use crate::tls::{Anchor, Identity, Trust};
+use crate::token::Renewals;
 
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,36 @@ pub enum Error {
     /// Nothing says which of several accounts is to send.
     #[error("several accounts could send: name one with --account, or set `default`")]
     Ambiguous,
+    /// An account logs in with a client that is not described.
+    #[error("there is no [oauth.{name}]{}", meant(.nearest.as_ref()))]
+    UnknownClient {
+        /// What the account calls it.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// Something is missing in the description of a client.
+    #[error("[oauth.{name}] has no `{key}`")]
+    IncompleteClient {
+        /// The client.
+        name: String,
+        /// What is missing.
+        key: &'static str,
+    },
+    /// The tenant cannot stand in an address.
+    #[error("[oauth.{name}]: `{tenant}` is no tenant: expected an id or a domain")]
+    Tenant {
+        /// The client.
+        name: String,
+        /// What was found.
+        tenant: String,
+    },
+    /// The account has no login by OAuth 2.0.
+    #[error("account `{account}` logs in without OAuth 2.0: it has no `oauth`")]
+    NoOAuth {
+        /// The account.
+        account: String,
+    },
     /// One of the three facts is missing.
     #[error("account `{account}` has no `{key}`")]
     Incomplete {
@@ -200,6 +233,7 @@ pub struct Settings {
     /// The text of a configuration that is in no file yet.
     unsaved: Option<String>,
     moment: Moment,
+    renewals: Renewals,
 }
 
 /// When, where and as whom this run happens, read once.
@@ -412,6 +446,7 @@ impl Settings {
         let (timeout, invoked_as) = (global.timeout, global.invoked_as);
         let moment = Moment::now()?;
         let detours = Vec::new();
+        let renewals = Renewals::default();
         Ok(Self {
             file: None,
             path,
@@ -424,6 +459,7 @@ impl Settings {
             detours,
             unsaved: None,
             moment,
+            renewals,
         })
     }
 
@@ -446,6 +482,7 @@ impl Settings {
             detours,
             unsaved: Some(text.to_owned()),
             moment: self.moment.clone(),
+            renewals: self.renewals.clone(),
         })
     }
 
@@ -941,10 +978,13 @@ impl Settings {
             (Some(command), _, _) => Source::Command(command),
             (_, Some(path), _) => Source::File(self.path(&path)?),
             (_, _, Some(secret)) => Source::Text(secret),
-            (None, None, None) => match table.token_command {
-                Some(command) => Source::TokenCommand(command),
-                None if identity.is_some() => Source::Certificate,
-                None => Source::Terminal,
+            (None, None, None) => match (table.token_command, table.oauth) {
+                (Some(command), _) => Source::TokenCommand(command),
+                (None, Some(name)) => {
+                    self.login(account.unwrap_or_default(), &name, &user, table.timeout)?
+                }
+                (None, None) if identity.is_some() => Source::Certificate,
+                (None, None) => Source::Terminal,
             },
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());

@@ -33,6 +33,7 @@ mod maildir;
 pub mod outbox;
 pub mod patience;
 mod seen;
+pub mod token;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -124,6 +125,9 @@ pub enum Error {
     /// There is no such message in the outbox.
     #[error("no message `{0}` in the outbox")]
     Unknown(String),
+    /// The file with the tokens of a login makes no sense.
+    #[error("{} is damaged", .0.display())]
+    Token(PathBuf),
     /// Another user has written there, or could; or could read what this run would write.
     #[error(transparent)]
     Ownership(#[from] ownership::Error),

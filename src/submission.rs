@@ -132,7 +132,9 @@ pub fn login_noted(
 /// From the password to an accepted login.
 fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Error> {
     let peer = &job.peer;
-    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth)?;
+    let run = report.token_run(stop);
+    let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;
+    let attempts = attempts.ready()?;
     let way = Way::to(peer, report, stop)?;
     let (hello, trace) = (job.hello.clone(), report.trace(None));
     let session: Session<Unauthenticated, _> = match peer.tls {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use self::mask::Secrets;
+pub(crate) use self::mask::Secrets;
 use crate::dot;
 use crate::limits;
 

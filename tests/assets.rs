@@ -12,11 +12,10 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
 use postie::cli::{
-    Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, QUEUE_EXAMPLES,
-    SEND_EXAMPLES, SETUP_EXAMPLES,
+    Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, LOGIN_EXAMPLES,
+    QUEUE_EXAMPLES, SEND_EXAMPLES, SETUP_EXAMPLES,
 };
-use postie::config::Tls;
-use postie::config::{KEYS, Place};
+use postie::config::{KEYS, OAUTH_KEYS, Place, Tls};
 use postie::error::Exit;
 use postie::limits;
 use postie::providers::{Endpoint, LoginName, TABLE};
@@ -109,6 +108,22 @@ fn the_manual_pages_are_fresh() {
             ],
         ),
     );
+    fresh(
+        "man/postie-login.1",
+        &command(
+            "postie-login",
+            LOGIN_USAGE,
+            LOGIN_EXAMPLES,
+            &[
+                ("WHO NEEDS IT", Text::Prose(WHO_NEEDS_A_LOGIN)),
+                ("A CLIENT OF ONE'S OWN", Text::Prose(A_CLIENT)),
+                ("THE LOGIN", Text::Prose(THE_LOGIN)),
+                ("WHAT IS KEPT", Text::Prose(WHAT_IS_KEPT)),
+                ("WITHOUT A PERSON", Text::Prose(WITHOUT_A_PERSON)),
+                ("OTHER PROGRAMS", Text::Table(TOKEN_COMMANDS)),
+            ],
+        ),
+    );
     fresh("man/postie-config.5", &postie_config_5());
     fresh("man/postie-providers.7", &postie_providers_7());
 }
@@ -164,6 +179,7 @@ fn postie_1() -> Vec<u8> {
         ("postie-queue(1)", "list the messages that wait to be sent; send them, or drop them"),
         ("postie-check(1)", "find out what is wrong with an account, and what to do about it"),
         ("postie-install(1)", "put manual pages, completions and systemd units where they belong"),
+        ("postie-login(1)", "log in by OAuth 2.0 once, so that later runs have tokens"),
     ] {
         roff.control("TP", []).text([bold(name)]).text([roman(about)]);
     }
@@ -207,6 +223,7 @@ fn postie_1() -> Vec<u8> {
         "postie-check(1)",
         "postie-install(1)",
         "postie-setup(1)",
+        "postie-login(1)",
         "postie-config(5)",
         "postie-providers(7)",
     ];
@@ -341,6 +358,32 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             seconds(limits::SECRET_WAIT),
         ),
         (
+            "HTTP_TIME",
+            "An exchange with an authorization server",
+            format!("{} s", limits::HTTP_TIME.as_secs()),
+        ),
+        (
+            "LOGIN",
+            "The wait of a login for the browser",
+            format!("{} minutes", limits::LOGIN.as_secs() / 60),
+        ),
+        (
+            "LOGIN_REQUEST",
+            "What a browser says when it comes back from a login",
+            octets(&limits::LOGIN_REQUEST),
+        ),
+        ("TOKENS", "The file with the tokens of a login", octets(&limits::TOKENS)),
+        (
+            "TOKEN_LOCK",
+            "The wait for another run that renews the same login",
+            format!("{} s", limits::TOKEN_LOCK.as_secs()),
+        ),
+        (
+            "TOKEN_MARGIN",
+            "What is left of an access token that is renewed, or half its lifetime",
+            format!("{} minutes", limits::TOKEN_MARGIN.as_secs() / 60),
+        ),
+        (
             "PROGRAM_END",
             "The time that a program has to end in when it is told to",
             seconds(limits::PROGRAM_END),
@@ -446,10 +489,25 @@ fn postie_config_5() -> Vec<u8> {
             roff.control("TP", []).text(head).text([roman(key.text)]);
         }
     }
+    roff.control("SH", ["KEYS OF A CLIENT"]).text([roman(
+        "[oauth.NAME] describes a client that is registered at an authorization server. An account \
+         with oauth = \"NAME\" logs in with its tokens. Where NAME is microsoft, google or fastmail, \
+         all but client-id is known. See postie-login(1).",
+    )]);
+    for key in &OAUTH_KEYS {
+        let head = [bold(key.name), roman(format!(" = {}", key.value))];
+        roff.control("TP", []).text(head).text([roman(key.text)]);
+    }
     paragraphs(&mut roff, "OWNERS AND PERMISSIONS", PERMISSIONS);
     examples(&mut roff, CONFIG_EXAMPLE);
-    let pages =
-        ["postie(1)", "postie-fetch(1)", "postie-send(1)", "postie-queue(1)", "postie-check(1)"];
+    let pages = [
+        "postie(1)",
+        "postie-fetch(1)",
+        "postie-send(1)",
+        "postie-queue(1)",
+        "postie-check(1)",
+        "postie-login(1)",
+    ];
     see_also(&mut roff, &pages);
     roff.to_roff().into_bytes()
 }
@@ -734,10 +792,86 @@ const SETUP_TESTS: &[(&str, &str)] = &[
     ),
 ];
 
+const LOGIN_USAGE: &[&str] =
+    &["postie login [ACCOUNT] [--device]", "postie login [ACCOUNT] --forget"];
+
+const WHO_NEEDS_A_LOGIN: &str = "\
+Microsoft takes no passwords from mail programs for POP3, and from the end of 2026 on by default none \
+for SMTP; organizations may do the same. Gmail, Yahoo, Fastmail and most others still take an app \
+password, which is simpler: see `password-command` in postie-config(5).
+
+Whoever has a personal Outlook.com mailbox and no Microsoft directory can register no client, and so \
+cannot log in with this program: Microsoft lets only members of a directory register one. What is left \
+is to have the mail forwarded to a mailbox elsewhere, or a directory of one's own, which comes with an \
+Azure account.";
+
+const A_CLIENT: &str = "\
+An authorization server gives tokens to clients that it knows. postie has no client id of its own and \
+uses none of another program: `client-id` is the id of a client that you or your organization has \
+registered. How to register one at Microsoft and Google is in the README, step by step.
+
+With the id, two tables make the account: [oauth.microsoft] with client-id = \"ID\", and an \
+[account.NAME] with server, user and oauth = \"microsoft\". Where NAME is microsoft, google or \
+fastmail, endpoints and scopes are known; another server is named by its `issuer` (RFC 8414), or by \
+`authorize`, `token` and `scope`. See postie-config(5).";
+
+const THE_LOGIN: &str = "\
+The authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636, RFC 8252): the address that is \
+printed leads to the server's own page, where the user logs in. The browser then comes back to a port \
+of this machine's loopback address, which is open for this login only. If it is on another machine, \
+it ends at a page that it cannot show, whose address is pasted at the prompt. Answers that belong to \
+another login or come from another server are not believed, and the waiting goes on, for ten minutes.
+
+With --device, a short code is printed, to be typed into a page on any machine (RFC 8628). Google has \
+no such login for mail.
+
+At the end the account is checked as by postie-check(1). Nothing else ever begins a login: a run that \
+needs one and has none ends with status 78 and says what to do.";
+
+const WHAT_IS_KEPT: &str = "\
+One file for each user and token endpoint, with mode 0600, in the state directory (login/): the access \
+token, the refresh token and what they are for. Who can read it can read the mailbox; one that others \
+may read is refused. A new token is durable before it is used. --forget removes the file; the \
+provider's account page ends the login itself.
+
+An access token is renewed when less than ten minutes of it are left, or half its lifetime; one run \
+at a time renews it, and the others wait and use what it got. A run with a fresh token makes no \
+connection to the authorization server. When a mail server refuses a token, it is renewed once. A \
+renewal is not cut off by the first signal, and lasts 30 s at most. If the server's answer is lost, \
+the old refresh token is tried again; where the server takes each only once, a new login is needed, \
+and the error says that an answer was lost, and when.
+
+Only https is spoken, to a server with a verified certificate; a form with secrets follows no \
+redirect. With --verbose, each exchange is a line with its address and status, and never more.";
+
+const WITHOUT_A_PERSON: &str = "\
+With grant = \"client-credentials\" in [oauth.NAME], the client itself gets the token (RFC 6749 \
+§4.4), with client-secret or client-secret-command. Nobody logs in; the organization's administrator \
+has to allow the client to use the mailbox.";
+
+const TOKEN_COMMANDS: &[(&str, &str)] = &[
+    (
+        "oama",
+        "token-command = [\"oama\", \"access\", \"ann@example.com\"] in place of `oauth`. It keeps \
+         tokens in a keyring or encrypted by GnuPG.",
+    ),
+    ("pizauth", "token-command = [\"pizauth\", \"show\", \"work\"], with its server running."),
+    (
+        "mutt_oauth2.py",
+        "token-command = [\"mutt_oauth2.py\", \"/home/ann/.mutt/work.tokens\"]. It keeps tokens \
+         encrypted by GnuPG.",
+    ),
+];
+
 const THE_RUNGS: &[(&str, &str)] = &[
     ("configuration", "What the account comes to; whether the files that it trusts can be read."),
     ("maildir", "Where messages go, and whether another run is at work. For fetching only."),
     ("password", "Whether it is to be had, or a token; whether it is empty or ends in a blank."),
+    (
+        "token",
+        "In place of the password, for an account with `oauth`: for how long it is good, since when \
+         the user is logged in, and whether it had to be renewed.",
+    ),
     ("name", "Which addresses the server's name has."),
     (
         "connection",
@@ -804,7 +938,7 @@ force lacks to send it) and duplicate. A recipient's status is accepted, refused
 not-sent, in-doubt, queued or abandoned, in the log file, too. An error has kind, status and message, and is null \
 if there is none.";
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("$XDG_CONFIG_HOME/postie/config.toml", "The configuration, usually in ~/.config."),
     ("/etc/postie/config.toml", "The configuration for those who have none of their own."),
     ("~/Maildir", "Where fetched messages go unless `maildir` says otherwise."),
@@ -812,6 +946,11 @@ const FILES: [(&str, &str); 5] = [
         "$XDG_STATE_HOME/postie/fetch/USER@SERVER",
         "What was fetched from a mailbox, usually in ~/.local/state: a journal that a person can \
          read, and a lock file.",
+    ),
+    (
+        "$XDG_STATE_HOME/postie/login/USER@TOKEN-ENDPOINT",
+        "The tokens of a login by OAuth 2.0 (token), which are worth as much as a password, and a \
+         lock file.",
     ),
     (
         "$XDG_STATE_HOME/postie/outbox",

@@ -30,6 +30,12 @@ pub trait Disk: Send + Sync {
     /// A whole file; `None` if it is not there.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
+    /// A whole file that holds secrets, which nobody else may read or write; `None` if it is not there.
+    fn read_secret(&self, path: &Path) -> Result<Option<Vec<u8>>, ownership::Error> {
+        let failed = |source| ownership::Error::Look { path: path.to_owned(), source };
+        self.read(path).map_err(failed)
+    }
+
     /// A file to read from its beginning, and its length in octets.
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)>;
 
@@ -172,6 +178,21 @@ impl Disk for Os {
         };
         let mut octets = Vec::new();
         file.take(limits::JOURNAL).read_to_end(&mut octets)?;
+        Ok(Some(octets))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
+    fn read_secret(&self, path: &Path) -> Result<Option<Vec<u8>>, ownership::Error> {
+        let failed = |source| ownership::Error::Look { path: path.to_owned(), source };
+        let file = match own().read(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        ownership::check_writers(&file, path)?;
+        ownership::check_readers(&file, path)?;
+        let mut octets = Vec::new();
+        file.take(limits::TOKENS).read_to_end(&mut octets).map_err(failed)?;
         Ok(Some(octets))
     }
 

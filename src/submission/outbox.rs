@@ -7,7 +7,7 @@ use super::complete::complete;
 use super::{Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
 use crate::message::Message;
-use crate::password::Source;
+use crate::password::{self, Source};
 use crate::report::{count, span};
 use crate::settings::SendJob;
 use crate::smtp::{self, Demand, Envelope, Refusal, Terms};
@@ -269,9 +269,14 @@ impl From<&Error> for Deferral {
     }
 }
 
-/// Whether the login was refused permanently, as for a wrong password.
+/// Whether the login was refused permanently, as for a wrong password, by the server or by the
+/// authorization server.
 pub fn is_login_refused(error: &Error) -> bool {
-    matches!(error, Error::Smtp(smtp::Error::Login { .. })) && Exit::from(error) == Exit::Denied
+    match error {
+        Error::Smtp(smtp::Error::Login { .. }) => Exit::from(error) == Exit::Denied,
+        Error::Password(password::Error::Token(error)) => error.is_refusal(),
+        _ => false,
+    }
 }
 
 /// Whether a message is not to be tried again after its submission ended so: the message itself or

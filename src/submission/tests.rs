@@ -263,7 +263,12 @@ fn log_in(submission: &Submission, stream: Box<dyn Private>) -> Result<SmtpSessi
         // The stream is private as it is.
         session = session.starttls(Ok::<_, Error>)?;
     }
-    let attempts = submission.job.peer.source.attempts("ann", "mail.example", None)?;
+    let attempts = submission.job.peer.source.attempts(
+        "ann",
+        "mail.example",
+        None,
+        &crate::password::Run::default(),
+    )?;
     session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
 }
 

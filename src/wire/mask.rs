@@ -11,7 +11,7 @@ pub(super) const MASK: &[u8] = b"****";
 
 /// The secrets of a conversation. There are few of them, and they are not told apart.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     /// Passwords, tokens, and responses as they were sent.
     plain: Vec<Vec<u8>>,
     /// For each secret, the parts of its base64 form that do not depend on what surrounds it.
@@ -20,7 +20,7 @@ pub(super) struct Secrets {
 
 impl Secrets {
     /// Adds a password or token.
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         self.add_response(secret);
         // Three octets are four characters, so it may begin in one of three places.
         for (before, start) in [(0, 0), (1, 2), (2, 3)] {
@@ -37,14 +37,14 @@ impl Secrets {
     }
 
     /// Adds what is secret in itself as it is sent, such as a SASL response in base64.
-    pub(super) fn add_response(&mut self, response: &str) {
+    pub(crate) fn add_response(&mut self, response: &str) {
         if !response.is_empty() {
             insert(&mut self.plain, response.as_bytes());
         }
     }
 
     /// A server's line, or several, without the secrets. The status at the start of each line stays.
-    pub(super) fn mask<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(crate) fn mask<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         if self.plain.is_empty() {
             return Cow::Borrowed(text);
         }

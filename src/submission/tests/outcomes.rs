@@ -389,7 +389,12 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
         let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
         let mut submission = submission(&RECIPIENTS, Demand::Any);
         let session = Session::open(stream, submission.job.hello.clone(), None).unwrap();
-        let attempts = submission.job.peer.source.attempts("ann", "mail.example", None).unwrap();
+        let attempts = submission
+            .job
+            .peer
+            .source
+            .attempts("ann", "mail.example", None, &crate::password::Run::default())
+            .unwrap();
         let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from))).unwrap();
         let (_, line) = submission.submit(line);
         assert_eq!(line.is_none(), is_over, "{script:?}");

@@ -1,0 +1,415 @@
+//! What an authorization server answers: tokens, device codes, metadata and refusals, all as JSON
+//! (RFC 6749 §5, RFC 8628 §3.2, RFC 8414 §3.2).
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Endpoints;
+use crate::text::{HttpsUrl, Secret, shown};
+
+/// Why an answer is of no use.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not what the standard wants there.
+    #[error("the authorization server broke the protocol: {0}")]
+    Malformed(String),
+    /// The server refuses, and says why.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// An error response (RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its error word.
+    pub code: ErrorCode,
+    /// What the server says besides, not made safe to show.
+    pub description: String,
+    /// The HTTP status, or 0 where it came by way of the browser.
+    pub status: u16,
+}
+
+/// The word that an error response has for what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The user or the server said no.
+    AccessDenied,
+    /// A device code is not approved yet.
+    AuthorizationPending,
+    /// The user must consent, or log in, anew.
+    InteractionRequired,
+    /// A device code was not approved in time.
+    ExpiredToken,
+    /// The client is not known, or its secret is wrong.
+    InvalidClient,
+    /// A code or refresh token is not valid, or not any more.
+    InvalidGrant,
+    /// Something is missing or wrong in the request.
+    InvalidRequest,
+    /// The scope is not known, or not to be had.
+    InvalidScope,
+    /// An error on the server's side.
+    ServerError,
+    /// A device asks too often.
+    SlowDown,
+    /// The server is too busy.
+    TemporarilyUnavailable,
+    /// The client may not do this.
+    UnauthorizedClient,
+    /// The server does not have this grant.
+    UnsupportedGrantType,
+    /// No word of the standard's.
+    Other(String),
+}
+
+impl ErrorCode {
+    const WORDS: [(&'static str, Self); 15] = [
+        ("access_denied", Self::AccessDenied),
+        ("authorization_pending", Self::AuthorizationPending),
+        ("consent_required", Self::InteractionRequired),
+        ("interaction_required", Self::InteractionRequired),
+        ("login_required", Self::InteractionRequired),
+        ("expired_token", Self::ExpiredToken),
+        ("invalid_client", Self::InvalidClient),
+        ("invalid_grant", Self::InvalidGrant),
+        ("invalid_request", Self::InvalidRequest),
+        ("invalid_scope", Self::InvalidScope),
+        ("server_error", Self::ServerError),
+        ("slow_down", Self::SlowDown),
+        ("temporarily_unavailable", Self::TemporarilyUnavailable),
+        ("unauthorized_client", Self::UnauthorizedClient),
+        ("unsupported_grant_type", Self::UnsupportedGrantType),
+    ];
+
+    /// What a word of the server's stands for.
+    pub fn new(word: &str) -> Self {
+        // Microsoft's word for a declined device code.
+        if word == "authorization_declined" {
+            return Self::AccessDenied;
+        }
+        let known = Self::WORDS.iter().find(|(known, _)| *known == word);
+        known.map_or_else(|| Self::Other(word.to_owned()), |(_, code)| code.clone())
+    }
+
+    fn word(&self) -> String {
+        match self {
+            Self::Other(word) => shown(word),
+            known => {
+                let row = Self::WORDS.iter().find(|(_, code)| code == known);
+                row.map_or("", |(word, _)| word).to_owned()
+            }
+        }
+    }
+}
+
+/// What a refusal comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Not yet: a device code waits for its approval.
+    Pending,
+    /// The same, and the next question is to come later.
+    SlowDown,
+    /// The login, or the code, is not valid any more.
+    Expired,
+    /// The user, or whoever decides for them, has not allowed it.
+    Consent,
+    /// The client is not registered as it should be.
+    Client,
+    /// The server cannot answer now.
+    Later,
+}
+
+impl Refusal {
+    /// The same with the server's text changed, as where secrets in it are masked.
+    #[must_use]
+    pub fn map_text(self, map: impl Fn(&str) -> String) -> Self {
+        let code = match self.code {
+            ErrorCode::Other(word) => ErrorCode::Other(map(&word)),
+            known => known,
+        };
+        Self { code, description: map(&self.description), status: self.status }
+    }
+
+    /// What it comes to. Microsoft says it in numbers (AADSTS), which are more precise than the word.
+    pub fn meaning(&self) -> Meaning {
+        let says = |numbers: &[&str]| {
+            numbers.iter().any(|number| self.description.contains(&format!("AADSTS{number}")))
+        };
+        match &self.code {
+            ErrorCode::AuthorizationPending => Meaning::Pending,
+            ErrorCode::SlowDown => Meaning::SlowDown,
+            _ if self.status == 429 || self.status >= 500 => Meaning::Later,
+            ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Meaning::Later,
+            _ if says(&["50105:", "65001:", "65004:", "90094:", "90095:"]) => Meaning::Consent,
+            _ if says(&["700016:", "50011:", "7000112:", "7000218:", "7000215:"]) => {
+                Meaning::Client
+            }
+            ErrorCode::AccessDenied => Meaning::Consent,
+            ErrorCode::InvalidGrant | ErrorCode::ExpiredToken | ErrorCode::InteractionRequired => {
+                Meaning::Expired
+            }
+            _ => Meaning::Client,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code.word())?;
+        // Microsoft adds lines of numbers for its own people.
+        let first = self.description.lines().next().unwrap_or_default().trim();
+        let first = first.split(" Trace ID: ").next().unwrap_or_default();
+        if first.is_empty() { Ok(()) } else { write!(f, ": {}", shown(first)) }
+    }
+}
+
+/// Tokens, as they were granted.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// What to log in with.
+    pub access: Secret,
+    /// For how many seconds.
+    pub lifetime: u64,
+    /// What the next one is granted for; `None`: what was used before stays in force.
+    pub refresh: Option<Secret>,
+    /// What it is good for, if not what was asked for.
+    pub scope: Option<String>,
+}
+
+/// A token's lifetime in seconds, if the server does not say (it should: RFC 6749 §5.1).
+const LIFETIME: u64 = 3600;
+
+/// The longest lifetime that is believed.
+const LONGEST: u64 = 366 * 24 * 3600;
+
+impl Granted {
+    /// Reads an answer of the token endpoint.
+    pub fn read(status: u16, body: &[u8]) -> Result<Self, Error> {
+        let object = object(status, body)?;
+        let malformed = |what: &str| Error::Malformed(what.to_owned());
+        let kind = object.get("token_type").and_then(Value::as_str).unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("bearer") {
+            return Err(malformed("the token is not of the type `bearer`"));
+        }
+        let access = token(&object, "access_token")?;
+        let access = access.ok_or_else(|| malformed("there is no `access_token`"))?;
+        let lifetime = seconds(&object, "expires_in").unwrap_or(LIFETIME).clamp(1, LONGEST);
+        let scope = object.get("scope").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self { access, lifetime, refresh: token(&object, "refresh_token")?, scope })
+    }
+}
+
+/// A device code, and what the user is told (RFC 8628 §3.2).
+#[derive(Clone, Debug)]
+pub struct DeviceCode {
+    /// What the program asks with.
+    pub code: Secret,
+    /// What the user types.
+    pub user_code: String,
+    /// Where.
+    pub uri: String,
+    /// For how many seconds.
+    pub lifetime: u64,
+    /// Seconds between two questions.
+    pub interval: u64,
+}
+
+impl DeviceCode {
+    /// Reads an answer of the device authorization endpoint.
+    pub fn read(status: u16, body: &[u8]) -> Result<Self, Error> {
+        const INTERVAL: u64 = 5;
+        let object = object(status, body)?;
+        let malformed = |what: &str| Error::Malformed(format!("there is no `{what}`"));
+        let text = |name: &'static str| {
+            let text = object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            text.map(str::to_owned).ok_or_else(|| malformed(name))
+        };
+        let code = token(&object, "device_code")?.ok_or_else(|| malformed("device_code"))?;
+        let uri = text("verification_uri").or_else(|error| {
+            // Google's name for it, from before the standard.
+            text("verification_url").map_err(|_| error)
+        })?;
+        let uri: HttpsUrl = uri.parse().map_err(|_| malformed("verification_uri"))?;
+        Ok(Self {
+            code,
+            user_code: text("user_code")?,
+            uri: uri.to_string(),
+            lifetime: seconds(&object, "expires_in").unwrap_or(600).clamp(1, 3600),
+            interval: seconds(&object, "interval").unwrap_or(INTERVAL).clamp(1, 300),
+        })
+    }
+}
+
+/// Reads an issuer's metadata, which must be of the issuer that was asked (RFC 8414 §3.3).
+pub fn metadata(issuer: &HttpsUrl, body: &[u8]) -> Result<Endpoints, Error> {
+    let object = object(200, body)?;
+    let malformed = |what: String| Error::Malformed(what);
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
+    let found = text("issuer").unwrap_or_default();
+    let same = |url: &str| url.trim_end_matches('/').to_owned();
+    if same(found) != same(&issuer.to_string()) {
+        return Err(malformed(format!("its metadata are of another issuer, {}", shown(found))));
+    }
+    let url = |name: &'static str| {
+        let parse =
+            |text: &str| text.parse().map_err(|error| malformed(format!("{name}: {error}")));
+        text(name).map(parse).transpose()
+    };
+    let names_issuer = object.get("authorization_response_iss_parameter_supported");
+    Ok(Endpoints {
+        issuer: Some(found.to_owned()),
+        names_issuer: names_issuer.and_then(Value::as_bool).unwrap_or_default(),
+        authorize: url("authorization_endpoint")?,
+        token: url("token_endpoint")?
+            .ok_or_else(|| malformed("its metadata name no token endpoint".to_owned()))?,
+        device: url("device_authorization_endpoint")?,
+    })
+}
+
+/// The object that a successful answer is, or the refusal.
+fn object(status: u16, body: &[u8]) -> Result<Value, Error> {
+    let object = serde_json::from_slice::<Value>(body).ok().filter(Value::is_object);
+    let text = |name: &str| Some(object.as_ref()?.get(name)?.as_str()?.to_owned());
+    if let Some(word) = text("error") {
+        let description = text("error_description").unwrap_or_default();
+        return Err(Error::Refused(Refusal { code: ErrorCode::new(&word), description, status }));
+    }
+    match object {
+        Some(object) if (200..300).contains(&status) => Ok(object),
+        None if (200..300).contains(&status) => {
+            Err(Error::Malformed("its answer is not JSON".to_owned()))
+        }
+        _ => {
+            let code = ErrorCode::Other(format!("HTTP status {status}"));
+            Err(Error::Refused(Refusal { code, description: String::new(), status }))
+        }
+    }
+}
+
+/// A token: visible characters (RFC 6749 appendix A).
+fn token(object: &Value, name: &str) -> Result<Option<Secret>, Error> {
+    let Some(text) = object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    if text.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        Ok(Some(Secret::new(text)))
+    } else {
+        Err(Error::Malformed(format!("`{name}` holds characters that no token has")))
+    }
+}
+
+/// A number of seconds, which some servers write as text.
+fn seconds(object: &Value, name: &str) -> Option<u64> {
+    let value = object.get(name)?;
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> Refusal {
+        match Granted::read(status, body.as_bytes()) {
+            Err(Error::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn tokens_are_read_with_or_without_what_may_be_missing() {
+        let body = br#"{"access_token":"a.b-c","token_type":"Bearer","expires_in":"99","refresh_token":"r","scope":"s"}"#;
+        let granted = Granted::read(200, body).unwrap();
+        assert_eq!((granted.access.expose(), granted.lifetime), ("a.b-c", 99));
+        assert_eq!(granted.refresh.unwrap().expose(), "r");
+        let granted = Granted::read(200, br#"{"access_token":"a","token_type":"bearer"}"#).unwrap();
+        assert_eq!((granted.lifetime, granted.refresh.is_none()), (3600, true));
+        for wrong in [
+            "",
+            "<html>",
+            "[]",
+            "{}",
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"token_type":"bearer"}"#,
+            r#"{"access_token":"a\r\nb","token_type":"bearer"}"#,
+        ] {
+            let error = Granted::read(200, wrong.as_bytes()).unwrap_err();
+            assert!(matches!(error, Error::Malformed(_)), "{wrong}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn every_error_word_has_a_meaning() {
+        for (status, body, meaning) in [
+            (400, r#"{"error":"invalid_grant"}"#, Meaning::Expired),
+            (400, r#"{"error":"authorization_pending"}"#, Meaning::Pending),
+            (400, r#"{"error":"slow_down"}"#, Meaning::SlowDown),
+            (400, r#"{"error":"expired_token"}"#, Meaning::Expired),
+            (403, r#"{"error":"access_denied"}"#, Meaning::Consent),
+            (400, r#"{"error":"authorization_declined"}"#, Meaning::Consent),
+            (401, r#"{"error":"invalid_client"}"#, Meaning::Client),
+            (400, r#"{"error":"unauthorized_client"}"#, Meaning::Client),
+            (400, r#"{"error":"invalid_scope"}"#, Meaning::Client),
+            (400, r#"{"error":"unsupported_grant_type"}"#, Meaning::Client),
+            (400, r#"{"error":"of_no_standard"}"#, Meaning::Client),
+            (400, r#"{"error":"server_error"}"#, Meaning::Later),
+            (503, "<html>busy</html>", Meaning::Later),
+            (429, "{}", Meaning::Later),
+            (500, r#"{"error":"invalid_grant"}"#, Meaning::Later),
+            (404, "", Meaning::Client),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"AADSTS65001: The user or administrator has not consented"}"#,
+                Meaning::Consent,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_request","error_description":"AADSTS50011: The redirect URI"}"#,
+                Meaning::Client,
+            ),
+        ] {
+            assert_eq!(refused(status, body).meaning(), meaning, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_bounded_line() {
+        let body = r#"{"error":"invalid_grant","error_description":"AADSTS70000: It has expired.\u001b[31m Trace ID: 1\r\nCorrelation ID: 2"}"#;
+        let words = refused(400, body).to_string();
+        assert_eq!(words, "invalid_grant: AADSTS70000: It has expired.\\u{1b}[31m");
+    }
+
+    #[test]
+    fn a_device_code_comes_with_a_page_by_https() {
+        let body = br#"{"device_code":"d","user_code":"WDJB-MJHT","verification_uri":"https://a.example/device","expires_in":900}"#;
+        let code = DeviceCode::read(200, body).unwrap();
+        assert_eq!(
+            (code.interval, code.lifetime, code.uri.as_str()),
+            (5, 900, "https://a.example/device")
+        );
+        let plain =
+            br#"{"device_code":"d","user_code":"W","verification_uri":"http://a.example/device"}"#;
+        assert!(DeviceCode::read(200, plain).is_err());
+    }
+
+    #[test]
+    fn metadata_are_believed_of_the_issuer_that_was_asked_and_by_https_only() {
+        let issuer: HttpsUrl = "https://a.example/x".parse().unwrap();
+        let read = |text: &str| metadata(&issuer, text.as_bytes());
+        let found = read(
+            r#"{"issuer":"https://a.example/x","token_endpoint":"https://b.example/t","authorization_response_iss_parameter_supported":true}"#,
+        )
+        .unwrap();
+        assert!(found.names_issuer && found.authorize.is_none());
+        for wrong in [
+            r#"{"issuer":"https://evil.example/x","token_endpoint":"https://b.example/t"}"#,
+            r#"{"token_endpoint":"https://b.example/t"}"#,
+            r#"{"issuer":"https://a.example/x"}"#,
+            r#"{"issuer":"https://a.example/x","token_endpoint":"http://b.example/t"}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

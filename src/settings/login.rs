@@ -1,0 +1,160 @@
+//! `[oauth.NAME]` and an account's `oauth` become a login: whatever is not configured is known of
+//! the provider, or is an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, Settings, Side, config, percent_encoded, shown};
+use crate::config::OAuth;
+use crate::limits;
+use crate::oauth::{Client, Endpoints, Grant, Loopback, OWN_CLIENT_ID, Provider, Server};
+use crate::password::Source;
+use crate::store;
+use crate::tls::{Anchor, Trust};
+use crate::token::Login;
+
+impl Settings {
+    /// What an account logs in with that has `oauth = "NAME"`.
+    pub(super) fn login(
+        &self,
+        account: &str,
+        name: &str,
+        user: &str,
+        timeout: Option<u32>,
+    ) -> Result<Source, Error> {
+        let known = self.file.iter().flat_map(|file| &file.oauth);
+        let Some((_, table)) = known.clone().find(|(known, _)| *known == name) else {
+            let nearest = config::nearest(name, known.map(|(name, _)| name.as_str()));
+            let nearest = nearest.map(|name| format!("[oauth.{}]", shown(name)));
+            return Err(Error::UnknownClient { name: shown(name), nearest });
+        };
+        let client = client(name, table)?;
+        let anchor = match &table.ca_file {
+            Some(path) => Anchor::CaFile(self.path(path)?),
+            None => Anchor::Webpki,
+        };
+        let secret = match (&table.client_secret, &table.client_secret_command) {
+            (Some(secret), _) => Some(Source::Text(secret.clone())),
+            (None, Some(command)) => Some(Source::Command(command.clone())),
+            (None, None) => None,
+        };
+        // A user may have logins with several servers, and two endpoints of one server are two.
+        let url = client.server.url();
+        let place = url.to_string();
+        let place = place.strip_prefix("https://").unwrap_or(&place);
+        let state = format!(
+            "{}@{}",
+            percent_encoded(user.as_bytes()),
+            percent_encoded(place.trim_end_matches('/').as_bytes())
+        );
+        let login = Login {
+            account: account.to_owned(),
+            user: user.to_owned(),
+            dir: self.state.join("login").join(store::state_name(&state).as_ref()),
+            trust: Trust { anchor, identity: None },
+            per_wait: timeout
+                .map_or(limits::HTTP_TIME, |seconds| Duration::from_secs(seconds.into())),
+            renewals: self.renewals.clone(),
+            client,
+        };
+        Ok(Source::Login { login: Arc::new(login), secret: secret.map(Box::new) })
+    }
+
+    /// The account to log in with by OAuth 2.0: the one that was named, else the only one that has
+    /// `oauth`.
+    pub fn login_account(&self, named: Option<&str>) -> Result<String, Error> {
+        let has_oauth = |name: &str| {
+            [Side::Fetch, Side::Send].iter().any(|&side| {
+                self.account(name, side)
+                    .is_ok_and(|table| table.server.is_some() && table.oauth.is_some())
+            })
+        };
+        if let Some(name) = named {
+            // An unknown name is an error of its own.
+            self.account(name, Side::Fetch)?;
+            return if has_oauth(name) {
+                Ok(name.to_owned())
+            } else {
+                Err(Error::NoOAuth { account: shown(name) })
+            };
+        }
+        let file = self.file.as_ref().ok_or_else(|| self.nothing_to("log in"))?;
+        let able: Vec<_> = file.account.keys().filter(|name| has_oauth(name)).collect();
+        match able.as_slice() {
+            [] => Err(self.nothing_to("log in")),
+            [only] => Ok((*only).clone()),
+            _ => Err(Error::Ambiguous),
+        }
+    }
+}
+
+impl Settings {
+    /// What the sides of an account log in with by OAuth 2.0, each login once.
+    pub fn logins(&self, account: &str) -> Result<Vec<Source>, Error> {
+        let mut found: Vec<Source> = Vec::new();
+        for side in [Side::Fetch, Side::Send] {
+            let table = self.account(account, side)?;
+            if table.server.is_none() || table.oauth.is_none() {
+                continue;
+            }
+            let source = self.peer(Some(account), table, side.usual())?.source;
+            let dir = |source: &Source| match source {
+                Source::Login { login, .. } => Some(login.dir.clone()),
+                _ => None,
+            };
+            if found.iter().all(|other| dir(other) != dir(&source)) {
+                found.push(source);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn client(name: &str, table: &OAuth) -> Result<Client, Error> {
+    let missing = |key| Error::IncompleteClient { name: shown(name), key };
+    let provider = Provider::named(name);
+    let grant = table.grant.unwrap_or_default();
+    let own = Some(OWN_CLIENT_ID).filter(|id| !id.is_empty() && name == "microsoft");
+    let id = table.client_id.as_deref().or(own).ok_or_else(|| missing("client-id"))?;
+    let server = match (&table.issuer, provider) {
+        (Some(issuer), _) => Server::Issuer(issuer.clone()),
+        (None, Some(provider)) => {
+            let tenant = || Error::Tenant {
+                name: shown(name),
+                tenant: shown(table.tenant.as_deref().unwrap_or_default()),
+            };
+            let known = provider.endpoints(table.tenant.as_deref()).ok_or_else(tenant)?;
+            // Of a known provider, too, each may be another: national clouds, tests.
+            Server::Known(Box::new(Endpoints {
+                issuer: known.issuer.filter(|_| table.authorize.is_none()),
+                authorize: table.authorize.clone().or(known.authorize),
+                token: table.token.clone().unwrap_or(known.token),
+                device: table.device.clone().or(known.device),
+                ..known
+            }))
+        }
+        (None, None) => Server::Known(Box::new(Endpoints {
+            issuer: None,
+            names_issuer: false,
+            authorize: table.authorize.clone(),
+            token: table.token.clone().ok_or_else(|| missing("issuer"))?,
+            device: table.device.clone(),
+        })),
+    };
+    let known = provider.map(|provider| match grant {
+        Grant::Code => provider.scope,
+        Grant::ClientCredentials => provider.scope_without_person,
+    });
+    let scope = table.scope.as_deref().or(known);
+    let scope = match grant {
+        Grant::Code => scope.ok_or_else(|| missing("scope"))?,
+        Grant::ClientCredentials => scope.unwrap_or_default(),
+    };
+    let redirect = match (&table.redirect, provider) {
+        (Some(redirect), _) => redirect.clone(),
+        (None, Some(provider)) => provider.redirect.parse().unwrap_or_default(),
+        (None, None) => Loopback::default(),
+    };
+    let extras = provider.map(|provider| provider.extras).unwrap_or_default();
+    Ok(Client { id: id.to_owned(), grant, server, scope: scope.to_owned(), redirect, extras })
+}

@@ -1,0 +1,743 @@
+//! Access tokens by OAuth 2.0: the one that is kept as long as it is good, else a new one, for all
+//! runs and all accounts of a login together.
+//!
+//! A refresh token may be good for one use only, and what replaces it comes in a single answer. So
+//! one run at a time asks, under a lock, after it has read again what is kept; and what came is
+//! durable before any of it is used.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::http::{self, Form, Redirects, Request, Response, form_encoded};
+use crate::limits;
+use crate::net::{self, Bounds, Stop};
+use crate::oauth::{self, Client, Endpoints, Granted, Meaning, Refusal, Server};
+use crate::store;
+use crate::store::disk::{Disk, Lock, Os};
+use crate::store::token::{TokenStore, Tokens};
+use crate::text::{HttpsUrl, Secret, plain};
+use crate::tls::{self, Trust};
+use crate::wire::Secrets;
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody has logged in yet.
+    #[error("no login for {user} at {host}")]
+    NoLogin {
+        /// The account's user.
+        user: String,
+        /// The authorization server.
+        host: String,
+    },
+    /// What is kept was granted for something else than what is configured now.
+    #[error("{host}: the login is for another {what} than the configuration")]
+    Changed {
+        /// The authorization server.
+        host: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The login has ended.
+    #[error("{host}: the login has expired or was revoked ({refusal}){}", .lost.as_deref().unwrap_or_default())]
+    Expired {
+        /// The authorization server.
+        host: String,
+        /// Its words.
+        refusal: Refusal,
+        /// That an answer was lost before, and when, in words.
+        lost: Option<String>,
+    },
+    /// The user, or whoever decides for them, has not allowed it.
+    #[error("{host}: refused: {refusal}")]
+    Consent {
+        /// The authorization server.
+        host: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The client is not registered as it should be.
+    #[error("{host}: the client is refused ({refusal})")]
+    Client {
+        /// The authorization server.
+        host: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The server cannot answer now.
+    #[error("{host}: no token now ({refusal})")]
+    Later {
+        /// The authorization server.
+        host: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The server's answer makes no sense.
+    #[error("{host}: {error}")]
+    Protocol {
+        /// The authorization server.
+        host: String,
+        /// What is wrong with it.
+        error: oauth::Error,
+    },
+    /// The server could not be reached, or the connection failed.
+    #[error("{place}: {error}")]
+    Unreached {
+        /// Host and port.
+        place: String,
+        /// How.
+        error: Unreached,
+    },
+    /// Nobody is there to log in.
+    #[error("a login needs somebody at a terminal")]
+    Nobody,
+    /// Nobody has logged in.
+    #[error("nobody has logged in within {0} s")]
+    NotInTime(u64),
+    /// The server has no page to log in at.
+    #[error("{host} has no authorization endpoint: use --device, or set `authorize`")]
+    NoBrowser {
+        /// The authorization server.
+        host: String,
+    },
+    /// The server has no login with a code.
+    #[error("{host} has no device login for mail: leave --device out, and paste the address")]
+    NoDevice {
+        /// The authorization server.
+        host: String,
+    },
+    /// The browser cannot come back.
+    #[error("cannot listen on this machine for the browser: {}", plain(.0))]
+    Listen(io::Error),
+    /// The system gives no random numbers.
+    #[error("the system has no random numbers")]
+    Random,
+    /// Another run renews the same login, and takes too long.
+    #[error("another run is renewing this login, and had not finished after {} s", limits::TOKEN_LOCK.as_secs())]
+    Busy,
+    /// What is kept cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// What a refusal comes to. The secrets that were sent are masked in it.
+    pub fn refused(host: String, refusal: Refusal, secrets: &[Option<&Secret>]) -> Self {
+        refused(host, oauth::Error::Refused(refusal), secrets)
+    }
+
+    /// Whether the login was refused, and stays so until somebody logs in anew.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Expired { .. } | Self::Consent { .. })
+    }
+}
+
+/// Why there was no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreached {
+    /// There is no connection.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// It is not private.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// The conversation failed.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+}
+
+/// Hears of what goes on, in lines without secrets.
+pub type Listener = Arc<dyn Fn(&dyn fmt::Display) + Send + Sync>;
+
+/// The run in which tokens are asked for.
+#[derive(Clone, Default)]
+pub struct Run {
+    stop: Stop,
+    listener: Option<Listener>,
+}
+
+impl Run {
+    /// A run that `stop` ends, except in the middle of an exchange.
+    pub fn new(stop: &Stop, listener: Option<Listener>) -> Self {
+        Self { stop: stop.clone(), listener }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+/// The logins that this process has renewed after a mail server had refused their token. Its clones
+/// are the same set.
+#[derive(Clone, Debug, Default)]
+pub struct Renewals(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl Renewals {
+    /// Whether this is the first renewal of a login, which is noted.
+    fn is_first(&self, dir: &Path) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned())
+    }
+}
+
+/// A user's login at an authorization server, by way of a client.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The account.
+    pub account: String,
+    /// Who logs in.
+    pub user: String,
+    /// The client, as `[oauth.NAME]` describes it.
+    pub client: Client,
+    /// The directory of what is kept.
+    pub dir: PathBuf,
+    /// What makes the authorization server's certificate good.
+    pub trust: Trust,
+    /// How long to wait for it at each step.
+    pub per_wait: Duration,
+    /// The logins that were renewed in this process.
+    pub renewals: Renewals,
+}
+
+/// An access token that is good now.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The token.
+    pub token: Secret,
+    /// Whether this run has asked for it.
+    pub is_new: bool,
+    /// When the user logged in, as a date; `None` if nobody ever does.
+    pub since: Option<String>,
+    granted: u64,
+    expires: u64,
+}
+
+impl Access {
+    fn of(tokens: &Tokens, is_new: bool) -> Self {
+        let has_person = tokens.refresh.is_some();
+        Self {
+            token: tokens.access.clone(),
+            is_new,
+            since: has_person.then(|| date(tokens.since)),
+            granted: tokens.granted,
+            expires: tokens.expires,
+        }
+    }
+
+    /// Whether enough of its time is left to use it.
+    pub fn is_fresh(&self) -> bool {
+        is_fresh(self.granted, self.expires, now())
+    }
+
+    /// Seconds that are left of it.
+    pub fn left(&self) -> u64 {
+        self.expires.saturating_sub(now())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token ends by the clock, whenever the run began")]
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// A day, in UTC.
+fn date(seconds: u64) -> String {
+    time(seconds).split('T').next().unwrap_or_default().to_owned()
+}
+
+fn time(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+/// Seconds that are left of a token; `None` if it has ended, or the clock was set back behind its
+/// beginning, so that nothing is known of its end.
+fn left(granted: u64, expires: u64, now: u64) -> Option<u64> {
+    let left = expires.checked_sub(now).filter(|left| *left > 0)?;
+    (left <= expires.saturating_sub(granted)).then_some(left)
+}
+
+fn is_fresh(granted: u64, expires: u64, now: u64) -> bool {
+    let margin = limits::TOKEN_MARGIN.as_secs().min(expires.saturating_sub(granted) / 2);
+    left(granted, expires, now).is_some_and(|left| left > margin)
+}
+
+impl Login {
+    /// The authorization server's name.
+    pub fn host(&self) -> String {
+        self.client.server.url().host().to_string()
+    }
+
+    fn place(url: &HttpsUrl) -> String {
+        match url.host().as_str() {
+            address if address.contains(':') => format!("[{address}]:{}", url.port()),
+            name => format!("{name}:{}", url.port()),
+        }
+    }
+
+    /// A token to log in with: the one that is kept, if it is fresh; else a new one. After a mail
+    /// server has `refused` one, another; `None` if there was another before and it was renewed for
+    /// that in this run. The client's secret is asked for when it is needed.
+    pub fn access<E: From<Error>>(
+        &self,
+        refused: Option<&Secret>,
+        run: &Run,
+        secret: impl FnOnce() -> Result<Option<Secret>, E>,
+    ) -> Result<Option<Access>, E> {
+        if let Some(access) = self.kept(&Os, refused, now())? {
+            return Ok(Some(access));
+        }
+        let secret = secret()?;
+        let mut server = Remote::new(self, run)?;
+        Ok(self.renew(&Os, refused, secret.as_ref(), &mut server)?)
+    }
+
+    fn store<'a>(&'a self, disk: &'a dyn Disk) -> TokenStore<'a> {
+        TokenStore::new(disk, &self.dir)
+    }
+
+    /// What is kept, if it is for what is configured.
+    fn read(&self, disk: &dyn Disk) -> Result<Option<Tokens>, Error> {
+        let Some(tokens) = self.store(disk).read()? else {
+            return match self.client.grant {
+                oauth::Grant::ClientCredentials => Ok(None),
+                oauth::Grant::Code => {
+                    Err(Error::NoLogin { user: self.user.clone(), host: self.host() })
+                }
+            };
+        };
+        let endpoint = match &self.client.server {
+            Server::Known(endpoints) => Some(endpoints.token.to_string()),
+            // The issuer stands in the name of the directory.
+            Server::Issuer(_) => None,
+        };
+        let differs = [
+            (tokens.client != self.client.id, "client-id"),
+            (endpoint.is_some_and(|endpoint| endpoint != tokens.endpoint), "token endpoint"),
+            (tokens.user != self.user, "user"),
+            (!covers(&tokens.scope, &self.client.scope), "scope"),
+        ];
+        match differs.into_iter().find(|(differs, _)| *differs) {
+            // What no person has to log in for is simply asked for anew.
+            Some(_) if self.client.grant == oauth::Grant::ClientCredentials => Ok(None),
+            Some((_, what)) => Err(Error::Changed { host: self.host(), what }),
+            None => Ok(Some(tokens)),
+        }
+    }
+
+    /// The token that is kept, if it is fresh and not the one that was refused.
+    fn kept(
+        &self,
+        disk: &dyn Disk,
+        refused: Option<&Secret>,
+        now: u64,
+    ) -> Result<Option<Access>, Error> {
+        let tokens = self.read(disk)?.filter(|tokens| {
+            Some(&tokens.access) != refused && is_fresh(tokens.granted, tokens.expires, now)
+        });
+        Ok(tokens.map(|tokens| Access::of(&tokens, false)))
+    }
+
+    /// Asks for a new token under the lock, unless another run has done so meanwhile.
+    fn renew(
+        &self,
+        disk: &dyn Disk,
+        refused: Option<&Secret>,
+        secret: Option<&Secret>,
+        server: &mut dyn AuthorizationServer,
+    ) -> Result<Option<Access>, Error> {
+        let _lock = self.lock(disk, server)?;
+        let tokens = self.read(disk)?;
+        let now = server.now();
+        if let Some(access) = self.kept(disk, refused, now)? {
+            return Ok(Some(access));
+        }
+        if refused.is_some() && !self.renewals.is_first(&self.dir) {
+            return Ok(None);
+        }
+        // A token that ends soon does until the authorization server answers.
+        let living = tokens.as_ref().filter(|tokens| {
+            Some(&tokens.access) != refused && left(tokens.granted, tokens.expires, now).is_some()
+        });
+        let living = living.map(|tokens| Access::of(tokens, false));
+        let renewed = match (self.client.grant, tokens) {
+            (oauth::Grant::ClientCredentials, _) => self.request(disk, secret, server),
+            (oauth::Grant::Code, Some(tokens)) => self.refresh(disk, tokens, secret, server),
+            (oauth::Grant::Code, None) => {
+                Err(Error::NoLogin { user: self.user.clone(), host: self.host() })
+            }
+        };
+        match (renewed, living) {
+            (Ok(tokens), _) => Ok(Some(Access::of(&tokens, true))),
+            (Err(Error::Later { .. } | Error::Unreached { .. }), Some(living)) => Ok(Some(living)),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Locks the login; another run that renews it is waited for.
+    fn lock(&self, disk: &dyn Disk, server: &mut dyn AuthorizationServer) -> Result<Lock, Error> {
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(lock) = self.store(disk).lock()? {
+                return Ok(lock);
+            }
+            if waited >= limits::TOKEN_LOCK {
+                return Err(Error::Busy);
+            }
+            waited += server.pause();
+        }
+    }
+
+    /// A new access token for the refresh token that is kept (RFC 6749 §6).
+    fn refresh(
+        &self,
+        disk: &dyn Disk,
+        mut tokens: Tokens,
+        secret: Option<&Secret>,
+        server: &mut dyn AuthorizationServer,
+    ) -> Result<Tokens, Error> {
+        let store = self.store(disk);
+        let Some(refresh) = tokens.refresh.clone() else {
+            return Err(Error::NoLogin { user: self.user.clone(), host: self.host() });
+        };
+        let endpoint: HttpsUrl =
+            tokens.endpoint.parse().map_err(|_| Error::Store(store::Error::Token(store.path())))?;
+        server.connect(&endpoint)?;
+        // From here on the server may replace the refresh token, and the answer may be lost.
+        let before = tokens.unanswered;
+        tokens.unanswered = Some(before.unwrap_or(server.now()));
+        store.write(&tokens)?;
+        let secrets = [Some(&refresh), secret, Some(&tokens.access)];
+        let form = self.client.refresh_form(&refresh, secret);
+        let granted = granted(&endpoint, &server.ask(&endpoint, form)?, &secrets);
+        match granted {
+            Ok(granted) => {
+                let tokens = self.tokens(&endpoint, granted, server.now(), Some(tokens));
+                store.write(&tokens)?;
+                Ok(tokens)
+            }
+            Err(Error::Later { host, refusal }) => Err(Error::Later { host, refusal }),
+            Err(error) => {
+                // It has answered: nothing new is lost.
+                tokens.unanswered = before;
+                store.write(&tokens)?;
+                Err(match error {
+                    Error::Expired { host, refusal, .. } => {
+                        let words = |at| {
+                            format!(
+                                "; its answer of {} was lost, and with it the next token",
+                                time(at)
+                            )
+                        };
+                        Error::Expired { host, refusal, lost: before.map(words) }
+                    }
+                    error => error,
+                })
+            }
+        }
+    }
+
+    /// A token of the client's own (RFC 6749 §4.4).
+    fn request(
+        &self,
+        disk: &dyn Disk,
+        secret: Option<&Secret>,
+        server: &mut dyn AuthorizationServer,
+    ) -> Result<Tokens, Error> {
+        let endpoint = server.endpoints()?.token;
+        server.connect(&endpoint)?;
+        let response = server.ask(&endpoint, self.client.credentials_form(secret))?;
+        let granted = granted(&endpoint, &response, &[secret])?;
+        let granted = Granted { refresh: None, ..granted };
+        let tokens = self.tokens(&endpoint, granted, server.now(), None);
+        self.store(disk).write(&tokens)?;
+        Ok(tokens)
+    }
+
+    /// What is to be kept of what was granted at `now`, beside what is kept already.
+    fn tokens(
+        &self,
+        endpoint: &HttpsUrl,
+        granted: Granted,
+        now: u64,
+        before: Option<Tokens>,
+    ) -> Tokens {
+        let (since, refresh) = match before {
+            // A server that sends no new one goes on taking the old one.
+            Some(tokens) => (tokens.since, tokens.refresh),
+            None => (now, None),
+        };
+        Tokens {
+            endpoint: endpoint.to_string(),
+            client: self.client.id.clone(),
+            user: self.user.clone(),
+            scope: self.client.scope.clone(),
+            access: granted.access,
+            granted: now,
+            expires: now.saturating_add(granted.lifetime),
+            refresh: granted.refresh.or(refresh),
+            since,
+            unanswered: None,
+        }
+    }
+
+    /// Whether anybody is logged in.
+    pub fn is_kept(&self) -> Result<bool, Error> {
+        Ok(self.store(&Os).read()?.is_some())
+    }
+
+    /// Removes what is kept. Whether there was anything.
+    pub fn forget(&self) -> Result<bool, Error> {
+        if !self.dir.exists() {
+            return Ok(false);
+        }
+        let _lock = self.lock(&Os, &mut Remote::new(self, &Run::default())?)?;
+        // A damaged file is removed as well.
+        let was_kept = !matches!(self.store(&Os).read(), Ok(None));
+        self.store(&Os).forget()?;
+        Ok(was_kept)
+    }
+
+    /// Asks the authorization server something on behalf of a login that begins.
+    pub fn begin<'a>(&'a self, run: &'a Run) -> Result<Beginning<'a>, Error> {
+        let mut server = Remote::new(self, run)?;
+        let endpoints = server.endpoints()?;
+        Ok(Beginning { login: self, server, endpoints })
+    }
+}
+
+/// What an answer of the token endpoint grants. The secrets that were sent are masked where the
+/// server says them back.
+fn granted(
+    endpoint: &HttpsUrl,
+    response: &Response,
+    secrets: &[Option<&Secret>],
+) -> Result<Granted, Error> {
+    let host = endpoint.host().to_string();
+    if response.redirect(endpoint).is_some() {
+        let error = oauth::Error::Malformed("it redirects what holds secrets".to_owned());
+        return Err(Error::Protocol { host, error });
+    }
+    let granted = Granted::read(response.status, &response.body);
+    granted.map_err(|error| refused(host, error, secrets))
+}
+
+/// Whether tokens for these scopes are good for those that are wanted, in any order.
+fn covers(granted: &str, wanted: &str) -> bool {
+    let granted: HashSet<_> = granted.split_ascii_whitespace().collect();
+    wanted.split_ascii_whitespace().all(|scope| granted.contains(scope))
+}
+
+fn refused(host: String, error: oauth::Error, secrets: &[Option<&Secret>]) -> Error {
+    let refusal = match error {
+        oauth::Error::Refused(refusal) => refusal,
+        error @ oauth::Error::Malformed(_) => return Error::Protocol { host, error },
+    };
+    let mut known = Secrets::default();
+    for secret in secrets.iter().copied().flatten() {
+        known.add(secret.expose());
+        known.add_response(&form_encoded(secret.expose()));
+    }
+    let refusal =
+        refusal.map_text(|text| String::from_utf8_lossy(&known.mask(text.as_bytes())).into_owned());
+    match refusal.meaning() {
+        Meaning::Later => Error::Later { host, refusal },
+        Meaning::Expired => Error::Expired { host, refusal, lost: None },
+        Meaning::Consent => Error::Consent { host, refusal },
+        Meaning::Client | Meaning::Pending | Meaning::SlowDown => Error::Client { host, refusal },
+    }
+}
+
+/// A login that is under way: the user has to act before there are tokens.
+pub struct Beginning<'a> {
+    login: &'a Login,
+    server: Remote<'a>,
+    endpoints: Endpoints,
+}
+
+impl Beginning<'_> {
+    /// Where the server is asked.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Asks for a device code at this endpoint.
+    pub fn device_code(
+        &mut self,
+        endpoint: &HttpsUrl,
+        secret: Option<&Secret>,
+    ) -> Result<oauth::DeviceCode, Error> {
+        let form = self.login.client.device_form(secret);
+        let response = self.server.ask(endpoint, form)?;
+        let code = oauth::DeviceCode::read(response.status, &response.body);
+        code.map_err(|error| refused(endpoint.host().to_string(), error, &[secret]))
+    }
+
+    /// Posts a form to the token endpoint, and keeps what is granted. `sent` are the secrets in it.
+    /// Returns `None` as long as the user has to act first, with the seconds by which the next
+    /// question is to come later.
+    pub fn exchange(
+        &mut self,
+        form: Form,
+        sent: &[Option<&Secret>],
+    ) -> Result<Result<Access, u64>, Error> {
+        const SLOWER: u64 = 5;
+        let endpoint = self.endpoints.token.clone();
+        // Until what is granted is kept.
+        let _shelter = self.server.run.stop.shelter();
+        let response = self.server.ask(&endpoint, form)?;
+        let granted = match granted(&endpoint, &response, sent) {
+            Err(Error::Client { refusal, .. }) if refusal.meaning() == Meaning::Pending => {
+                return Ok(Err(0));
+            }
+            Err(Error::Client { refusal, .. }) if refusal.meaning() == Meaning::SlowDown => {
+                return Ok(Err(SLOWER));
+            }
+            granted => granted?,
+        };
+        if granted.refresh.is_none() {
+            let words = "it grants no refresh token; `scope` may need `offline_access`";
+            let error = oauth::Error::Malformed(words.to_owned());
+            return Err(Error::Protocol { host: endpoint.host().to_string(), error });
+        }
+        let _lock = self.login.lock(&Os, &mut self.server)?;
+        let tokens = self.login.tokens(&endpoint, granted, now(), None);
+        self.login.store(&Os).write(&tokens)?;
+        Ok(Ok(Access::of(&tokens, true)))
+    }
+}
+
+/// Whoever grants tokens; in tests, one that is made up.
+trait AuthorizationServer {
+    /// The time.
+    fn now(&self) -> u64;
+
+    /// Waits a little, and returns how long.
+    fn pause(&mut self) -> Duration;
+
+    /// Where it is asked.
+    fn endpoints(&mut self) -> Result<Endpoints, Error>;
+
+    /// Makes a connection for the next question. Until then nothing has been asked.
+    fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error>;
+
+    /// Posts a form on that connection.
+    fn ask(&mut self, url: &HttpsUrl, form: Form) -> Result<Response, Error>;
+}
+
+/// The real one. A first signal does not cut off what is asked of it, which takes
+/// [`limits::HTTP_TIME`] at most: a lost answer may be a lost login.
+struct Remote<'a> {
+    login: &'a Login,
+    run: &'a Run,
+    tls: tls::Client,
+    stream: Option<tls::TlsStream>,
+    shelter: Option<net::Shelter>,
+}
+
+impl<'a> Remote<'a> {
+    fn new(login: &'a Login, run: &'a Run) -> Result<Self, Error> {
+        let unreached = |error: tls::Error| Error::Unreached {
+            place: Login::place(login.client.server.url()),
+            error: error.into(),
+        };
+        let tls = tls::Client::new(&login.trust).map_err(unreached)?;
+        Ok(Self { login, run, tls, stream: None, shelter: None })
+    }
+
+    fn open(&self, url: &HttpsUrl) -> Result<tls::TlsStream, Unreached> {
+        let bounds = Bounds {
+            per_wait: self.login.per_wait.min(limits::HTTP_TIME),
+            in_all: Some(limits::HTTP_TIME),
+        };
+        // Not the run's own `Stop`: a first signal would end the connection.
+        let tcp = net::connect(url.host(), url.port(), None, bounds, &Stop::default())?;
+        Ok(self.tls.handshake(tcp, url.host())?)
+    }
+
+    fn tell(&self, request: &dyn fmt::Display, outcome: &dyn fmt::Display) {
+        if let Some(listener) = &self.run.listener {
+            listener(&format_args!("{request} -> {outcome}"));
+        }
+    }
+}
+
+impl AuthorizationServer for Remote<'_> {
+    fn now(&self) -> u64 {
+        now()
+    }
+
+    fn pause(&mut self) -> Duration {
+        const PAUSE: Duration = Duration::from_millis(20);
+        thread::sleep(PAUSE);
+        PAUSE
+    }
+
+    fn endpoints(&mut self) -> Result<Endpoints, Error> {
+        let issuer = match &self.login.client.server {
+            Server::Known(endpoints) => return Ok((**endpoints).clone()),
+            Server::Issuer(issuer) => issuer,
+        };
+        let place = Login::place(issuer);
+        let mut status = 0;
+        for url in oauth::metadata_urls(issuer).into_iter().flatten() {
+            let found = http::get(url.clone(), "application/json", Redirects::SameHost, |url| {
+                self.open(url)
+            });
+            let (_, response) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    self.tell(&format_args!("GET {url}"), &error);
+                    return Err(Error::Unreached { place, error });
+                }
+            };
+            self.tell(&format_args!("GET {url}"), &response.status);
+            status = response.status;
+            if response.is_success() {
+                let read = oauth::metadata(issuer, &response.body);
+                let host = issuer.host().to_string();
+                return read.map_err(|error| Error::Protocol { host, error });
+            }
+        }
+        let host = issuer.host().to_string();
+        if status >= 500 || status == 429 {
+            let code = oauth::ErrorCode::Other(format!("HTTP status {status}"));
+            let refusal = Refusal { code, description: String::new(), status };
+            return Err(Error::Later { host, refusal });
+        }
+        let words = format!("it has no metadata (HTTP status {status})");
+        Err(Error::Protocol { host, error: oauth::Error::Malformed(words) })
+    }
+
+    fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error> {
+        let unreached = |error| Error::Unreached { place: Login::place(url), error };
+        self.shelter = Some(self.run.stop.shelter());
+        self.stream = Some(self.open(url).map_err(unreached)?);
+        Ok(())
+    }
+
+    fn ask(&mut self, url: &HttpsUrl, form: Form) -> Result<Response, Error> {
+        let unreached = |error: Unreached| Error::Unreached { place: Login::place(url), error };
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.open(url).map_err(unreached)?,
+        };
+        let request = Request::post(url.clone(), "application/json", form);
+        let response = http::exchange(stream, &request);
+        match &response {
+            Ok(response) => self.tell(&request, &response.status),
+            Err(error) => self.tell(&request, error),
+        }
+        response.map_err(|error| unreached(error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
