@@ -1,5 +1,6 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
+pub mod authorization;
 pub mod courier;
 pub mod cyrus;
 pub mod dovecot;

@@ -23,6 +23,23 @@ impl Dovecot {
         servers::is_installed("dovecot").then(|| servers::start(|| Self::attempt("")))
     }
 
+    /// The same, where a user may log in with a token, too, about which Dovecot asks at this address.
+    pub fn start_with_oauth(introspection: &str) -> Option<Self> {
+        let more = "auth_mechanisms = plain login scram-sha-1 scram-sha-256 oauthbearer xoauth2
+passdb {
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = ROOT/oauth2.conf
+}
+";
+        let oauth = format!(
+            "introspection_mode = get\nintrospection_url = {introspection}\n\
+             active_attribute = active\nactive_value = true\nusername_attribute = username\n"
+        );
+        let attempt = || Self::attempt_with(more, &[("oauth2.conf", &oauth)]);
+        servers::is_installed("dovecot").then(|| servers::start(attempt))
+    }
+
     /// The same, with unique-ids that count from 1, and do so again after [`Dovecot::restore`].
     pub fn start_counting() -> Option<Self> {
         let counting = "pop3_uidl_format = %u\n";
@@ -30,11 +47,21 @@ impl Dovecot {
     }
 
     fn attempt(more: &str) -> Result<Self, String> {
+        Self::attempt_with(more, &[])
+    }
+
+    fn attempt_with(more: &str, files: &[(&str, &str)]) -> Result<Self, String> {
         let site = Site::new();
+        for (name, text) in files {
+            site.file(name, text);
+        }
         let [pop3, pop3s] = free_ports();
         site.file("users", &format!("{USER}:{{PLAIN}}{PASSWORD}\n"));
         site.mail_dir("mail");
-        let config = site.file("dovecot.conf", &(config(&site, pop3, pop3s) + more));
+        let config = site.file(
+            "dovecot.conf",
+            &(config(&site, pop3, pop3s) + &more.replace("ROOT", site.root())),
+        );
         let mut dovecot = Command::new("dovecot");
         dovecot.arg("-F").arg("-c").arg(config).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let master = dovecot.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
