@@ -31,6 +31,9 @@ _postie() {
             postie,install)
                 cmd="postie__subcmd__install"
                 ;;
+            postie,login)
+                cmd="postie__subcmd__login"
+                ;;
             postie,man)
                 cmd="postie__subcmd__man"
                 ;;
@@ -60,6 +63,9 @@ _postie() {
                 ;;
             postie__subcmd__help,install)
                 cmd="postie__subcmd__help__subcmd__install"
+                ;;
+            postie__subcmd__help,login)
+                cmd="postie__subcmd__help__subcmd__login"
                 ;;
             postie__subcmd__help,man)
                 cmd="postie__subcmd__help__subcmd__man"
@@ -107,7 +113,7 @@ _postie() {
 
     case "${cmd}" in
         postie)
-            opts="-c -q -v -h -V --config --quiet --verbose --timeout --json --help --version fetch send queue check install man completions setup version help"
+            opts="-c -q -v -h -V --config --quiet --verbose --timeout --json --help --version fetch send queue check install man completions setup version login help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -436,7 +442,7 @@ _postie() {
             return 0
             ;;
         postie__subcmd__help)
-            opts="fetch send queue check install man completions setup version help"
+            opts="fetch send queue check install man completions setup version login help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -506,6 +512,20 @@ _postie() {
             return 0
             ;;
         postie__subcmd__help__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postie__subcmd__help__subcmd__login)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -631,6 +651,54 @@ _postie() {
                     fi
                     return 0
                     ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postie__subcmd__login)
+            opts="-c -q -v -h --device --forget --config --quiet --verbose --timeout --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

@@ -39,6 +39,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand completions 'Print the completions of a shell'
             cand setup 'Find the servers of an address, and print the account to write into the configuration'
             cand version 'Print the version'
+            cand login 'Log in by OAuth 2.0 once, so that later runs have tokens by themselves'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;fetch'= {
@@ -260,6 +261,20 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'postie;login'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
+            cand --device 'Log in with a code that is typed into a page on any machine'
+            cand --forget 'Remove what is kept of the login'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'postie;help'= {
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, logged in'
@@ -270,6 +285,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand completions 'Print the completions of a shell'
             cand setup 'Find the servers of an address, and print the account to write into the configuration'
             cand version 'Print the version'
+            cand login 'Log in by OAuth 2.0 once, so that later runs have tokens by themselves'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;help;fetch'= {
@@ -295,6 +311,8 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;help;setup'= {
         }
         &'postie;help;version'= {
+        }
+        &'postie;help;login'= {
         }
         &'postie;help;help'= {
         }
