@@ -412,11 +412,16 @@ impl QueueRun<'_> {
         if self.wanted == Wanted::Due && !held.record().is_due(now) {
             return Ok(Exit::Done);
         }
-        if held.record().waiting().is_empty() {
+        if held.record().is_finished() {
             // The run that had the last answer was cut off before it could tidy up.
+            let is_sent = held.record().sent() > 0;
             let disposition = close(held)?;
             self.tell(None, id, &disposition, 0);
-            return Ok(Exit::Done);
+            return Ok(match disposition {
+                Disposition::Failed { .. } if is_sent => Exit::Partial,
+                Disposition::Failed { .. } => Exit::NoRecipient,
+                Disposition::Done | Disposition::Deferred(_) => Exit::Done,
+            });
         }
         let (Some(account), Some(from)) = (&held.record().order.account, &held.record().order.from)
         else {

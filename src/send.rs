@@ -121,7 +121,7 @@ fn dispatch(
     let result = report.result(sentence.as_deref(), object);
     match &outcome {
         Ok(sent) => submission.complain(sent, report),
-        Err(_) if submission.held.is_some() => {}
+        Err(_) if submission.waiting().is_some() => {}
         Err(error) => drop(fail(report, Some(&submission), error)),
     }
     if let Some(notice) = submission.last().and_then(|last| submission.notice(&last)) {

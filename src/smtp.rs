@@ -66,9 +66,6 @@ pub enum Subject {
     /// The message itself, after its end.
     #[error("the message")]
     Message,
-    /// RSET.
-    #[error("RSET")]
-    Rset,
 }
 
 /// The reason why a session ended.

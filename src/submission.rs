@@ -72,7 +72,7 @@ impl Submission {
 
     /// How the run ends. What waits is taken care of.
     pub fn exit(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
-        match &self.held {
+        match self.waiting() {
             Some(held) if held.record().failed().is_empty() => Exit::Done,
             Some(_) => Exit::Partial,
             None => self.verdict(outcome),
@@ -146,26 +146,19 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
 }
 
 impl Submission {
-    /// Submits the message, and keeps account of it. What kept it from being submitted is not its
-    /// own fault.
+    /// Submits the message, and keeps account of it.
     pub fn attempt(
         &mut self,
         session: Result<SmtpSession, Error>,
         attempt: Attempt,
         report: &Report,
     ) -> Attempted {
-        let (outcome, session, is_submitted) = match session {
-            Ok(session) => {
-                let (outcome, session) = self.submit(session);
-                (outcome, session, true)
-            }
-            Err(error) => (Err(error), None, false),
+        let (outcome, session) = match session {
+            Ok(session) => self.submit(session),
+            Err(error) => (Err(error), None),
         };
         self.remember(&outcome, report);
-        let disposition = match &outcome {
-            Err(error) if !is_submitted => self.postpone(&error.into(), attempt),
-            outcome => self.settle(outcome, attempt),
-        };
+        let disposition = self.settle(&outcome, attempt);
         Attempted { outcome, session, disposition }
     }
 

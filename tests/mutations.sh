@@ -97,12 +97,20 @@ mutate 'the sync of the history in the outbox' src/store/outbox.rs 's/\n\s+\.and
 mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
 mutate 'the mark in the outbox that the end of a message leaves' src/submission/outbox.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
 mutate 'the answers in the outbox' src/submission.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
-mutate 'what waits because it was not submitted' src/submission.rs 's/Err\(error\) if !is_submitted => .*?\n//' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if waiting\.is_empty\(\) && attempt == Attempt::First/if attempt == Attempt::First/' "${outbox[@]}"
+queued=(--test tests transcripts::what_cannot_be_sent_now)
+mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), Held::remove)?;\n$2/' --lib submission::tests::outbox
+mutate 'waiting for what an incomplete order will resolve to' src/store/outbox.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"
+mutate 'the refusal of an order that resolves to nobody' src/store/outbox.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
+mutate 'the credible clock of an attempt' src/store/outbox.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"
+mutate 'waiting for a server that does not know a command' src/submission/outbox.rs 's/Subject::Sender \| Subject::Data, \.\. \}\) => \{\s+Exit::from\(error\) == Exit::Message/Subject::Sender | Subject::Data, .. }) => {\n matches!(Exit::from(error), Exit::Message | Exit::Missing)/' "${queued[@]}"
+mutate 'the last word of a server that does not like a message' src/submission/outbox.rs 's/!refusal\.is_temporary\(\)\s+\}\s+Error::Smtp\(smtp::Error::Refused \{ what: Subject::Sender/Exit::from(error) == Exit::Message \&\& refusal.code > 0 }\n Error::Smtp(smtp::Error::Refused { what: Subject::Sender/' "${queued[@]}"
+mutate 'waiting for what an account lacks' src/submission/outbox.rs 's/(Extension::Auth \| Extension::Starttls => )false/$1true/' --test tests outbox
+mutate 'waiting for a server that does not forget' src/smtp/session.rs 's/if reply\.code \/ 100 == 5 \{.*?\n        \}\n        if let Err\(refusal\) = reply\.accepted\(2, RSET\)\? \{.*?\n        \}/reply.accepted(2, RSET)?.map_err(|refusal| Error::Refused { what: Subject::Sender, refusal })?;/s' "${queued[@]}"
 ownership=(--test tests ownership)
 mutate 'the check of the owner of what is obeyed' src/ownership.rs 's/if owner == ROOT \|\|/if true || owner == ROOT ||/' "${ownership[@]}"
 mutate 'the check of who may write' src/ownership.rs 's/metadata\.mode\(\) & WRITE != 0 \|\| /false \&\& /' "${ownership[@]}"

@@ -222,6 +222,32 @@ fn a_journal_that_makes_no_sense_is_named_and_keeps_nothing_else_from_being_sent
 }
 
 #[test]
+fn a_refusal_that_nobody_has_heard_of_is_reported_by_the_next_flush() {
+    let sink = Sink::start(&[]);
+    for (answers, status) in [
+        ("refused bob%40example.net 550 no\nnot-sent eve%40example.org 550 no\n", 67),
+        ("accepted bob%40example.net 250 ok\nrefused eve%40example.org 550 no\n", 81),
+        ("accepted bob%40example.net 250 ok\nrefused eve%40example.org 550 no\nnotified 3\n", 0),
+        ("accepted bob%40example.net 250 ok\naccepted eve%40example.org 250 ok\n", 0),
+    ] {
+        let home = home_with_a_message(&sink, "");
+        // As a run leaves it that is killed at that moment.
+        let journal = home.files(WAITING)[0].join("journal");
+        let text = fs::read_to_string(&journal).unwrap();
+        fs::write(&journal, text + "attempt 2\ndata 2\n" + answers + "reply 2 x\n").unwrap();
+        home.config(&sink.config(""));
+        let flushed = home.postie(["queue", "flush", "--all"]).run();
+        if status == 0 {
+            flushed.exit(0).silent();
+        } else {
+            flushed.exit(status).says("550 no").says(" now\n");
+        }
+        let failed = usize::from(status != 0);
+        assert_eq!((sink.taken().len(), count(&home)), (0, [0, failed, 0]), "{answers}");
+    }
+}
+
+#[test]
 fn an_account_of_the_same_name_serves_whatever_file_it_is_in() {
     let sink = Sink::start(&[]);
     let home = home_with_a_message(&sink, "");

@@ -436,8 +436,15 @@ impl<S: Private> Session<Authenticated, S> {
                 self.wire.reply_to("the empty message")?;
             }
         }
-        let reply = self.wire.say(Command::new(RSET))?.accepted(2, RSET)?;
-        reply.map_err(|refusal| Error::Refused { what: Subject::Rset, refusal })?;
+        let reply = self.wire.say(Command::new(RSET))?;
+        if reply.code / 100 == 5 {
+            // No server refuses this (RFC 5321 §4.1.1.5), and it would say nothing about a message.
+            return Err(reply.nonsense(2, RSET).into());
+        }
+        if let Err(refusal) = reply.accepted(2, RSET)? {
+            self.is_over = true;
+            return Err(Error::TurnedAway(refusal));
+        }
         self.is_begun = false;
         Ok(())
     }

@@ -657,7 +657,7 @@ impl Held {
         self.write(&format!("{word} {now} {}\n", shown(reason)))
     }
 
-    /// Drops the message: nobody is to get it any more.
+    /// Drops the message: each recipient has it, or the sender knows of those who have not.
     pub fn remove(self) -> Result<(), Error> {
         self.outbox.drop_from(Place::Waiting, &self.id)
     }
@@ -737,6 +737,11 @@ impl Record {
             is_handed_over: false,
             is_in_doubt: false,
         }
+    }
+
+    /// Whether it is known who gets the message, and each of them has a final answer.
+    pub fn is_finished(&self) -> bool {
+        self.is_resolved && self.waiting().is_empty()
     }
 
     /// Who is still to get the message.
@@ -859,6 +864,8 @@ impl Record {
             "resolved" => {
                 first.parse::<u64>().ok()?;
                 let (account, from, recipients) = std::mem::take(&mut self.resolving);
+                // A message for nobody would be done with.
+                (!recipients.is_empty()).then_some(())?;
                 (self.order.account, self.order.from) = (Some(account?), Some(from?));
                 self.order.recipients = recipients;
                 self.order.aliases.clear();
@@ -870,7 +877,9 @@ impl Record {
                 self.is_in_doubt |= self.is_handed_over;
                 self.is_handed_over = false;
                 self.attempts = self.attempts.saturating_add(1);
-                let since = self.tried.map_or(0, |tried| now.saturating_sub(tried));
+                // What a clock showed that was wrong is no time to count from.
+                let tried = self.tried.filter(|&tried| tried >= limits::EARLIEST);
+                let since = tried.map_or(0, |tried| now.saturating_sub(tried));
                 self.waited = self.waited.saturating_add(since.min(DAY));
                 self.tried = Some(now);
                 self.ending = None;

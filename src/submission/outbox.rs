@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::password::{self, Source};
 use crate::report::{count, span};
 use crate::settings::SendJob;
-use crate::smtp::{self, Demand, Envelope, Refusal, Terms};
+use crate::smtp::{self, Demand, Envelope, Extension, Refusal, Subject, Terms};
 use crate::store;
 use crate::store::outbox::{Answer, Ending, Held, Id, NotAdded, Order, Outbox};
 use crate::text::Mailbox;
@@ -26,7 +26,7 @@ pub enum Attempt {
 
 /// What became of a message in the outbox.
 pub enum Disposition {
-    /// It is not there any more.
+    /// Nobody is to get it any more, and whoever asked knows what became of it.
     Done,
     /// It waits, for this reason.
     Deferred(String),
@@ -106,8 +106,8 @@ impl Submission {
         Ok(self.held.as_mut().map_or(Ok(()), |held| held.begin(now))?)
     }
 
-    /// Lets the outbox know how the attempt went. What was answered for good at first is for the
-    /// caller to hear; later, for whoever looks at what failed.
+    /// Lets the outbox know how the attempt went. Who will not get the message is for the caller to
+    /// hear at first ([`Self::notified`]); later, for whoever looks at what failed.
     pub fn settle(
         &mut self,
         outcome: &Result<SubmissionOutcome, Error>,
@@ -127,10 +127,6 @@ impl Submission {
         };
         let hopeless = hopeless.unwrap_or_default();
         waiting.retain(|mailbox| !hopeless.contains(mailbox));
-        if waiting.is_empty() && attempt == Attempt::First {
-            self.held.take().map_or(Ok(()), Held::remove)?;
-            return Ok(Disposition::Done);
-        }
         if !hopeless.is_empty() {
             held.answer(
                 self.job.moment.seconds,
@@ -138,10 +134,14 @@ impl Submission {
                 Some(&deferral.reason),
             )?;
         }
-        match self.held.take_if(|_| waiting.is_empty()) {
-            Some(held) => close(held),
-            None => self.postpone(&deferral, attempt),
+        if !held.record().is_finished() {
+            return self.postpone(&deferral, attempt);
         }
+        // The caller hears of those who will not get it before the entry goes.
+        if attempt == Attempt::First && !held.record().failed().is_empty() {
+            return Ok(Disposition::Done);
+        }
+        self.held.take().map_or(Ok(Disposition::Done), close)
     }
 
     /// Lets the outbox know that the attempt is over for those who are still to get the message,
@@ -171,33 +171,44 @@ impl Submission {
         self.held.as_ref().is_some_and(|held| held.record().waits_for(mailbox))
     }
 
-    /// Lets the outbox know that the caller has heard of those who will never get the message.
+    /// Lets the outbox know that the caller has heard of those who will never get the message. If
+    /// nobody else is to get it, it is done with.
     pub fn notified(&mut self) -> Result<(), Error> {
         let now = self.job.moment.seconds;
-        match &mut self.held {
-            Some(held) if !held.record().failed().is_empty() => Ok(held.told(now)?),
-            _ => Ok(()),
-        }
+        let Some(held) = self.held.as_mut().filter(|held| !held.record().failed().is_empty())
+        else {
+            return Ok(());
+        };
+        held.told(now)?;
+        self.held.take_if(|held| held.record().is_finished()).map_or(Ok(()), Held::remove)?;
+        Ok(())
+    }
+
+    /// The entry in the outbox, if somebody is still to get the message.
+    pub fn waiting(&self) -> Option<&Held> {
+        self.held.as_ref().filter(|held| !held.record().is_finished())
     }
 
     /// Why the message waits, as the last attempt left it.
     pub fn last(&self) -> Option<String> {
-        Some(self.held.as_ref()?.record().last.clone().unwrap_or_default())
+        Some(self.waiting()?.record().last.clone().unwrap_or_default())
     }
 
     /// What a caller is told whose message waits, for this reason.
     pub fn notice(&self, reason: &str) -> Option<String> {
-        let (held, peer) = (self.held.as_ref()?, &self.job.peer);
+        let (held, peer) = (self.waiting()?, &self.job.peer);
         let account = self.job.account.as_deref().unwrap_or_default();
         let id = held.id();
         Some(format!("send {account}: {peer}: {reason}; the message waits in the outbox as {id}"))
     }
 }
 
-/// Takes a message from those that wait, as nobody is to get it any more.
+/// Takes a finished message from those that wait: it is removed if each recipient has it, or the sender
+/// knows of those who have not. Otherwise it is put where a person looks for it.
 pub fn close(held: Held) -> Result<Disposition, Error> {
     let failed = held.record().failed();
     let Some((mailbox, answer)) = failed.first() else {
+        // The final answer for each recipient is in the record, which is what this proves.
         held.remove()?;
         return Ok(Disposition::Done);
     };
@@ -279,10 +290,28 @@ pub fn is_login_refused(error: &Error) -> bool {
     }
 }
 
-/// Whether a message is not to be tried again after its submission ended so: the message itself or
-/// its recipients were refused, or the server lacks what it asked for. All else waits.
+/// Whether a message is not to be tried again after its submission ended so. Each case proves that the
+/// server, or the message, is the reason; all else waits.
 fn is_final(error: &Error) -> bool {
-    matches!(Exit::from(error), Exit::Message | Exit::NoRecipient | Exit::Missing)
+    match error {
+        // The server's final reply to it, or to this sender or its DATA; but that it does not know
+        // a command (500, 502 and 504) is its own fault.
+        Error::Smtp(smtp::Error::Refused { what: Subject::Message, refusal }) => {
+            !refusal.is_temporary()
+        }
+        Error::Smtp(smtp::Error::Refused { what: Subject::Sender | Subject::Data, .. }) => {
+            Exit::from(error) == Exit::Message
+        }
+        // What the message itself asks for, and the server does not have.
+        Error::Smtp(smtp::Error::Missing(extension)) => match extension {
+            Extension::Dsn | Extension::RequireTls | Extension::SmtpUtf8 => true,
+            Extension::Auth | Extension::Starttls => false,
+        },
+        Error::Smtp(smtp::Error::TooLarge { .. }) => true,
+        // It cannot be encoded for this server.
+        Error::Message(_) => Exit::from(error) == Exit::Message,
+        _ => false,
+    }
 }
 
 /// A text whose last octets leave only when the outbox knows that they do.

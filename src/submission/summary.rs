@@ -41,7 +41,7 @@ impl Submission {
         }
         let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
         let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
-        if refused && accepted && sent.accepted.is_none() && self.held.is_none() {
+        if refused && accepted && sent.accepted.is_none() && self.waiting().is_none() {
             report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
         }
     }
@@ -69,7 +69,7 @@ impl Submission {
             "size": self.message.octets(),
             "message_id": self.message.field("Message-ID"),
             "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
-            "queued": self.held.as_ref().map(|held| held.id().to_string()),
+            "queued": self.waiting().map(|held| held.id().to_string()),
             "error": error,
         })
     }

@@ -9,7 +9,7 @@ use crate::store::disk::Os;
 use crate::store::disk::simulated::{Fault, Simulated};
 use crate::store::tests::mortal;
 
-const NOW: u64 = 1_700_000_000;
+const NOW: u64 = 1_800_000_000;
 const TEXT: &[u8] = b"Subject: hello\n\nhello\n";
 
 fn mailbox(name: &str) -> Mailbox {
@@ -420,6 +420,9 @@ fn only_attempts_over_five_days_make_a_message_too_old() {
     assert!(attempts(&daily) && !attempts(&daily[..6]));
     // It came while the clock stood at its beginning, or in the future, and was right soon after.
     assert!(!attempts(&[60, NOW, NOW + 60]));
+    // It stands there at every start of a machine that was started ten times in an hour.
+    let starts: Vec<_> = (0..10).flat_map(|start| [60, NOW + start * 360]).collect();
+    assert!(!attempts(&starts));
     assert!(!attempts(&[NOW + 900 * DAY, NOW, NOW + 60]));
     // Nobody tried for a month.
     assert!(!attempts(&[NOW, NOW + 30 * DAY]));
@@ -449,6 +452,9 @@ fn an_incomplete_order_is_resolved_as_a_whole_or_not() {
     drop(added.map_err(|not_added| not_added.error).unwrap());
     let held = place.outbox(Os).hold(&id()).unwrap();
     assert_eq!((&held.record().order, held.record().is_resolved), (&order, false));
+    // Nobody is known yet who would wait for it, which does not mean that nobody does.
+    assert!(held.record().waiting().is_empty() && !held.record().is_finished());
+    assert_eq!(held.record().clone().take(&format!("resolved {NOW}")), None);
     drop(held);
     // Cut off in the middle of it.
     let mut journal = Os.append(&place.journal()).unwrap();

@@ -92,6 +92,10 @@ impl World {
                 let Attempted { outcome, session, disposition: _ } =
                     submission.attempt(session, Attempt::First, &silent());
                 let exit = submission.exit(&outcome);
+                // A run that was killed before tells nobody anything.
+                if !matches!(fault, Fault::From(step) if self.disk.steps() > step) {
+                    self.disk.note("heard");
+                }
                 drop(submission.notified());
                 session.into_iter().for_each(Session::quit);
                 let is_alive = !matches!(fault, Fault::From(_));
@@ -234,8 +238,11 @@ impl World {
                 _ => {}
             }
         }
-        // What nobody is to get any more is where a person will look at it.
-        if (times(&notes[..before], "failed") > 0 || times(&notes[before..], "refused nobody") > 0)
+        // What nobody is to get any more is where a person will look at it, unless the sender heard.
+        let is_unheard = is_added
+            && times(&notes[..before], "refused nobody") > times(&notes[..before], "heard");
+        let is_failed = times(&notes[..before], "failed") > 0;
+        if (is_failed || is_unheard || times(&notes[before..], "refused nobody") > 0)
             && !listed.iter().any(|listed| listed.place == Place::Failed)
         {
             return Some("a refusal is lost");
