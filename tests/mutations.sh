@@ -200,5 +200,14 @@ mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known 
 mutate 'the bound of a reply that drips' src/net.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
 mutate 'the bound of what comes before a login' src/net.rs 's/opening: Some\(now\(\)\)/opening: None/' --lib net::tests
+
+# What `postie install` replaces and removes.
+installed=(--test tests install::)
+mutate 'the digest of a file that install removes' src/install.rs 's/Found::File\(digest\) if digests\.contains\(&digest\) =>/Found::File(_) =>/' "${installed[@]}"
+mutate 'the record of a file that install replaces' src/install.rs 's/Found::File\(digest\) if record\.proves\(&piece\.path, &digest\) =>/Found::File(_) =>/' "${installed[@]}"
+mutate 'the links that install does not follow' src/install/files.rs 's/match path\.symlink_metadata\(\)/match path.metadata()/' "${installed[@]}"
+mutate 'whose the record of install is' src/install/files.rs 's/ownership::check_writers\(&file, path\)\s+\.map_err\(\|error\| failed\(io::Error::other\(error\.to_string\(\)\)\)\)\?;//' "${installed[@]}"
+mutate 'the directories that install has made' src/install.rs 's/next\.add_directories\(&piece\.path\);//' "${installed[@]}"
+mutate 'the files that install has no longer' src/install.rs 's/take\(path, digest, report\)\?;/let _ = (path, digest);/' "${installed[@]}"
 exit "$missed"
 }

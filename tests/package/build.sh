@@ -18,6 +18,7 @@ target=$PWD/target/package
 flags=(--remap-path-prefix="$cargo_home"=/cargo --remap-path-prefix="$PWD"=/postie --remap-path-prefix="$target"=/target)
 c_flags="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/postie -ffile-prefix-map=$target=/target"
 
+link=()
 case $kind in
 dynamic) ;;
 static)
@@ -25,7 +26,10 @@ static)
   # for whatever else nsswitch.conf names, which fit only the very same version of the library.
   mkdir -p "$target/static"
   cc -O2 -c -o "$target/static/no_modules.o" tests/package/no_modules.c
-  flags+=(-C target-feature=+crt-static -C link-arg="$target/static/no_modules.o")
+  # Without it, getrandom(2) is looked for by dlsym(3), which finds nothing in a static program.
+  flags+=(-C target-feature=+crt-static --cfg 'getrandom_backend="linux_getrandom"')
+  # Relative to this directory, lest its name matter.
+  link=(-C link-arg=target/package/static/no_modules.o -C link-arg=-Wl,--wrap=__libc_dlopen_mode)
   ;;
 *) echo "build.sh: dynamic or static, not $kind" >&2; exit 64 ;;
 esac
@@ -35,5 +39,5 @@ unset RUSTFLAGS CFLAGS CPPFLAGS LDFLAGS CARGO_BUILD_RUSTFLAGS
 export CARGO_ENCODED_RUSTFLAGS CFLAGS="$c_flags" CARGO_INCREMENTAL=0 AWS_LC_SYS_NO_JITTER_ENTROPY=1 AWS_LC_SYS_CMAKE_BUILDER=0
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo -n "${flags[*]}")
 # With a target named, the flags are not for the programs that run during the build.
-cargo build --release --locked --bin postie --target "$host" --target-dir "$target/$kind" >&2
+cargo rustc --release --locked --bin postie --target "$host" --target-dir "$target/$kind" -- "${link[@]}" >&2
 echo "$target/$kind/$host/release/postie"

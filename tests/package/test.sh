@@ -72,11 +72,12 @@ tarball() {
   # Names are looked up in files and in DNS, without and with an nsswitch.conf, and no module is loaded.
   echo '127.0.0.1 mail.example.com' > "$root/etc/hosts"
   echo 'nameserver 127.0.0.1' > "$root/etc/resolv.conf"
+  (umask 077 && echo not-a-password > "$root/password")
   local nsswitch
   for nsswitch in '' 'hosts: mymachines files resolve [!UNAVAIL=return] dns'; do
     echo "$nsswitch" > "$root/etc/nsswitch.conf"
     local said
-    said=$(echo secret | in_root check --fetch --server mail.example.com:1 --user ann --password-file /dev/stdin 2>&1 || true)
+    said=$(in_root check --fetch --server mail.example.com:1 --user ann --password-file /password --timeout 5 2>&1 || true)
     grep -q '127\.0\.0\.1' <<< "$said" || die "no name was found: $said"
   done
 }
