@@ -50,6 +50,9 @@ pub const SMTP_COMMAND: usize = 512;
 /// any extension.
 pub const SMTP_INPUT: usize = 4096;
 
+/// Octets in a line that answers SMTP on standard input, its end included (RFC 5321 §4.5.3.1.5).
+pub const SMTP_REPLY: usize = 512;
+
 /// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
 /// at least.
 pub const SMTP_INPUT_RECIPIENTS: usize = 10_000;

@@ -84,7 +84,12 @@ fn refuse_arguments(error: &clap::Error) -> Exit {
 }
 
 fn run(args: &Args) -> Exit {
-    let report = Report::new(&args.global);
+    let report = match &args.command {
+        Command::Send(sending) if sending.speaks_smtp => {
+            Report::new(&args.global).without_results()
+        }
+        _ => Report::new(&args.global),
+    };
     let interrupted = Interrupted::default();
     let stop = match interrupted.watch() {
         Ok(stop) => stop,

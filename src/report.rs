@@ -28,6 +28,8 @@ pub struct Report {
     quiet: bool,
     verbose: u8,
     json: bool,
+    /// Whether standard output belongs to something else than results.
+    is_stdout_taken: bool,
     /// Whether somebody sees the results.
     terminal: bool,
     /// Whether they may have colours (no-color.org).
@@ -46,6 +48,7 @@ impl Report {
             quiet: global.quiet,
             verbose: global.verbose,
             json: global.json,
+            is_stdout_taken: false,
             terminal: io::stdout().is_terminal(),
             colour: io::stdout().is_terminal()
                 && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
@@ -57,6 +60,12 @@ impl Report {
             }),
             turn: Mutex::new(()),
         }
+    }
+
+    /// The same without results, where standard output is one direction of a conversation.
+    #[must_use]
+    pub fn without_results(self) -> Self {
+        Self { is_stdout_taken: true, ..self }
     }
 
     /// Whether nobody watches what is said on standard error.
@@ -132,6 +141,7 @@ impl Report {
     ) -> Result<(), Error> {
         let is_wanted = (self.terminal || self.verbose > 0) && !self.quiet;
         self.bars.suspend(|| match sentence.filter(|_| is_wanted) {
+            _ if self.is_stdout_taken => Ok(()),
             _ if self.json => self.answer(object()),
             Some(sentence) => self.answer(sentence),
             None => Ok(()),

@@ -16,7 +16,7 @@ use crate::report::{Report, output, written};
 use crate::settings::Settings;
 use crate::smtp::{Demand, Terms};
 use crate::store::outbox::{Id, NotAdded, Order};
-use crate::submission::{Attempt, Attempted, SmtpSession, Submission, login_noted};
+use crate::submission::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
 use crate::text::Address;
 
 /// Sends one message and reports how it went. `then` gets the account that it was sent with, and
@@ -41,7 +41,7 @@ pub fn send_later(
     then: impl FnOnce(&str, SmtpSession),
 ) -> Exit {
     if !may_wait(settings, args) {
-        return fail(report, None, &broken);
+        return fail(report, None, &broken).exit;
     }
     send_as_far_as_possible(settings, args, Some(broken), report, stop, then)
 }
@@ -54,10 +54,18 @@ fn send_as_far_as_possible(
     stop: &Stop,
     then: impl FnOnce(&str, SmtpSession),
 ) -> Exit {
-    match input::take(settings, args, broken, report) {
-        Ok(taken) => dispatch(settings, args, taken, report, stop, then),
+    let ended = match input::take(settings, args, broken, report) {
+        Ok(taken) => dispatch(settings, args, taken, Attempt::First, report, stop, then),
         Err(error) => fail(report, None, &error),
-    }
+    };
+    ended.exit
+}
+
+/// How the first attempt ended.
+struct Ended {
+    exit: Exit,
+    /// The same in words, for a caller who gets one reply.
+    text: String,
 }
 
 /// Sends what there is, keeps it, or says why it can do neither.
@@ -65,10 +73,11 @@ fn dispatch(
     settings: &Settings,
     args: &cli::Send,
     taken: Taken,
+    attempt: Attempt,
     report: &Report,
     stop: &Stop,
     then: impl FnOnce(&str, SmtpSession),
-) -> Exit {
+) -> Ended {
     let mut submission = match taken {
         Taken::Whole(input) => match submission(*input, args) {
             Ok(submission) => submission,
@@ -82,7 +91,7 @@ fn dispatch(
         // Which server this would be is not known; most take eight bits.
         let shown = submission.message.fit(Transport::EightBit).map_err(Error::from);
         return match shown.and_then(|()| show(&mut submission)) {
-            Ok(()) => Exit::Done,
+            Ok(()) => Ended { exit: Exit::Done, text: String::new() },
             Err(error) => fail(report, Some(&submission), &error),
         };
     }
@@ -98,6 +107,10 @@ fn dispatch(
                 .complaint(format_args!("send: {error}; the message is sent without the outbox")),
         }
     }
+    if attempt == Attempt::OneReply && submission.held.is_none() {
+        // One reply is true of all recipients only if they all have the message, or none has it.
+        submission.demand = Demand::All;
+    }
     if let Some(held_back) = submission.held_back(&outbox) {
         let (notice, outcome) = (submission.notice(&held_back.to_string()), Err(held_back));
         let result = report.result(None, || submission.object(&outcome, Exit::Done));
@@ -105,15 +118,14 @@ fn dispatch(
         if let Err(error) = result {
             fail(report, Some(&submission), &error);
         }
-        return Exit::Done;
+        return Ended { exit: Exit::Done, text: submission.queued_as().unwrap_or_default() };
     }
     let session = submission.begin().and_then(|()| login_noted(&submission, &outbox, report, stop));
     if session.is_ok() && submission.held.is_none() {
         // From here on the server may have the message, and no signal says that it has not.
         stop.decide(Some(Exit::InDoubt.status()));
     }
-    let Attempted { outcome, session, disposition } =
-        submission.attempt(session, Attempt::First, report);
+    let Attempted { outcome, session, disposition } = submission.attempt(session, attempt, report);
     let exit = submission.exit(&outcome);
     stop.decide((exit != Exit::Later).then(|| exit.status()));
     let object = || submission.object(&outcome, exit);
@@ -127,7 +139,14 @@ fn dispatch(
     if let Some(notice) = submission.last().and_then(|last| submission.notice(&last)) {
         report.notice(notice);
     }
-    let notified = submission.notified();
+    if let Ok(Disposition::Failed { path, .. }) = &disposition {
+        report.complaint(format_args!("send: the message is in {} now", path.display()));
+    }
+    let notified = match attempt {
+        // The one reply is for the recipients that the message waits for.
+        Attempt::OneReply if submission.waiting().is_some() => Ok(()),
+        Attempt::OneReply | Attempt::First | Attempt::Further => submission.notified(),
+    };
     // Whoever is not told, or is told of an outbox that failed, is not to send the message again for
     // that: the status stays.
     for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
@@ -138,10 +157,15 @@ fn dispatch(
         (Some(session), None) => session.quit(),
         (None, _) => {}
     }
-    exit
+    let text = match &outcome {
+        _ if submission.held.is_some() => submission.queued_as(),
+        Ok(sent) => sentence.or_else(|| sent.problem()),
+        Err(error) => Some(error.to_string()),
+    };
+    Ended { exit, text: text.unwrap_or_default() }
 }
 
-fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Exit {
+fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Ended {
     let job = submission.map(|submission| &submission.job);
     report.failure(&Failure {
         command: "send",
@@ -150,7 +174,7 @@ fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Exit
         error,
         lasting: None,
     });
-    error.into()
+    Ended { exit: error.into(), text: error.to_string() }
 }
 
 /// Composes the envelope of a message.
@@ -196,7 +220,7 @@ fn keep_incomplete(
     incomplete: Incomplete,
     report: &Report,
     stop: &Stop,
-) -> Exit {
+) -> Ended {
     let Incomplete { recipients, mut message, error } = incomplete;
     // What was typed wrong is for the caller.
     if !may_wait(settings, args) || Exit::from(&error) != Exit::Config {
@@ -237,7 +261,7 @@ fn keep_incomplete(
             if let Err(error) = report.result(None, || queued) {
                 fail(report, None, &error);
             }
-            Exit::Done
+            Ended { exit: Exit::Done, text: format!("queued as {id}") }
         }
         Err(NotAdded { error: reason, .. }) => {
             fail(report, None, &reason.into());

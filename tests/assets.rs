@@ -318,6 +318,11 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             format!("{} octets (RFC 5321: 512)", limits::SMTP_INPUT),
         ),
         (
+            "SMTP_REPLY",
+            "A line that answers it",
+            format!("{} octets (RFC 5321: 512)", limits::SMTP_REPLY),
+        ),
+        (
             "SMTP_INPUT_RECIPIENTS",
             "Recipients of a message that comes by SMTP on standard input",
             format!("{} (RFC 5321: 100)", limits::SMTP_INPUT_RECIPIENTS),
@@ -1180,8 +1185,10 @@ none. -F is its full name; -t reads recipients from the message; -N and -R ask f
 the conversation. -C names a configuration file, which must be root's and writable by nobody else; no \
 line of it is printed. -bp is \"postie queue\" and -q \
 is \"postie queue flush\"; -bi and -I do nothing, successfully. -bs speaks SMTP on \
-standard input and output, one message after another: 250 means that the message waits in the outbox or \
-was sent, and one recipient that is refused is refused for all. It is refused (77) on a socket, unless a \
+standard input and output, one message after another. With an outbox, 250 means that the message was \
+sent or waits there, and a recipient that is refused alone stands in it as failed; 5xx means that the \
+first attempt ended it for all. Without one, all recipients have the message or none, and where that \
+is in doubt the conversation ends without a reply. -bs is refused (77) on a socket, unless a \
 program of this user or of root made it. -bd and other modes are refused. All other options \
 of sendmail are accepted and change nothing. An option that begins with -o is one word: what \
 follows it is a recipient.

@@ -297,6 +297,90 @@ fn what_was_killed_on_its_way_arrives_and_twice_only_if_that_was_said() {
     }
 }
 
+/// A message as frameworks submit it on standard input.
+fn by_smtp(subject: u64, text: &str) -> String {
+    format!(
+        "MAIL FROM:<ann@example.com>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\n\
+         Subject: {subject}\r\n\r\n{text}\r\n.\r\n"
+    )
+}
+
+/// How many messages were answered with 250: of the codes, those behind 354.
+fn accepted(stdout: &str) -> Vec<bool> {
+    let codes: Vec<_> = stdout.lines().map(|line| &line[..3]).collect();
+    let pairs = codes.windows(2).filter(|pair| pair[0] == "354");
+    pairs.map(|pair| pair[1] == "250").collect()
+}
+
+#[test]
+fn what_is_answered_250_on_standard_output_survives_a_kill_at_any_step() {
+    if !servers::is_installed("strace") {
+        return;
+    }
+    let mut kills = 0;
+    for (call, trouble) in ["fdatasync", "fsync", "rename", "unlink", "sendto"]
+        .into_iter()
+        .flat_map(|call| ["", "server = \"127.0.0.1:1\""].map(|trouble| (call, trouble)))
+    {
+        for time in 1..100 {
+            let (sink, home) = (Sink::start(&[]), Home::new());
+            home.config(&sink.config(&format!("queue = true\n{trouble}")));
+            let inject = format!("--inject={call}:signal=KILL:when={time}");
+            let args = ["-f", "-qqq", "-o", "/dev/null", &inject, env!("CARGO_BIN_EXE_postie")];
+            let input: String = (0..3).map(|subject| by_smtp(subject, "hello")).collect();
+            let killed = home
+                .program(Path::new("/usr/bin/strace"), args.into_iter().chain(["send", "-bs"]))
+                .stdin(input)
+                .run();
+            assert!([0, 137].contains(&killed.status), "{killed:?}");
+            home.config(&sink.config("queue = true"));
+            home.postie(["queue", "flush", "--all"]).run().exit(0);
+            let taken = sink.taken();
+            let arrived: HashSet<_> = taken.iter().map(|it| subject_of(&it.lines())).collect();
+            for (subject, _) in accepted(&killed.stdout).iter().enumerate().filter(|it| *it.1) {
+                assert!(arrived.contains(&subject.to_string()), "{call} {time}: {killed:?}");
+            }
+            assert_eq!(home.files(".local/state/postie/outbox/waiting"), Vec::<PathBuf>::new());
+            if killed.status == 0 {
+                assert_eq!(accepted(&killed.stdout), [true; 3], "{killed:?}");
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills >= 40, "only {kills} runs were killed");
+    servers::note(&format!("killed: {kills} conversations on standard input"));
+}
+
+#[test]
+fn a_full_disk_has_nothing_answered_250_that_is_not_in_the_outbox() {
+    let (sink, home) = (Sink::start(&[]), Home::new());
+    home.config(&sink.config("queue = true\nserver = \"127.0.0.1:1\""));
+    let Some(disk) = SmallDisk::mount(&home, "state", "size=256k") else { return };
+    let run = |args: &[&str], input: String| {
+        let args = args.iter().map(ToString::to_string);
+        home.postie(args).env("XDG_STATE_HOME", home.path().join("state")).stdin(input).run()
+    };
+    let text = "x".repeat(70) + "\r\n";
+    let input: String = (0..12).map(|subject| by_smtp(subject, &text.repeat(500))).collect();
+    let outcome = run(&["send", "-bs"], input);
+    let accepted = accepted(&outcome.exit(0).stdout);
+    let expected: HashSet<_> =
+        accepted.iter().enumerate().filter(|it| *it.1).map(|it| it.0.to_string()).collect();
+    assert_eq!(accepted.len(), 12, "{outcome:?}");
+    assert!((1..12).contains(&expected.len()), "the disk was not full, or all of it: {outcome:?}");
+    outcome.says("no space left on device");
+    let first_refused = outcome.stdout.lines().find(|line| line.starts_with("451")).unwrap();
+    assert!(first_refused.starts_with("451 4.0.0 not accepted: "), "{first_refused}");
+
+    disk.resize("size=64m");
+    home.config(&sink.config("queue = true"));
+    run(&["queue", "flush", "--all"], String::new()).exit(0);
+    let taken = sink.taken();
+    let arrived: HashSet<_> = taken.iter().map(|taken| subject_of(&taken.lines())).collect();
+    assert_eq!((arrived, taken.len()), (expected.clone(), expected.len()));
+}
+
 #[test]
 fn a_submission_killed_at_any_step_is_made_good_by_the_next_flush() {
     if !servers::is_installed("strace") {

@@ -592,18 +592,54 @@ fn frameworks_speak_smtp_on_standard_input() {
     let sink = Sink::start(&["PIPELINING"]);
     for more in ["", "queue = false"] {
         let (home, sendmail) = installed(&sink, more);
-        let (one, refused) = (symfony(&[BOB]), symfony(&[BOB, "nobody@example.net"]));
-        let input = format!("HELO [127.0.0.1]\r\n{one}NOOP\r\n{refused}RSET\r\n{one}QUIT\r\n");
-        let outcome = home.program(&sendmail, ["-bs", "-t", "-i"]).stdin(input).run();
-        let expected = "220 250 250 250 354 250 250 250 250 250 354 554 250 250 250 354 250 221";
-        assert_eq!(codes(&outcome.exit(0).stdout), expected, "{more}: {}", outcome.stderr);
-        // One reply is for all recipients, so one that is refused is refused for all.
-        let taken = sink.taken();
-        assert_eq!(taken.len(), 2, "{taken:?}");
-        assert!(taken[1].lines().ends_with("\n\n.\nhello\n"), "{}", taken[1].lines());
-        let listed = home.program(&sendmail, ["-bp"]).run();
-        assert_eq!(listed.stdout, "Mail queue is empty\n", "{more}");
+        let (one, all) = (symfony(&[BOB]), symfony(&["nobody@example.net"]));
+        let input = format!("HELO [127.0.0.1]\r\n{one}NOOP\r\n{all}RSET\r\n{one}QUIT\r\n");
+        // Results have no place in the conversation.
+        for words in [&["-bs"][..], &["-bs", "-t", "-i"], &["-bs", "-v"]] {
+            let outcome = home.program(&sendmail, words).stdin(input.as_str()).run();
+            let expected = "220 250 250 250 354 250 250 250 250 354 554 250 250 250 354 250 221";
+            assert_eq!(codes(&outcome.exit(0).stdout), expected, "{more}: {}", outcome.stderr);
+            let refusal = "554 5.0.0 not accepted: nobody@example.net refused: 550 5.1.1 ";
+            assert!(outcome.stdout.contains(refusal), "{}", outcome.stdout);
+            let taken = sink.taken();
+            assert_eq!(taken.len(), 2, "{taken:?}");
+            assert!(taken[1].lines().ends_with("\n\n.\nhello\n"), "{}", taken[1].lines());
+            // What was refused for all is the caller's.
+            let listed = home.program(&sendmail, ["-bp"]).run();
+            assert_eq!(listed.stdout, "Mail queue is empty\n", "{more}");
+        }
     }
+}
+
+#[test]
+fn of_two_recipients_by_smtp_the_one_refused_stands_in_the_queue_or_stops_both() {
+    let sink = Sink::start(&["PIPELINING"]);
+    let input = symfony(&[BOB, "nobody@example.net"]);
+    let (home, sendmail) = installed(&sink, "");
+    let outcome = home.program(&sendmail, ["-bs"]).stdin(input.as_str()).run();
+    assert_eq!(codes(&outcome.stdout), "220 250 250 250 354 250", "{outcome:?}");
+    outcome.says("nobody@example.net refused: 550 5.1.1").says("/outbox/failed/");
+    let taken = sink.taken();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].recipients, ["<bob@example.net>"]);
+    let listed = home.program(&sendmail, ["-bp"]).run().stdout;
+    assert!(listed.contains("will not be sent\n    nobody@example.net: refused: 550"), "{listed}");
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 0);
+    // It is tried no more.
+    home.postie(["queue", "flush", "--all"]).run().exit(0);
+    assert_eq!(sink.taken().len(), 0);
+
+    // Without an outbox, or where none can be made, both have it or neither.
+    home.config(&sink.config("queue = false"));
+    let without = |home: &Home| {
+        let outcome = home.program(&sendmail, ["-bs"]).stdin(input.as_str()).run();
+        assert_eq!(codes(&outcome.stdout), "220 250 250 250 354 554", "{outcome:?}");
+        assert_eq!(sink.taken().len(), 0);
+    };
+    without(&home);
+    let (home, _) = installed(&sink, "");
+    home.file(".local", "no directory");
+    without(&home);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use super::input;
+use super::{Ended, input};
 use crate::cli;
 use crate::dot;
 use crate::error::{Error, Exit};
@@ -14,7 +14,7 @@ use crate::net::Stop;
 use crate::ownership;
 use crate::report::{Report, written};
 use crate::settings::Settings;
-use crate::submission::SmtpSession;
+use crate::submission::{Attempt, SmtpSession};
 use crate::text::{Address, Addressee, Addressees, ReversePath, shown};
 
 /// Holds a conversation to its end. `load` reads the configuration, anew for each message, which so
@@ -26,7 +26,7 @@ pub fn speak(
     then: impl Fn(&Settings, &str, SmtpSession),
 ) -> Exit {
     if !ownership::is_stdin_ours() {
-        return super::fail(report, None, &Error::Elsewhere);
+        return super::fail(report, None, &Error::Elsewhere).exit;
     }
     let mut conversation =
         Conversation { input: io::stdin().lock(), output: io::stdout(), transaction: None };
@@ -41,20 +41,21 @@ pub fn speak(
             Err(error) => return super::fail(report, None, &error),
         };
         let args = transaction.args();
-        let exit = match input::completed(&settings, &args, broken, message, transaction.recipients)
-        {
-            Ok(taken) => super::dispatch(&settings, &args, taken, report, stop, |name, session| {
-                then(&settings, name, session);
-            }),
-            Err(error) => super::fail(report, None, &error),
-        };
+        let then = |name: &str, session| then(&settings, name, session);
+        let ended =
+            match input::completed(&settings, &args, broken, message, transaction.recipients) {
+                Ok(taken) => {
+                    super::dispatch(&settings, &args, taken, Attempt::OneReply, report, stop, then)
+                }
+                Err(error) => super::fail(report, None, &error),
+            };
         // This one is somebody's, and its status is not that of the next.
         stop.decide(None);
-        exit
+        ended
     };
     match written(conversation.run(deliver)) {
         Ok(()) => Exit::Done,
-        Err(error) => super::fail(report, None, &error),
+        Err(error) => super::fail(report, None, &error).exit,
     }
 }
 
@@ -71,8 +72,6 @@ impl Transaction {
             recipients: vec![Addressees(self.recipients.iter().map(addressee).collect())],
             // A local sender gives way to the account's, as under -f.
             from: Some(self.from.clone().into()),
-            // One reply stands for all recipients.
-            all_or_nothing: true,
             ..cli::Send::default()
         }
     }
@@ -96,7 +95,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
     /// Greets, and answers until QUIT or the end of input.
     fn run(
         &mut self,
-        mut deliver: impl FnMut(Transaction, Result<Message, message::Error>) -> Exit,
+        mut deliver: impl FnMut(Transaction, Result<Message, message::Error>) -> Ended,
     ) -> io::Result<()> {
         self.reply("220 postie ESMTP")?;
         while let Some(line) = self.line()? {
@@ -107,17 +106,17 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
                     let Some(transaction) = self.transaction.take() else { continue };
                     // Without its end it is no message.
                     let Some(message) = self.message()? else { break };
-                    let reply = match deliver(transaction, message) {
-                        Exit::Done | Exit::Partial => "250 2.0.0 accepted".to_owned(),
+                    let Ended { exit, text } = deliver(transaction, message);
+                    let code = match exit {
+                        Exit::Done | Exit::Partial => "250 2.0.0 ok:",
                         // Neither reply would be true.
                         Exit::InDoubt => break,
-                        exit
-                        @ (Exit::Message | Exit::NoRecipient | Exit::Missing | Exit::Usage) => {
-                            format!("554 5.0.0 not accepted: {}", exit.word())
+                        Exit::Message | Exit::NoRecipient | Exit::Missing | Exit::Usage => {
+                            "554 5.0.0 not accepted:"
                         }
-                        exit => format!("451 4.0.0 not accepted: {}", exit.word()),
+                        _ => "451 4.0.0 not accepted:",
                     };
-                    self.reply(&reply)?;
+                    self.reply(&reply_line(code, &text))?;
                 }
             }
         }
@@ -228,6 +227,14 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
     }
 }
 
+/// A reply with words that others may have written: one line of printable ASCII, as long as a reply
+/// may be (RFC 5321 §4.5.3.1.5).
+fn reply_line(code: &str, text: &str) -> String {
+    let printable = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let line = format!("{code} {text}");
+    line.chars().map(printable).take(limits::SMTP_REPLY - 2).collect()
+}
+
 /// Why a path is not taken.
 enum Refusal {
     Syntax,
@@ -280,7 +287,8 @@ mod tests {
             Conversation { input: input.as_bytes(), output: Vec::new(), transaction: None };
         let (mut delivered, mut exits) = (Vec::new(), exits.iter());
         let deliver = |transaction: Transaction, message: Result<Message, message::Error>| {
-            let Ok(mut message) = message else { return Exit::Message };
+            let ended = |exit| Ended { exit, text: "gr\u{fc}n\r\n250 ok".to_owned() };
+            let Ok(mut message) = message else { return ended(Exit::Message) };
             let mut text = Vec::new();
             io::copy(&mut message.text().unwrap(), &mut text).unwrap();
             let text = String::from_utf8(text).unwrap();
@@ -290,7 +298,7 @@ mod tests {
                 Address::Local(name) => name.to_string(),
             });
             delivered.push((format!("{from} {}", who.collect::<Vec<_>>().join(" ")), text));
-            *exits.next().unwrap()
+            ended(*exits.next().unwrap())
         };
         conversation.run(deliver).unwrap();
         let replies = String::from_utf8(conversation.output).unwrap();
@@ -336,6 +344,8 @@ mod tests {
         ] {
             let (replies, _) = converse(MESSAGE, &[exit]);
             assert_eq!(codes(&replies), format!("220 250 250 354 {code}"));
+            // What others say begins no line of its own.
+            assert!(replies[4].ends_with(" not accepted: gr?n??250 ok"), "{replies:?}");
         }
         let broken = MESSAGE.replace("A: b\r\n", "A: b\0\r\n");
         let (replies, delivered) = converse(&format!("{broken}QUIT\r\n"), &[]);

@@ -18,8 +18,11 @@ use crate::text::Mailbox;
 /// Which attempt it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// The first: somebody waits for an answer.
+    /// The first, for a caller who hears of each recipient.
     First,
+    /// The first, for a caller who gets one reply for all recipients (SMTP). A recipient refused
+    /// while others are not stays in the outbox as failed.
+    OneReply,
     /// A further one, of which the outbox alone keeps account.
     Further,
 }
@@ -138,7 +141,13 @@ impl Submission {
             return self.postpone(&deferral, attempt);
         }
         // The caller hears of those who will not get it before the entry goes.
-        if attempt == Attempt::First && !held.record().failed().is_empty() {
+        let is_heard = match attempt {
+            Attempt::First => true,
+            // The one reply is a refusal, so it is true of all.
+            Attempt::OneReply => held.record().sent() == 0,
+            Attempt::Further => false,
+        };
+        if is_heard && !held.record().failed().is_empty() {
             return Ok(Disposition::Done);
         }
         self.held.take().map_or(Ok(Disposition::Done), close)
@@ -154,7 +163,7 @@ impl Submission {
         let Some(held) = &mut self.held else { return Ok(Disposition::Done) };
         let now = self.job.moment.seconds;
         held.end(now, deferral.ending, &deferral.reason)?;
-        if attempt == Attempt::First || !held.record().is_too_old() {
+        if attempt != Attempt::Further || !held.record().is_too_old() {
             return Ok(Disposition::Deferred(deferral.reason.clone()));
         }
         let waiting = held.record().waiting();
@@ -192,6 +201,11 @@ impl Submission {
     /// Why the message waits, as the last attempt left it.
     pub fn last(&self) -> Option<String> {
         Some(self.waiting()?.record().last.clone().unwrap_or_default())
+    }
+
+    /// Whether the message is in the outbox, in words.
+    pub fn queued_as(&self) -> Option<String> {
+        self.held.as_ref().map(|held| format!("queued as {}", held.id()))
     }
 
     /// What a caller is told whose message waits, for this reason.

@@ -41,6 +41,15 @@ impl SubmissionOutcome {
         }
     }
 
+    /// The first refusal, or what interrupted the session; `None` if neither came.
+    pub fn problem(&self) -> Option<String> {
+        let mut refusals = self.recipients.iter().filter_map(|(mailbox, answer)| {
+            Some(format!("{mailbox} refused: {}", answer.as_ref().err()?))
+        });
+        let interrupted = || self.interrupted.as_ref().map(|(error, _)| error.to_string());
+        refusals.next().or_else(interrupted)
+    }
+
     /// Takes in how a transaction went, and hands back those who were too many for it. Where
     /// nobody was accepted, a refusal is about something else.
     pub fn add(

@@ -79,6 +79,11 @@ impl World {
 
     /// The run of whoever sends the message, from the outbox on, on a disk that fails as it is told.
     fn send(&mut self, manner: Manner, fault: Fault) -> Ended {
+        self.first(Attempt::First, manner, fault)
+    }
+
+    /// The same for a caller who hears of each recipient, or gets one reply.
+    fn first(&mut self, attempt: Attempt, manner: Manner, fault: Fault) -> Ended {
         self.renew();
         self.disk.arm(fault);
         let mut submission = self.submission();
@@ -89,18 +94,32 @@ impl World {
                 let session = submission.begin().and_then(|()| {
                     log_in(&submission, Box::new(Server::new(manner, &known, &self.disk)))
                 });
-                let Attempted { outcome, session, disposition: _ } =
-                    submission.attempt(session, Attempt::First, &silent());
+                let Attempted { outcome, session, disposition } =
+                    submission.attempt(session, attempt, &silent());
                 let exit = submission.exit(&outcome);
+                // One reply tells of a refusal only if it is true of all.
+                let is_told = attempt != Attempt::OneReply
+                    || submission.held.is_some() && submission.waiting().is_none();
                 // A run that was killed before tells nobody anything.
-                if !matches!(fault, Fault::From(step) if self.disk.steps() > step) {
+                if is_told && !matches!(fault, Fault::From(step) if self.disk.steps() > step) {
                     self.disk.note("heard");
                 }
-                drop(submission.notified());
+                if attempt == Attempt::OneReply
+                    && let Ok(disposition) = &disposition
+                {
+                    self.note_fate(disposition);
+                }
+                if is_told {
+                    drop(submission.notified());
+                }
                 session.into_iter().for_each(Session::quit);
                 let is_alive = !matches!(fault, Fault::From(_));
                 let is_broken = outcome.as_ref().map_or(true, |sent| sent.interrupted.is_some());
-                if is_alive && is_broken && submission.held.is_none() && exit != Exit::Done {
+                let is_accepted =
+                    exit == Exit::Done || attempt == Attempt::OneReply && exit == Exit::Partial;
+                if is_accepted {
+                    self.disk.note("accepted");
+                } else if is_alive && is_broken && submission.held.is_none() {
                     // Whoever hears that it failed has the message, and sends it again.
                     self.disk.note("told");
                 }
@@ -270,6 +289,17 @@ impl World {
         // Where the disk would not take it that the end stayed here, the mark stays.
         let is_unwritten = ended.is_killed || ended.is_disk_failing;
         assert!(is_end_sent || is_unwritten || !is_marked, "{case}: {notes:?}");
+        let is_failed = listed.iter().any(|listed| listed.place == Place::Failed);
+        let is_refused = |recipient: &&str| {
+            is_failed || record.is_some_and(|it| it.answer(&recipient.parse().unwrap()).is_some())
+        };
+        // What one reply accepts is with its recipient, waits for it, or is listed as refused.
+        if !ended.is_killed && notes.contains(&"accepted".to_owned()) {
+            let is_lost = |name: &&str| {
+                !has(name) && !again.contains(&name.parse().unwrap()) && !is_refused(name)
+            };
+            assert!(!self.recipients.iter().any(is_lost), "{case}: {notes:?}");
+        }
         // Nobody is told that it is well and finds it gone.
         let is_lost = |recipient: &&str| !has(recipient) && record.is_none();
         if matches!(ended.exit, Ok(Exit::Done)) {
@@ -390,7 +420,7 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
                 cases += 1;
                 let case = format!("{recipients:?}, {demand:?}, {manner:?}, {fault:?}");
                 let ended = match attempt {
-                    Attempt::First => world.send(manner, fault),
+                    Attempt::First | Attempt::OneReply => world.first(attempt, manner, fault),
                     Attempt::Further => {
                         world.send(DEAF, Fault::None);
                         world.flush(manner, fault)
@@ -402,7 +432,11 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
                 assert_eq!(world.fault(&notes), None, "{case}: {notes:?}");
                 ended
             };
-            for (turn, attempt) in [(turn, Attempt::First), (turn + 1, Attempt::Further)] {
+            // Where some are refused and others not, the kind of caller matters.
+            let first = [Attempt::First, Attempt::OneReply];
+            let first = if recipients.len() > 2 { &first[..] } else { &first[..1] };
+            let attempts = first.iter().map(|&attempt| (turn, attempt));
+            for (turn, attempt) in attempts.chain([(turn + 1, Attempt::Further)]) {
                 let whole = play(attempt, usize::MAX, usize::MAX, Fault::None);
                 let (said, heard) = (whole.known.said, whole.known.heard.len());
                 let deaths = (0..=said).map(|last| (last, usize::MAX));
@@ -488,7 +522,7 @@ fn whatever_keeps_a_message_from_being_submitted_it_waits_and_is_sent_once() {
         }
         for (attempt, fault) in faults {
             let ended = match attempt {
-                Attempt::First => world.send_in_vain(reason(), fault),
+                Attempt::First | Attempt::OneReply => world.send_in_vain(reason(), fault),
                 Attempt::Further => {
                     world.send_in_vain(reason(), Fault::None);
                     world.flush_in_vain(reason(), fault)
