@@ -717,7 +717,12 @@ impl<'a> Run<'a> {
         let is_sure = failure.is_none() || fetched.new > 0;
         let sentence = is_sure.then(|| fetched.sentence(label));
         let object = || fetched.object(label, failure.as_ref());
-        let result = if job.dry_run { Ok(()) } else { report.result(sentence.as_deref(), object) };
+        let result = if job.dry_run && failure.is_none() {
+            // Each message was one.
+            Ok(())
+        } else {
+            report.result(sentence.as_deref(), object)
+        };
         if let Some(failure) = failure.filter(|_| is_told) {
             report.failure(&failure);
         }

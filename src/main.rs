@@ -35,16 +35,21 @@ use postie::text::Mailbox;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
-    let exit = match sendmail::parse(std::env::args_os()) {
-        Invocation::Args(invoked_as, words) => parse(invoked_as, words, |_| ()),
-        Invocation::Smtp(invoked_as, words) => parse(invoked_as, words, |args| {
+    let words: Vec<_> = std::env::args_os().collect();
+    let is_json = wants_json(&words);
+    let exit = match sendmail::parse(words) {
+        Invocation::Args(invoked_as, words) => parse(invoked_as, words, is_json, |_| ()),
+        Invocation::Smtp(invoked_as, words) => parse(invoked_as, words, is_json, |args| {
             if let Command::Send(sending) = &mut args.command {
                 sending.speaks_smtp = true;
             }
         }),
         Invocation::Nothing => Exit::Done,
         Invocation::Refused(why) => {
-            report::misuse(why);
+            report::misuse(&why);
+            if is_json {
+                report::misuse_object(&why);
+            }
             Exit::Usage
         }
     };
@@ -52,20 +57,33 @@ fn main() -> ExitCode {
     ExitCode::from(exit.status())
 }
 
+/// Whether results are wanted as JSON by words that may make no sense otherwise. Those of a caller
+/// of sendmail may be a stranger's.
+fn wants_json(words: &[OsString]) -> bool {
+    let is_ours = sendmail::invoked_as(words) == InvokedAs::Postie;
+    let mut options = words.iter().take_while(|word| *word != "--");
+    is_ours && options.any(|word| word == "--json")
+}
+
 /// Runs what the words say, with what else is known of it.
-fn parse(invoked_as: InvokedAs, words: Vec<OsString>, complete: impl FnOnce(&mut Args)) -> Exit {
+fn parse(
+    invoked_as: InvokedAs,
+    words: Vec<OsString>,
+    is_json: bool,
+    complete: impl FnOnce(&mut Args),
+) -> Exit {
     match Args::try_parse_from(words) {
         Ok(mut args) => {
             args.global.invoked_as = invoked_as;
             complete(&mut args);
             run(&args)
         }
-        Err(error) => refuse_arguments(&error),
+        Err(error) => refuse_arguments(&error, is_json),
     }
 }
 
 /// What was asked for in place of a run, or why there is none.
-fn refuse_arguments(error: &clap::Error) -> Exit {
+fn refuse_arguments(error: &clap::Error, is_json: bool) -> Exit {
     match error.kind() {
         // Whoever reads may have read enough.
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -78,6 +96,9 @@ fn refuse_arguments(error: &clap::Error) -> Exit {
         }
         _ => {
             report::usage(&error.to_string());
+            if is_json {
+                report::misuse_object(&error.to_string());
+            }
             Exit::Usage
         }
     }
@@ -270,6 +291,6 @@ fn settings(global: &Global, one_off: &OneOff) -> Result<Settings, Error> {
 }
 
 fn refuse(report: &Report, command: &'static str, error: &Error) -> Exit {
-    report.failure(&Failure { command, account: None, peer: None, error, lasting: None });
+    report.sole_failure(&Failure { command, account: None, peer: None, error, lasting: None });
     error.into()
 }

@@ -23,7 +23,7 @@ pub use self::plain::{Octets, TextPart};
 pub use self::transfer::Encoder;
 
 use crate::limits;
-use crate::text::{Address, AddressError, Addressee, Addressees, Mailbox, plain};
+use crate::text::{Address, AddressError, Addressee, Addressees, Mailbox, plain, shown};
 
 /// Why there is no message to send.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,11 @@ impl Message {
     pub fn field(&self, name: &str) -> Option<String> {
         let mut values = self.fields.iter().filter(|field| field.is(name)).map(Field::value);
         values.find(|value| !value.is_empty())
+    }
+
+    /// The Subject field with its encoded words decoded, for people.
+    pub fn subject(&self) -> Option<String> {
+        Some(shown(&encoded_words::decoded(&self.field("Subject")?)))
     }
 
     /// The first address of a field, which is From or Resent-From.

@@ -11,16 +11,16 @@ use crate::limits;
 use crate::message::Message;
 use crate::net::Stop;
 use crate::password::Source;
-use crate::report::{Report, count, span};
+use crate::report::{Report, count, error_object, span};
 use crate::settings::{self, Peer, Settings};
 use crate::smtp::Envelope;
 use crate::store;
 use crate::store::outbox::{Answer, Held, Id, Listed, Order, Outbox, Place, Record};
 use crate::submission::{
-    Attempt, Attempted, Deferral, Disposition, SmtpSession, Submission, SubmissionOutcome, close,
-    complete, login_noted,
+    Attempt, Attempted, Deferral, Disposition, RecipientOutcome, SmtpSession, Submission,
+    SubmissionOutcome, close, complete, login_noted,
 };
-use crate::text::{Address, LocalName, Mailbox, ReversePath};
+use crate::text::{Address, LocalName, Mailbox, RecipientStatus, ReversePath};
 
 /// Lists the outbox, sends what is in it, or drops some of it.
 pub fn queue(settings: &Settings, args: &cli::Queue, report: &Report, stop: &Stop) -> Exit {
@@ -38,7 +38,7 @@ pub fn queue(settings: &Settings, args: &cli::Queue, report: &Report, stop: &Sto
 }
 
 fn fail(report: &Report, account: Option<&str>, error: &Error) -> Exit {
-    report.failure(&Failure { command: "queue", account, peer: None, error, lasting: None });
+    report.sole_failure(&Failure { command: "queue", account, peer: None, error, lasting: None });
     error.into()
 }
 
@@ -109,7 +109,7 @@ fn entry(
     (now, due): (u64, u64),
     missing: Option<&str>,
 ) -> String {
-    let Order { received, account, recipients, aliases, config, .. } = &record.order;
+    let Order { received, account, recipients, aliases, config, subject, .. } = &record.order;
     let failed = record.failed();
     let recipients: Vec<_> = match place {
         Place::Waiting => recipients.iter().filter(|mailbox| record.waits_for(mailbox)).collect(),
@@ -122,6 +122,9 @@ fn entry(
     let mut text = format!("{id}  {age:>4}  {account}  {}", recipients.join(", "));
     // Writing to a String cannot fail.
     let mut add = |line: &dyn Display| write!(text, "\n    {line}").unwrap_or_default();
+    if let Some(subject) = subject {
+        add(&format_args!("Subject: {subject}"));
+    }
     let tried = match record.attempts {
         0 => "not tried yet".to_owned(),
         attempts => format!("tried {}", times(attempts)),
@@ -160,15 +163,13 @@ fn object(
     missing: Option<&str>,
 ) -> Value {
     let order = &record.order;
-    let recipient = |mailbox: &Mailbox| {
-        let (status, reply) = match record.answer(mailbox).map(Answer::parts) {
-            Some((status, reply)) => (status, Some(reply)),
-            None => ("queued", None),
-        };
-        json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
+    let recipient = |address: &str, answer: Option<&Answer>| RecipientOutcome {
+        address: address.to_owned(),
+        status: answer.map_or(RecipientStatus::Queued, |answer| answer.parts().0),
+        reply: answer.map(|answer| answer.parts().1.to_owned()),
     };
-    let alias = |name: &LocalName| json!({ "address": name.as_str(), "status": "queued" });
-    let aliases = order.aliases.iter().map(alias);
+    let mailbox = |mailbox: &Mailbox| recipient(mailbox.as_str(), record.answer(mailbox));
+    let aliases = order.aliases.iter().map(|name| recipient(name.as_str(), None));
     json!({
         "id": id.to_string(),
         "state": match place { Place::Failed => "failed", Place::Waiting => "queued" },
@@ -176,7 +177,8 @@ fn object(
         "account": order.account,
         "config": order.config.to_string_lossy(),
         "from": order.from.as_ref().map(ReversePath::as_str),
-        "recipients": order.recipients.iter().map(recipient).chain(aliases).collect::<Vec<_>>(),
+        "subject": order.subject,
+        "recipients": order.recipients.iter().map(mailbox).chain(aliases).collect::<Vec<_>>(),
         "attempts": record.attempts,
         "due": (*place == Place::Waiting).then_some(due),
         "reply": record.last,
@@ -391,7 +393,7 @@ impl QueueRun<'_> {
                 // What is wrong with the account is for those to hear who ask for it.
                 Err(Error::Settings(_)) if self.verbosity == Verbosity::Passing => break,
                 Err(error) => {
-                    exit = exit.worse(fail(self.report, Some(self.account), &error));
+                    exit = exit.worse(self.fail(&error));
                     // There is no such account any more.
                     if matches!(error, Error::Settings(_)) {
                         break;
@@ -450,6 +452,18 @@ impl QueueRun<'_> {
         submission.begin()?;
         if let Some(deferral) = &self.dead {
             let disposition = submission.postpone(deferral, Attempt::Further)?;
+            if self.verbosity == Verbosity::Asked {
+                self.report.result(None, || {
+                    let error = error_object(Exit::Later, deferral.reason());
+                    let waits = submission.held.is_some().then(|| id.to_string());
+                    json!({
+                        "id": id.to_string(),
+                        "account": self.account,
+                        "queued": waits,
+                        "error": error,
+                    })
+                })?;
+            }
             if !matches!(disposition, Disposition::Deferred(_)) {
                 self.tell(Some(&submission.job.peer), id, &disposition, 0);
             }
@@ -480,6 +494,15 @@ impl QueueRun<'_> {
             self.report.advise(error, Some(&submission.job.peer));
         }
         Ok(exit)
+    }
+
+    fn fail(&self, error: &Error) -> Exit {
+        if self.verbosity == Verbosity::Asked {
+            return fail(self.report, Some(self.account), error);
+        }
+        let (command, account) = ("queue", Some(self.account));
+        self.report.failure(&Failure { command, account, peer: None, error, lasting: None });
+        error.into()
     }
 
     /// The result, for whoever asked for it.

@@ -185,6 +185,19 @@ impl Report {
         self.advise(failure.error, failure.peer);
     }
 
+    /// The same, and an object for a program: the only result of a job that came to no other.
+    pub fn sole_failure(&self, failure: &Failure<'_>) {
+        self.failure(failure);
+        let Failure { command, account, error, .. } = failure;
+        let object = || {
+            let error = error_object((*error).into(), error);
+            json!({ "command": command, "account": account, "error": error })
+        };
+        if let Err(error) = self.result(None, object) {
+            self.complaint(format_args!("{command}: {error}"));
+        }
+    }
+
     /// What to try after this error, in a line if there is something to be said.
     pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
         if let Some(hint) = advice::hint(error, peer).filter(|_| !self.quiet) {
@@ -414,6 +427,16 @@ pub fn usage(text: &str) {
 /// One line about a command line that makes no sense.
 pub fn misuse(line: impl fmt::Display) {
     talk(format_args!("postie: {line} (see --help)"));
+}
+
+/// The same for a program.
+pub fn misuse_object(text: &str) {
+    let line = text.split("\n\n").next().unwrap_or_default().split_whitespace();
+    let line = line.map(without_password).collect::<Vec<_>>().join(" ");
+    let message = line.strip_prefix("error: ").unwrap_or(&line);
+    let object = json!({ "error": error_object(Exit::Usage, message) });
+    // Standard error has the same.
+    drop(print(&escaped_json(&object.to_string())));
 }
 
 /// An error as programs get it.

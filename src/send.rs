@@ -116,7 +116,7 @@ fn dispatch(
         let result = report.result(None, || submission.object(&outcome, Exit::Done));
         report.notice(notice.unwrap_or_default());
         if let Err(error) = result {
-            fail(report, Some(&submission), &error);
+            warn(report, &submission, &error);
         }
         return Ended { exit: Exit::Done, text: submission.queued_as().unwrap_or_default() };
     }
@@ -134,7 +134,7 @@ fn dispatch(
     match &outcome {
         Ok(sent) => submission.complain(sent, report),
         Err(_) if submission.waiting().is_some() => {}
-        Err(error) => drop(fail(report, Some(&submission), error)),
+        Err(error) => warn(report, &submission, error),
     }
     if let Some(notice) = submission.last().and_then(|last| submission.notice(&last)) {
         report.notice(notice);
@@ -150,7 +150,7 @@ fn dispatch(
     // Whoever is not told, or is told of an outbox that failed, is not to send the message again for
     // that: the status stays.
     for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
-        fail(report, Some(&submission), &error);
+        warn(report, &submission, &error);
     }
     match (session, &submission.job.account) {
         (Some(session), Some(name)) => then(name, session),
@@ -165,16 +165,26 @@ fn dispatch(
     Ended { exit, text: text.unwrap_or_default() }
 }
 
+/// Reports what ended the run before an attempt.
 fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Ended {
+    report.sole_failure(&failure(submission, error));
+    Ended { exit: error.into(), text: error.to_string() }
+}
+
+/// Reports an error beside the outcome.
+fn warn(report: &Report, submission: &Submission, error: &Error) {
+    report.failure(&failure(Some(submission), error));
+}
+
+fn failure<'a>(submission: Option<&'a Submission>, error: &'a Error) -> Failure<'a> {
     let job = submission.map(|submission| &submission.job);
-    report.failure(&Failure {
+    Failure {
         command: "send",
         account: job.and_then(|job| job.account.as_deref()),
         peer: job.map(|job| &job.peer),
         error,
         lasting: None,
-    });
-    Ended { exit: error.into(), text: error.to_string() }
+    }
 }
 
 /// Composes the envelope of a message.
@@ -242,6 +252,7 @@ fn keep_incomplete(
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
         envid: moment.unique(),
+        subject: message.subject(),
         require_tls: args.require_tls,
         is_all_or_nothing: args.all_or_nothing,
     };
@@ -259,12 +270,12 @@ fn keep_incomplete(
             let notice = format!("send: {error}; the message waits in the outbox as {id}");
             report.notice(notice);
             if let Err(error) = report.result(None, || queued) {
-                fail(report, None, &error);
+                report.failure(&failure(None, &error));
             }
             Ended { exit: Exit::Done, text: format!("queued as {id}") }
         }
         Err(NotAdded { error: reason, .. }) => {
-            fail(report, None, &reason.into());
+            report.failure(&failure(None, &reason.into()));
             fail(report, None, &error)
         }
     }

@@ -27,7 +27,7 @@ use crate::wire::Private;
 
 use self::outbox::EndOfData;
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
-pub use self::outcome::SubmissionOutcome;
+pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
 
 /// A session in which messages can be submitted.
 pub type SmtpSession = Session<Authenticated, Box<dyn Private>>;

@@ -13,9 +13,11 @@ use std::str::FromStr;
 use crate::limits;
 
 mod detour;
+mod recipient_status;
 mod url;
 
 pub use self::detour::{Detour, DetourError};
+pub use self::recipient_status::RecipientStatus;
 pub use self::url::{HttpsUrl, UrlError};
 
 /// An address `local-part@domain` (RFC 5321 §4.1.2 `Mailbox`), without display name or brackets.

@@ -19,6 +19,7 @@ use postie::config::{KEYS, OAUTH_KEYS, Place, Tls};
 use postie::error::Exit;
 use postie::limits;
 use postie::providers::{Endpoint, LoginName, TABLE};
+use postie::text::RecipientStatus;
 
 /// Set by hand with every release: a page must not change because the day does.
 const DATE: &str = "2026-11-24";
@@ -199,6 +200,12 @@ fn postie_1() -> Vec<u8> {
          Of several accounts, the status of the most lasting failure counts.",
     )]);
     paragraphs(&mut roff, "OUTPUT", OUTPUT);
+    roff.control("PP", []).text([roman(
+        "A recipient has one of these for a status, in JSON, in the log file and in the outbox:",
+    )]);
+    for (status, meaning) in RecipientStatus::ALL {
+        roff.control("TP", []).text([bold(status.word())]).text([roman(format!("{meaning}."))]);
+    }
     roff.control("SH", ["FILES"]);
     for (file, meaning) in FILES {
         roff.control("TP", []).text([italic(file)]).text([roman(meaning)]);
@@ -938,10 +945,10 @@ with number, size, uid and action (retrieve, known, compare, delete, over-limit,
 unwanted or skipped). That of a sent message has account, host, from, recipients (each with address, status \
 and reply), size, message_id, reply, queued (what the outbox calls it, if it waits there) and error. \
 That of a message in the outbox has id, state (queued or failed), received (seconds since \
-1970), account, config, from, recipients, attempts, due, reply, missing (what the configuration in \
-force lacks to send it) and duplicate. A recipient's status is accepted, refused, deferred, \
-not-sent, in-doubt, queued or abandoned, in the log file, too. An error has kind, status and message, and is null \
-if there is none.";
+1970), account, config, from, subject, recipients, attempts, due, reply, missing (what the configuration in \
+force lacks to send it) and duplicate. An error has kind, status and message, and is null \
+if there is none. A run that ends before that has command, account and error alone, and one whose \
+arguments make no sense only error.";
 
 const FILES: [(&str, &str); 6] = [
     ("$XDG_CONFIG_HOME/postie/config.toml", "The configuration, usually in ~/.config."),

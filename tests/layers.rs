@@ -183,7 +183,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ureq_proto", &["http"]),
     ("simple_dns", &["dns"]),
     ("roxmltree", &["autoconfig"]),
-    ("serde", &["config"]),
+    ("serde", &["config", "submission", "text"]),
     (
         "serde_json",
         &[

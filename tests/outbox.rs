@@ -118,6 +118,22 @@ fn what_is_due_goes_with_the_next_fetch_and_is_no_matter_to_it() {
 }
 
 #[test]
+fn the_list_names_the_subject() {
+    let sink = Sink::start(&[]);
+    let home = home_with_a_message(&sink, "");
+    let message =
+        "To: bob@example.net\nSubject: Re:\n =?utf-8?q?Gr=C3=BC=C3=9Fe?= \x1b[2J\n\nhello\n";
+    home.postie(["send", "--queue", "-t"]).stdin(message.replace('\x1b', "=?utf-8?q?=1B?=")).run();
+    send(&home, "Gr\u{fc}\u{df}e").exit(0);
+    let listed = home.postie(["queue"]).run().stdout;
+    assert!(listed.contains("\n    Subject: 1\n"), "{listed}");
+    assert_eq!(listed.matches("Gr\u{fc}\u{df}e").count(), 2, "{listed}");
+    assert!(!listed.contains('\x1b'), "{listed:?}");
+    let listed = home.postie(["queue", "--json"]).run().stdout;
+    assert!(listed.contains("\"subject\":\"1\""), "{listed}");
+}
+
+#[test]
 fn flushes_that_meet_send_each_message_once() {
     const MANY: usize = 20;
     let sink = Sink::start(&[]);

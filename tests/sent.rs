@@ -95,6 +95,42 @@ fn what_became_of_each_recipient_is_told_to_programs() {
 }
 
 #[test]
+fn every_outcome_is_an_object_for_programs() {
+    let sink = Sink::start(&[]);
+    let home = home(&sink, "");
+    let one = |args: &[&str], status: i32, kind: &str| {
+        let run = home.postie(args).stdin(MESSAGE).run();
+        run.exit(status);
+        let objects: Vec<serde_json::Value> =
+            run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [object] = objects.as_slice() else { panic!("{args:?}: {run:?}") };
+        assert_eq!(object["error"]["status"], status, "{args:?}: {object}");
+        assert_eq!(object["error"]["kind"], kind, "{args:?}: {object}");
+        object["error"]["message"].as_str().unwrap().to_owned()
+    };
+    // Words that make no sense, as clap, as sendmail and as the commands see them.
+    let message = one(&["send", "--json", "--nonsense"], 64, "usage");
+    assert_eq!(message, "unexpected argument '--nonsense' found");
+    one(&["--json", "send", "-bd"], 64, "usage");
+    one(&["send", "--json", "not an address"], 64, "usage");
+    one(&["send", "--json"], 64, "usage");
+    one(&["fetch", "--json", "nobody"], 64, "usage");
+    one(&["send", "--json", "-a", "nobody", "bob@example.net"], 64, "usage");
+    one(&["send", "--json", "--to", "bob@example.net", "--attach", "missing"], 66, "no-input");
+    one(&["send", "--json", "nobody@example.net"], 67, "no-recipient");
+    one(&["queue", "--json", "remove", "00000000.00000000"], 64, "usage");
+    one(&["fetch", "--json", "--dry-run"], 76, "protocol");
+    home.config("nonsense");
+    one(&["queue", "--json", "flush"], 78, "config");
+    one(&["fetch", "--json"], 78, "config");
+    // Behind `--`, and under the name of sendmail, it is nobody's wish.
+    assert_eq!(home.postie(["send", "-Q", "--", "--json"]).run().exit(64).stdout, "");
+    let sendmail = home.path().join("sendmail");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_postie"), &sendmail).unwrap();
+    assert_eq!(home.program(&sendmail, ["--json"]).run().exit(64).stdout, "");
+}
+
+#[test]
 fn a_message_that_was_sent_is_not_to_be_sent_again_because_nobody_could_be_told() {
     let sink = Sink::start(&[]);
     let home = home(&sink, "");

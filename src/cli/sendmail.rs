@@ -29,15 +29,7 @@ pub enum Invocation {
 /// out as it was.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
     let mut words: Vec<OsString> = words.into_iter().collect();
-    let name = words.first().and_then(|program| Path::new(program).file_name());
-    // Its other names stand for modes of it, whatever words follow.
-    let mode = match name.and_then(OsStr::to_str) {
-        Some("sendmail") => Some(None),
-        Some("mailq") => Some(Some(Mode::List)),
-        Some("newaliases") => Some(Some(Mode::Aliases)),
-        _ => None,
-    };
-    if let Some(mode) = mode {
+    if let (InvokedAs::Sendmail, mode) = by_name(&words) {
         let mut parser = Parser::new(InvokedAs::Sendmail);
         let parsed = parser.sendmail(words.split_off(1));
         parser.mode = mode.or(parser.mode);
@@ -57,6 +49,22 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
         None => Ok(()),
     };
     parser.invocation(parsed)
+}
+
+/// By whose name the program was called, of a command line with that name first.
+pub fn invoked_as(words: &[OsString]) -> InvokedAs {
+    by_name(words).0
+}
+
+/// The same, and the mode that a name of sendmail's stands for, whatever words follow.
+fn by_name(words: &[OsString]) -> (InvokedAs, Option<Mode>) {
+    let name = words.first().and_then(|program| Path::new(program).file_name());
+    match name.and_then(OsStr::to_str) {
+        Some("sendmail") => (InvokedAs::Sendmail, None),
+        Some("mailq") => (InvokedAs::Sendmail, Some(Mode::List)),
+        Some("newaliases") => (InvokedAs::Sendmail, Some(Mode::Aliases)),
+        _ => (InvokedAs::Postie, None),
+    }
 }
 
 /// Where the words of `postie send` begin; options for every command may stand before it.

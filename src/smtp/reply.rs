@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::limits;
-use crate::text::shown;
+use crate::text::{RecipientStatus, shown};
 use crate::wire::{Grammar, Malformed, Phase};
 
 /// The language of SMTP replies.
@@ -67,6 +67,11 @@ impl Refusal {
     /// Returns whether the same command may succeed later (4xx, RFC 5321 §4.2.1).
     pub fn is_temporary(&self) -> bool {
         self.code < 500
+    }
+
+    /// Returns the status of a recipient that was refused so.
+    pub fn status(&self) -> RecipientStatus {
+        if self.is_temporary() { RecipientStatus::Deferred } else { RecipientStatus::Refused }
     }
 
     /// Returns whether the server closes the connection with it (421, RFC 5321 §3.8).

@@ -25,6 +25,7 @@
 //! full-name NAME                the sender's name, for a From field that is still to be added
 //! notify WORDS, return WORD     the delivery status notifications that were asked for, if any
 //! envid TEXT                    the envelope identifier in them
+//! subject TEXT                  the message's, if it has one, for who looks at the list
 //! require-tls                   whether every hop must use TLS
 //! all-or-nothing                whether a refused recipient stops the message for all
 //! to ADDRESS                    for each recipient
@@ -68,7 +69,8 @@ use super::journal::{decoded_path, encoded_path, sync_names};
 use super::{Error, directory};
 use crate::limits;
 use crate::text::{
-    LocalName, Mailbox, Notify, Return, ReversePath, percent_decoded, percent_encoded, shown,
+    LocalName, Mailbox, Notify, RecipientStatus, Return, ReversePath, percent_decoded,
+    percent_encoded, shown,
 };
 
 const HEADER: &str = "postie outbox 2";
@@ -138,6 +140,8 @@ pub struct Order {
     pub ret: Option<Return>,
     /// The envelope identifier in them.
     pub envid: String,
+    /// The message's subject, if it has one.
+    pub subject: Option<String>,
     /// Whether every hop must use TLS.
     pub require_tls: bool,
     /// Whether a refused recipient stops the message for all.
@@ -159,6 +163,7 @@ impl Order {
         add("notify", self.notify.as_ref().map(ToString::to_string));
         add("return", self.ret.as_ref().map(ToString::to_string));
         add("envid", Some(self.envid.clone()));
+        add("subject", self.subject.as_ref().map(name));
         for mailbox in &self.recipients {
             add("to", Some(encoded(mailbox).into()));
         }
@@ -214,23 +219,26 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Its word in the journal and in JSON, and what the server or this side said.
-    pub fn parts(&self) -> (&'static str, &str) {
+    /// What it comes to, whose word stands in the journal, and what the server or this side said.
+    pub fn parts(&self) -> (RecipientStatus, &str) {
         match self {
-            Self::Accepted(reply) => ("accepted", reply),
-            Self::Refused(reply) => ("refused", reply),
-            Self::NotSent(reason) => ("not-sent", reason),
-            Self::Abandoned(reason) => ("abandoned", reason),
+            Self::Accepted(reply) => (RecipientStatus::Accepted, reply),
+            Self::Refused(reply) => (RecipientStatus::Refused, reply),
+            Self::NotSent(reason) => (RecipientStatus::NotSent, reason),
+            Self::Abandoned(reason) => (RecipientStatus::Abandoned, reason),
         }
     }
 
-    fn read(word: &str, text: String) -> Option<Self> {
-        Some(match word {
-            "accepted" => Self::Accepted(text),
-            "refused" => Self::Refused(text),
-            "not-sent" => Self::NotSent(text),
-            "abandoned" => Self::Abandoned(text),
-            _ => return None,
+    /// `None` unless the status is final.
+    fn new(status: RecipientStatus, text: String) -> Option<Self> {
+        Some(match status {
+            RecipientStatus::Accepted => Self::Accepted(text),
+            RecipientStatus::Refused => Self::Refused(text),
+            RecipientStatus::NotSent => Self::NotSent(text),
+            RecipientStatus::Abandoned => Self::Abandoned(text),
+            RecipientStatus::Deferred | RecipientStatus::InDoubt | RecipientStatus::Queued => {
+                return None;
+            }
         })
     }
 }
@@ -888,10 +896,6 @@ impl Record {
                 first.parse::<u64>().ok()?;
                 self.is_handed_over = true;
             }
-            "accepted" | "refused" | "not-sent" | "abandoned" => {
-                let answer = Answer::read(word, words.unwrap_or_default())?;
-                self.answers.insert(mailbox(first)?, (answer, false));
-            }
             "notified" => {
                 first.parse::<u64>().ok()?;
                 self.answers.values_mut().for_each(|(_, is_notified)| *is_notified = true);
@@ -902,12 +906,16 @@ impl Record {
                 self.last = words;
             }
             _ => {
-                let (_, ending) = Ending::NAMES.iter().find(|(name, _)| *name == word)?;
-                first.parse::<u64>().ok()?;
-                self.is_handed_over = false;
-                self.is_in_doubt |= *ending == Ending::InDoubt;
-                self.ending = Some(*ending);
-                self.last = words;
+                if let Some((_, ending)) = Ending::NAMES.iter().find(|(name, _)| *name == word) {
+                    first.parse::<u64>().ok()?;
+                    self.is_handed_over = false;
+                    self.is_in_doubt |= *ending == Ending::InDoubt;
+                    self.ending = Some(*ending);
+                    self.last = words;
+                } else {
+                    let answer = Answer::new(word.parse().ok()?, words.unwrap_or_default())?;
+                    self.answers.insert(mailbox(first)?, (answer, false));
+                }
             }
         }
         Some(())
@@ -934,6 +942,7 @@ struct Draft {
     notify: Option<Notify>,
     ret: Option<Return>,
     envid: String,
+    subject: Option<String>,
     require_tls: bool,
     is_all_or_nothing: bool,
 }
@@ -975,6 +984,7 @@ impl Draft {
             "notify" => self.notify = Some(rest.parse().ok()?),
             "return" => self.ret = Some(rest.parse().ok()?),
             "envid" => rest.clone_into(&mut self.envid),
+            "subject" => self.subject = Some(decoded(rest)?),
             "incomplete" => self.is_incomplete = true,
             "require-tls" => self.require_tls = true,
             "all-or-nothing" => self.is_all_or_nothing = true,
@@ -1001,6 +1011,7 @@ impl Draft {
             notify: draft.notify,
             ret: draft.ret,
             envid: draft.envid,
+            subject: draft.subject,
             require_tls: draft.require_tls,
             is_all_or_nothing: draft.is_all_or_nothing,
         })

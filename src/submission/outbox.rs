@@ -60,6 +60,7 @@ impl Submission {
             notify,
             ret,
             envid,
+            subject: self.message.subject(),
             require_tls,
             is_all_or_nothing: self.demand == Demand::All,
         };
@@ -272,6 +273,11 @@ impl Deferral {
         let reason =
             decisive.next().map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
         Self { ending: Ending::Deferred, reason: reason.unwrap_or_default() }
+    }
+
+    /// What happened, in words.
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 
     /// The server broke off, and there is no other session.

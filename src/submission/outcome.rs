@@ -1,8 +1,10 @@
 //! What became of a message, recipient by recipient, and what that comes to.
 
+use serde::Serialize;
+
 use crate::error::{Error, Exit};
 use crate::smtp::{Demand, Refusal};
-use crate::text::Mailbox;
+use crate::text::{Mailbox, RecipientStatus};
 
 /// What became of a message, in as many transactions as it took.
 #[derive(Default)]
@@ -71,30 +73,51 @@ impl SubmissionOutcome {
     }
 }
 
-/// What became of each recipient in an attempt: one set of words for JSON and the log, and what the
-/// server or this side said.
-pub fn statuses<'a>(
-    outcome: &'a Result<SubmissionOutcome, Error>,
-    recipients: &'a [Mailbox],
-) -> Vec<(&'a Mailbox, &'static str, String)> {
-    let mut statuses = Vec::new();
+/// What became of a recipient, and what the server or this side said.
+#[derive(Debug, Serialize)]
+pub struct RecipientOutcome {
+    /// The recipient's address.
+    pub address: String,
+    /// What became of it.
+    pub status: RecipientStatus,
+    /// The reply, or the reason.
+    pub reply: Option<String>,
+}
+
+impl RecipientOutcome {
+    fn new(mailbox: &Mailbox, status: RecipientStatus, reply: String) -> Self {
+        Self { address: mailbox.as_str().to_owned(), status, reply: Some(reply) }
+    }
+}
+
+/// What became of each recipient in an attempt.
+pub fn recipient_outcomes(
+    outcome: &Result<SubmissionOutcome, Error>,
+    recipients: &[Mailbox],
+) -> Vec<RecipientOutcome> {
+    use RecipientStatus::{Accepted, InDoubt, NotSent};
+    let mut outcomes = Vec::new();
+    let has_message = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
     for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
-        let has_message = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
-        statuses.push(match answer {
-            Ok(reply) if has_message => (mailbox, "accepted", reply.clone()),
-            Ok(reply) => (mailbox, "not-sent", reply.clone()),
-            Err(refusal) if refusal.is_temporary() => (mailbox, "deferred", refusal.to_string()),
-            Err(refusal) => (mailbox, "refused", refusal.to_string()),
+        outcomes.push(match answer {
+            Ok(reply) => {
+                let status = if has_message { Accepted } else { NotSent };
+                RecipientOutcome::new(mailbox, status, reply.clone())
+            }
+            Err(refusal) => RecipientOutcome::new(mailbox, refusal.status(), refusal.to_string()),
         });
     }
     let (error, unanswered) = match outcome {
         Ok(SubmissionOutcome { interrupted: Some((error, mailboxes)), .. }) => {
             (error, mailboxes.as_slice())
         }
-        Ok(_) => return statuses,
+        Ok(_) => return outcomes,
         Err(error) => (error, recipients),
     };
-    let status = if Exit::from(error) == Exit::InDoubt { "in-doubt" } else { "not-sent" };
-    statuses.extend(unanswered.iter().map(|mailbox| (mailbox, status, error.to_string())));
-    statuses
+    let status = if Exit::from(error) == Exit::InDoubt { InDoubt } else { NotSent };
+    let unanswered = unanswered.iter();
+    outcomes.extend(
+        unanswered.map(|mailbox| RecipientOutcome::new(mailbox, status, error.to_string())),
+    );
+    outcomes
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Submission;
-use super::outcome::{SubmissionOutcome, statuses};
+use super::SubmissionOutcome;
+use super::outcome::recipient_outcomes;
 use crate::error::Error;
 use crate::store::disk::{Disk, Os};
 use crate::store::{self, Maildir, Stamp};
-use crate::text::shown;
+use crate::text::{RecipientStatus, shown};
 
 impl Submission {
     /// Keeps a copy in the Maildir for what was sent, if there is one.
@@ -50,9 +51,11 @@ impl Submission {
         add("account", self.job.account.as_deref().unwrap_or("-"));
         add("server", &self.job.peer.to_string());
         add("from", self.envelope.reverse_path().as_str());
-        for (mailbox, status, reply) in statuses(outcome, self.envelope.recipients()) {
-            add(status, mailbox.as_str());
-            if matches!(status, "deferred" | "refused") && outcome.is_ok() {
+        for recipient in recipient_outcomes(outcome, self.envelope.recipients()) {
+            add(recipient.status.word(), &recipient.address);
+            let is_refused =
+                matches!(recipient.status, RecipientStatus::Deferred | RecipientStatus::Refused);
+            if let Some(reply) = recipient.reply.filter(|_| is_refused && outcome.is_ok()) {
                 add("because", &reply);
             }
         }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::outcome::statuses;
+use super::outcome::recipient_outcomes;
 use super::{Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
 use crate::report::{Report, count, error_object, size};
 use crate::smtp;
-use crate::text::Mailbox;
+use crate::text::RecipientStatus;
 
 impl Submission {
     /// Who has the message now, for a person; `None` if the server did not take it.
@@ -48,12 +48,11 @@ impl Submission {
 
     /// The outcome for a program.
     pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> Value {
-        let recipients = statuses(outcome, self.envelope.recipients()).into_iter();
-        let recipient = |(mailbox, status, reply): (&Mailbox, &str, String)| -> Value {
-            let status = if self.waits_for(mailbox) { "queued" } else { status };
-            json!({ "address": mailbox.as_str(), "status": status, "reply": reply })
-        };
-        let recipients: Vec<_> = recipients.map(recipient).collect();
+        let waits = |address: &str| address.parse().is_ok_and(|mailbox| self.waits_for(&mailbox));
+        let mut recipients = recipient_outcomes(outcome, self.envelope.recipients());
+        for recipient in recipients.iter_mut().filter(|recipient| waits(&recipient.address)) {
+            recipient.status = RecipientStatus::Queued;
+        }
         let error = match outcome {
             _ if exit == Exit::Done => None,
             Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) | Err(error) => {

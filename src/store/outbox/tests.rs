@@ -29,6 +29,7 @@ fn order(recipients: &[&str]) -> Order {
         notify: Some("failure,delay".parse().unwrap()),
         ret: Some(Return::Headers),
         envid: "1.2.3".to_owned(),
+        subject: Some("Gr\u{fc}\u{df}e\naus K\u{f6}ln".to_owned()),
         require_tls: true,
         is_all_or_nothing: true,
     }
@@ -318,7 +319,7 @@ fn nonsense_with_sense_behind_it_is_not_guessed_at() {
     journal.write_all(b"rubbish\nattempt 5\n").unwrap();
     drop(journal);
     let error = place.outbox(Os).hold(&id()).map(drop).unwrap_err();
-    assert!(error.to_string().ends_with("/journal:13: not a line of a journal"), "{error}");
+    assert!(error.to_string().ends_with("/journal:14: not a line of a journal"), "{error}");
     assert!(place.outbox(Os).list().unwrap()[0].record.is_err());
 }
 
