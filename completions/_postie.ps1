@@ -93,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Add a field to the header, as in `--header ''In-Reply-To: <1@example.net>''`')
             [CompletionResult]::new('--body', '--body', [CompletionResultType]::ParameterName, 'The text, instead of standard input (`-`)')
             [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'The same as HTML, from a file or standard input (`-`); if there is no other text, all of it')
-            [CompletionResult]::new('--attach', '--attach', [CompletionResultType]::ParameterName, 'Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page')
+            [CompletionResult]::new('--attach', '--attach', [CompletionResultType]::ParameterName, 'Attach files, or standard input (`-`). Further words are files as long as they exist and hold no `@`. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Use this server, and no configuration file')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in with this name')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only')

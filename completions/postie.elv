@@ -88,7 +88,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --header 'Add a field to the header, as in `--header ''In-Reply-To: <1@example.net>''`'
             cand --body 'The text, instead of standard input (`-`)'
             cand --html 'The same as HTML, from a file or standard input (`-`); if there is no other text, all of it'
-            cand --attach 'Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page'
+            cand --attach 'Attach files, or standard input (`-`). Further words are files as long as they exist and hold no `@`. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page'
             cand --server 'Use this server, and no configuration file'
             cand --user 'Log in with this name'
             cand --tls 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only'

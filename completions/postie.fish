@@ -78,7 +78,7 @@ complete -c postie -n "__fish_postie_using_subcommand send" -l subject -d 'The s
 complete -c postie -n "__fish_postie_using_subcommand send" -l header -d 'Add a field to the header, as in `--header \'In-Reply-To: <1@example.net>\'`' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l body -d 'The text, instead of standard input (`-`)' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l html -d 'The same as HTML, from a file or standard input (`-`); if there is no other text, all of it' -r -F
-complete -c postie -n "__fish_postie_using_subcommand send" -l attach -d 'Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page' -r -F
+complete -c postie -n "__fish_postie_using_subcommand send" -l attach -d 'Attach files, or standard input (`-`). Further words are files as long as they exist and hold no `@`. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is part of the page' -r -F
 complete -c postie -n "__fish_postie_using_subcommand send" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
 complete -c postie -n "__fish_postie_using_subcommand send" -l user -d 'Log in with this name' -r -f
 complete -c postie -n "__fish_postie_using_subcommand send" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''

@@ -504,7 +504,7 @@ impl When {
                 pop3::Error::Missing(pop3::Feature::Uidl) => Self::NoUniqueIds,
                 _ => return None,
             },
-            Error::Smtp(error) => match error {
+            Error::Smtp(error) | Error::Oversized { error, .. } => match error {
                 smtp::Error::Wire(error) => return Self::of_wire(error, peer),
                 smtp::Error::Sasl(error) => return Self::of_mechanisms(error, peer),
                 smtp::Error::Login { refusal, .. } if refusal.is_temporary() => Self::LoginLater,

@@ -315,7 +315,8 @@ pub struct Compose {
     /// The same as HTML, from a file or standard input (`-`); if there is no other text, all of it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
-    /// Attach a file, or standard input (`-`). One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
+    /// Attach files, or standard input (`-`). Further words are files as long as they exist and hold no
+    /// `@`. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
     /// part of the page.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub attach: Vec<PathBuf>,

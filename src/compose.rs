@@ -100,7 +100,13 @@ impl Attachment {
         Ok(octets)
     }
 
-    fn name(&self) -> String {
+    /// Octets of the file; `None` if they cannot be counted.
+    pub fn size(&self) -> Option<u64> {
+        Some(self.file.metadata().ok()?.len())
+    }
+
+    /// The file's name, without its directory.
+    pub fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::settings::Peer;
-use crate::text::plain;
+use crate::text::{plain, shown, size};
 use crate::{
     compose, config, dns, http, message, net, password, pop3, sasl, settings, smtp, store, tls,
     token, wire,
@@ -32,6 +32,16 @@ pub enum Error {
     /// The conversation with an SMTP server failed.
     #[error(transparent)]
     Smtp(#[from] smtp::Error),
+    /// The message is larger than the server takes, and one of its attachments is the largest.
+    #[error("{error}; the largest attachment is {} ({})", shown(.name), size(*.octets))]
+    Oversized {
+        /// Both sizes.
+        error: smtp::Error,
+        /// The attachment's name.
+        name: String,
+        /// Octets of the file, which base64 makes a third more.
+        octets: u64,
+    },
     /// The conversation with a web server failed.
     #[error(transparent)]
     Http(#[from] http::Error),
@@ -274,7 +284,7 @@ impl From<&Error> for Exit {
             Error::Net(error) => error.into(),
             Error::Tls(error) => error.into(),
             Error::Pop3(error) => error.into(),
-            Error::Smtp(error) => error.into(),
+            Error::Smtp(error) | Error::Oversized { error, .. } => error.into(),
             Error::Http(error) => error.into(),
             Error::Page { .. } => Self::Protocol,
             Error::NoSuchDomain { .. } | Error::NothingFound { .. } => Self::NoHost,
@@ -513,7 +523,11 @@ impl Error {
             | Self::Http(http::Error::Wire(error)) => {
                 !matches!(error, wire::Error::Sink(_) | wire::Error::Source(_))
             }
-            Self::Net(_) | Self::Pop3(_) | Self::Smtp(_) | Self::Http(_) => true,
+            Self::Net(_)
+            | Self::Pop3(_)
+            | Self::Smtp(_)
+            | Self::Oversized { .. }
+            | Self::Http(_) => true,
             _ => false,
         }
     }

@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
             Some(store) => store,
             none => none.insert(Store::create(Arc::new(Os), store_options(self.job))?),
         };
-        let session = login(self.job, session, attempts)?;
+        let session = login(self.job, way, session, attempts)?;
         if self.job.note_only {
             self.note_all(session, store)?;
             return Ok(Left::Nothing);
@@ -666,7 +666,7 @@ impl<'a> Run<'a> {
         let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
         let approach = Server::recall(self.job).approach();
         let session = connect(self.job, &way, self.trace(), approach)?;
-        let mut session = login(self.job, session, attempts)?;
+        let mut session = login(self.job, &way, session, attempts)?;
         let listing = self.listing(&mut session, seen.len())?;
         let sizes = session.sizes()?.clone();
         session.leave();
@@ -784,6 +784,7 @@ fn connect(
     trace: Option<Trace>,
     approach: Approach,
 ) -> Result<Session<Authorization, Box<dyn Private>>, Error> {
+    let _connecting = way.step("connecting");
     Ok(match job.peer.tls {
         Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace, approach)?,
         Tls::Starttls => {
@@ -797,12 +798,14 @@ fn connect(
 /// From there to an open maildrop.
 fn login(
     job: &FetchJob,
+    way: &Way<'_>,
     session: Session<Authorization, Box<dyn Private>>,
     attempts: &Attempts,
 ) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
     // Otherwise they can wait until there is something to retrieve.
     let do_sizes_decide = job.max_size.is_some() || job.dry_run;
     let ahead = if do_sizes_decide { Ahead::UidsAndSizes } else { Ahead::Uids };
+    let _logging_in = way.step("logging in");
     session.login(attempts.clone().map(|attempt| attempt.map_err(Error::from)), ahead)
 }
 

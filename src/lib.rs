@@ -68,7 +68,8 @@
 //! messages safe while the next stream in. Three short-lived kinds: those that wait together for
 //! the disk to have a large batch; a name's look-up, which the system cannot be asked to give up;
 //! and one for each of a host's addresses, which race (RFC 8305) or are asked by a check. And one
-//! that waits for signals, to end what waits for a peer.
+//! that waits for signals, to end what waits for a peer. At a terminal the progress bars' own one
+//! draws what a step waits for.
 #![forbid(unsafe_code)]
 
 pub mod advice;

@@ -53,6 +53,12 @@ pub const SMTP_INPUT: usize = 4096;
 /// Octets in a line that answers SMTP on standard input, its end included (RFC 5321 §4.5.3.1.5).
 pub const SMTP_REPLY: usize = 512;
 
+/// Octets of a message from which on its submission has a progress bar.
+pub const LONG_SUBMISSION: u64 = 1_000_000;
+
+/// How long a step takes before a person is told which it is.
+pub const LONG_STEP: Duration = Duration::from_secs(1);
+
 /// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
 /// at least.
 pub const SMTP_INPUT_RECIPIENTS: usize = 10_000;

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::advice;
@@ -36,6 +36,8 @@ pub struct Report {
     colour: bool,
     start: Instant,
     bars: MultiProgress,
+    /// Whether somebody sees them.
+    has_bars: bool,
     turn: Mutex<()>,
 }
 
@@ -53,6 +55,7 @@ impl Report {
             colour: io::stdout().is_terminal()
                 && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             start: Instant::now(),
+            has_bars: is_bar_wanted,
             bars: MultiProgress::with_draw_target(if is_bar_wanted {
                 ProgressDrawTarget::stderr()
             } else {
@@ -130,6 +133,26 @@ impl Report {
         // The template is a constant; should it be wrong, a plain bar will do.
         let bar = style.into_iter().fold(bar, ProgressBar::with_style);
         Progress { bar: self.bars.add(bar), messages: Cell::new(0), all: Cell::new(0) }
+    }
+
+    /// Shows the step under way, once it takes a second, until the result is dropped.
+    pub fn step(&self, what: impl fmt::Display) -> Step {
+        if !self.has_bars {
+            return Step(None);
+        }
+        let what = escaped(&what.to_string()).into_owned();
+        let text = move |state: &ProgressState, output: &mut dyn fmt::Write| {
+            if state.elapsed() >= limits::LONG_STEP {
+                // Nothing depends on what is drawn.
+                output.write_str(&what).unwrap_or_default();
+            }
+        };
+        let style =
+            ProgressStyle::with_template("{step}").map(|style| style.with_key("step", text));
+        let Ok(style) = style else { return Step(None) };
+        let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
+        bar.enable_steady_tick(limits::LONG_STEP / 4);
+        Step(Some(bar))
     }
 
     /// A result: a sentence for a person if there is one to be said, an object for a program,
@@ -301,6 +324,18 @@ impl Stopwatch {
     pub fn lap(&mut self) -> u64 {
         let before = std::mem::replace(&mut self.0, Instant::now());
         u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A step under way. Gone from the screen when dropped.
+#[derive(Debug)]
+pub struct Step(Option<ProgressBar>);
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::message::Transport;
 use crate::net::Stop;
-use crate::report::{Report, output, written};
+use crate::report::{Report, output, size, written};
 use crate::settings::Settings;
 use crate::smtp::{Demand, Terms};
 use crate::store::outbox::{Id, NotAdded, Order};
@@ -90,7 +90,7 @@ fn dispatch(
     if args.dry_run {
         // Which server this would be is not known; most take eight bits.
         let shown = submission.message.fit(Transport::EightBit).map_err(Error::from);
-        return match shown.and_then(|()| show(&mut submission)) {
+        return match shown.and_then(|()| show(&mut submission, report)) {
             Ok(()) => Ended { exit: Exit::Done, text: String::new() },
             Err(error) => fail(report, Some(&submission), &error),
         };
@@ -189,7 +189,7 @@ fn failure<'a>(submission: Option<&'a Submission>, error: &'a Error) -> Failure<
 
 /// Composes the envelope of a message.
 fn submission(input: Input, args: &cli::Send) -> Result<Submission, Error> {
-    let Input { job, recipients, message } = input;
+    let Input { job, recipients, message, largest } = input;
     let terms = Terms {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
@@ -197,19 +197,25 @@ fn submission(input: Input, args: &cli::Send) -> Result<Submission, Error> {
         require_tls: args.require_tls,
     };
     let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
-    Submission::new(job, recipients, message, terms, demand)
+    let submission = Submission::new(job, recipients, message, terms, demand)?;
+    Ok(Submission { largest, ..submission })
 }
 
-/// Prints the envelope as it would be said, and the message as it would be sent.
-fn show(submission: &mut Submission) -> Result<(), Error> {
+/// Prints the envelope as it would be said, the size, and the message as it would be sent; for a
+/// program, what is known of it.
+fn show(submission: &mut Submission, report: &Report) -> Result<(), Error> {
+    if report.is_json() {
+        return report.answer(submission.plan());
+    }
     let Submission { envelope, message, .. } = submission;
+    let octets = message.octets();
     let (mut text, mut output) = (message.text()?, output());
     let mut show = || -> io::Result<()> {
         writeln!(output, "{:?}", envelope.mail())?;
         for recipient in envelope.recipients() {
             writeln!(output, "{:?}", envelope.rcpt(recipient))?;
         }
-        writeln!(output)?;
+        writeln!(output, "size: {} ({octets} octets)\n", size(octets))?;
         io::copy(&mut text, &mut output)?;
         output.flush()
     };

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::message::{self, Message, Transport};
 use crate::net::Stop;
 use crate::password::Source;
-use crate::report::Report;
+use crate::report::{Progress, Report};
 use crate::settings::SendJob;
 use crate::smtp::{
     self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
@@ -44,6 +44,8 @@ pub struct Submission {
     pub demand: Demand,
     /// Its entry in the outbox, while it has one.
     pub held: Option<Held>,
+    /// The largest attachment, if that is known: its name and octets.
+    pub largest: Option<(String, u64)>,
 }
 
 /// What an attempt came to.
@@ -67,7 +69,7 @@ impl Submission {
     ) -> Result<Self, Error> {
         let from = job.reverse_path.clone();
         let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?.on(terms);
-        Ok(Self { job, envelope, message, demand, held: None })
+        Ok(Self { job, envelope, message, demand, held: None, largest: None })
     }
 
     /// How the run ends. What waits is taken care of.
@@ -137,11 +139,14 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     let attempts = attempts.ready()?;
     let way = Way::to(peer, report, stop)?;
     let (hello, trace) = (job.hello.clone(), report.trace(None));
+    let connecting = way.step("connecting");
     let session: Session<Unauthenticated, _> = match peer.tls {
         Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
         Tls::Starttls => Session::open(way.tcp()?, hello, trace)?.starttls(|tcp| way.tls(tcp))?,
         Tls::None => Session::open(way.loopback()?, hello, trace)?,
     };
+    drop(connecting);
+    let _logging_in = way.step("logging in");
     session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
 }
 
@@ -154,7 +159,7 @@ impl Submission {
         report: &Report,
     ) -> Attempted {
         let (outcome, session) = match session {
-            Ok(session) => self.submit(session),
+            Ok(session) => self.submit(session, report),
             Err(error) => (Err(error), None),
         };
         self.remember(&outcome, report);
@@ -166,6 +171,7 @@ impl Submission {
     fn submit(
         &mut self,
         mut session: SmtpSession,
+        report: &Report,
     ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
         let is_8bit = session.offered().eight_bit_mime;
         let transport = if is_8bit { Transport::EightBit } else { Transport::SevenBit };
@@ -176,7 +182,7 @@ impl Submission {
         if self.job.peer.pipelining == Some(false) {
             session.forgo_pipelining();
         }
-        let outcome = fitted.and_then(|()| self.transactions(&mut session));
+        let outcome = fitted.and_then(|()| self.transactions(&mut session, report));
         if session.is_over() {
             session.quit();
             return (outcome, None);
@@ -194,9 +200,30 @@ impl Submission {
         Ok(!text.is_empty() && !smtp::holds_command(&text))
     }
 
+    /// What is wrong with the message's size, and what of it is the largest.
+    fn explained(&self, error: smtp::Error) -> Error {
+        match &self.largest {
+            Some((name, octets)) if matches!(error, smtp::Error::TooLarge { .. }) => {
+                Error::Oversized { error, name: name.clone(), octets: *octets }
+            }
+            _ => error.into(),
+        }
+    }
+
+    /// A bar for what takes a while to be sent.
+    fn progress(&self, report: &Report) -> Option<Progress> {
+        let label = self.job.account.as_deref().unwrap_or(self.job.peer.host.as_str());
+        let is_long = self.message.octets() >= limits::LONG_SUBMISSION;
+        is_long.then(|| report.progress(label))
+    }
+
     /// One transaction, and further ones for recipients who are too many for it, which some
     /// servers say beforehand (RFC 9422) and others when they have had enough.
-    fn transactions(&mut self, session: &mut SmtpSession) -> Result<SubmissionOutcome, Error> {
+    fn transactions(
+        &mut self,
+        session: &mut SmtpSession,
+        report: &Report,
+    ) -> Result<SubmissionOutcome, Error> {
         let mut most = match self.demand {
             Demand::Any => session.offered().recipients.unwrap_or(usize::MAX),
             // What is taken in parts is not taken by all.
@@ -204,14 +231,19 @@ impl Submission {
         };
         let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
         let may_go_along = self.may_go_along()?;
+        let progress = self.progress(report);
         let mut sent = SubmissionOutcome::default();
         let mut waiting = self.envelope.recipients().to_vec();
         loop {
             let later = waiting.split_off(most.min(waiting.len()));
             let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
             let now = self.job.moment.seconds;
+            if let Some(progress) = &progress {
+                progress.expect_octets(octets);
+            }
+            let left_octets = progress.as_ref().map(Progress::octets);
             let (text, held) = (self.message.text()?, self.held.as_mut());
-            let mut text = EndOfData { text, left: octets, held, now };
+            let mut text = EndOfData { text, left: octets, held, now, progress: left_octets };
             let mut content = Content { text: &mut text, octets, is_8bit, may_go_along };
             let Submitted { recipients, unanswered, outcome } =
                 session.submit(&envelope, &mut content, self.demand);
@@ -219,7 +251,7 @@ impl Submission {
             let (asked, answered) = (waiting.len(), sent.recipients.len());
             let (accepted, interrupted) = match outcome {
                 Ok(accepted) => (accepted, None),
-                Err(error) => (None, Some(Error::from(error))),
+                Err(error) => (None, Some(self.explained(error))),
             };
             if interrupted.is_none() {
                 waiting = sent.add(recipients, accepted.as_deref(), self.demand);

@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::net::{self, Stop, Tcp};
-use crate::report::Report;
+use crate::report::{Report, Step};
 use crate::settings::Peer;
 use crate::tls::{self, TlsStream};
 use crate::wire::Private;
@@ -22,6 +22,11 @@ impl<'a> Way<'a> {
     /// found before.
     pub fn to(peer: &'a Peer, report: &'a Report, stop: &'a Stop) -> Result<Self, Error> {
         Ok(Self { peer, client: tls::Client::new(&peer.trust)?, report, stop })
+    }
+
+    /// Shows at a terminal that this step with the server is under way.
+    pub fn step(&self, step: &str) -> Step {
+        self.report.step(format_args!("{step} to {}", self.peer))
     }
 
     /// A connection, not private.

@@ -330,6 +330,16 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             format!("{} octets (RFC 5321: 512)", limits::SMTP_REPLY),
         ),
         (
+            "LONG_SUBMISSION",
+            "A message whose submission has a progress bar at a terminal",
+            format!("from {}", octets(&limits::LONG_SUBMISSION)),
+        ),
+        (
+            "LONG_STEP",
+            "How long connecting and logging in take before a terminal shows it",
+            seconds(limits::LONG_STEP),
+        ),
+        (
             "SMTP_INPUT_RECIPIENTS",
             "Recipients of a message that comes by SMTP on standard input",
             format!("{} (RFC 5321: 100)", limits::SMTP_INPUT_RECIPIENTS),

@@ -179,7 +179,7 @@ fn a_message_is_composed_of_what_the_command_line_says() {
     let outcome = home.postie(send(&args)).stdin("not this").run();
     outcome.exit(0).stderr("");
     for part in [
-        "RCPT TO:<bob@example.net>\nRCPT TO:<eve@example.org>\n\n",
+        "RCPT TO:<bob@example.net>\nRCPT TO:<eve@example.org>\nsize: 1.",
         "From: \"Ann\" <ann@example.com>\r\n",
         "To: \"Bob\" <bob@example.net>\r\n",
         "Reply-To: <desk@example.com>\r\n",
@@ -247,7 +247,8 @@ fn a_dry_run_prints_the_envelope_and_the_message_and_connects_to_nothing() {
     let outcome = home.postie(send(&args)).stdin(text).run();
     outcome.exit(0).stderr("");
     let expected = "MAIL FROM:<ann@example.com>\nRCPT TO:<carol@example.org>\n\
-                    RCPT TO:<bob@example.net>\nRCPT TO:<dave@example.org>\n\n\
+                    RCPT TO:<bob@example.net>\nRCPT TO:<dave@example.org>\n\
+                    size: 88 B (88 octets)\n\n\
                     To: Bob <bob@example.net>\r\nDate: x\r\nMessage-ID: <y@z>\r\n\
                     From: ann@example.com\r\n\r\n.hello\r\n";
     assert_eq!(outcome.stdout, expected);
@@ -285,4 +286,24 @@ fn a_password_in_a_url_is_not_said_back() {
     let outcome = Home::new().postie(args).run();
     outcome.exit(64).says("invalid value 'pop3s://****@host' for '--server");
     assert!(!outcome.stderr.contains("not-a-secret"));
+}
+
+#[test]
+fn words_behind_a_file_to_attach_are_files_if_they_exist_and_hold_no_at() {
+    let home = Home::new();
+    for name in ["1.txt", "2.txt", "carol@example.org"] {
+        home.file(name, "hello\n");
+    }
+    let args = ["--from=ann@example.com", "--to=bob@example.net", "--body=x", "--dry-run"];
+    let words = ["--attach", "1.txt", "2.txt", "carol@example.org"];
+    let outcome = home.postie(send(&[&args[..], &words].concat())).run();
+    let shown = &outcome.exit(0).stdout;
+    assert!(shown.contains("\nRCPT TO:<carol@example.org>\n"), "{shown}");
+    assert_eq!(shown.matches("Content-Disposition: attachment").count(), 2, "{shown}");
+    // What is no file is no attachment, and no address either.
+    let outcome = home.postie(send(&[&args[..], &["--attach", "1.txt", "3.txt"]].concat())).run();
+    outcome.exit(67);
+    // Behind `=` there is one.
+    let outcome = home.postie(send(&[&args[..], &["--attach=1.txt", "2.txt"]].concat())).run();
+    outcome.exit(67);
 }

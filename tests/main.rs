@@ -22,6 +22,7 @@ mod logins;
 mod oauth;
 mod outbox;
 mod ownership;
+mod parsed;
 mod programs;
 mod proof;
 mod properties;

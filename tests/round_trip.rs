@@ -33,7 +33,12 @@ fn a_message_arrives_as_the_dry_run_showed_it() {
     let shown = home.postie(compose.into_iter().chain(["--attach=Füße – 写真.jpg"]));
     let shown = shown.stdin("Liebe Ännchen,\n\n.\n..und ein Punkt\nFrom mir\n").run();
     let (envelope, message) = shown.exit(0).stdout.split_once("\n\n").unwrap();
-    assert_eq!(envelope, "MAIL FROM:<ann@example.com>\nRCPT TO:<ann@example.com>");
+    let octets = message.len();
+    let expected = format!(
+        "MAIL FROM:<ann@example.com>\nRCPT TO:<ann@example.com>\nsize: 1{} kB ({octets} octets)",
+        &format!("{}.{}", octets / 1_000, octets % 1_000 / 100)[1..],
+    );
+    assert_eq!(envelope, expected);
 
     home.postie(["send", "-t"]).stdin(message).run().exit(0).silent();
     home.postie(["fetch"]).run().exit(0).silent();

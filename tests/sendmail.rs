@@ -570,6 +570,67 @@ fn php_sends_a_letter_and_none_of_a_strangers_words() {
     assert!(!home.path().join("page.php").exists() && !home.path().join("ran").exists());
 }
 
+/// Sends four messages in one process, and prints what became of each.
+const SYMFONY_MAILER: &str = r#"
+require '/usr/share/php/Symfony/Component/Mailer/autoload.php';
+$transport = new Symfony\Component\Mailer\Transport\SendmailTransport($argv[1]);
+$mailer = new Symfony\Component\Mailer\Mailer($transport);
+$bob = 'bob@example.net';
+foreach ([[$bob], [$bob, 'nobody@example.net'], ['nobody@example.net'], [$bob]] as $n => $to) {
+    $email = (new Symfony\Component\Mime\Email())->from('ann@example.com')->to(...$to)
+        ->subject("Grüße $n")->text(".\n..\nhello\n")->attach("line\r\n.\r\n", 'a.txt');
+    try {
+        $mailer->send($email);
+        echo "sent\n";
+    } catch (Symfony\Component\Mailer\Exception\TransportExceptionInterface $error) {
+        echo $error->getMessage(), "\n";
+    }
+}
+"#;
+
+#[test]
+fn symfony_mailer_sends_several_messages_in_one_process() {
+    if !Path::new("/usr/share/php/Symfony/Component/Mailer/autoload.php").exists() {
+        servers::skip("php-symfony-mailer is not installed");
+        return;
+    }
+    let sink = Sink::start(&["PIPELINING", "8BITMIME"]);
+    // The words of Symfony, of Laravel, and of Drupal's Mailer Plus; an outbox, and none.
+    for (words, more, sent) in [("-bs", "", 3), ("-bs -i", "", 3), ("-bs -oi", "queue = false", 2)]
+    {
+        let (home, sendmail) = installed(&sink, more);
+        let command = format!("{} {words}", sendmail.display());
+        let Some(outcome) = caller(&home, "php", &["-r", SYMFONY_MAILER, &command], "") else {
+            return;
+        };
+        let lines: Vec<_> = outcome.exit(0).stdout.lines().collect();
+        assert_eq!((lines[0], lines[3]), ("sent", "sent"), "{outcome:?}");
+        assert_eq!(lines[1] == "sent", sent == 3, "{outcome:?}");
+        assert!(
+            lines[2].contains("got code \"554\"") && lines[2].contains("550 5.1.1"),
+            "{lines:?}"
+        );
+        let taken = sink.taken();
+        assert_eq!(taken.len(), sent);
+        for taken in &taken {
+            assert_eq!(taken.recipients, ["<bob@example.net>"]);
+            assert!(taken.lines().contains("\n\n.\n..\nhello\n"), "{}", taken.lines());
+        }
+        let failed = home.files(".local/state/postie/outbox/failed").len();
+        assert_eq!(failed, usize::from(sent == 3));
+    }
+    // With no server there is a place where they wait, or a reason.
+    for (more, expected) in [("", "sent"), ("queue = false", "got code \"451\"")] {
+        let (home, sendmail) = installed(&sink, &format!("server = \"127.0.0.1:1\"\n{more}"));
+        let command = format!("{} -bs", sendmail.display());
+        let outcome = caller(&home, "php", &["-r", SYMFONY_MAILER, &command], "").unwrap();
+        let mut lines = outcome.exit(0).stdout.lines();
+        assert!(lines.all(|line| line.contains(expected)), "{outcome:?}");
+        let waiting = home.files(".local/state/postie/outbox/waiting").len();
+        assert_eq!(waiting, if more.is_empty() { 4 } else { 0 });
+    }
+}
+
 /// What Symfony Mailer's transport says to `sendmail -bs`, which it starts once for many messages.
 fn symfony(recipients: &[&str]) -> String {
     let rcpt = recipients.iter().map(|to| format!("RCPT TO:<{to}>\r\n"));

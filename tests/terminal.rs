@@ -1,13 +1,16 @@
 //! What a person at a terminal sees and is asked for, on a real one.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::check::account;
 use crate::support::dovecot::Dovecot;
 use crate::support::mailbox::mailbox;
 use crate::support::postie::Home;
 use crate::support::servers;
+use crate::support::sink::Sink;
 use crate::support::transcript::Tls;
 
 const ASKED: &str = "Password for ann@example.com at 127.0.0.1: ";
@@ -83,6 +86,103 @@ fn a_person_sees_how_far_it_has_come_and_what_it_came_to() {
     assert!(third.contains("was fetched before, into "), "{third:?}");
     let quiet: Vec<_> = args.into_iter().chain(["--quiet".to_owned()]).collect();
     assert_eq!(run(&quiet), "status 0\r\n");
+}
+
+/// Files that are 30 MB together, the third of them the largest.
+fn photos(home: &Home) -> [&'static str; 4] {
+    let names = ["1.jpg", "2.jpg", "beach.jpg", "4.jpg"];
+    for (name, megabytes) in names.iter().zip([7, 7, 9, 7]) {
+        let photo: Vec<u8> = (0..=255).cycle().take(megabytes * 1_000_000).collect();
+        home.file(name, photo);
+    }
+    names
+}
+
+#[test]
+fn a_set_of_photos_of_30_mb_is_sent_with_a_bar() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let (sink, home) = (Sink::start(&[]), Home::new());
+    home.config(&sink.config(""));
+    let args = ["send", "--to=bob@example.net", "--body=hello", "--attach"].into_iter();
+    let args: Vec<_> = args.chain(photos(&home)).map(str::to_owned).collect();
+    let seen = at_a_terminal(&home, &args, "");
+    assert!(seen.contains(" MB/41.05 MB "), "no bar in {seen:?}");
+    assert!(seen.contains("sent to 1 recipient (41.0 MB): 250 2.0.0 taken"), "{seen:?}");
+    assert!(seen.ends_with("status 0\r\n"), "{seen:?}");
+    let taken = sink.taken();
+    assert_eq!(taken.len(), 1);
+    let text = taken[0].lines();
+    assert_eq!(text.matches("Content-Disposition: attachment").count(), 4);
+    // A short message has none.
+    let args = ["send", "--to=bob@example.net", "--body=hello"].map(str::to_owned);
+    let seen = at_a_terminal(&home, &args, "");
+    assert!(!seen.contains("B/") && seen.contains("sent to 1 recipient ("), "{seen:?}");
+}
+
+#[test]
+fn a_message_too_large_for_the_server_is_refused_with_the_largest_attachments_name() {
+    let (sink, home) = (Sink::start(&["SIZE 25000000"]), Home::new());
+    home.config(&sink.config(""));
+    let args = ["send", "--to=bob@example.net", "--body=hello", "--attach"];
+    let outcome = home.postie(args.into_iter().chain(photos(&home))).run();
+    outcome.exit(65).stderr(&format!(
+        "postie: send home: {}: the message has 41.0 MB, and the server takes at most 25.0 MB; the \
+         largest attachment is beach.jpg (9.0 MB)\nhint: attachments grow by a third on their way: \
+         send fewer or smaller ones, or a link to them\n",
+        sink.address
+    ));
+    assert_eq!(sink.taken().len(), 0);
+}
+
+/// A server that answers what it knows an answer to, and is silent otherwise.
+fn mute(greeting: &'static str, answers: &'static [(&str, &str)]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            socket.write_all(greeting.as_bytes()).unwrap();
+            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            while let Some(Ok(line)) = lines.next() {
+                let known = answers.iter().find(|(word, _)| line.starts_with(word));
+                if let Some((_, answer)) = known {
+                    socket.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_person_is_told_which_step_takes_long() {
+    const SEND: &[&str] = &["send", "--to=bob@example.net", "--body=x"];
+    const FETCH: &[&str] = &["fetch", "--maildir=Mail"];
+    if !servers::is_installed("script") {
+        return;
+    }
+    let smtp: &[_] = &[("EHLO", "250-mute\r\n250 AUTH PLAIN\r\n")];
+    for (command, step, address) in [
+        (SEND, "connecting", mute("", &[])),
+        (FETCH, "connecting", mute("", &[])),
+        (SEND, "logging in", mute("220 mute\r\n", smtp)),
+        (FETCH, "logging in", mute("+OK mute\r\n", &[("CAPA", "-ERR no\r\n")])),
+    ] {
+        let account = ["--tls=none", "--user=ann@example.com", "--password-command=echo x"];
+        let server = format!("--server={address}");
+        let more = ["--timeout=3", &server];
+        let args = command.iter().chain(&account).chain(&more);
+        let args: Vec<_> = args.map(|word| (*word).to_owned()).collect();
+        let seen = at_a_terminal(&Home::new(), &args, "");
+        assert!(seen.contains(&format!("{step} to {address}")), "{step}: {seen:?}");
+        assert!(seen.contains("timed out"), "{seen:?}");
+        // Nothing of it away from a terminal, or where that is not wanted.
+        let quiet: Vec<_> = args.iter().cloned().chain(["--quiet".to_owned()]).collect();
+        let seen = at_a_terminal(&Home::new(), &quiet, "");
+        assert!(!seen.contains(step), "{seen:?}");
+    }
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl Parser {
 
     /// Reads the words behind `send`: its own options stay as they are.
     fn postie(&mut self, send: &clap::Command, words: Vec<OsString>) -> Result<(), String> {
-        let mut words = words.into_iter();
+        let mut words = words.into_iter().peekable();
         while let Some(word) = words.next() {
             match Word::of(&word) {
                 Word::Plain => self.options.push(word),
@@ -193,8 +193,12 @@ impl Parser {
                 }
                 Word::Long => {
                     let value = if wants_value(send, &word) { words.next() } else { None };
+                    let takes_more = word == ATTACH && value.is_some();
                     self.options.push(word);
                     self.options.extend(value);
+                    while let Some(file) = words.next_if(|word| takes_more && is_attachment(word)) {
+                        self.options.extend([OsString::from(ATTACH), file]);
+                    }
                 }
                 Word::Letters(letters) => {
                     let own = letters.iter().take_while(|&&letter| {
@@ -342,6 +346,16 @@ impl Parser {
         }
         Invocation::Args(self.invoked_as, words)
     }
+}
+
+/// The option that takes further words, as a shell makes them of `*.jpg`.
+const ATTACH: &str = "--attach";
+
+/// Whether a word behind a file to attach is another one, and no recipient.
+fn is_attachment(word: &OsStr) -> bool {
+    matches!(Word::of(word), Word::Plain)
+        && !word.as_bytes().contains(&b'@')
+        && Path::new(word).is_file()
 }
 
 /// A single-letter option as a word.

@@ -17,6 +17,8 @@ pub(super) struct Input {
     pub(super) job: SendJob,
     pub(super) recipients: Vec<Mailbox>,
     pub(super) message: Message,
+    /// The largest attachment of a composed message: its name and octets.
+    pub(super) largest: Option<(String, u64)>,
 }
 
 /// What there is of it without a configuration that says the rest.
@@ -71,7 +73,10 @@ fn composed(
     if wanted > 1 {
         return Err(compose::Error::StdinTwice.into());
     }
-    let attachments = attach.iter().map(|path| Attachment::open(path)).collect::<Result<_, _>>()?;
+    let attachments =
+        attach.iter().map(|path| Attachment::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let sizes = attachments.iter().filter_map(|it: &Attachment| Some((it.name(), it.size()?)));
+    let largest = sizes.max_by_key(|&(_, octets)| octets);
     let html = html.as_ref().map(|path| Attachment::open(path)?.octets()).transpose()?;
     let text = match body {
         Some(text) if !is_text_on_stdin => text.clone().into_bytes(),
@@ -108,7 +113,7 @@ fn composed(
     match job {
         Ok(job) => {
             let recipients = settings.mailboxes(recipients)?;
-            Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
+            Ok(Taken::Whole(Box::new(Input { job, recipients, message, largest })))
         }
         Err(error) => {
             message.replace("From", "");
@@ -159,7 +164,7 @@ pub(super) fn completed(
             message.remove_bcc();
             complete::complete(&mut message, &job, full_name(args));
             complete::rewrite_recipients(&mut message, &job, settings);
-            Ok(Taken::Whole(Box::new(Input { job, recipients, message })))
+            Ok(Taken::Whole(Box::new(Input { job, recipients, message, largest: None })))
         }
         Err(error) => {
             message.remove_bcc();

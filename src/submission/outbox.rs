@@ -8,7 +8,7 @@ use super::{Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
 use crate::message::Message;
 use crate::password::{self, Source};
-use crate::report::{count, span};
+use crate::report::{Octets, count, span};
 use crate::settings::SendJob;
 use crate::smtp::{self, Demand, Envelope, Extension, Refusal, Subject, Terms};
 use crate::store;
@@ -91,6 +91,7 @@ impl Submission {
             message,
             demand: if is_all_or_nothing { Demand::All } else { Demand::Any },
             held: Some(held),
+            largest: None,
         })
     }
 
@@ -341,12 +342,18 @@ pub struct EndOfData<'a, R> {
     pub left: u64,
     pub held: Option<&'a mut Held>,
     pub now: u64,
+    /// Where octets that leave are counted for a person.
+    pub progress: Option<Octets>,
 }
 
 impl<R: Read> Read for EndOfData<'_, R> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let read = self.text.read(octets)?;
-        self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        let count = u64::try_from(read).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_sub(count);
+        if let Some(progress) = &self.progress {
+            progress.come(count);
+        }
         if let Some(held) = self.held.take_if(|_| self.left == 0) {
             held.hand_over(self.now).map_err(io::Error::other)?;
         }

@@ -46,6 +46,20 @@ impl Submission {
         }
     }
 
+    /// The submission for a program, before it is made.
+    pub fn plan(&self) -> Value {
+        let recipients = self.envelope.recipients().iter();
+        let recipients: Vec<_> = recipients.map(|it| json!({ "address": it.as_str() })).collect();
+        json!({
+            "account": self.job.account,
+            "host": self.job.peer.host.as_str(),
+            "from": self.envelope.reverse_path().as_str(),
+            "recipients": recipients,
+            "size": self.message.octets(),
+            "message_id": self.message.field("Message-ID"),
+        })
+    }
+
     /// The outcome for a program.
     pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> Value {
         let waits = |address: &str| address.parse().is_ok_and(|mailbox| self.waits_for(&mailbox));

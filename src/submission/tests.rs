@@ -253,7 +253,12 @@ fn submission(recipients: &[&str], demand: Demand) -> Submission {
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
-    Submission { job, envelope, message, demand, held: None }
+    Submission { job, envelope, message, demand, held: None, largest: None }
+}
+
+/// Whoever does not want to hear anything.
+fn silent() -> Report {
+    Report::new(&cli::Global { quiet: true, ..cli::Global::default() })
 }
 
 /// From the greeting to an accepted login, on a stream that somebody else has made.
@@ -278,7 +283,7 @@ fn converse(
     stream: Box<dyn Private>,
 ) -> Result<SubmissionOutcome, Error> {
     let line = log_in(submission, stream)?;
-    let (outcome, line) = submission.submit(line);
+    let (outcome, line) = submission.submit(line, &silent());
     line.into_iter().for_each(Session::quit);
     outcome
 }

@@ -309,11 +309,6 @@ impl World {
     }
 }
 
-/// Whoever does not want to hear anything.
-fn silent() -> Report {
-    Report::new(&cli::Global { quiet: true, ..cli::Global::default() })
-}
-
 /// What a run came to, and what it took.
 struct Ended {
     exit: Result<Exit, Error>,

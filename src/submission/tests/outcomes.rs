@@ -396,7 +396,7 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
             .attempts("ann", "mail.example", None, &crate::password::Run::default())
             .unwrap();
         let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from))).unwrap();
-        let (_, line) = submission.submit(line);
+        let (_, line) = submission.submit(line, &silent());
         assert_eq!(line.is_none(), is_over, "{script:?}");
     }
 }
