@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Fetch at most so many messages per account, the oldest first')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Leave larger messages on the server, e.g. `500k` or `25M`')
-            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Fetch from so many accounts at the same time; up to 8 if it is not said')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Fetch from up to NUMBER accounts in parallel, 64 at most [default: 8]')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Use this server, and no configuration file')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in with this name')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only')

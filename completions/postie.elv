@@ -47,7 +47,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --keep 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`'
             cand --limit 'Fetch at most so many messages per account, the oldest first'
             cand --max-size 'Leave larger messages on the server, e.g. `500k` or `25M`'
-            cand --jobs 'Fetch from so many accounts at the same time; up to 8 if it is not said'
+            cand --jobs 'Fetch from up to NUMBER accounts in parallel, 64 at most [default: 8]'
             cand --server 'Use this server, and no configuration file'
             cand --user 'Log in with this name'
             cand --tls 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine''s loopback address only'

@@ -46,7 +46,7 @@ complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deli
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l limit -d 'Fetch at most so many messages per account, the oldest first' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l max-size -d 'Leave larger messages on the server, e.g. `500k` or `25M`' -r
-complete -c postie -n "__fish_postie_using_subcommand fetch" -l jobs -d 'Fetch from so many accounts at the same time; up to 8 if it is not said' -r
+complete -c postie -n "__fish_postie_using_subcommand fetch" -l jobs -d 'Fetch from up to NUMBER accounts in parallel, 64 at most [default: 8]' -r
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l server -d 'Use this server, and no configuration file' -r -f -a "(__fish_print_hostnames)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l user -d 'Log in with this name' -r -f
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l tls -d 'TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or `none`, which is for a server on this machine\'s loopback address only' -r -f -a "implicit\t''

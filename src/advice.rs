@@ -467,7 +467,7 @@ impl When {
                     }
                     _ => return None,
                 },
-                net::Error::NotLoopback(_) => return None,
+                net::Error::NotLoopback(_) | net::Error::OtherUser { .. } => return None,
             },
             Error::Tls(error) => match error {
                 tls::Error::Certificate { fault, .. } => match fault {

@@ -150,7 +150,7 @@ pub struct Fetch {
     /// Note everything that is there as not to be fetched, and fetch nothing.
     #[arg(long, conflicts_with_all = ["dry_run", "all", "repeat"])]
     pub note_only: bool,
-    /// Fetch from so many accounts at the same time; up to 8 if it is not said.
+    /// Fetch from up to NUMBER accounts in parallel, 64 at most [default: 8].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// The one-off account.

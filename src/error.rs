@@ -314,6 +314,7 @@ impl From<&net::Error> for Exit {
             net::Error::NotFound(_) => Self::NoHost,
             net::Error::Lookup(_) | net::Error::Connect(_) => Self::Later,
             net::Error::NotLoopback(_) => Self::Config,
+            net::Error::OtherUser { .. } => Self::Denied,
         }
     }
 }

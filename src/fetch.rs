@@ -1,6 +1,7 @@
 //! The story of a fetch: lock, connect, log in, list, retrieve what is new, make it safe, delete
 //! what may go.
 
+mod after;
 mod incoming;
 mod keep;
 mod outcome;
@@ -10,7 +11,6 @@ mod server;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io;
 use std::iter;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,13 +32,12 @@ use crate::password::{Attempts, Source};
 use crate::pop3::{
     self, Ahead, Approach, Authorization, Deletable, Listed, Session, Sizes, Transaction, UniqueIds,
 };
-use crate::program;
 use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::patience::Patience;
 use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
-use crate::text::{Identified, Uid, plain};
+use crate::text::{Identified, Uid};
 use crate::way::Way;
 use crate::wire::{Private, Trace};
 
@@ -51,7 +50,7 @@ pub fn fetch(
     stop: &Stop,
     then: impl Fn(&str) + Sync,
 ) -> Exit {
-    let at_once = at_once.clamp(1, jobs.len().max(1));
+    let at_once = at_once.clamp(1, jobs.len().clamp(1, limits::ACCOUNTS));
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
     let company = Company { report, stop, talkers: jobs.len(), batch };
     // A person is asked for a password before the screen is full. Everything else that an account
@@ -643,19 +642,7 @@ impl<'a> Run<'a> {
     /// What the user wants done when something new has come.
     fn after(&self) -> Result<(), Error> {
         match &self.job.after_fetch {
-            Some(program) if self.fetched.new > 0 => {
-                let failed = |reason| Error::AfterFetch { reason };
-                let mut command = program.command();
-                let ended = program::run(command.stdout(io::stderr()), limits::DELIVERY);
-                match ended.map_err(|error| failed(plain(&error)))? {
-                    Some(status) if status.success() => Ok(()),
-                    Some(status) => Err(failed(status.to_string())),
-                    None => {
-                        let bound = limits::DELIVERY.as_secs();
-                        Err(failed(format!("it had not ended after {bound} s")))
-                    }
-                }
-            }
+            Some(program) if self.fetched.new > 0 => after::run(program, limits::DELIVERY),
             _ => Ok(()),
         }
     }

@@ -35,7 +35,7 @@
 //! store                    Maildir and journal: delivery exactly once; what waits to be sent
 //!
 //! program                  what is run: its time, its answer, and its end
-//! ownership                whose a file is, who may write to it and who may read it
+//! ownership                whose a file or a port is, who may write to it and who may read it
 //! text  limits             what was parsed once and cannot be wrong; every bound, by name
 //! ```
 //!

@@ -94,6 +94,10 @@ pub const SMTP_WINDOW: usize = 128;
 /// account's share, one half is being made durable while messages stream into the other.
 pub const FILES: usize = 512;
 
+/// Accounts that are fetched from side by side: each needs a few files besides, for its lock, its journal
+/// and its connection.
+pub const ACCOUNTS: usize = 64;
+
 /// Messages of one account made durable together, as far as its share of files allows.
 pub const BATCH: usize = 256;
 
@@ -172,6 +176,9 @@ pub const CONFIG: u64 = 1 << 20;
 /// Octets of the journal of a message in the outbox: several hundred for each of a million
 /// recipients.
 pub const JOURNAL: u64 = 1 << 30;
+
+/// Octets of the system's table of connections that are looked at.
+pub const CONNECTIONS: u64 = 16 << 20;
 
 /// Octets of a file of certificates.
 pub const PEM: u64 = 4 << 20;

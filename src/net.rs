@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::{Socket, Type};
 
 use crate::limits;
+use crate::ownership;
 use crate::text::{Detour, Domain, plain};
 use crate::wire::{self, Deliberate, Private, Stream, Wait};
 
@@ -250,6 +251,16 @@ pub enum Error {
     /// The peer is on another machine, and plaintext is for this one only.
     #[error("`tls = \"none\"` is for a server on this machine, and {0} is elsewhere")]
     NotLoopback(IpAddr),
+    /// The peer is another person's program, and would be told the password.
+    #[error(
+        "port {port} of this machine is held by another user ({user}), and nothing is encrypted"
+    )]
+    OtherUser {
+        /// The port.
+        port: u16,
+        /// The user's name, or number.
+        user: String,
+    },
 }
 
 /// Looks up `host` and connects to the first of its addresses that answers, from the address
@@ -435,13 +446,16 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// Makes plaintext do, for a peer on this machine.
+    /// Makes plaintext do, for a peer on this machine that is no other person's.
     pub fn loopback(self) -> Result<Loopback, Error> {
-        let peer = self.stream.peer_addr().map_err(Error::Connect)?.ip();
-        if peer.to_canonical().is_loopback() {
-            Ok(Loopback(self))
-        } else {
-            Err(Error::NotLoopback(peer))
+        let peer = self.stream.peer_addr().map_err(Error::Connect)?;
+        let local = self.stream.local_addr().map_err(Error::Connect)?;
+        if !peer.ip().to_canonical().is_loopback() {
+            return Err(Error::NotLoopback(peer.ip()));
+        }
+        match ownership::other_person_behind(peer, local) {
+            Some(user) => Err(Error::OtherUser { port: peer.port(), user }),
+            None => Ok(Loopback(self)),
         }
     }
 

@@ -17,6 +17,10 @@ use rustix::net::{AddressFamily, getsockname};
 
 use crate::text::plain;
 
+mod listener;
+
+pub use self::listener::other_person_behind;
+
 /// The reason why a file or directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -230,7 +230,11 @@ fn wait_for(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>
 }
 
 impl Drop for Program {
+    /// Leaves no program that has not ended, whatever went wrong with it.
     fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            drop(self.end());
+        }
         running().programs.retain(|running| Some(*running) != self.id);
     }
 }
@@ -273,6 +277,15 @@ mod tests {
         let (line, _) = first_line(&mut shell("sleep 5 & printf x"), None).unwrap().unwrap();
         assert_eq!(line, b"x");
         assert!(start.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_program_that_is_given_up_is_ended() {
+        let program = Program::start(&mut shell("sleep 60")).unwrap();
+        let pid = Pid::from_child(&program.child);
+        assert!(rustix::process::test_kill_process(pid).is_ok());
+        drop(program);
+        assert!(rustix::process::test_kill_process(pid).is_err());
     }
 
     #[test]

@@ -520,7 +520,7 @@ impl Store {
         let intent = self.intent(&mut message, digest);
         // What could not be noted afterwards would be handed over again in every run.
         self.journal.reserve(&intent, &place)?;
-        if let Err(reason) = handover::run(words, message.as_mut())? {
+        if let Err(reason) = handover::run(words, message.as_mut(), limits::DELIVERY)? {
             return Ok(Delivery::Rejected(message, reason));
         }
         self.journal.record_delivery(intent, &place)?;

@@ -361,6 +361,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("POP3_WINDOW", "POP3 commands in flight", limits::POP3_WINDOW.to_string()),
         ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
         ("FILES", "Files that a fetch holds open", limits::FILES.to_string()),
+        ("ACCOUNTS", "Accounts fetched from side by side", limits::ACCOUNTS.to_string()),
         ("BATCH", "Messages made durable together", limits::BATCH.to_string()),
         (
             "WAIT_TOGETHER",
@@ -449,6 +450,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("SECRET", "A password file, or what a password command prints", octets(&limits::SECRET)),
         ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
         ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
+        ("CONNECTIONS", "The system's table of connections", octets(&limits::CONNECTIONS)),
         ("PEM", "A file of certificates", octets(&limits::PEM)),
         ("EARLIEST", "The earliest credible time", format!("{} s since 1970", limits::EARLIEST)),
         ("MESSAGE", "A fetched message", octets(&limits::MESSAGE)),
@@ -1306,6 +1308,10 @@ $CREDENTIALS_DIRECTORY/, where systemd puts the credentials of a service; no oth
 expanded.";
 
 const PERMISSIONS: &str = "\
+With tls = \"none\", the port of this machine that answers must not be held by another person (a user \
+with a number of 1000 or above, but for 65534), as the system's table of connections shows; what it does \
+not show is trusted, and so are system services (77).
+
 Files are checked when they are opened. One that fails is refused with status 78, a directory for \
 mail or state with 73. \"You\" is the user that postie runs as.
 

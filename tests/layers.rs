@@ -153,7 +153,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("smtp", &["sasl", "text", "wire"]),
     ("http", &["text", "wire"]),
     ("tls", &["net", "ownership", "text", "wire"]),
-    ("net", &["text", "wire"]),
+    ("net", &["ownership", "text", "wire"]),
     ("sasl", &["text"]),
     ("wire", &["dot"]),
     ("dot", &[]),
@@ -213,7 +213,18 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["login", "ownership", "program", "settings", "store"]),
     (
         "std::net",
-        &["check", "cli", "config", "discovery", "login", "net", "settings", "text", "tls"],
+        &[
+            "check",
+            "cli",
+            "config",
+            "discovery",
+            "login",
+            "net",
+            "ownership",
+            "settings",
+            "text",
+            "tls",
+        ],
     ),
     (
         "std::fs",

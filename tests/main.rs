@@ -19,6 +19,7 @@ mod interop;
 mod layers;
 mod least_surprise;
 mod logins;
+mod many_accounts;
 mod oauth;
 mod outbox;
 mod ownership;

@@ -3,13 +3,18 @@
 use std::fs::File;
 use std::io;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::{Draft, Error};
-use crate::limits;
 use crate::program;
 
-/// Runs the program with the message; why it did not take it, if it did not.
-pub(super) fn run(words: &[String], draft: &mut Draft) -> Result<Result<(), String>, Error> {
+/// Runs the program with the message, and ends it after `bound`; why it did not take the message, if it
+/// did not.
+pub(super) fn run(
+    words: &[String],
+    draft: &mut Draft,
+    bound: Duration,
+) -> Result<Result<(), String>, Error> {
     let path = draft.path();
     draft.close().map_err(|error| Error::io("write", &path, error))?;
     let message = File::open(&path).map_err(|error| Error::io("read back", &path, error))?;
@@ -19,10 +24,10 @@ pub(super) fn run(words: &[String], draft: &mut Draft) -> Result<Result<(), Stri
     let mut command = Command::new(program);
     // Standard output is for results.
     command.args(arguments).stdin(message).stdout(talk().map_err(failed)?);
-    Ok(match program::run(&mut command, limits::DELIVERY).map_err(failed)? {
+    Ok(match program::run(&mut command, bound).map_err(failed)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(format!("{program} did not take it ({status})")),
-        None => Err(format!("{program} had not taken it after {} s", limits::DELIVERY.as_secs())),
+        None => Err(format!("{program} had not taken it after {} s", bound.as_secs())),
     })
 }
 
@@ -30,4 +35,31 @@ pub(super) fn run(words: &[String], draft: &mut Draft) -> Result<Result<(), Stri
 fn talk() -> io::Result<Stdio> {
     use std::os::fd::AsFd as _;
     Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::disk::Os;
+    use crate::store::{Maildir, Stamp};
+
+    #[test]
+    fn a_program_that_does_not_take_a_message_in_time_is_ended_and_has_not_taken_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let stamp = Stamp { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 };
+        let maildir = Maildir::open(Arc::new(Os), dir.path(), stamp, "ann").unwrap();
+        let hand_over = |line: &str| {
+            let words = ["sh", "-c", line].map(str::to_owned);
+            let mut draft = maildir.draft();
+            draft.write_all(b"Subject: hello\n").unwrap();
+            run(&words, &mut draft, Duration::from_millis(300)).unwrap()
+        };
+        let slow = hand_over("cat; sleep 60").unwrap_err();
+        assert!(slow.starts_with("sh had not taken it after"), "{slow}");
+        let refused = hand_over("exit 75").unwrap_err();
+        assert!(refused.starts_with("sh did not take it"), "{refused}");
+    }
 }

@@ -1,0 +1,259 @@
+//! What a fetch of many accounts needs of the system: files, threads, and ports that are whose they seem.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Signal, kill_process};
+
+use crate::support::postie::{Home, Run};
+use crate::support::servers::{self, NOBODY};
+
+/// Starts a server of plaintext POP3 in which every user has one message. Its threads end with the
+/// process.
+fn serve() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || converse(stream.unwrap()));
+        }
+    });
+    port
+}
+
+fn converse(mut stream: TcpStream) {
+    stream.set_read_timeout(Some(servers::PATIENCE)).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let mut answer = "+OK ready\r\n";
+    let mut line = String::new();
+    while stream.write_all(answer.as_bytes()).is_ok() {
+        line.clear();
+        if lines.read_line(&mut line).is_err() {
+            return;
+        }
+        answer = match line.split_whitespace().next() {
+            Some("CAPA") => "-ERR no\r\n",
+            Some("UIDL") => "+OK\r\n1 a\r\n.\r\n",
+            Some("LIST") => "+OK\r\n1 16\r\n.\r\n",
+            Some("RETR") => "+OK\r\nSubject: one\r\n\r\n.\r\n",
+            Some("QUIT") | None => return,
+            Some(_) => "+OK\r\n",
+        };
+    }
+}
+
+fn account(name: &str, port: u16, more: &str) -> String {
+    format!(
+        "[account.{name}]\nserver = \"127.0.0.1:{port}\"\ntls = \"none\"\nuser = \"{name}\"\n\
+         password = \"not-a-secret\"\nmaildir = \"Mail/{name}\"\n{more}"
+    )
+}
+
+/// A shell that runs the program under a bound.
+fn bounded(home: &Home, bound: &str, args: &str) -> Run {
+    let line = format!("{bound}; exec {} {args}", env!("CARGO_BIN_EXE_postie"));
+    home.program(Path::new("/bin/sh"), ["-c".to_owned(), line])
+}
+
+#[test]
+fn six_hundred_accounts_half_of_them_dead_need_no_more_than_1024_files() {
+    const ACCOUNTS: usize = 600;
+    let (home, port) = (Home::new(), serve());
+    let mut config = String::new();
+    for number in 0..ACCOUNTS {
+        let (name, port) = match number % 2 {
+            0 => (format!("live{number}"), port),
+            _ => (format!("dead{number}"), 1),
+        };
+        config += &account(&name, port, "");
+    }
+    home.config(&config);
+    for jobs in ["", "--jobs 64", "--jobs 600"] {
+        for dir in [".local", "Mail"] {
+            drop(fs::remove_dir_all(home.path().join(dir)));
+        }
+        fs::create_dir(home.path().join("Mail")).unwrap();
+        let start = Instant::now();
+        let outcome = bounded(&home, "ulimit -n 1024", &format!("fetch --json {jobs}")).run();
+        outcome.exit(75);
+        let objects: Vec<serde_json::Value> =
+            outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects.len(), ACCOUNTS);
+        for object in &objects {
+            let (name, status) = (object["account"].as_str().unwrap(), &object["error"]["status"]);
+            if name.starts_with("live") {
+                assert!(object["new"] == 1 && status.is_null(), "{object}");
+                assert_eq!(home.files(&format!("Mail/{name}/new")).len(), 1);
+            } else {
+                assert!(object["new"] == 0 && *status == 75, "{object}");
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        servers::note(&format!("fetch {jobs}: {ACCOUNTS} accounts in {seconds:.1} s"));
+        assert!(start.elapsed() < Duration::from_mins(2));
+    }
+}
+
+#[test]
+fn a_command_for_a_password_runs_when_its_accounts_turn_comes() {
+    let (home, port) = (Home::new(), serve());
+    fs::create_dir(home.path().join("Mail")).unwrap();
+    // The second account's command succeeds only when the first one's message is there.
+    let command =
+        "password-command = \"test -n \\\"$(ls Mail/first/new)\\\" && echo not-a-secret\"\n";
+    let second = account("second", port, command).replace("password = \"not-a-secret\"\n", "");
+    home.config(&format!("{}{second}", account("first", port, "")));
+    home.postie(["fetch", "--jobs", "1"]).run().exit(0).silent();
+    assert_eq!(home.files("Mail/second/new").len(), 1);
+    // One that hangs holds up neither the others nor their locks.
+    let hanging = "password-command = \"touch began; exec sleep 300\"\n";
+    let hanging = account("hanging", port, hanging).replace("password = \"not-a-secret\"\n", "");
+    home.config(&format!("{hanging}{}", account("third", port, "")));
+    let running = home.postie(["fetch"]).start();
+    assert!(servers::wait_until(|| {
+        home.path().join("began").exists() && home.files("Mail/third/new").len() == 1
+    }));
+    kill_process(running.pid(), Signal::TERM).unwrap();
+    assert_eq!(running.finish().status, 128 + 15);
+}
+
+#[test]
+fn where_there_is_no_thread_to_be_had_a_run_ends_for_now_and_loses_nothing() {
+    /// Kilobytes of memory that a thread takes in advance, and that all else needs.
+    const THREAD: usize = 256 << 10;
+    const ELSE: usize = 128 << 10;
+    let port = serve();
+    let mut statuses = Vec::new();
+    for threads in 0..8 {
+        let home = Home::new();
+        home.config(&["a", "b", "c"].map(|name| account(name, port, "")).concat());
+        fs::create_dir(home.path().join("Mail")).unwrap();
+        let bound = format!("ulimit -v {}", ELSE + threads * THREAD);
+        let stack = (THREAD << 10).to_string();
+        let outcome = bounded(&home, &bound, "fetch").env("RUST_MIN_STACK", stack).run();
+        assert!([0, 75].contains(&outcome.status), "{threads}: {outcome:?}");
+        statuses.push(outcome.status);
+        home.postie(["fetch"]).run().exit(0).silent();
+        for name in ["a", "b", "c"] {
+            assert_eq!(home.files(&format!("Mail/{name}/new")).len(), 1);
+            assert!(home.files(&format!("Mail/{name}/tmp")).is_empty());
+        }
+    }
+    // A bound that the system does not keep would show nothing.
+    assert_eq!((statuses.first(), statuses.last()), (Some(&75), Some(&0)), "{statuses:?}");
+}
+
+#[test]
+fn a_run_that_finds_a_young_one_at_work_says_nothing_and_one_that_finds_an_old_one_does() {
+    let (home, port) = (Home::new(), serve());
+    fs::create_dir(home.path().join("Mail")).unwrap();
+    home.config(&account("home", port, ""));
+    home.postie(["fetch"]).run().exit(0).silent();
+    let state = home.files(".local/state/postie/fetch").remove(0);
+    let lock = File::options().write(true).open(state.join("lock")).unwrap();
+    let taken = lock.metadata().unwrap().modified().unwrap();
+    assert!(taken.elapsed().unwrap() < Duration::from_mins(1), "the lock does not show its time");
+    lock.lock().unwrap();
+    home.postie(["fetch"]).run().exit(75).silent();
+    lock.set_modified(SystemTime::now() - Duration::from_hours(2)).unwrap();
+    home.postie(["fetch"]).run().exit(75).says("another run is at work on this mailbox");
+}
+
+/// A program of another user that greets, and notes all that it is told.
+fn listen_as(user: u32, home: &Home) -> (Child, u16) {
+    let script = "use IO::Socket::INET; $| = 1; \
+        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die; \
+        print $s->sockport, \"\\n\"; \
+        while (my $c = $s->accept) { \
+            print $c \"+OK ready\\r\\n\"; \
+            while (my $l = <$c>) { print $l; print $c \"-ERR no\\r\\n\"; } }";
+    let heard = File::create(home.path().join("heard")).unwrap();
+    let user = user.to_string();
+    let words = ["--reuid", &user, "--regid", &user, "--clear-groups", "perl", "-e", script];
+    let mut command = Command::new("setpriv");
+    let child = command.args(words).stdin(Stdio::null()).stdout(heard).spawn().unwrap();
+    let port = || heard_by(home).lines().next().and_then(|line| line.parse().ok());
+    assert!(servers::wait_until(|| port().is_some()));
+    (child, port().unwrap())
+}
+
+fn heard_by(home: &Home) -> String {
+    fs::read_to_string(home.path().join("heard")).unwrap()
+}
+
+#[test]
+fn nothing_is_said_in_plain_text_to_a_port_of_this_machine_that_another_person_holds() {
+    const ANN: u32 = 54_323;
+    if !servers::is_root() || !["setpriv", "perl"].iter().all(|name| servers::is_installed(name)) {
+        return servers::note("SKIPPED: only root can listen as other users");
+    }
+    // A person; a service, as those of Debian's packages are; and nobody.
+    for (user, is_person) in [(ANN, true), (101, false), (NOBODY, false), (0, false)] {
+        let home = Home::new();
+        let (mut child, port) = listen_as(user, &home);
+        home.config(&account("home", port, ""));
+        fs::create_dir(home.path().join("Mail")).unwrap();
+        let outcome = home.postie(["fetch"]).run();
+        let (postie, as_ann) = (home.path().join("postie"), ANN.to_string());
+        fs::copy(env!("CARGO_BIN_EXE_postie"), &postie).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if is_person {
+            let words = format!(
+                "postie: fetch home: 127.0.0.1:{port}: port {port} of this machine is held by another \
+                 user ({as_ann}), and nothing is encrypted\n"
+            );
+            outcome.exit(77).says(&words);
+            assert_eq!(heard_by(&home), format!("{port}\n"), "it was told something");
+        } else {
+            assert!(heard_by(&home).contains("USER home"), "{user}: {}", outcome.stderr);
+        }
+    }
+    // Their own program may be talked to.
+    let home = Home::new();
+    let (mut child, port) = listen_as(ANN, &home);
+    home.config(&account("home", port, ""));
+    fs::create_dir(home.path().join("Mail")).unwrap();
+    let postie = home.path().join("postie");
+    fs::copy(env!("CARGO_BIN_EXE_postie"), &postie).unwrap();
+    let owner = format!("{ANN}:{ANN}");
+    let given = Command::new("chown").args(["-R", &owner]).arg(home.path()).status().unwrap();
+    assert!(given.success());
+    let ann = ANN.to_string();
+    let words = ["--reuid", &ann, "--regid", &ann, "--clear-groups"].map(str::to_owned);
+    let words = words.into_iter().chain([postie.display().to_string(), "fetch".to_owned()]);
+    home.program(Path::new("/usr/bin/setpriv"), words).run();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(heard_by(&home).contains("USER home"));
+}
+
+#[test]
+fn programs_that_take_mail_or_follow_a_fetch_end_with_their_children_at_the_first_signal() {
+    let hang = "sleep 300 & echo $! > children; wait";
+    for key in ["deliver-command", "after-fetch"] {
+        let (home, port) = (Home::new(), serve());
+        fs::create_dir(home.path().join("Mail")).unwrap();
+        let mut config = account("home", port, &format!("{key} = \"{hang}\"\n"));
+        if key == "deliver-command" {
+            config = config.replace("maildir = \"Mail/home\"\n", "");
+        }
+        home.config(&config);
+        let running = home.postie(["fetch"]).start();
+        let children = home.path().join("children");
+        let pid = || fs::read_to_string(&children).ok().filter(|text| text.ends_with('\n'));
+        assert!(servers::wait_until(|| pid().is_some()), "{key}: it does not run");
+        let start = Instant::now();
+        kill_process(running.pid(), Signal::TERM).unwrap();
+        let outcome = running.finish();
+        assert_eq!(outcome.status, 128 + 15, "{key}: {}", outcome.stderr);
+        assert!(start.elapsed() < Duration::from_secs(20), "{key}");
+        let path = format!("/proc/{}/cmdline", pid().unwrap().trim());
+        assert!(fs::read(path).unwrap_or_default().is_empty(), "{key}: a child lives on");
+    }
+}
