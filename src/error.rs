@@ -468,7 +468,9 @@ impl From<&wire::Error> for Exit {
             }
             wire::Error::Stream { .. } | wire::Error::Closed(_) => Self::Later,
             wire::Error::Bug(_) => Self::Bug,
-            wire::Error::Malformed { .. } | wire::Error::Leftover(_) => Self::Protocol,
+            wire::Error::Malformed { .. } | wire::Error::Leftover(_) | wire::Error::TooLong(_) => {
+                Self::Protocol
+            }
             wire::Error::Sink(source) | wire::Error::Source(source) => {
                 disk(source).map_or(Self::Disk, Self::from)
             }

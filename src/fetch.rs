@@ -18,9 +18,9 @@ use std::thread;
 
 use serde_json::json;
 
-use self::incoming::Incoming;
+use self::incoming::{Incoming, too_large};
 use self::keep::{Arrival, Arrivals, Keeper};
-use self::outcome::{Fetched, Filed, Lack};
+use self::outcome::{Fetched, Filed, Lack, Missed};
 use self::plan::{Action, Plan};
 use self::refusals::Refusals;
 use self::server::Server;
@@ -39,7 +39,7 @@ use crate::store::patience::Patience;
 use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid};
 use crate::way::Way;
-use crate::wire::{Private, Trace};
+use crate::wire::{self, Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
 /// be done with accounts whose servers have answered is up to `then`.
@@ -126,6 +126,8 @@ struct Run<'a> {
     doomed: Vec<Deletable>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
+    /// Messages that were given up in this run because their texts did not end.
+    overlong: HashSet<Uid>,
     /// Whether suspects have a session of their own, since the one before had something to delete.
     is_for_suspects: bool,
 }
@@ -152,6 +154,7 @@ impl<'a> Run<'a> {
             fetched: Fetched::default(),
             doomed: Vec::new(),
             shared: HashMap::new(),
+            overlong: HashSet::new(),
             is_for_suspects: false,
         }
     }
@@ -194,7 +197,7 @@ impl<'a> Run<'a> {
                 let is_too_fast =
                     matches!(&outcome, Err(Error::Pop3(error)) if server.may_try_again(error));
                 server.save();
-                if !is_too_fast {
+                if !is_too_fast && !self.passes_over(&outcome) {
                     break outcome?;
                 }
             };
@@ -204,6 +207,35 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a session was ended because a text went on far beyond the largest message that is
+    /// wanted. That is this message's failure, and another session fetches the others; but a server
+    /// that does it with one message after the other is left.
+    fn passes_over(&mut self, outcome: &Result<Left, Error>) -> bool {
+        let Err(Error::Pop3(pop3::Error::InMessage { listed, error, .. })) = outcome else {
+            return false;
+        };
+        let is_too_long = matches!(**error, pop3::Error::Wire(wire::Error::TooLong(_)));
+        let Some(uid) = listed.uid.clone().filter(|_| is_too_long) else { return false };
+        if self.overlong.len() >= limits::OVERLONG {
+            return false;
+        }
+        // The others that were missed are asked for once more.
+        let Self { fetched, overlong, .. } = self;
+        fetched.missed.retain(|Missed { listed, lack, .. }| {
+            *lack == Lack::Deletion || listed.uid.as_ref().is_some_and(|uid| overlong.contains(uid))
+        });
+        fetched.unasked = 0;
+        overlong.insert(uid);
+        let reason = too_large(self.most());
+        self.fetched.miss(listed.clone(), Lack::Delivery, reason);
+        true
+    }
+
+    /// Octets of the largest message that is wanted.
+    fn most(&self) -> u64 {
+        self.job.max_size.map_or(limits::MESSAGE, |limit| limit.octets)
     }
 
     /// One session, and before it what it needs on this side.
@@ -510,6 +542,9 @@ impl<'a> Run<'a> {
         let Fetched { too_large, skipped, postponed, .. } = &mut self.fetched;
         (*too_large, *skipped, *postponed) = (0, 0, 0);
         for listed in listing {
+            if listed.uid.as_ref().is_some_and(|uid| self.overlong.contains(uid)) {
+                continue;
+            }
             let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
             let standing = match &listed.uid {
                 Some(uid) => store.standing(uid, None),
@@ -577,7 +612,7 @@ impl<'a> Run<'a> {
             progress.expect_octets(octets.fold(0, u64::saturating_add));
         };
         let drafts = store.drafts();
-        let most = self.job.max_size.map_or(limits::MESSAGE, |limit| limit.octets);
+        let most = self.most();
         let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
         let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
         let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;

@@ -27,8 +27,12 @@ pub const LISTING_OCTETS: usize = 64 << 20;
 pub const ADDRESSES: usize = 8;
 
 /// Octets of a message that are read and dropped behind the largest that is wanted, to come to the
-/// next one: sizes in listings cannot be relied upon. A longer text ends the session.
+/// next one: sizes in listings cannot be relied upon. A longer text ends the session, and the next
+/// messages are fetched in another one.
 pub const EXCESS: u64 = 64 << 20;
+
+/// Sessions of a run that end because of a text that is so long. Each costs [`EXCESS`] and more.
+pub const OVERLONG: usize = 8;
 
 /// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
 pub const UID: usize = 255;

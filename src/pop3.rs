@@ -127,12 +127,15 @@ impl Error {
 
     /// Returns whether the connection ended inside a multi-line reply.
     fn is_in_text(&self) -> bool {
-        use wire::Error::{Closed, Malformed, Stream};
+        use wire::Error::{Closed, Malformed, Stream, TooLong};
         use wire::Phase::Text;
         matches!(
             self,
             Self::Wire(
-                Closed(Text(_)) | Stream { phase: Text(_), .. } | Malformed { phase: Text(_), .. }
+                Closed(Text(_))
+                    | Stream { phase: Text(_), .. }
+                    | Malformed { phase: Text(_), .. }
+                    | TooLong(_)
             )
         )
     }

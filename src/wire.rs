@@ -276,6 +276,9 @@ pub enum Error {
     /// would be taken for the first encrypted ones (CVE-2011-0411 and its kin).
     #[error("the server sent data before it was asked, {0}; a connection is not safe after that")]
     Leftover(Phase),
+    /// A text did not end within a limit of this side's.
+    #[error("the text is longer than {0} octets")]
+    TooLong(u64),
     /// A state that cannot be: a fault of this program.
     #[error("a bug in postie, please report it: {0}")]
     Bug(&'static str),
@@ -643,7 +646,7 @@ impl Body<'_> {
     }
 
     /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
-    /// `limit` of them are an error.
+    /// `limit` of them are an error ([`Error::TooLong`]).
     pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
         let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
         // However little comes at a time, as much as this is written.
@@ -662,7 +665,7 @@ impl Body<'_> {
             self.input.consume(used);
             total = total.saturating_add(u64::try_from(text.len() - before).unwrap_or(u64::MAX));
             if total > limit {
-                return Err(self.malformed(format!("more than {limit} octets")));
+                return Err(Error::TooLong(limit));
             }
         }
         sink.write_all(&text).map_err(Error::Sink)?;

@@ -306,6 +306,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "Read and dropped of a message that is too large, to come to the next",
             octets(&limits::EXCESS),
         ),
+        ("OVERLONG", "Sessions of a run that such a text may end", limits::OVERLONG.to_string()),
         ("UID", "A unique-id", format!("{} octets (RFC 1939: 70)", limits::UID)),
         ("ADDRESS", "An address", format!("{} octets (RFC 5321: 254)", limits::ADDRESS)),
         ("DOMAIN", "A host name", format!("{} octets (RFC 1035: 253)", limits::DOMAIN)),

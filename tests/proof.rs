@@ -54,21 +54,21 @@ fn what_a_server_rewrites_between_sessions_does_not_come_twice() {
     assert_eq!(mailutils.count(), 0);
 }
 
+/// What is fetched while a clock is wrong that no certificate bounds is tried with a disk in memory.
 #[test]
-fn what_was_fetched_while_the_clock_was_wrong_is_not_deleted_when_it_is_right() {
+fn a_certificate_bounds_how_wrong_a_clock_may_be() {
     let Some(faketime) = servers::installed("faketime") else {
         return servers::skip("no faketime");
     };
-    for wrong in ["2000-01-01 00:00:00", "2040-01-01 00:00:00"] {
+    for wrong in ["2000-01-01 12:00:00", "2040-01-01 12:00:00"] {
         let Some(dovecot) = Dovecot::start() else { return };
         let (home, messages) = (Home::new(), mailbox(3));
         dovecot.deliver(&messages);
-        // Without TLS no certificate bounds how wrong the clock may be.
         let args = dovecot.fetch(Tls::Implicit, "30d");
-        let pinned = [wrong.to_owned(), env!("CARGO_BIN_EXE_postie").to_owned()];
-        let run = home.program(&faketime, pinned.into_iter().chain(args.clone())).run();
-        // A certificate is not valid then, or everything is as ever.
-        assert!([0, 77].contains(&run.status), "{run:?}");
+        let words = [wrong.to_owned(), env!("CARGO_BIN_EXE_postie").to_owned()];
+        let run = home.program(&faketime, words.into_iter().chain(args.clone())).run();
+        run.exit(77).says("certificate refused");
+        assert!(home.files("Mail/new").is_empty(), "{wrong}");
         home.postie(&args).run().exit(0).silent();
         home.postie(&args).run().exit(0).silent();
         assert_arrived(&home, &messages);
@@ -91,6 +91,47 @@ fn a_message_that_may_not_be_as_large_does_not_keep_the_others_from_being_fetche
     assert_eq!(dovecot.count(), 1);
     home.postie(&args).run().exit(0).silent();
     assert_eq!((home.files("Mail/new").len(), dovecot.count()), (3, 0));
+}
+
+/// Mounts a disk of a kind, with room for the small messages and not for the large one, and runs the
+/// program; then the same with room for all. For each run: its status, and how many files there are.
+const ON_A_DISK: &str = "
+    kind=$1; shift
+    PATH=$PATH:/usr/sbin:/sbin
+    mkdir Mail
+    case $kind in
+    tmpfs) mount -t tmpfs -o size=64m tmpfs Mail ;;
+    *) truncate -s 320m image && mkfs.$kind -q image && mount -o loop image Mail ;;
+    esac && fallocate -l $(($(df -B1 --output=avail Mail | tail -n1) - 8000000)) Mail/filler || exit
+    for room in little much; do
+        status=0
+        \"$@\" || status=$?
+        echo $status $(ls Mail/new | wc -l) $(ls Mail/tmp | wc -l) >> result
+        rm -f Mail/filler
+    done";
+
+#[test]
+fn a_message_for_which_a_disk_has_no_room_does_not_keep_the_others_from_being_fetched() {
+    let Some(unshare) = servers::installed("unshare") else {
+        return servers::skip("no unshare");
+    };
+    let large = [b"Subject: large\n\n".to_vec(), b"0123456789\n".repeat(1_200_000)].concat();
+    for kind in ["tmpfs", "ext4", "xfs"] {
+        let Some(dovecot) = Dovecot::start() else { return };
+        let (home, mut messages) = (Home::new(), mailbox(2));
+        dovecot.deliver(&[large.clone(), messages.remove(0), messages.remove(0)]);
+        // The mounts are seen by nobody else, and end with the last program that sees them.
+        let words = ["--mount", "sh", "-c", ON_A_DISK, "sh", kind, env!("CARGO_BIN_EXE_postie")];
+        let words = words.into_iter().map(str::to_owned);
+        let run = home.program(&unshare, words.chain(dovecot.fetch(Tls::Implicit, "none"))).run();
+        let Ok(result) = fs::read_to_string(home.path().join("result")) else {
+            servers::note(&format!("SKIPPED: no {kind} can be mounted here: {run:?}"));
+            continue;
+        };
+        assert_eq!(result, "81 2 0\n0 3 0\n", "{kind}: {run:?}");
+        run.says("message 1 stays on the server: ");
+        assert_eq!(dovecot.count(), 0, "{kind}");
+    }
 }
 
 #[test]

@@ -24,6 +24,11 @@ impl Incoming {
     }
 }
 
+/// Why a message is not delivered that is larger than so many octets.
+pub(super) fn too_large(most: u64) -> String {
+    format!("it is larger than {}", size(most))
+}
+
 impl Write for Incoming {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let more = u64::try_from(octets.len()).unwrap_or(u64::MAX);
@@ -32,7 +37,7 @@ impl Write for Incoming {
             return Ok(octets.len());
         }
         if self.arrived > self.most {
-            self.draft.fail(format!("it is larger than {}", size(self.most)));
+            self.draft.fail(too_large(self.most));
             return Ok(octets.len());
         }
         match self.draft.write_all(octets) {

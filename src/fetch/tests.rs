@@ -239,7 +239,7 @@ fn converse(
         run.session(log_in()?, store, &mut server)?;
     }
     match run.fetched.missed.pop() {
-        Some(outcome::Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
+        Some(Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
         None => Ok(run.fetched.new),
     }
 }
@@ -334,7 +334,7 @@ impl Server {
     }
 }
 
-impl crate::wire::Stream for Server {}
+impl wire::Stream for Server {}
 
 impl Read for Server {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

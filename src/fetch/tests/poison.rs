@@ -116,7 +116,7 @@ impl Faulty {
     }
 }
 
-impl crate::wire::Stream for Faulty {}
+impl wire::Stream for Faulty {}
 
 impl Read for Faulty {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
