@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch new messages from POP3 servers into a Maildir')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Submit a message to an SMTP server, logged in')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'List the messages that wait to be sent; send them, or drop them')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, and what to do about it')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Put the manual pages, completions and systemd units where they belong')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -176,6 +177,20 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;queue;help;help' {
             break
         }
+        'postie;import' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Add the accounts to the configuration file, put passwords into files of their own, and note what was fetched before')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation with the server, passwords masked')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as one JSON object a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'postie;check' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The sender''s address')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The sender''s address')
@@ -299,6 +314,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch new messages from POP3 servers into a Maildir')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Submit a message to an SMTP server, logged in')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'List the messages that wait to be sent; send them, or drop them')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, and what to do about it')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Put the manual pages, completions and systemd units where they belong')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -324,6 +340,9 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             break
         }
         'postie;help;queue;remove' {
+            break
+        }
+        'postie;help;import' {
             break
         }
         'postie;help;check' {

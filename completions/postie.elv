@@ -33,6 +33,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, logged in'
             cand queue 'List the messages that wait to be sent; send them, or drop them'
+            cand import 'Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched'
             cand check 'Find out what is wrong with an account, and what to do about it'
             cand install 'Put the manual pages, completions and systemd units where they belong'
             cand man 'Print a manual page'
@@ -163,6 +164,19 @@ set edit:completion:arg-completer[postie] = {|@words|
         }
         &'postie;queue;help;help'= {
         }
+        &'postie;import'= {
+            cand -c 'Read this configuration file instead of the usual one'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --timeout 'Give up on any step of the network after this time, such as 30s or 2m [default: 60s]'
+            cand --write 'Add the accounts to the configuration file, put passwords into files of their own, and note what was fetched before'
+            cand -q 'Say nothing but errors'
+            cand --quiet 'Say nothing but errors'
+            cand -v 'Show the conversation with the server, passwords masked'
+            cand --verbose 'Show the conversation with the server, passwords masked'
+            cand --json 'Print results as one JSON object a line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'postie;check'= {
             cand -f 'The sender''s address'
             cand --from 'The sender''s address'
@@ -279,6 +293,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, logged in'
             cand queue 'List the messages that wait to be sent; send them, or drop them'
+            cand import 'Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched'
             cand check 'Find out what is wrong with an account, and what to do about it'
             cand install 'Put the manual pages, completions and systemd units where they belong'
             cand man 'Print a manual page'
@@ -299,6 +314,8 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;help;queue;flush'= {
         }
         &'postie;help;queue;remove'= {
+        }
+        &'postie;help;import'= {
         }
         &'postie;help;check'= {
         }

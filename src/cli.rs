@@ -85,6 +85,13 @@ pub enum Command {
     /// `postie queue flush`, or at the end of a fetch or submission with the same account.
     #[command(after_long_help = QUEUE_EXAMPLES)]
     Queue(Queue),
+    /// Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched.
+    ///
+    /// Prints a configuration: an account for each of theirs, and a comment for whatever is not carried
+    /// over. A file is known by what is in it. What the other program remembers of the messages that it
+    /// has fetched is read, too, so that the first fetch brings what is new, and nothing twice.
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(Import),
     /// Find out what is wrong with an account, and what to do about it.
     ///
     /// Goes step by step from the configuration to the mailbox or the readiness to take mail, and
@@ -338,6 +345,19 @@ impl Compose {
     }
 }
 
+/// `postie import`.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// Read these: msmtprc, mpoprc, fetchmailrc and getmailrc; mpop's uidls files, getmail's oldmail
+    /// files and fetchmail's .fetchids.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Add the accounts to the configuration file, put passwords into files of their own, and note what
+    /// was fetched before.
+    #[arg(long)]
+    pub write: bool,
+}
+
 /// `postie queue`.
 #[derive(Debug, clap::Args)]
 pub struct Queue {
@@ -476,6 +496,13 @@ Examples:
   postie queue                            # what waits, and why
   postie queue flush --all                # send everything now
   postie queue remove 6924e3a1.5f0c81d2";
+
+/// How `postie import` is called.
+pub const IMPORT_EXAMPLES: &str = "\
+Examples:
+  postie import ~/.mpoprc ~/.msmtprc            # what it would be here
+  postie import ~/.mpoprc ~/.msmtprc --write    # take it over
+  postie check                                  # whether it works";
 
 /// How `postie check` is called.
 pub const CHECK_EXAMPLES: &str = "\

@@ -110,6 +110,11 @@ impl Aliases {
     /// The name that stands for all that are not there.
     const OTHERS: &str = "*";
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Who gets the mail for a name.
     pub fn of(&self, name: &LocalName) -> Option<&[Mailbox]> {
         let Self(aliases) = self;

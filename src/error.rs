@@ -106,6 +106,27 @@ pub enum Error {
         "standard input is a connection from elsewhere, and -bs is for this user's own programs"
     )]
     Elsewhere,
+    /// A file to be imported says what is not understood.
+    #[error("{}:{line}: {what}", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Where in it, counted from 1.
+        line: usize,
+        /// What is wrong there, without a word of what stands there.
+        what: String,
+    },
+    /// A file to be imported cannot be read.
+    #[error("cannot read {}: {}", path.display(), plain(source))]
+    Input {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Others may write to a file that is to be obeyed.
+    #[error(transparent)]
+    Ownership(#[from] crate::ownership::Error),
     /// No recipient is named.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
@@ -207,7 +228,7 @@ impl Exit {
         ),
         (Self::Usage, 64, "usage", "The command line is wrong."),
         (Self::Message, 65, "message", "The message itself is bad, or was refused for good."),
-        (Self::NoInput, 66, "no-input", "A file to be attached cannot be read."),
+        (Self::NoInput, 66, "no-input", "A file to be attached or imported cannot be read."),
         (
             Self::NoRecipient,
             67,
@@ -280,7 +301,7 @@ impl From<&Error> for Exit {
             | Error::Thread(_)
             | Error::Dns(_) => Self::Later,
             Error::Password(password::Error::Token(error)) => error.into(),
-            Error::Password(_) => Self::Config,
+            Error::Password(_) | Error::Foreign { .. } | Error::Ownership(_) => Self::Config,
             Error::Net(error) => error.into(),
             Error::Tls(error) => error.into(),
             Error::Pop3(error) => error.into(),
@@ -303,6 +324,7 @@ impl From<&Error> for Exit {
             Error::NotAccepted { .. } | Error::Elsewhere => Self::Denied,
             Error::NoRecipients => Self::Usage,
             Error::NobodyNamed => Self::Message,
+            Error::Input { .. } => Self::NoInput,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
         }
     }

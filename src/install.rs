@@ -25,6 +25,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("postie-fetch.1", include_str!("../man/postie-fetch.1")),
     ("postie-send.1", include_str!("../man/postie-send.1")),
     ("postie-queue.1", include_str!("../man/postie-queue.1")),
+    ("postie-import.1", include_str!("../man/postie-import.1")),
     ("postie-check.1", include_str!("../man/postie-check.1")),
     ("postie-install.1", include_str!("../man/postie-install.1")),
     ("postie-setup.1", include_str!("../man/postie-setup.1")),

@@ -12,6 +12,7 @@
 //! ```text
 //! main                     one command, one exit status
 //! fetch send queue check   the commands, each a room of its own, readable in one sitting
+//! import
 //! submission               a message with its envelope, from account to outcome
 //! way                      what all do first: reach a server
 //! report                   what a person, a script or nobody gets to see
@@ -84,6 +85,7 @@ pub mod dot;
 pub mod error;
 pub mod fetch;
 pub mod http;
+pub mod import;
 pub mod install;
 pub mod limits;
 pub mod login;

@@ -187,6 +187,9 @@ pub const CONNECTIONS: u64 = 16 << 20;
 /// Octets of a file of certificates.
 pub const PEM: u64 = 4 << 20;
 
+/// Octets of a file of another program that is imported.
+pub const IMPORT: u64 = 256 << 20;
+
 /// The earliest credible time, in seconds since 1970: a clock that shows an earlier one is wrong.
 /// Set with each release.
 pub const EARLIEST: u64 = 1_767_225_600;

@@ -18,6 +18,7 @@ use postie::cli::sendmail::{self, Invocation};
 use postie::cli::{self, Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
+use postie::import::import;
 use postie::install::{completions, install, man};
 use postie::login::login;
 use postie::net::Stop;
@@ -175,6 +176,10 @@ fn run(args: &Args) -> Exit {
                 Ok(settings) if !queueing.is_flush() => queue(&settings, queueing, &report, &stop),
                 _ => refuse(&report, "queue", &error),
             },
+        },
+        Command::Import(importing) => match Settings::without_file(&args.global) {
+            Ok(settings) => import(&settings, importing, &report),
+            Err(error) => refuse(&report, "import", &error.into()),
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);

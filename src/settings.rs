@@ -486,6 +486,25 @@ impl Settings {
         })
     }
 
+    /// The same with this configuration, wherever it comes from.
+    #[must_use]
+    pub fn with(&self, file: File) -> Self {
+        Self {
+            file: Some(file),
+            path: self.path.clone(),
+            home: self.home.clone(),
+            state: self.state.clone(),
+            other_states: self.other_states.clone(),
+            own: self.own.clone(),
+            timeout: self.timeout,
+            invoked_as: self.invoked_as,
+            detours: self.detours.clone(),
+            unsaved: None,
+            moment: self.moment.clone(),
+            renewals: self.renewals.clone(),
+        }
+    }
+
     /// The mailboxes to fetch: those that were named, or all.
     pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
         let top = Table {
@@ -1011,7 +1030,7 @@ impl Settings {
 
     /// A path from the configuration: `~/` and relative paths begin at home, and
     /// `$CREDENTIALS_DIRECTORY/` is where systemd has put a service's credentials.
-    fn path(&self, path: &Path) -> Result<PathBuf, Error> {
+    pub fn path(&self, path: &Path) -> Result<PathBuf, Error> {
         const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
         let mut components = path.components();
         let first = components.next().and_then(|first| first.as_os_str().to_str());

@@ -52,7 +52,7 @@ pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
 
 use self::disk::{Dir, Disk, Lock};
 use self::journal::{FollowUp, Journal, Outcome};
-use self::seen::Intent;
+use self::seen::{Intent, Kind};
 use crate::limits;
 use crate::ownership;
 use crate::text::{Identified, Uid, plain};
@@ -414,7 +414,15 @@ impl Store {
     /// Notes messages as not to be fetched.
     pub fn note_unwanted(&mut self, uids: Vec<Uid>) -> Result<(), Error> {
         self.begin()?;
-        self.journal.record_unwanted(uids, self.options.stamp.seconds)
+        self.journal.record_unwanted(uids, Kind::Noted, self.options.stamp.seconds)
+    }
+
+    /// Notes messages that another program has fetched as not to be fetched. Known ones stay as they
+    /// are.
+    pub fn note_imported(&mut self, mut uids: Vec<Uid>) -> Result<(), Error> {
+        uids.retain(|uid| self.journal.seen.get(uid).is_none());
+        self.begin()?;
+        self.journal.record_unwanted(uids, Kind::Imported, self.options.stamp.seconds)
     }
 
     /// Notes that the server ended a session in the middle of a message, behind so many octets of it.

@@ -11,12 +11,14 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use postie::advice::{self, Advice};
+use postie::cli::IMPORT_EXAMPLES;
 use postie::cli::{
     Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, LOGIN_EXAMPLES,
     QUEUE_EXAMPLES, SEND_EXAMPLES, SETUP_EXAMPLES,
 };
 use postie::config::{KEYS, OAUTH_KEYS, Place, Tls};
 use postie::error::Exit;
+use postie::import::{Becomes, vocabulary};
 use postie::limits;
 use postie::providers::{Endpoint, LoginName, TABLE};
 use postie::text::RecipientStatus;
@@ -66,6 +68,21 @@ fn the_manual_pages_are_fresh() {
                 ("WHEN IT IS SENT", Text::Prose(WHEN_IT_IS_SENT)),
                 ("WHAT FAILED", Text::Prose(WHAT_FAILED)),
                 ("POSSIBLE DUPLICATES", Text::Prose(POSSIBLE_DUPLICATES)),
+            ],
+        ),
+    );
+    fresh(
+        "man/postie-import.1",
+        &command(
+            "postie-import",
+            IMPORT_USAGE,
+            IMPORT_EXAMPLES,
+            &[
+                ("WHAT IS READ", Text::Prose(IMPORT_READS)),
+                ("WHAT HAS BEEN FETCHED", Text::Prose(IMPORT_MEMORY)),
+                ("PASSWORDS", Text::Prose(IMPORT_PASSWORDS)),
+                ("WRITING", Text::Prose(IMPORT_WRITES)),
+                ("WORDS", Text::Words),
             ],
         ),
     );
@@ -178,6 +195,7 @@ fn postie_1() -> Vec<u8> {
         ("postie-fetch(1)", "fetch new messages from POP3 servers into a Maildir"),
         ("postie-send(1)", "submit a message to an SMTP server, logged in"),
         ("postie-queue(1)", "list the messages that wait to be sent; send them, or drop them"),
+        ("postie-import(1)", "take over accounts from msmtp, mpop, fetchmail and getmail"),
         ("postie-check(1)", "find out what is wrong with an account, and what to do about it"),
         ("postie-install(1)", "put manual pages, completions and systemd units where they belong"),
         ("postie-login(1)", "log in by OAuth 2.0 once, so that later runs have tokens"),
@@ -227,6 +245,7 @@ fn postie_1() -> Vec<u8> {
         "postie-fetch(1)",
         "postie-send(1)",
         "postie-queue(1)",
+        "postie-import(1)",
         "postie-check(1)",
         "postie-install(1)",
         "postie-setup(1)",
@@ -247,6 +266,8 @@ enum Text {
     Table(&'static [(&'static str, &'static str)]),
     /// What is known to help.
     Advice,
+    /// The words of other programs' configurations, and what becomes of them.
+    Words,
 }
 
 fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Text)]) -> Vec<u8> {
@@ -262,6 +283,7 @@ fn command(name: &'static str, usage: &[&str], text: &str, sections: &[(&str, Te
     for (title, text) in sections {
         match text {
             Text::Advice => troubleshooting(&mut roff, title),
+            Text::Words => words(&mut roff, title),
             Text::Prose(text) => paragraphs(&mut roff, title, text),
             Text::Table(rows) => {
                 roff.control("SH", [*title]);
@@ -453,6 +475,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
         ("CONNECTIONS", "The system's table of connections", octets(&limits::CONNECTIONS)),
         ("PEM", "A file of certificates", octets(&limits::PEM)),
+        ("IMPORT", "A file of another program that is imported", octets(&limits::IMPORT)),
         ("EARLIEST", "The earliest credible time", format!("{} s since 1970", limits::EARLIEST)),
         ("MESSAGE", "A fetched message", octets(&limits::MESSAGE)),
         ("KEPT_FREE", "Free space that a large message leaves", octets(&limits::KEPT_FREE)),
@@ -530,6 +553,7 @@ fn postie_config_5() -> Vec<u8> {
         "postie-fetch(1)",
         "postie-send(1)",
         "postie-queue(1)",
+        "postie-import(1)",
         "postie-check(1)",
         "postie-login(1)",
     ];
@@ -612,6 +636,30 @@ fn troubleshooting(roff: &mut Roff, title: &str) {
         };
         last = Some(*when);
         roff.control("TP", []).text([bold(title)]).text([roman(words.replace("{pin}", "PIN"))]);
+    }
+}
+
+/// The words of other programs' configurations.
+fn words(roff: &mut Roff, title: &str) {
+    roff.control("SH", [title]).text([roman(
+        "Every word of the four manuals, and what becomes of it. A value that has no counterpart \
+         becomes a comment.",
+    )]);
+    for (program, words) in vocabulary() {
+        roff.control("SS", [program]);
+        for keyword in words {
+            let becomes = match keyword.becomes {
+                Becomes::Structure => "read for what it says of the others".to_owned(),
+                Becomes::Key(key) => key.to_owned(),
+                Becomes::Password => "password-file, and the file with --write".to_owned(),
+                Becomes::Memory => "where the memory of fetched messages is read".to_owned(),
+                Becomes::Aliases => "[aliases], from the file that it names".to_owned(),
+                Becomes::Comment(reason, _) | Becomes::Hidden(reason) => {
+                    format!("a comment: {reason}")
+                }
+            };
+            roff.control("TP", []).text([bold(keyword.word)]).text([roman(becomes)]);
+        }
     }
 }
 
@@ -710,6 +758,54 @@ const QUEUE_USAGE: &[&str] = &[
     "postie queue flush [--all] [OPTION]...",
     "postie queue remove [OPTION]... ID...",
 ];
+
+const IMPORT_USAGE: &[&str] = &["postie import [--write] [OPTION]... FILE..."];
+
+const IMPORT_READS: &str = "\
+A file is known by what is in it: msmtprc, mpoprc, fetchmailrc or getmailrc (one account in each file), \
+or one of the memories below. Several files are imported together. Accounts of one name, as an msmtprc \
+and an mpoprc may have them, become the two sides of one account.
+
+Nothing is run: a line with eval becomes a comment. An unknown word is an error with its line (78), and \
+so is a file that is torn, binary or another program's; then nothing is printed and nothing is written. \
+No error shows what stands in the file, which may be half a password. A file that others may write to \
+is refused.
+
+What is printed can be loaded. An account that could not be used here stands there as comments, with \
+the reason: IMAP, LMTP, multidrop, a login that is missing, a second account of one maildrop. \
+Plain text is spoken to a loopback address alone; for any other server STARTTLS is asked for instead, \
+and a comment says so. Where the other program trusts the authorities of the system, so does the \
+account here. What the other program deletes after fetching it, keep = \"none\" deletes here.";
+
+const IMPORT_MEMORY: &str = "\
+The memory of an account is read where the other program keeps it: mpop's uidls file (with times or \
+without), getmail's oldmail file beside the getmailrc or in ~/.config/getmail or ~/.getmail, \
+fetchmail's .fetchids. One that lies elsewhere is named on the command line, along with the \
+configuration or alone, for an account that is there already. mpop and fetchmail know an account by \
+user and host, so its list is for all accounts with both.
+
+With --write its unique-ids are noted in the journal as not to be fetched, so that the first fetch \
+brings what is new and nothing twice. Noted messages are never deleted from the server, whatever keep \
+says, for their delivery is not this program's to prove. postie fetch --all fetches them all the same. \
+getmail writes a hyphen for a slash in a unique-id; messages with such a one are fetched again.
+
+If no memory is found, a comment says so: postie fetch --note-only then notes all that is there.";
+
+const IMPORT_PASSWORDS: &str = "\
+A password that stands in a configuration is never printed. The account gets password-file in its \
+place, and --write makes that file, readable by its owner alone, beside the configuration file. A \
+command that prints a password is carried over as password-command, or as token-command if the login \
+is by OAuth. ~/.netrc and keyrings are not read; a comment shows the command that asks the keyring.";
+
+const IMPORT_WRITES: &str = "\
+Without --write nothing is changed. With it, passwords, journals and the configuration are written in \
+this order, each durably, so that an import that is cut off can be run again. The accounts are added to \
+the end of the configuration file; what is there stays as it is, and an account that is there is an \
+error before anything is written. A default account and aliases are added to a file that has neither, \
+else they become comments.
+
+With --json, one object: config (the text), imported (for each memory: account, file, messages) and \
+written (the configuration file, or null).";
 
 const CHECK_USAGE: &[&str] = &[
     "postie check [OPTION]... [ACCOUNT]...",

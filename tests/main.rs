@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod crash;
 mod dripping;
+mod import;
 mod injected_words;
 mod install;
 mod interop;

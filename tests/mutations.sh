@@ -213,5 +213,11 @@ mutate 'the links that install does not follow' src/install/files.rs 's/match pa
 mutate 'whose the record of install is' src/install/files.rs 's/ownership::check_writers\(&file, path\)\s+\.map_err\(\|error\| failed\(io::Error::other\(error\.to_string\(\)\)\)\)\?;//' "${installed[@]}"
 mutate 'the directories that install has made' src/install.rs 's/next\.add_directories\(&piece\.path\);//' "${installed[@]}"
 mutate 'the files that install has no longer' src/install.rs 's/take\(path, digest, report\)\?;/let _ = (path, digest);/' "${installed[@]}"
+mutate 'leaving what was only imported' src/store/seen.rs 's/else \{ return Standing::Unwanted \}/else { return Standing::Proven }/' --test tests import::after
+mutate 'the error for an unknown word of another program' src/import/rc.rs 's/return Err\(source\.unknown\(number, word, tables\)\);/continue;/' --lib import::tests
+mutate 'the file of its own for an imported password' src/import/account.rs 's/self\.password = Some\(Secret::new\(&\*setting\.value\)\);/self.key("password", setting.value.as_str());/' --test tests import::a_password
+mutate 'hiding an imported secret in a comment' src/import/account.rs 's/let is_hidden = matches!\(self\.keyword\.becomes, Becomes::Password \| Becomes::Hidden\(_\)\)/let is_hidden = false/' --lib import::tests
+mutate 'the error for a torn memory' src/import/memory.rs 's/_ => return Err\(source\.wrong\(last, "too few[^,]*,/_ => break,/' --lib import::memory
+mutate 'the refusal of an account that is there' src/config/append.rs 's/names\.into_iter\(\)\.find\(\|name\| before/names.into_iter().find(|name| false \&\& before/' --lib config::append
 exit "$missed"
 }

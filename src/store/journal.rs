@@ -244,11 +244,17 @@ impl Journal {
     }
 
     /// Notes messages as not to be fetched, durably.
-    pub(super) fn record_unwanted(&mut self, uids: Vec<Uid>, now: u64) -> Result<(), Error> {
+    pub(super) fn record_unwanted(
+        &mut self,
+        uids: Vec<Uid>,
+        kind: Kind,
+        now: u64,
+    ) -> Result<(), Error> {
         let mut text = String::new();
+        let why = if kind == Kind::Imported { "imported" } else { "noted" };
         for uid in uids {
-            let _ = writeln!(text, "unwanted {now} {} noted", percent_encoded(uid.as_bytes()));
-            self.seen.unwanted(uid, now, Kind::Noted);
+            let _ = writeln!(text, "unwanted {now} {} {why}", percent_encoded(uid.as_bytes()));
+            self.seen.unwanted(uid, now, kind);
         }
         self.append(&text)?;
         self.sync()
@@ -839,7 +845,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), NOW);
         journal.begin(7).unwrap();
-        journal.record_unwanted(vec![uid("n")], NOW).unwrap();
+        journal.record_unwanted(vec![uid("n")], Kind::Noted, NOW).unwrap();
         assert!(journal.say_once("elsewhere").unwrap());
         journal.record_break(&uid("poison"), NOW, 5).unwrap();
         for round in 0..600 {

@@ -1,0 +1,93 @@
+//! A file to be imported: its text, and errors that name its lines. No error shows what stands in the
+//! file: a line that was not understood may be the half of a password.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use super::account::{Keyword, Setting};
+use crate::config::nearest;
+use crate::error::Error;
+use crate::limits;
+use crate::ownership;
+
+/// A file that was read.
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) octets: Vec<u8>,
+    text: String,
+}
+
+impl Source {
+    /// Reads a file. Only this user and root may be able to write to it, since what it says is obeyed.
+    #[expect(clippy::disallowed_methods, reason = "no more is read than the limit says")]
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Input { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        ownership::check_writers(&file, path).map_err(Error::Ownership)?;
+        let mut octets = Vec::new();
+        file.take(limits::IMPORT + 1).read_to_end(&mut octets).map_err(failed)?;
+        if u64::try_from(octets.len()).is_ok_and(|length| length > limits::IMPORT) {
+            return Err(failed(io::ErrorKind::FileTooLarge.into()));
+        }
+        Ok(Self::of(path, octets))
+    }
+
+    /// The same of octets that were read.
+    pub(super) fn of(path: &Path, octets: Vec<u8>) -> Self {
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        Self { path: path.to_owned(), octets, text }
+    }
+
+    /// Its text. Octets that are not UTF-8 are replaced.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Fails unless all of it is text, as configurations are.
+    pub(super) fn require_text(&self) -> Result<(), Error> {
+        let is_text = str::from_utf8(&self.octets).is_ok() && !self.octets.contains(&0);
+        if is_text && self.octets.len() <= CONFIGURATION {
+            return Ok(());
+        }
+        let bad = self.octets.split(|&octet| octet == b'\n');
+        let at = bad.take_while(|line| str::from_utf8(line).is_ok() && !line.contains(&0)).count();
+        Err(self.wrong(at + 1, "not a line of text"))
+    }
+
+    /// Its lines without their ends, numbered from 1.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..).zip(self.text.lines())
+    }
+
+    /// What is wrong with a line.
+    pub(super) fn wrong(&self, line: usize, what: &str) -> Error {
+        Error::Foreign { path: self.path.clone(), line, what: what.to_owned() }
+    }
+
+    /// That a line begins with a word that is in none of the tables.
+    pub(super) fn unknown(&self, line: usize, found: &str, tables: &[&[Keyword]]) -> Error {
+        let words = tables.iter().copied().flatten().map(|keyword| keyword.word);
+        match nearest(found, words) {
+            Some(meant) => self.wrong(line, &format!("unknown word; was `{meant}` meant?")),
+            None => self.wrong(line, "unknown word"),
+        }
+    }
+
+    /// The number that a setting has.
+    pub(super) fn number(
+        &self,
+        setting: &Setting,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, Error> {
+        let number = setting.value.parse::<u64>().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let (first, last) = (range.start(), range.end());
+            self.wrong(setting.line, &format!("expected a number from {first} to {last}"))
+        })
+    }
+}
+
+/// Octets of a configuration.
+const CONFIGURATION: usize = 1 << 20;
