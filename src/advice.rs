@@ -20,16 +20,16 @@ use crate::{
 /// A row: when all of what it says is true, its words are worth saying.
 #[derive(Debug)]
 pub struct Advice {
-    /// What went wrong.
+    /// The situation.
     pub when: When,
-    /// What the error says, in any case of letters, one of these; anything if there are none.
+    /// Parts of the error's text in lower case, one of which must occur; any text if empty.
     pub says: &'static [&'static str],
-    /// What to do. `{pin}` stands for that of the server's certificate, [`PROVIDER`] for what its
-    /// provider's row says.
+    /// The hint. `{pin}` stands for that of the server's certificate, [`PROVIDER`] for the text of
+    /// its provider's row.
     pub words: &'static str,
 }
 
-/// Everything that is known to help.
+/// All hints, the more specific first.
 pub const TABLE: [Advice; 63] = [
     on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
@@ -276,7 +276,7 @@ const fn says(when: When, says: &'static [&'static str], words: &'static str) ->
     Advice { when, says, words }
 }
 
-/// What to try after this error, where that is known. `peer` is who it happened with.
+/// Returns the hint for an error with a server; `None` if there is none.
 pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let when = When::of(error, peer)?;
     let text = error.to_string().to_ascii_lowercase();
@@ -312,18 +312,18 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     Some(words.replace(PROVIDER, &provider.unwrap_or_default()))
 }
 
-/// What can go wrong, as far as there is something to say to it.
+/// A situation for which there is a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum When {
     /// There is no configuration.
     NoFile,
-    /// Nobody said where the password is.
+    /// No source of the password is configured.
     NoPassword,
     /// The command that should print the password did not.
     PasswordCommandFailed,
     /// There is none where it should be.
     PasswordEmpty,
-    /// It has something inside that cannot be said.
+    /// The password contains a control character.
     PasswordUnfit,
     /// Nobody has logged in by OAuth 2.0.
     NoLoginYet,
@@ -353,9 +353,9 @@ pub enum When {
     NoHost,
     /// The resolver does not answer.
     NoLookup,
-    /// Nobody listens.
+    /// The connection was refused.
     ConnectionRefused,
-    /// Nobody answers at all.
+    /// The connection timed out.
     ConnectionTimedOut,
     /// There is no route.
     Unreachable,
@@ -367,19 +367,19 @@ pub enum When {
     NotTls,
     /// TLS where plaintext was to begin.
     OnlyTls,
-    /// No greeting where plaintext was to begin.
+    /// The server sent no greeting on a plaintext port.
     Silence,
-    /// No STLS or STARTTLS.
+    /// The server does not offer STLS or STARTTLS.
     TlsNotOffered,
     /// A certificate of the future.
     NotYetValid,
     /// A certificate of the past.
     Expired,
-    /// Somebody else's certificate.
+    /// The certificate is for another name.
     OtherName,
-    /// A certificate that nobody vouches for.
+    /// The certificate is its own issuer.
     SelfSigned,
-    /// A certificate that nobody trusted vouches for.
+    /// The certificate's issuer is not trusted.
     UnknownAuthority,
     /// Another certificate than the pinned.
     NotPinned,
@@ -399,7 +399,7 @@ pub enum When {
     RecipientRefused,
     /// The message was refused.
     MessageRefused,
-    /// No UIDL.
+    /// The server does not offer UIDL.
     NoUniqueIds,
     /// The Maildir has no parent.
     NoMaildir,
@@ -412,7 +412,7 @@ pub enum When {
 }
 
 impl When {
-    /// What an error comes to.
+    /// Returns the situation of an error.
     fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
         let is_token = peer.is_some_and(|peer| peer.source.is_token());
         match Self::of_any(error, peer) {
@@ -561,7 +561,7 @@ impl When {
     }
 }
 
-/// As the manual calls it.
+/// Shows the situation as the manual calls it.
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -15,7 +15,7 @@ pub struct Server {
     pub host: Domain,
     /// Its port.
     pub port: u16,
-    /// How the conversation becomes private.
+    /// The kind of TLS.
     pub tls: Tls,
     /// The name to log in with.
     pub user: String,
@@ -45,6 +45,10 @@ pub enum Error {
 
 impl Servers {
     /// Reads a document for the user with this address.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the document is too large, too deep, or not the expected XML.
     pub fn read(octets: &[u8], address: &Mailbox) -> Result<Self, Error> {
         if octets.len() > limits::AUTOCONFIG {
             return Err(Error::TooLarge);

@@ -29,10 +29,10 @@ use crate::token;
 use crate::way::Way;
 use crate::wire::{Private, Said, Trace};
 
-/// How long a server may be silent before somebody asks whether it waits for TLS.
+/// The silence after which a server is suspected of waiting for TLS.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait for an answer to a question on the side.
+/// The bounds of an additional connection that only improves an error message.
 const ASIDE: Bounds = Bounds { per_wait: Duration::from_secs(3), in_all: None };
 
 /// Certificates are renewed before they have so few days left.
@@ -113,7 +113,7 @@ pub fn check(
 struct Broken {
     rung: &'static str,
     error: Box<Error>,
-    /// What was found out about it beside, as words that follow the error.
+    /// Further findings, as words that follow the error.
     beside: String,
     /// A hint that knows more than the table.
     hint: Option<String>,
@@ -132,14 +132,14 @@ impl<T, E: Into<Error>> At<T> for Result<T, E> {
     }
 }
 
-/// What is checked.
+/// The account, side and server that a checklist is about.
 struct Subject {
     account: Option<String>,
     side: &'static str,
     peer: Option<Peer>,
 }
 
-/// What has been climbed.
+/// The steps of a check so far.
 struct Ladder<'a> {
     report: &'a Report,
     subject: Option<Subject>,
@@ -266,7 +266,7 @@ impl<'a> Ladder<'a> {
         Ok((session?, login))
     }
 
-    /// Whether what is fetched has a place to go to.
+    /// Checks that fetched messages have a destination.
     fn maildir(&mut self, job: &FetchJob) -> Result<(), Broken> {
         let outlook = Store::foresee(&Os, &job.state, &job.destination).at("maildir")?;
         let place = match job.maildir() {
@@ -283,7 +283,7 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// Something to log in with.
+    /// Obtains the password or token.
     fn password(&mut self, peer: &Peer, asked: &mut Asked, stop: &Stop) -> Result<Login, Broken> {
         const NAME: &str = "password";
         let run = self.report.token_run(stop);
@@ -355,8 +355,8 @@ impl<'a> Ladder<'a> {
         Ok(tcp)
     }
 
-    /// A connection on which the server speaks first. One that waits for TLS would be silent for
-    /// as long as anybody waits for it.
+    /// Connects where the server speaks first. One that waits for TLS would otherwise stay silent
+    /// until the time-out.
     fn connect_in_the_clear(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
         const NAME: &str = "greeting";
         let tcp = self.connect(line)?;
@@ -382,7 +382,7 @@ impl<'a> Ladder<'a> {
         })
     }
 
-    /// What TLS has come to.
+    /// Reports the outcome of the TLS handshake.
     fn secured<T>(
         &mut self,
         secured: Option<Secured>,
@@ -403,7 +403,7 @@ impl<'a> Ladder<'a> {
         outcome.at("capabilities")
     }
 
-    /// What the server said before it was asked, and then how asking for its capabilities went.
+    /// Reports the greeting, and the outcome of asking for capabilities.
     fn greeted<T, E: Into<Error>>(
         &mut self,
         heard: &Heard,
@@ -614,7 +614,7 @@ impl Line<'_> {
         }
     }
 
-    /// Adds what the server says to whoever does not speak TLS to it.
+    /// Adds the plaintext greeting of a server that does not speak TLS here.
     fn greeting_in_the_clear(&self, broken: Broken) -> Broken {
         const GREETING: usize = 512;
         let Peer { host, port, source_address, .. } = self.job.peer();
@@ -630,14 +630,14 @@ impl Line<'_> {
     }
 }
 
-/// What a handshake has come to.
+/// The result of a TLS handshake.
 struct Secured {
     agreed: String,
     certificate: Option<Certificate>,
     now: u64,
 }
 
-/// What to log in with: the first attempt was looked at already.
+/// Credentials, of which the first were examined already.
 struct Login {
     first: Credentials,
     attempts: Attempts,
@@ -650,8 +650,8 @@ impl Login {
     }
 }
 
-/// Passwords that somebody has typed, who will not be asked twice: both sides of an account have
-/// the same one more often than not.
+/// The typed passwords of this run: both sides of an account mostly have the same one, which is
+/// asked for once.
 #[derive(Default)]
 struct Asked(Vec<(String, String, Attempts)>);
 
@@ -687,7 +687,7 @@ impl Heard {
     }
 }
 
-/// Somebody who listens for the greeting, beside whoever listens anyway.
+/// Returns a trace that also keeps the greeting, beside the usual one.
 fn listen(report: &Report) -> (Trace, Heard) {
     let (heard, mut trace, mut is_first) = (Heard::default(), report.trace(None), true);
     let said = heard.clone();
@@ -714,7 +714,7 @@ fn configuration(peer: &Peer) -> String {
     format!("{peer} as {user}, {tls}")
 }
 
-/// What is offered of what postie makes use of, in front of other words.
+/// Lists the offered capabilities that postie uses.
 fn capabilities(offered: &[(bool, &str)], (name, mechanisms): (&str, &[String])) -> String {
     let offered = offered.iter().filter(|(is_offered, _)| *is_offered);
     let mut words: Vec<_> = offered.map(|(_, word)| (*word).to_owned()).collect();

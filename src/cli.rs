@@ -19,15 +19,15 @@ use crate::text::{
 #[derive(Debug, Parser)]
 #[command(name = "postie", version, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// What holds for every command.
+    /// The options of every command.
     #[command(flatten)]
     pub global: Global,
 }
 
-/// What holds for every command.
+/// The options of every command.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Options for every command")]
 pub struct Global {
@@ -61,7 +61,7 @@ pub enum InvokedAs {
     Sendmail,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub enum Command {
@@ -142,7 +142,7 @@ pub struct Fetch {
     /// Fetch also what was fetched before.
     #[arg(long)]
     pub all: bool,
-    /// Fetch at most so many messages per account, the oldest first.
+    /// Fetch at most NUMBER messages per account, oldest first
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// Leave larger messages on the server, e.g. `500k` or `25M`.
@@ -168,7 +168,7 @@ pub struct Fetch {
 /// `postie send`.
 #[derive(Debug, Default, clap::Args)]
 pub struct Send {
-    /// Who gets the message.
+    /// Send to these addresses
     #[arg(value_name = "RECIPIENT")]
     pub recipients: Vec<Addressees<Address>>,
     /// Send with this account.
@@ -184,7 +184,7 @@ pub struct Send {
     /// Send also to the addresses in To, Cc and Bcc.
     #[arg(short = 't', long, conflicts_with = "Compose")]
     pub read_recipients: bool,
-    /// Send to nobody unless the server accepts every recipient.
+    /// Send to no one unless every recipient is accepted
     #[arg(long)]
     pub all_or_nothing: bool,
     /// Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas.
@@ -199,13 +199,13 @@ pub struct Send {
     /// Print the envelope and the message, and connect to nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// If the message cannot be sent now, keep it in the outbox and send it later.
+    /// Keep the message in the outbox if it cannot be sent now
     #[arg(long, conflicts_with_all = ONE_OFF)]
     pub queue: bool,
     /// Speak SMTP on standard input and output, as `sendmail -bs`.
     #[arg(skip)]
     pub speaks_smtp: bool,
-    /// What a message is composed of.
+    /// The composing options.
     #[command(flatten)]
     pub compose: Compose,
     /// The one-off account.
@@ -294,7 +294,7 @@ pub struct Elsewhere {
     pub connect_to: Vec<Detour>,
 }
 
-/// What a message is composed of.
+/// The composing options.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Composing")]
 pub struct Compose {
@@ -330,7 +330,7 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// Whether a message is to be composed at all.
+    /// Returns whether a message is to be composed.
     pub fn is_wanted(&self) -> bool {
         let Self { to, cc, bcc, reply_to, subject, header, body, html, attach } = self;
         !(to.is_empty()
@@ -361,12 +361,12 @@ pub struct Import {
 /// `postie queue`.
 #[derive(Debug, clap::Args)]
 pub struct Queue {
-    /// What to do with the outbox, if not list it.
+    /// The action; `None` lists the outbox.
     #[command(subcommand)]
     pub action: Option<QueueAction>,
 }
 
-/// What can be done with the outbox.
+/// An action on the outbox.
 #[derive(Debug, Subcommand)]
 pub enum QueueAction {
     /// Send what is due.
@@ -377,7 +377,7 @@ pub enum QueueAction {
     },
     /// Drop messages.
     Remove {
-        /// What the list calls them.
+        /// The ids, as `postie queue` lists them
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },
@@ -449,7 +449,7 @@ const ONE_OFF: [&str; 6] =
     ["server", "user", "tls", "password_file", "password_command", "ca_file"];
 
 impl OneOff {
-    /// Whether anything was said.
+    /// Returns whether any of these options was given.
     pub fn is_given(&self) -> bool {
         let Self { server, user, tls, password_file, password_command, ca_file } = self;
         server.is_some()
@@ -461,7 +461,7 @@ impl OneOff {
     }
 }
 
-/// How `postie` is called; what stands behind a `#` is a remark.
+/// Examples of `postie`; a `#` begins a remark.
 pub const EXAMPLES: &str = "\
 Examples:
   postie fetch                                 # new messages of every account
@@ -469,14 +469,14 @@ Examples:
   postie setup ann@example.com                 # what to write into the configuration
   postie check                                 # what is wrong, if something is";
 
-/// How `postie fetch` is called.
+/// Examples of `postie fetch`.
 pub const FETCH_EXAMPLES: &str = "\
 Examples:
   postie fetch                        # every account in the configuration file
   postie fetch home --keep 30d        # one; delete what was fetched 30 days ago
   postie fetch --server pop.example.com --user ann@example.com --maildir ~/Mail";
 
-/// How `postie send` is called.
+/// Examples of `postie send`.
 pub const SEND_EXAMPLES: &str = "\
 Examples:
   postie send bob@example.net < message.eml    # a message, header and all
@@ -484,13 +484,13 @@ Examples:
   date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
 
 impl Queue {
-    /// Whether messages are to be sent.
+    /// Returns whether messages are to be sent.
     pub fn is_flush(&self) -> bool {
         matches!(self.action, Some(QueueAction::Flush { .. }))
     }
 }
 
-/// How `postie queue` is called.
+/// Examples of `postie queue`.
 pub const QUEUE_EXAMPLES: &str = "\
 Examples:
   postie queue                            # what waits, and why
@@ -504,7 +504,7 @@ Examples:
   postie import ~/.mpoprc ~/.msmtprc --write    # take it over
   postie check                                  # whether it works";
 
-/// How `postie check` is called.
+/// Examples of `postie check`.
 pub const CHECK_EXAMPLES: &str = "\
 Examples:
   postie check                        # both sides of every account

@@ -18,15 +18,15 @@ use crate::text::{Addressee, Addressees, HeaderField, Mailbox, percent_decoded, 
 /// The type of a file of which no other is known.
 const OCTETS: &str = "application/octet-stream";
 
-/// Why the parts do not make a message.
+/// The reason why the parts do not make a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file that is to go along cannot be read.
     #[error("cannot read {}: {}", path.display(), plain(source))]
     Attachment {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// Standard input cannot be read, or kept.
@@ -40,19 +40,19 @@ pub enum Error {
     Message(#[from] message::Error),
 }
 
-/// What a message is made of.
+/// The parts of a message to compose.
 pub struct Parts {
-    /// Who writes.
+    /// The author.
     pub from: Addressee,
-    /// Who it is for.
+    /// The recipients.
     pub to: Vec<Addressee>,
-    /// Who gets a copy.
+    /// The recipients of copies.
     pub cc: Vec<Addressee>,
-    /// Who gets a copy unbeknown to the others; for [`Message::remove_bcc`] to remove.
+    /// The recipients of blind copies; [`Message::remove_bcc`] removes them.
     pub bcc: Vec<Addressee>,
-    /// Who gets the answers, if not who writes.
+    /// The addresses for replies, if not the author's.
     pub reply_to: Vec<Addressee>,
-    /// What it is about.
+    /// The subject.
     pub subject: Option<String>,
     /// Other fields.
     pub fields: Vec<HeaderField>,
@@ -64,7 +64,7 @@ pub struct Parts {
     pub attachments: Vec<Attachment>,
     /// The Date field's value.
     pub date: String,
-    /// What no other message has: for its Message-ID, and for what must not occur in its text.
+    /// A text that no other message has, for Message-ID and boundaries.
     pub unique: String,
 }
 
@@ -75,8 +75,11 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Opens the file, before anybody has taken the trouble to write a text. `-` is standard input,
-    /// which is read to its end.
+    /// Opens the file before a text is typed. `-` is standard input, which is read to its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the path cannot be opened or is no file.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if is_stdin(path) {
             let file = message::spooled(&mut io::stdin().lock()).map_err(Error::Stdin)?;
@@ -92,6 +95,10 @@ impl Attachment {
     }
 
     /// The whole of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if reading fails.
     #[expect(clippy::disallowed_methods, reason = "the user chose the file and its size")]
     pub fn octets(mut self) -> Result<Vec<u8>, Error> {
         let mut octets = Vec::new();
@@ -110,7 +117,7 @@ impl Attachment {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// What is in it; it is to be read from its beginning again.
+    /// Returns the file's properties; it is read from its beginning again afterwards.
     fn look(&mut self) -> Result<Octets, Error> {
         let found = Octets::of(&mut self.file).and_then(|found| {
             self.file.rewind()?;
@@ -138,13 +145,18 @@ impl Attachment {
     }
 }
 
-/// Whether the word means standard input.
+/// Returns whether the path is `-`, standard input.
 pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
 impl Parts {
     /// Puts the parts together.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a part cannot be read, or the message cannot be written to its temporary
+    /// file.
     pub fn compose(self) -> Result<Message, Error> {
         let mut header = Vec::new();
         let domain = self.from.address.domain();
@@ -261,7 +273,7 @@ enum Contents {
     Parts(Vec<Part>),
 }
 
-/// How a file is sent.
+/// The transfer encoding of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FileEncoding {
     SevenBit,
@@ -322,7 +334,8 @@ impl Part {
         Ok(Self { kind, disposition: Some(disposition), id: None, contents })
     }
 
-    /// Whether it holds octets above 127, which its header must say (RFC 2045 §6.4).
+    /// Returns whether a part holds octets above 127, which its header must declare (RFC 2045
+    /// §6.4).
     fn is_8bit(&self) -> bool {
         match &self.contents {
             Contents::Text(_) => false,
@@ -361,7 +374,7 @@ impl Part {
 struct Writing {
     intake: Intake,
     unique: String,
-    /// Of the last boundary.
+    /// The number of the last boundary.
     number: u32,
 }
 

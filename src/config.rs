@@ -27,15 +27,15 @@ use crate::text::{
 };
 use crate::tls::Pin;
 
-/// What is wrong with a configuration file.
+/// A fault of a configuration file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {}", path.display(), plain(source))]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// Others may have written it; or it holds a password, and others may read it.
@@ -47,14 +47,14 @@ pub enum Error {
     /// A caller of sendmail has named it, to whom it is not to be shown.
     #[error("{} is not a configuration file", .0.display())]
     NotShown(PathBuf),
-    /// It does not say what it should.
+    /// A line of the file is wrong.
     #[error("{}:{line}: {what}", path.display())]
     Wrong {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Where in it, counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The fault.
         what: String,
     },
     /// An account that was to be added is there already.
@@ -65,12 +65,12 @@ pub enum Error {
         /// The account.
         name: String,
     },
-    /// It cannot be written.
+    /// The file cannot be written.
     #[error("cannot write {}: {}", path.display(), plain(source))]
     Write {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
 }
@@ -81,7 +81,7 @@ impl Error {
     }
 }
 
-/// Whether this is a file that root alone can have written.
+/// Returns whether root alone can have written the file.
 fn is_of_root_alone(metadata: &std::fs::Metadata) -> bool {
     metadata.is_file() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0
 }
@@ -92,9 +92,9 @@ fn is_of_root_alone(metadata: &std::fs::Metadata) -> bool {
 pub struct File {
     /// The account to send with when nothing else decides.
     pub default: Option<String>,
-    /// What holds for every account that does not say otherwise.
+    /// The values for every account that sets none of its own.
     pub defaults: Table,
-    /// Where mail for names without a domain goes.
+    /// The addresses for local names (`[aliases]`).
     pub aliases: Aliases,
     /// The clients that are registered at authorization servers.
     pub oauth: BTreeMap<String, OAuth>,
@@ -102,7 +102,7 @@ pub struct File {
     pub account: BTreeMap<String, Table>,
 }
 
-/// Where mail for names without a domain goes.
+/// The addresses for names without a domain (`[aliases]`).
 #[derive(Debug, Default, Deserialize)]
 pub struct Aliases(BTreeMap<String, Alias>);
 
@@ -115,7 +115,7 @@ impl Aliases {
         self.0.is_empty()
     }
 
-    /// Who gets the mail for a name.
+    /// Returns the addresses for a name; `None` if neither it nor `*` is there.
     pub fn of(&self, name: &LocalName) -> Option<&[Mailbox]> {
         let Self(aliases) = self;
         let mut named = aliases.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()));
@@ -124,7 +124,7 @@ impl Aliases {
     }
 }
 
-/// One address or several: as text with commas, or as a list.
+/// The addresses of an alias: written as text with commas, or as a list.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Words")]
 struct Alias(Vec<Mailbox>);
@@ -158,16 +158,16 @@ impl TryFrom<Words> for Alias {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Table {
-    /// Where the mail is.
+    /// The server's name or address, and perhaps a port.
     #[serde(deserialize_with = "parsed")]
     pub server: Option<Server>,
-    /// If not the one that follows from `tls`.
+    /// The port; by default it follows from `tls`.
     #[serde(deserialize_with = "number::<_, _, 65_535>")]
     pub port: Option<u16>,
-    /// How the conversation becomes private.
+    /// The kind of TLS.
     #[serde(deserialize_with = "parsed")]
     pub tls: Option<Tls>,
-    /// Who logs in.
+    /// The login name.
     pub user: Option<String>,
     /// The password itself.
     #[serde(deserialize_with = "secret")]
@@ -180,7 +180,7 @@ pub struct Table {
     pub token_command: Option<CommandLine>,
     /// The `[oauth.NAME]` whose tokens to log in with.
     pub oauth: Option<String>,
-    /// How to log in, if not in the strongest way.
+    /// The SASL mechanism, or USER; by default the strongest that both sides know.
     #[serde(deserialize_with = "parsed")]
     pub auth: Option<Mechanism>,
     /// Seconds to wait for each step of the network.
@@ -189,14 +189,14 @@ pub struct Table {
     /// Seconds that one connection may last.
     #[serde(deserialize_with = "time")]
     pub max_time: Option<u32>,
-    /// Whether commands go ahead of the server's replies; found out if it is not given.
+    /// True if commands are sent ahead of the server's replies; by default this is found out.
     pub pipelining: Option<bool>,
     /// The address of this machine to connect from.
     pub source_address: Option<IpAddr>,
-    /// How long temporary failures may last before anybody hears of them.
+    /// The time for which temporary failures are not reported away from a terminal.
     #[serde(deserialize_with = "parsed")]
     pub patience: Option<Span>,
-    /// Whose authorities to trust.
+    /// The trust store.
     #[serde(deserialize_with = "parsed")]
     pub trust: Option<Authorities>,
     /// The authorities to trust instead of the usual ones.
@@ -206,15 +206,15 @@ pub struct Table {
     pub pin: Option<Pin>,
     /// The certificate to show.
     pub client_cert: Option<PathBuf>,
-    /// Its private key.
+    /// The private key of `client_cert`.
     pub client_key: Option<PathBuf>,
-    /// Where fetched messages go.
+    /// The Maildir for fetched messages.
     pub maildir: Option<PathBuf>,
-    /// What takes them instead.
+    /// The program that takes fetched messages in place of a Maildir.
     pub deliver_command: Option<CommandLine>,
-    /// What is run when something new has come.
+    /// The program that is run after a fetch that brought new messages.
     pub after_fetch: Option<CommandLine>,
-    /// What becomes of them on the server.
+    /// The retention of fetched messages on the server.
     #[serde(deserialize_with = "parsed")]
     pub keep: Option<Keep>,
     /// The most octets that a message to be fetched may have.
@@ -226,30 +226,30 @@ pub struct Table {
     /// The sender's address.
     #[serde(deserialize_with = "parsed")]
     pub from: Option<Sender>,
-    /// What this machine calls itself.
+    /// The client's name in EHLO.
     #[serde(deserialize_with = "parsed")]
     pub hello: Option<EhloName>,
-    /// Whose From field gives way to the account's own.
+    /// The From fields that are replaced by the account's address.
     #[serde(deserialize_with = "parsed")]
     pub rewrite_from: Option<RewriteFrom>,
-    /// Whether a message may go along with its envelope.
+    /// True if a message may leave with its envelope (BDAT).
     pub chunking: Option<bool>,
-    /// Where a copy of what was sent is kept.
+    /// The Maildir for copies of sent messages.
     pub sent_maildir: Option<PathBuf>,
-    /// Where a line is written for each attempt to send.
+    /// The file that gets a line for each attempt.
     pub log_file: Option<PathBuf>,
-    /// Whether a message that cannot be sent now waits in the outbox.
+    /// True if a message that cannot be sent now waits in the outbox.
     pub queue: Option<bool>,
-    /// What holds for fetching only.
+    /// The values for fetching only.
     pub fetch: Option<Box<Self>>,
-    /// What holds for sending only.
+    /// The values for sending only.
     pub send: Option<Box<Self>>,
 }
 
 impl Table {
-    /// What this table says, and where it says nothing, what the one below it does. Of keys that
-    /// exclude each other, one that is set here outdoes all of those below; and a port belongs to
-    /// the server that it was written for.
+    /// Returns this table, completed from the one below. Of keys that exclude each other, one that
+    /// is set here hides all of those below; and a port belongs to the server that it was written
+    /// for.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         let secrets = self.password.is_none()
@@ -343,7 +343,7 @@ impl FromStr for Server {
     }
 }
 
-/// How a conversation becomes private.
+/// A kind of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tls {
     /// TLS from the first octet (RFC 8314 §3).
@@ -360,7 +360,7 @@ impl Tls {
     pub const NAMES: [(&'static str, Self); 3] =
         [("implicit", Self::Implicit), ("starttls", Self::Starttls), ("none", Self::None)];
 
-    /// As it is written.
+    /// Returns the value as it is written in the configuration.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
     }
@@ -378,13 +378,13 @@ impl FromStr for Tls {
     }
 }
 
-/// What becomes of a message on the server when it is safe on this side.
+/// The retention of a delivered message on the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// It stays.
+    /// It is never deleted.
     #[default]
     Forever,
-    /// It is deleted so many days after it was fetched; 0 days is at once.
+    /// It is deleted this many days after it was fetched; with 0 in the same session.
     Days(u32),
 }
 
@@ -404,12 +404,12 @@ impl FromStr for Keep {
     }
 }
 
-/// Whose authorities to trust.
+/// A set of trusted certification authorities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authorities {
-    /// Those of the browsers, built in.
+    /// The built-in list of the Mozilla root program.
     Webpki,
-    /// This machine's.
+    /// The system's trust store.
     System,
 }
 
@@ -427,28 +427,28 @@ impl FromStr for Authorities {
     }
 }
 
-/// Whom an account sends as.
+/// The address, or the domain, that an account sends from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// One address, and the name that stands before it in a From field that is added.
+    /// An address, with the display name for a From field that is added.
     Mailbox(Addressee),
     /// Any address that has the domain of this one, which is written `*@DOMAIN`.
     Anybody(Mailbox),
 }
 
-/// How an address is one of an account's, the best way first.
+/// A match of an address with an account, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Likeness {
-    /// It is the account's.
+    /// The account's address.
     Same,
-    /// It is, but for what stands behind a plus sign (RFC 5233 §1).
+    /// The account's address but for a +tag (RFC 5233 §1).
     Detail,
-    /// It has the domain.
+    /// An address of the account's domain.
     Domain,
 }
 
 impl Sender {
-    /// The address; of anybody's, its domain is what counts.
+    /// The address; for a whole domain, one whose domain matters only.
     pub fn address(&self) -> &Mailbox {
         match self {
             Self::Mailbox(Addressee { address, .. }) | Self::Anybody(address) => address,
@@ -460,7 +460,7 @@ impl Sender {
         self.address().domain()
     }
 
-    /// How an address is one of this account's, if it is.
+    /// Returns how an address matches this account; `None` if it does not.
     pub fn likeness(&self, address: &Mailbox) -> Option<Likeness> {
         let own = self.address();
         let is_at_home = own.domain().eq_ignore_ascii_case(address.domain());
@@ -484,20 +484,21 @@ impl FromStr for Sender {
     }
 }
 
-/// Whose From field gives way to the account's own address. None is missing in the end.
+/// The From fields that the account's address replaces. One that is missing is added in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RewriteFrom {
-    /// Nobody's.
+    /// None.
     #[default]
     Missing,
-    /// Those that mean nothing beyond this machine.
+    /// Those whose address means nothing beyond this machine.
     Local,
-    /// Everybody's.
+    /// All of them.
     Always,
 }
 
 impl RewriteFrom {
-    /// Whether it covers an address; `is_local` says that it means nothing beyond this machine.
+    /// Returns whether an address is replaced; `is_local` tells whether it means nothing beyond
+    /// this machine.
     pub fn applies(self, is_local: impl FnOnce() -> bool) -> bool {
         match self {
             Self::Missing => false,
@@ -526,7 +527,7 @@ impl FromStr for RewriteFrom {
 /// A length of time: a number and a unit, `30s`, `15m`, `6h` or `2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Its length.
+    /// The time in seconds.
     pub seconds: u64,
 }
 
@@ -548,7 +549,7 @@ impl FromStr for Span {
 /// A number of octets: `5000`, `500k`, `25M` or `2G`, in powers of 1,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// How many.
+    /// The size in octets.
     pub octets: u64,
 }
 
@@ -622,13 +623,18 @@ pub struct WrongValue {
 
 impl File {
     /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read, may have been written by others, holds a secret
+    /// that others may read, or has a wrong line.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = std::fs::File::open(path);
         Self::read_opened(&file.map_err(|source| Error::read(path, source))?, path)
     }
 
-    /// Reads a configuration file that a caller of sendmail has named, whose words may be a
-    /// stranger's: it must be root's, and nobody else may write to it. No line of it is shown.
+    /// Reads a configuration file that a caller of sendmail named, perhaps with a stranger's words:
+    /// it must be root's, and writable by root only. Errors show no line of it.
     pub fn read_of_root(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::read(path, source);
         let check = |metadata: std::fs::Metadata| {
@@ -646,6 +652,10 @@ impl File {
     }
 
     /// The contents of a text that may become the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first fault, with its line.
     pub fn of_text(text: &str, path: &Path) -> Result<Self, Error> {
         Ok(Self::parse(text, path)?.0)
     }
@@ -685,7 +695,7 @@ struct Check {
     has_password: bool,
 }
 
-/// Where in the text, and what is wrong there.
+/// A line number, and the fault there.
 type Finding = (usize, String);
 
 impl Check {
@@ -810,7 +820,7 @@ const ELSEWHERE: [(&str, &str); 9] = [
 const VERIFIED: &str =
     "certificates are always verified; for a server of your own, `ca-file` or `pin`";
 
-/// What to say of a key that nobody knows.
+/// The message for an unknown key.
 fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     let found = shown(name);
     if let Some((_, answer)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
@@ -822,7 +832,7 @@ fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     }
 }
 
-/// The one of `known` that was probably meant.
+/// The one of `known` that was probably meant. `None` if none is near.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::jaro_winkler(name, known);
     known
@@ -832,7 +842,7 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(known, _)| known)
 }
 
-/// Where a key stands.
+/// A table in which a key may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `[account.NAME]` or `[defaults]`.
@@ -859,13 +869,13 @@ impl fmt::Display for Place {
 /// A key, as the manual shows it.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name.
+    /// The key.
     pub name: &'static str,
     /// [`Place::Account`]: it may stand anywhere.
     pub place: Place,
-    /// What a value looks like.
+    /// The form of a value.
     pub value: &'static str,
-    /// What it does.
+    /// The effect.
     pub text: &'static str,
 }
 

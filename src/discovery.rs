@@ -60,7 +60,7 @@ pub struct Place {
     pub host: Domain,
     /// Its port.
     pub port: u16,
-    /// How the conversation becomes private.
+    /// The kind of TLS.
     pub tls: Tls,
 }
 

@@ -85,6 +85,10 @@ impl Question {
     }
 
     /// The question as a message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name cannot be encoded (RFC 1035 §2.3.4).
     pub fn octets(&self) -> Result<Vec<u8>, Error> {
         let name = Name::new(&self.name).map_err(|_| Error::Name)?;
         let mut packet = Packet::new_query(self.id);
@@ -100,6 +104,11 @@ impl Question {
     }
 
     /// Reads the answer in a message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message is malformed, has another id or question, or carries a
+    /// failure.
     pub fn answer(&self, octets: &[u8]) -> Result<Answer, Error> {
         // The number alone tells another's message, whatever else it holds.
         if octets.get(..2) != Some(&self.id.to_be_bytes()) {

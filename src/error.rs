@@ -109,9 +109,9 @@ pub enum Error {
     /// A file to be imported says what is not understood.
     #[error("{}:{line}: {what}", path.display())]
     Foreign {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Where in it, counted from 1.
+        /// The line, counted from 1.
         line: usize,
         /// What is wrong there, without a word of what stands there.
         what: String,
@@ -119,9 +119,9 @@ pub enum Error {
     /// A file to be imported cannot be read.
     #[error("cannot read {}: {}", path.display(), plain(source))]
     Input {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// Others may write to a file that is to be obeyed.
@@ -151,7 +151,7 @@ pub enum Error {
         doing: &'static str,
         /// With which file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// A file is in the place of one that would be installed.

@@ -86,11 +86,11 @@ pub fn fetch(
     exit.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What all mailboxes of a run have in common.
+/// The context that all accounts of a run share.
 struct Company<'a> {
     report: &'a Report,
     stop: &'a Stop,
-    /// How many there are.
+    /// The number of accounts.
     talkers: usize,
     /// The most messages that one of them makes safe together.
     batch: usize,
@@ -120,7 +120,7 @@ fn store_options(job: &FetchJob) -> StoreOptions {
 struct Run<'a> {
     job: &'a FetchJob,
     company: &'a Company<'a>,
-    /// What the account is called.
+    /// The account's name.
     label: String,
     fetched: Fetched,
     doomed: Vec<Deletable>,
@@ -171,9 +171,9 @@ impl<'a> Run<'a> {
         self.tell(&outcome.and(hook))
     }
 
-    /// One session, or as many as it takes until one brings nothing new. The state is opened, and an
-    /// earlier run's work finished, before there is a connection; one that is not there yet is made
-    /// when the server has shown who it is, and the Maildir when it has let us in.
+    /// Runs one session, or sessions until one brings nothing new. The state is opened, and an
+    /// earlier run's work finished, before connecting; state that does not exist is made once the
+    /// certificate held, and the Maildir after the login.
     fn sessions(&mut self, attempts: &Attempts) -> Result<(), Error> {
         store::check_destination(&Os, &self.job.destination)?;
         let mut opened = Store::open(Arc::new(Os), store_options(self.job))?;
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
         self.job.max_size.map_or(limits::MESSAGE, |limit| limit.octets)
     }
 
-    /// One session, and before it what it needs on this side.
+    /// Connects, prepares state and Maildir, and runs one session.
     fn connected(
         &mut self,
         way: &Way<'_>,
@@ -274,7 +274,7 @@ impl<'a> Run<'a> {
         Ok(store.note_unwanted(new)?)
     }
 
-    /// What an earlier run had not finished is new in this one.
+    /// Reports as new what an earlier run had not finished to deliver.
     fn take_over(&mut self, store: &mut Store) {
         let report = self.company.report;
         if let Some(kept) = store.damaged() {
@@ -461,7 +461,7 @@ impl<'a> Run<'a> {
         (compare, due)
     }
 
-    /// That nothing comes because all was fetched before, into another place, is said once where
+    /// Reports once that nothing is new because everything was fetched into another place, where
     /// messages would be deleted.
     fn say_where(&self, store: &mut Store) -> Result<(), Error> {
         let report = self.company.report;
@@ -509,8 +509,8 @@ impl<'a> Run<'a> {
         Ok(listing)
     }
 
-    /// A server that was moved may call all messages by new names, and then they are fetched
-    /// again, since nobody can know that they are the old ones.
+    /// Warns that a server lists none of the known unique-ids: a server that was moved may have
+    /// renamed all messages, and then they are fetched again.
     fn greet_strangers(&self, present: usize) {
         let listed = self.fetched.listed;
         if present > 1 && listed >= present {
@@ -674,7 +674,7 @@ impl<'a> Run<'a> {
         ended
     }
 
-    /// What the user wants done when something new has come.
+    /// Runs `after-fetch` if there are new messages.
     fn after(&self) -> Result<(), Error> {
         match &self.job.after_fetch {
             Some(program) if self.fetched.new > 0 => after::run(program, limits::DELIVERY),
@@ -735,7 +735,7 @@ impl<'a> Run<'a> {
             error,
             lasting,
         });
-        // After a failure, "nothing new" is nothing that anybody knows.
+        // After a failure nothing is known of what is new.
         let is_sure = failure.is_none() || fetched.new > 0;
         let sentence = is_sure.then(|| fetched.sentence(label));
         let object = || fetched.object(label, failure.as_ref());
@@ -785,7 +785,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What is in a listing.
+/// A listing, sorted by action.
 struct Sorted {
     /// New messages.
     wanted: Vec<Listed>,
@@ -793,13 +793,13 @@ struct Sorted {
     suspects: Vec<Suspect>,
     /// Messages that are known.
     known: Vec<Listed>,
-    /// How many more may be retrieved.
+    /// The number of messages that may still be retrieved.
     room: usize,
-    /// In how many messages it differs from the last listing.
+    /// The number of differences from the last listing.
     changes: usize,
 }
 
-/// From a connection to a server that has shown who it is.
+/// Connects, and verifies the server's certificate.
 fn connect(
     job: &FetchJob,
     way: &Way<'_>,
@@ -817,7 +817,7 @@ fn connect(
     })
 }
 
-/// From there to an open maildrop.
+/// Logs in.
 fn login(
     job: &FetchJob,
     way: &Way<'_>,
@@ -831,11 +831,11 @@ fn login(
     session.login(attempts.clone().map(|attempt| attempt.map_err(Error::from)), ahead)
 }
 
-/// Why no more messages are retrieved.
+/// The reason why no more messages are retrieved.
 enum Halt {
     /// The session ended.
     Ended(pop3::Error),
-    /// Those that came could not be kept.
+    /// The messages that arrived could not be written.
     Unkept,
 }
 

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::text::{HttpsUrl, Secret, UrlError, percent_encoded};
 use crate::wire::{self, Malformed, Phase, Private, Wait};
 
-/// Why there is no response.
+/// The reason why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The stream failed or ended early, or the server does not speak HTTP.
@@ -42,7 +42,7 @@ impl Request {
         Self { url, accept, form: Some(form) }
     }
 
-    /// Where it goes.
+    /// The address of the request.
     pub fn url(&self) -> &HttpsUrl {
         &self.url
     }
@@ -132,12 +132,13 @@ impl Response {
         Self { status, body: body.into(), location: None }
     }
 
-    /// Whether the request succeeded (2xx).
+    /// Returns whether the request succeeded (2xx).
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Where the response redirects to, seen from `url`, which was asked; `None` if it does not.
+    /// Returns the address that the response redirects to, relative to `url`, which was asked;
+    /// `None` if it redirects nowhere.
     pub fn redirect(&self, url: &HttpsUrl) -> Option<Result<HttpsUrl, UrlError>> {
         let is_redirect = matches!(self.status, 301 | 302 | 303 | 307 | 308);
         let location = self.location.as_ref().filter(|_| is_redirect)?;
@@ -145,17 +146,22 @@ impl Response {
     }
 }
 
-/// Which redirects a GET follows. All of them are by https.
+/// The redirects that a GET follows, by https only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redirects {
-    /// Those that stay on the host that was asked.
+    /// Redirects to the same host.
     SameHost,
-    /// Those to any host.
+    /// Redirects to any host.
     AnyHost,
 }
 
 /// Asks for what is at `url`, and follows up to [`limits::HTTP_REDIRECTS`] redirects. `connect`
 /// makes the stream for each request. Returns the last URL asked and its response.
+///
+/// # Errors
+///
+/// Returns an error if a connection fails, a response is malformed or exceeds its bounds, or there
+/// are too many redirects.
 pub fn get<S: Private, E: From<Error>>(
     url: HttpsUrl,
     accept: &'static str,
@@ -182,6 +188,10 @@ pub fn get<S: Private, E: From<Error>>(
 }
 
 /// Sends `request` and reads its response, which may take two time-outs of the stream.
+///
+/// # Errors
+///
+/// Returns an error if the stream fails, or the response is malformed or exceeds its bounds.
 pub fn exchange<S: Private>(mut stream: S, request: &Request) -> Result<Response, Error> {
     let verb = request.method();
     stream.begin(Wait::Reply);

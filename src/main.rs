@@ -32,7 +32,7 @@ use postie::setup::{account_of, setup};
 use postie::submission::SmtpSession;
 use postie::text::Mailbox;
 
-/// Accounts that are fetched from side by side if nobody says how many.
+/// Accounts that are fetched side by side by default.
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
@@ -83,7 +83,7 @@ fn parse(
     }
 }
 
-/// What was asked for in place of a run, or why there is none.
+/// Prints what clap answers in place of a run: help, the version, or a usage error.
 fn refuse_arguments(error: &clap::Error, is_json: bool) -> Exit {
     match error.kind() {
         // Whoever reads may have read enough.
@@ -221,9 +221,9 @@ fn run(args: &Args) -> Exit {
 struct Interrupted(Arc<AtomicI32>);
 
 impl Interrupted {
-    /// From here on a signal ends what waits for a peer or a program, and with it the run, in order. If
-    /// nothing waits, or at the second signal, the process ends where it stands, which is safe anywhere:
-    /// by the signal, or with the status that is decided.
+    /// Waits for signals. The first ends whatever waits for a peer or a program, and with it the
+    /// run, in order. If nothing waits, or at the second signal, the process ends where it stands,
+    /// which is safe anywhere: by the signal, or with the status that is final already.
     fn watch(&self) -> Result<Stop, Error> {
         let failed = |source| Error::Stdio { doing: "cannot watch for signals", source };
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
@@ -234,7 +234,7 @@ impl Interrupted {
         let handle = move || {
             for signal in signals.forever() {
                 let is_first = caught.swap(signal, Ordering::SeqCst) == 0;
-                // Both, whatever there is of either.
+                // Both are told, even if there is none of either.
                 let (goes_on, was_running) = (watched.stop(), program::end_all());
                 match watched.decided() {
                     Some(status) if !is_first => end(status),
@@ -249,7 +249,7 @@ impl Interrupted {
         Ok(stop)
     }
 
-    /// Lets the process end by its signal, so that whoever started it knows why it did.
+    /// Ends the process by its signal, so that its parent knows the cause.
     fn die(&self) {
         match self.0.load(Ordering::SeqCst) {
             0 => {}

@@ -25,10 +25,10 @@ pub use self::transfer::Encoder;
 use crate::limits;
 use crate::text::{Address, AddressError, Addressee, Addressees, Mailbox, plain, shown};
 
-/// Why there is no message to send.
+/// The reason why there is no message to send.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No input at all.
+    /// The input is empty.
     #[error("the message is empty")]
     Empty,
     /// The header section is not one.
@@ -39,7 +39,7 @@ pub enum Error {
     Address {
         /// The field's name.
         field: &'static str,
-        /// What is wrong.
+        /// The fault.
         source: AddressError,
     },
     /// The body is declared as binary and is. No server takes it unharmed (RFC 2045 §6.2).
@@ -48,9 +48,9 @@ pub enum Error {
     /// Standard input or the temporary file failed.
     #[error("cannot {doing} the message: {}", plain(source))]
     Io {
-        /// What was tried, as a verb.
+        /// The action, as a verb.
         doing: &'static str,
-        /// Why it failed.
+        /// The failure.
         source: io::Error,
     },
 }
@@ -58,12 +58,12 @@ pub enum Error {
 /// A whole message.
 pub struct Message {
     fields: Vec<Field>,
-    /// Those that are not sent.
+    /// The Bcc fields, which are not sent.
     blind: Vec<Field>,
     body: Body,
 }
 
-/// What a server takes unharmed (RFC 2045 §2.7 and §2.8): lines of 998 octets at most, without NUL.
+/// The limits of a transport (RFC 2045 §2.7 and §2.8): lines of at most 998 octets, without NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// ASCII only.
@@ -73,7 +73,11 @@ pub enum Transport {
 }
 
 impl Message {
-    /// Reads a message to its end, whatever its line ends are.
+    /// Reads a message to its end, with any line ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is empty, cannot be read, or has a header that cannot be sent.
     pub fn read(input: &mut dyn Read) -> Result<Self, Error> {
         let failed = |doing| move |source| Error::Io { doing, source };
         let mut intake = Intake::new();
@@ -91,6 +95,7 @@ impl Message {
     }
 
     /// The first field of this name that is not empty, unfolded and without blanks around it.
+    /// `None` if there is none.
     pub fn field(&self, name: &str) -> Option<String> {
         let mut values = self.fields.iter().filter(|field| field.is(name)).map(Field::value);
         values.find(|value| !value.is_empty())
@@ -101,18 +106,23 @@ impl Message {
         Some(shown(&encoded_words::decoded(&self.field("Subject")?)))
     }
 
-    /// The first address of a field, which is From or Resent-From.
+    /// The first address of a field, which is From or Resent-From. `None` if the field is missing
+    /// or holds no address.
     pub fn author(&self, field: &str) -> Option<Addressee<Address>> {
         let Addressees(list) = self.field(field)?.parse().ok()?;
         list.into_iter().next()
     }
 
-    /// Whether somebody who is not its author has sent it on (RFC 5322 §3.6.6).
+    /// Returns whether the message was resent by another than its author (RFC 5322 §3.6.6).
     pub fn is_resent(&self) -> bool {
         self.fields.iter().any(Field::is_resent)
     }
 
     /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to last.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a field cannot be parsed as addresses.
     pub fn addressees(&self) -> Result<Vec<Address>, Error> {
         let resent = self.last_resent();
         let (names, fields) = if resent.is_empty() {
@@ -139,8 +149,8 @@ impl Message {
         fields.take_while(|field| field.is_resent() && names.insert(field.name())).collect()
     }
 
-    /// Removes the fields that say who gets the message unbeknown to the others. If nobody else
-    /// was named, that much is said: a message without To and Cc looks like a broken one to many.
+    /// Removes the Bcc fields. A message that has neither To nor Cc then gets an empty group as To,
+    /// since many readers take it for broken otherwise.
     pub fn remove_bcc(&mut self) {
         let is_blind = self.fields.iter().any(|field| field.is("Bcc"));
         let is_hidden = |field: &mut Field| field.is("Bcc") || field.is("Resent-Bcc");
@@ -219,7 +229,7 @@ impl Message {
             .saturating_add(self.body.measure.octets)
     }
 
-    /// Whether any octet is above 127.
+    /// Returns whether any octet is above 127.
     pub fn is_8bit(&self) -> bool {
         self.body.measure.high > 0 || self.fields.iter().any(|field| !field.0.is_ascii())
     }
@@ -227,6 +237,11 @@ impl Message {
     /// Encodes a text that would not survive the transport, declares one that is beyond ASCII, and
     /// does the same for the header: encoded words, and folds in fields that are too long. A body
     /// that is signed, encoded already or made of parts stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message needs a change that a signature or its structure forbids, or
+    /// a temporary file fails.
     pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
         if !self.fields.iter().any(Field::is_signature) {
             self.fields.iter_mut().for_each(Field::encode);
@@ -260,7 +275,8 @@ impl Message {
         self.replace("Content-Transfer-Encoding", encoding);
     }
 
-    /// Whether it is declared as binary and not lines of text, so that it would arrive changed.
+    /// Returns whether the body is declared as binary and is not lines of text, so that it would
+    /// arrive changed.
     fn is_binary(&self) -> bool {
         let Measure { has_nul, has_long_line, has_lone_cr, .. } = self.body.measure;
         match Declared::of(&self.fields) {
@@ -272,6 +288,10 @@ impl Message {
 
     /// Writes the message for its sender to keep: with the fields that are not sent, and lines that
     /// end in LF, as they do in files.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if reading the message or writing to `output` fails.
     pub fn copy(&mut self, output: &mut dyn Write) -> io::Result<()> {
         self.body.file.rewind()?;
         let fields = self.blind.iter().chain(&self.fields).map(|field| field.0.as_slice());
@@ -289,6 +309,10 @@ impl Message {
     }
 
     /// The whole text, from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the temporary file cannot be read.
     pub fn text(&mut self) -> Result<impl Read + '_, Error> {
         self.body.file.rewind().map_err(|source| Error::Io { doing: "read back", source })?;
         let mut header = self.fields.iter().map(|field| field.0.as_slice()).collect::<Vec<_>>();
@@ -297,7 +321,7 @@ impl Message {
     }
 }
 
-/// What stands behind the empty line.
+/// The body, behind the empty line.
 #[derive(Debug)]
 struct Body {
     file: SpooledTempFile,
@@ -325,7 +349,7 @@ impl Body {
         match (self.measure.high, self.utf8.is_valid()) {
             (0, _) => "us-ascii",
             (_, true) => "utf-8",
-            // It is something, and nobody said what (RFC 1428 §3).
+            // A charset was not declared (RFC 1428 §3).
             (_, false) => "unknown-8bit",
         }
     }
@@ -350,15 +374,15 @@ impl Body {
     }
 }
 
-/// What there is to know of a body before it is sent.
+/// The properties of a body that decide how it is sent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Measure {
     octets: u64,
-    /// Those above 127.
+    /// The number of octets above 127.
     high: u64,
     has_nul: bool,
     has_long_line: bool,
-    /// Whether a CR without LF was made a line end.
+    /// True if a CR without LF was made a line end.
     has_lone_cr: bool,
     /// Octets since the last line end.
     column: usize,
@@ -384,7 +408,7 @@ impl Measure {
 
     /// The encoding that suits it.
     fn encoder(&self) -> Encoder {
-        // With more than a third beyond ASCII nobody could read it as it stands anyway.
+        // With more than a third beyond ASCII quoted-printable would not be legible.
         let is_legible = !self.has_nul && self.high <= self.octets / 3;
         if is_legible { Encoder::quoted_printable() } else { Encoder::base64() }
     }
@@ -438,6 +462,10 @@ pub fn encoded_words(text: &str) -> String {
 }
 
 /// A copy of the input in an unlinked file, at its beginning.
+///
+/// # Errors
+///
+/// Returns an error if reading, or writing the temporary file, fails.
 pub fn spooled(input: &mut dyn Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(input, &mut file)?;
@@ -445,7 +473,7 @@ pub fn spooled(input: &mut dyn Read) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes in a message as it is written: from standard input, or by whoever composes one.
+/// A writer that makes a message of the octets written to it.
 pub struct Intake {
     line_ends: LineEnds,
     header: Header,
@@ -454,7 +482,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Nothing was written yet.
+    /// A writer before its first octet.
     pub fn new() -> Self {
         Self {
             line_ends: LineEnds::default(),
@@ -464,7 +492,11 @@ impl Intake {
         }
     }
 
-    /// Everything was written.
+    /// Finishes the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if nothing was written or the header cannot be sent.
     pub fn finish(mut self) -> Result<Message, Error> {
         if self.is_empty {
             return Err(Error::Empty);
@@ -483,7 +515,7 @@ impl Intake {
         if message.is_binary() { Err(Error::Binary) } else { Ok(message) }
     }
 
-    /// What a failed write means.
+    /// The error that a failed write stands for.
     pub fn reason(&self, source: io::Error) -> Error {
         match self.header.defect() {
             Some(defect) => defect.into(),

@@ -194,7 +194,7 @@ impl Stop {
         self.lock().decided = status;
     }
 
-    /// The status that the run ends with, if that is decided.
+    /// The status that the run ends with, if that is decided. `None` if it is still open.
     pub fn decided(&self) -> Option<u8> {
         self.lock().decided
     }
@@ -265,6 +265,10 @@ pub enum Error {
 
 /// Looks up `host` and connects to the first of its addresses that answers, from the address
 /// `source` if given. `bounds` hold for the connection from here on, and `stop` ends it.
+///
+/// # Errors
+///
+/// Returns an error if the name cannot be resolved or no address answers in time.
 pub fn connect(
     host: &Domain,
     port: u16,
@@ -397,6 +401,10 @@ pub fn ask_by_stream(
 }
 
 /// The addresses of `host`, in the order in which they are tried.
+///
+/// # Errors
+///
+/// Returns an error if the name does not exist, or the resolver does not answer in time.
 pub fn addresses(
     host: &Domain,
     source: Option<IpAddr>,
@@ -447,6 +455,10 @@ pub struct Tcp {
 
 impl Tcp {
     /// Makes plaintext do, for a peer on this machine that is no other person's.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the peer is not on this machine, or its port belongs to another person.
     pub fn loopback(self) -> Result<Loopback, Error> {
         let peer = self.stream.peer_addr().map_err(Error::Connect)?;
         let local = self.stream.local_addr().map_err(Error::Connect)?;

@@ -52,6 +52,10 @@ pub enum Error {
 /// ACL, and those of its directory (through symbolic links: of both the link's and the target's).
 /// The owner of a pipe or another special file does not tell who writes to it, so only its
 /// directory is checked.
+///
+/// # Errors
+///
+/// Returns an error if others may have written the file, or it cannot be examined.
 pub fn check_writers(file: &File, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Look { path: path.to_owned(), source };
     let metadata = file.metadata().map_err(failed)?;
@@ -75,6 +79,10 @@ pub fn check_writers(file: &File, path: &Path) -> Result<(), Error> {
 /// Checks that only this user and root can read an opened file, which [`check_writers`] has
 /// accepted. A group may read a file of root's: root decided that, as systemd does for a service's
 /// credentials.
+///
+/// # Errors
+///
+/// Returns an error if others may read the file.
 pub fn check_readers(file: &File, path: &Path) -> Result<(), Error> {
     const READ: u32 = 0o4;
     let metadata = file.metadata().map_err(|source| Error::Look { path: path.into(), source })?;
@@ -90,6 +98,10 @@ pub fn check_readers(file: &File, path: &Path) -> Result<(), Error> {
 
 /// Checks that a directory belongs to this user or to root, so that no other user can replace what
 /// is put there.
+///
+/// # Errors
+///
+/// Returns an error if the directory belongs to another user, or cannot be examined.
 pub fn check_place(dir: &Path) -> Result<(), Error> {
     let metadata = metadata(dir)?;
     check_owner(dir, &metadata, dir, || is_read_only(dir))

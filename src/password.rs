@@ -16,10 +16,10 @@ use crate::text::{Secret, plain};
 pub use crate::token::Run;
 use crate::token::{self, Access, Login};
 
-/// Why there is nothing to log in with.
+/// The reason why there are no credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody said where it is, and nobody is there to ask.
+    /// No source is configured, and there is no terminal to ask at.
     #[error("no password: set `password-command` or `password-file`, or run at a terminal")]
     Nowhere,
     /// Others may write to the file or read it.
@@ -28,9 +28,9 @@ pub enum Error {
     /// The file cannot be read.
     #[error("cannot read the password from {}: {}", path.display(), plain(source))]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// The command cannot be run.
@@ -39,13 +39,13 @@ pub enum Error {
     /// The command did not succeed; it has said why on standard error.
     #[error("the {0} command failed ({1})")]
     Failed(&'static str, ExitStatus),
-    /// The command has not ended, and nobody is there to wait for it.
+    /// The command has not ended in time, and there is no terminal.
     #[error("the {} command had not ended after {} s", .0, limits::SECRET_WAIT.as_secs())]
     Slow(&'static str),
     /// There is nothing on its first line.
     #[error("the {0} is empty")]
     Empty(&'static str),
-    /// It has a character that cannot be said in a conversation.
+    /// It contains a control character, which no login can carry.
     #[error("the {0} holds a control character")]
     Control(&'static str),
     /// The system gives no random numbers.
@@ -59,16 +59,16 @@ pub enum Error {
     Ask(io::Error),
 }
 
-/// Where that is which an account logs in with.
+/// A source of credentials.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The password is here.
     Text(Secret),
-    /// In what a command prints.
+    /// A command that prints the password.
     Command(CommandLine),
-    /// In a file.
+    /// A file that holds the password.
     File(PathBuf),
-    /// In somebody's head.
+    /// A prompt at the terminal.
     Terminal,
     /// An access token is in what a command prints.
     TokenCommand(CommandLine),
@@ -86,6 +86,10 @@ pub enum Source {
 impl Source {
     /// What `user` logs in with at `host`; whoever must be asked is asked now. A token of a login is
     /// got when it is needed, in this run.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the source yields no usable password or token.
     pub fn attempts(
         &self,
         user: &str,
@@ -263,7 +267,7 @@ fn ask(whom: &str) -> Result<Secret, Error> {
         .map_err(Error::Ask)
 }
 
-/// What is read, up to the first line end and within bounds.
+/// Reads up to the first line end, within bounds.
 #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
 fn first_line(source: impl Read) -> io::Result<Secret> {
     let mut text = String::new();

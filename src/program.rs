@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 
 use crate::limits;
 
-/// Whether there is a terminal, and so perhaps a person to ask.
+/// Returns whether there is a terminal, and so perhaps a person to ask.
 pub fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
@@ -131,7 +131,7 @@ pub fn end_all() -> bool {
 static RUNNING: Mutex<Running> = Mutex::new(Running { is_over: false, programs: Vec::new() });
 
 struct Running {
-    /// Whether a signal has come.
+    /// True once a signal has come.
     is_over: bool,
     programs: Vec<Id>,
 }
@@ -140,11 +140,11 @@ fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a program is known by.
+/// The identity of a program that runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Id {
     pid: Pid,
-    /// Whether it has a process group of its own, which has the same number.
+    /// True if it has a process group of its own, whose number is the same.
     is_group: bool,
 }
 
@@ -208,7 +208,7 @@ impl Program {
 /// Waits for a program to end; `None` if it has not after `bound`. SIGCHLD is not relied on: mutt runs
 /// its mailer with that signal blocked.
 fn wait_for(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
-    /// How often it is looked at where the kernel has no descriptors of processes (before 5.3).
+    /// The interval of polling where the kernel has no descriptors of processes (before 5.3).
     const PAUSE: Duration = Duration::from_millis(20);
     let (start, end) = (now(), pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok());
     loop {

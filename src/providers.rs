@@ -13,11 +13,11 @@ pub use self::table::TABLE;
 /// A server of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its name.
+    /// The key.
     pub host: &'static str,
     /// Its port, if it is not the usual one for `tls`.
     pub port: Option<u16>,
-    /// How the conversation becomes private.
+    /// The kind of TLS.
     pub tls: Tls,
 }
 
@@ -171,14 +171,14 @@ impl Provider {
 }
 
 impl Provider {
-    /// The provider whose addresses have this domain.
+    /// The provider whose addresses have this domain. `None` if no provider in the table has it.
     pub fn of_domain(domain: &str) -> Option<&'static Self> {
         let is_own = |own: &&str| own.eq_ignore_ascii_case(domain);
         TABLE.iter().find(|row| row.domains.iter().any(is_own))
     }
 
     /// The provider that runs this mail exchanger; of several, the one that is known by the longest
-    /// part of the name.
+    /// part of the name. `None` if it belongs to none in the table.
     pub fn of_mx(host: &str) -> Option<&'static Self> {
         let length = |row: &Self| {
             let known = row.mx.iter().filter(|known| is_below(host, known));
@@ -189,6 +189,7 @@ impl Provider {
     }
 
     /// The provider that runs this server for mail programs; chosen as in [`Provider::of_mx`].
+    /// `None` if it belongs to none in the table.
     pub fn of_server(host: &str) -> Option<&'static Self> {
         let length = |row: &Self| {
             let endpoints = [row.fetch, row.send];

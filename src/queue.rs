@@ -93,7 +93,8 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// What the configuration in force lacks to send a message that waits.
+/// Returns what the configuration in force lacks to send a message that waits; `None` if it lacks
+/// nothing.
 fn missing(settings: &Settings, place: Place, record: &Record) -> Option<settings::Error> {
     if place == Place::Failed || !record.is_resolved {
         return None;
@@ -187,19 +188,19 @@ fn object(
     })
 }
 
-/// Which of the messages that wait are to be sent.
+/// The messages to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Due,
     All,
 }
 
-/// Whether somebody wants to hear of it.
+/// The verbosity of a queue run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verbosity {
-    /// Somebody asked for this.
+    /// The user asked for the run.
     Asked,
-    /// It is done in passing: what did not work and may pass is not worth a word.
+    /// The run follows a successful `postie send`: temporary failures are not reported.
     Passing,
 }
 
@@ -370,7 +371,7 @@ struct QueueRun<'a> {
     report: &'a Report,
     stop: &'a Stop,
     session: Option<SmtpSession>,
-    /// Why there is no getting to the server.
+    /// The reason why the server cannot be reached.
     dead: Option<Deferral>,
 }
 
@@ -407,7 +408,7 @@ impl QueueRun<'_> {
         exit
     }
 
-    /// Sends a message, before so many others.
+    /// Sends one message; `others` more follow it.
     fn send(&mut self, outbox: &Outbox, id: &Id, others: usize) -> Result<Exit, Error> {
         let now = self.settings.moment().seconds;
         let Some(held) = hold(outbox, id)? else { return Ok(Exit::Done) };
@@ -505,7 +506,7 @@ impl QueueRun<'_> {
         error.into()
     }
 
-    /// The result, for whoever asked for it.
+    /// Prints the result, if the user asked for the run.
     fn answer(
         &self,
         submission: &Submission,
@@ -527,7 +528,8 @@ impl QueueRun<'_> {
         })
     }
 
-    /// What went wrong, and for how many others too; if it may pass, for whoever asked for it.
+    /// Prints a failure, and the number of others it holds for; a temporary one only if the user
+    /// asked for the run.
     fn tell(&self, peer: Option<&Peer>, id: &Id, disposition: &Disposition, others: usize) {
         let (reason, then) = match disposition {
             Disposition::Deferred(reason) if self.verbosity == Verbosity::Asked => match others {

@@ -22,7 +22,7 @@ use crate::text::{escaped, escaped_json, shown, without_password};
 use crate::token::{self, Listener};
 use crate::wire::{Said, Trace};
 
-/// How this run talks. Shared by all that goes on side by side.
+/// The output of a run, shared by everything that runs side by side.
 #[derive(Debug)]
 pub struct Report {
     quiet: bool,
@@ -30,9 +30,9 @@ pub struct Report {
     json: bool,
     /// Whether standard output belongs to something else than results.
     is_stdout_taken: bool,
-    /// Whether somebody sees the results.
+    /// True if standard output is a terminal.
     terminal: bool,
-    /// Whether they may have colours (no-color.org).
+    /// True if colours are allowed (no-color.org).
     colour: bool,
     start: Instant,
     bars: MultiProgress,
@@ -42,7 +42,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// As the command line wants it.
+    /// A report as the global options ask for it.
     #[expect(clippy::disallowed_methods, reason = "a trace has times for people")]
     pub fn new(global: &cli::Global) -> Self {
         let is_bar_wanted = io::stderr().is_terminal() && !global.quiet && global.verbose == 0;
@@ -71,17 +71,18 @@ impl Report {
         Self { is_stdout_taken: true, ..self }
     }
 
-    /// Whether nobody watches what is said on standard error.
+    /// Returns whether standard error is not a terminal.
     pub fn is_unattended(&self) -> bool {
         !io::stderr().is_terminal()
     }
 
-    /// While this is held, nobody else's results come in between.
+    /// Locks the output: while the guard lives, results of other threads wait.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody to listen in on the conversation, if that is wanted. `label` tells it from others.
+    /// Returns a trace that prints the conversation; `None` without --verbose. `label` tells it
+    /// from others.
     pub fn trace(&self, label: Option<&str>) -> Option<Trace> {
         if self.verbose == 0 {
             return None;
@@ -117,14 +118,14 @@ impl Report {
         }))
     }
 
-    /// Something below the conversation, for whoever gave --verbose twice.
+    /// Prints a detail below the conversation, with -vv only.
     pub fn detail(&self, line: impl fmt::Display) {
         if self.verbose > 1 {
             talk(format_args!("{}{line}", elapsed(&self.start)));
         }
     }
 
-    /// A bar that shows how far something has come, if somebody sees it.
+    /// Starts a progress bar; it is shown at a terminal only.
     pub fn progress(&self, label: &str) -> Progress {
         let style = ProgressStyle::with_template(
             "{prefix} {wide_bar} {msg} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
@@ -155,8 +156,12 @@ impl Report {
         Step(Some(bar))
     }
 
-    /// A result: a sentence for a person if there is one to be said, an object for a program,
-    /// nothing for nobody.
+    /// Prints a result: with --json the object, else the sentence if there is one and standard
+    /// output is a terminal or --verbose is given.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
     pub fn result(
         &self,
         sentence: Option<&str>,
@@ -171,7 +176,11 @@ impl Report {
         })
     }
 
-    /// Several lines that somebody may want to copy.
+    /// Prints several lines for copying, unless --json or --quiet is given.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
     pub fn block(&self, text: &str) -> Result<(), Error> {
         if self.json || self.quiet {
             Ok(())
@@ -180,29 +189,29 @@ impl Report {
         }
     }
 
-    /// Whether nothing but failures is to be said.
+    /// Returns whether --quiet is given.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Whether results are wanted as objects.
+    /// Returns whether --json is given.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// One line about something that failed while the rest went on.
+    /// Prints one line about a failure after which the rest goes on.
     pub fn complaint(&self, line: impl fmt::Display) {
         self.bars.suspend(|| talk(format_args!("postie: {line}")));
     }
 
-    /// One line that nobody has to act upon.
+    /// Prints one line that requires no action, unless --quiet is given.
     pub fn notice(&self, line: impl fmt::Display) {
         if !self.quiet {
             self.complaint(line);
         }
     }
 
-    /// One line about what ended a job, and perhaps one of advice.
+    /// Prints one line about the failure that ended a job, and the hint if there is one.
     pub fn failure(&self, failure: &Failure<'_>) {
         self.complaint(failure);
         self.advise(failure.error, failure.peer);
@@ -221,7 +230,7 @@ impl Report {
         }
     }
 
-    /// What to try after this error, in a line if there is something to be said.
+    /// Prints the hint for an error, if there is one and --quiet is not given.
     pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
         if let Some(hint) = advice::hint(error, peer).filter(|_| !self.quiet) {
             self.bars.suspend(|| talk(format_args!("hint: {hint}")));
@@ -234,7 +243,11 @@ impl Report {
         Stopwatch(Instant::now())
     }
 
-    /// What is about to be checked.
+    /// Prints the heading of a checklist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
     pub fn ladder(&self, title: impl fmt::Display) -> Result<(), Error> {
         if self.json || self.quiet {
             return Ok(());
@@ -243,7 +256,11 @@ impl Report {
         print(&if self.colour { format!("\x1b[1m{title}\x1b[m") } else { title })
     }
 
-    /// One step of a check: a line, and perhaps one of advice.
+    /// Prints a step of a check: a line, and its hint if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
     pub fn rung(&self, rung: &Rung) -> Result<(), Error> {
         let Rung { name, is_good, text, hint, ms } = rung;
         if self.json || self.quiet {
@@ -272,7 +289,11 @@ impl Report {
         }
     }
 
-    /// A line that was asked for, whoever reads it.
+    /// Prints a requested line to standard output, made safe to show.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
     pub fn answer(&self, line: impl fmt::Display) -> Result<(), Error> {
         let line = line.to_string();
         print(&if self.json { escaped_json(&line) } else { escaped(&line) })
@@ -283,7 +304,7 @@ impl Report {
         talk(format_args!("{line}"));
     }
 
-    /// Something that only a person at the keyboard needs to know.
+    /// Prints a line for a person at a terminal only.
     pub fn prompt(&self, line: impl fmt::Display) {
         if io::stdin().is_terminal() && io::stderr().is_terminal() && !self.quiet {
             talk(format_args!("{line}"));
@@ -291,18 +312,18 @@ impl Report {
     }
 }
 
-/// One step of a check.
+/// A step of a check.
 #[derive(Debug)]
 pub struct Rung {
-    /// What was looked at.
+    /// The name of the step.
     pub name: &'static str,
-    /// Whether it holds.
+    /// True if the step succeeded.
     pub is_good: bool,
-    /// What was found, or what is wrong.
+    /// The finding, or the failure.
     pub text: String,
-    /// What to do about it.
+    /// The hint, if there is one.
     pub hint: Option<String>,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub ms: u64,
 }
 
@@ -339,7 +360,7 @@ impl Drop for Step {
     }
 }
 
-/// How far something has come. Gone from the screen when dropped.
+/// A progress bar, removed from the screen when dropped.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -348,18 +369,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// So many more messages are to come.
+    /// Adds messages to the expected total.
     pub fn expect(&self, messages: usize) {
         self.all.update(|all| all + messages);
         self.show();
     }
 
-    /// And so many octets.
+    /// Adds octets to the expected total.
     pub fn expect_octets(&self, octets: u64) {
         self.bar.inc_length(octets);
     }
 
-    /// Where octets that have come are told.
+    /// The counter of octets that have arrived.
     pub fn octets(&self) -> Octets {
         Octets(self.bar.clone())
     }
@@ -377,12 +398,12 @@ impl Progress {
     }
 }
 
-/// The part of a [`Progress`] that counts octets, for whoever sees them come.
+/// The part of a [`Progress`] that counts octets.
 #[derive(Debug)]
 pub struct Octets(ProgressBar);
 
 impl Octets {
-    /// So many more have come.
+    /// Adds octets that have arrived.
     pub fn come(&self, octets: u64) {
         self.0.inc(octets);
     }
@@ -433,7 +454,8 @@ impl<W: Write> Write for Screen<W> {
     }
 }
 
-/// What has become of a result. Whoever reads it may have read enough, which is no failure.
+/// Maps the outcome of writing a result. A reader that closed the pipe has read enough, which is no
+/// failure.
 pub fn written(written: io::Result<()>) -> Result<(), Error> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -446,7 +468,7 @@ fn elapsed(start: &Instant) -> String {
     format!("{:9.3} ", start.elapsed().as_secs_f64())
 }
 
-/// What clap has to say about the command line, in one line, and what was probably meant.
+/// Prints clap's message about the command line in one line, and the nearest valid word.
 pub fn usage(text: &str) {
     for paragraph in text.split("\n\n") {
         let words = paragraph.split_whitespace().map(without_password);
@@ -459,7 +481,7 @@ pub fn usage(text: &str) {
     }
 }
 
-/// One line about a command line that makes no sense.
+/// Prints one line about a wrong command line.
 pub fn misuse(line: impl fmt::Display) {
     talk(format_args!("postie: {line} (see --help)"));
 }
@@ -493,7 +515,7 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// Standard error is the last resort: if it cannot be written to, nobody can be told.
+/// Prints a line to standard error. A failure is ignored: there is nowhere left to report it.
 fn talk(line: fmt::Arguments<'_>) {
     // In one write, lest a line of another process come in between.
     // A line end in a path or an argument does not begin another one.

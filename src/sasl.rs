@@ -281,7 +281,7 @@ impl<'a> Negotiation<'a> {
         Ok(Self { credentials, binding, unbound, candidates })
     }
 
-    /// The mechanism that is tried next.
+    /// The mechanism that is tried next. `None` if there is none left.
     pub fn mechanism(&self) -> Option<Mechanism> {
         self.candidates.front().copied()
     }
@@ -365,7 +365,8 @@ impl Login {
     }
 
     /// Returns the initial response if it fits into `room` octets of base64 on the command line
-    /// (RFC 4954 §4, RFC 5034 §4). One that does not fit answers the first challenge.
+    /// (RFC 4954 §4, RFC 5034 §4). One that does not fit answers the first challenge. `None` if
+    /// there is none, it was sent, or it does not fit.
     pub fn initial_response(&mut self, room: usize) -> Option<Secret> {
         let response = encoded(self.initial.as_ref()?.expose());
         (response.expose().len() <= room).then(|| {

@@ -98,7 +98,7 @@ fn dispatch(
     let outbox = settings.outbox();
     if submission.job.queue {
         match submission.enqueue(&outbox, settings.config()) {
-            // From here on the message is safe, whatever becomes of this run.
+            // From here on the message is safe, even if this run is killed.
             Ok(()) => stop.decide(Some(Exit::Done.status())),
             Err(NotAdded { error, may_be_listed: true }) => {
                 return fail(report, Some(&submission), &error.into());
@@ -222,7 +222,8 @@ fn show(submission: &mut Submission, report: &Report) -> Result<(), Error> {
     written(show())
 }
 
-/// Whether a message waits for the configuration. What was typed of the account is not known later.
+/// Returns whether a message waits when the configuration cannot be used. An account's options on
+/// the command line are not known later, so one with those does not.
 fn may_wait(settings: &Settings, args: &cli::Send) -> bool {
     let is_wanted = args.queue || settings.queues_by_default();
     is_wanted && !args.dry_run && !args.one_off.is_given()

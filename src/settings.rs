@@ -28,7 +28,7 @@ use crate::text::{
 use crate::tls::{Anchor, Identity, Trust};
 use crate::token::Renewals;
 
-/// Why there is no job.
+/// The reason why there is no job.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration file is at fault.
@@ -39,7 +39,7 @@ pub enum Error {
     NoFile {
         /// `fetch` or `send`.
         purpose: &'static str,
-        /// Where the configuration file is looked for.
+        /// The configuration file that was looked for.
         path: PathBuf,
     },
     /// There is a file, and no account in it would do.
@@ -53,9 +53,9 @@ pub enum Error {
     /// The account that was named does not exist.
     #[error("no account `{name}`{}", meant(.nearest.as_ref()))]
     UnknownAccount {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
-        /// What was probably meant.
+        /// The nearest existing name.
         nearest: Option<String>,
     },
     /// Two accounts would fetch from one maildrop, and lock each other out.
@@ -66,7 +66,7 @@ pub enum Error {
         /// The other.
         second: String,
     },
-    /// Nothing says which of several accounts is to send.
+    /// Several accounts could send, and none is chosen.
     #[error("several accounts could send: name one with --account, or set `default`")]
     Ambiguous,
     /// An account logs in with a client that is not described.
@@ -74,7 +74,7 @@ pub enum Error {
     UnknownClient {
         /// What the account calls it.
         name: String,
-        /// What was probably meant.
+        /// The nearest existing name.
         nearest: Option<String>,
     },
     /// Something is missing in the description of a client.
@@ -99,12 +99,12 @@ pub enum Error {
         /// The account.
         account: String,
     },
-    /// One of the three facts is missing.
+    /// An account lacks `server` or `user`.
     #[error("account `{account}` has no `{key}`")]
     Incomplete {
-        /// Which account.
+        /// The account.
         account: String,
-        /// Which fact.
+        /// The key.
         key: &'static str,
     },
     /// A one-off account without a name to log in with.
@@ -116,10 +116,10 @@ pub enum Error {
     /// A port that says nothing about what is spoken there.
     #[error("port {0} could be for either: say --fetch or --send")]
     NoSide(u16),
-    /// Nobody to send the message as.
+    /// There is no sender's address.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,
-    /// A recipient whom only this machine knows, and nobody to stand for it.
+    /// A recipient is a local name that `[aliases]` does not have.
     #[error("`{0}` has no domain, and [aliases] does not say who gets its mail")]
     NoAlias(LocalName),
     /// The name to log in with would end a command.
@@ -143,8 +143,8 @@ fn meant(nearest: Option<&String>) -> String {
     nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
 }
 
-/// Where this user's files are. A directory that the environment names counts if it is absolute and
-/// belongs to the user (if it does not exist: its nearest ancestor that does), since the environment
+/// The directories of this user. One that the environment names counts if it is absolute and
+/// belongs to the user (if it does not exist: its nearest existing ancestor), since the environment
 /// may be that of another user, as under `sudo` and `su`.
 struct Directories {
     home: PathBuf,
@@ -215,15 +215,16 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// What is the same for every job of a run.
+/// The merged configuration: file, environment and global options. Built once per process by
+/// [`Settings::load`].
 #[derive(Debug)]
 pub struct Settings {
     file: Option<File>,
-    /// Where the file is, or would be.
+    /// The configuration file, whether it exists or not.
     path: PathBuf,
     home: PathBuf,
     state: PathBuf,
-    /// Where else an outbox of this user's may be.
+    /// Further directories in which an outbox of this user's may be.
     other_states: Vec<PathBuf>,
     /// This user's own configuration file, whichever is in force.
     own: PathBuf,
@@ -236,14 +237,14 @@ pub struct Settings {
     renewals: Renewals,
 }
 
-/// When, where and as whom this run happens, read once.
+/// The identity of a run: time, process, machine and a random number. Read once.
 #[derive(Clone, Debug)]
 pub struct Moment {
     /// Seconds since 1970.
     pub seconds: u64,
-    /// This process.
+    /// The process id.
     pub pid: u32,
-    /// This machine.
+    /// The machine's name.
     pub host: String,
     /// Drawn once.
     pub random: u64,
@@ -267,14 +268,15 @@ impl Moment {
         self.here().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
-    /// To find out the time zone, jiff walks through all that this machine knows.
+    /// The time in the local time zone. Finding that out is slow, so it is done only here.
     fn here(&self) -> jiff::ZonedDateTime {
         let seconds = i64::try_from(self.seconds).unwrap_or_default();
         let then = jiff::Timestamp::from_second(seconds).unwrap_or_default();
         then.to_zoned_datetime(jiff::tz::TimeZone::system())
     }
 
-    /// What no other message is called (RFC 5322 §3.6.4), and without a word about this machine.
+    /// A text for Message-ID (RFC 5322 §3.6.4) that no other message has, and that says nothing of
+    /// this machine.
     pub fn unique(&self) -> String {
         let Self { seconds, pid, random, .. } = self;
         format!("{seconds:x}.{pid:x}.{random:016x}")
@@ -284,25 +286,25 @@ impl Moment {
 /// The other end of a conversation.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Its name, which its certificate must be for.
+    /// The server's name, which its certificate must have.
     pub host: Domain,
-    /// Where it listens.
+    /// The port.
     pub port: u16,
-    /// How the conversation becomes private.
+    /// The kind of TLS.
     pub tls: Tls,
-    /// What makes its certificate good.
+    /// The requirement for its certificate.
     pub trust: Trust,
     /// The address of this machine to connect from, if not any.
     pub source_address: Option<IpAddr>,
-    /// How long to wait.
+    /// The bounds of waits.
     pub bounds: Bounds,
-    /// Whether commands go ahead of the server's replies, if that is decided by hand.
+    /// True or false if the user decided whether commands are sent ahead of replies.
     pub pipelining: Option<bool>,
-    /// Who logs in.
+    /// The login name.
     pub user: String,
-    /// With what.
+    /// The source of the password or token.
     pub source: Source,
-    /// And how, if not in the strongest way.
+    /// The mechanism, if the user chose one.
     pub auth: Option<Mechanism>,
     /// Where connections go instead, for tests.
     pub detours: Vec<Detour>,
@@ -332,45 +334,46 @@ impl std::fmt::Display for Peer {
 pub struct FetchJob {
     /// The account, unless it is a one-off one.
     pub account: Option<String>,
-    /// Where the mail is.
+    /// The server.
     pub peer: Peer,
-    /// Where it goes.
+    /// The destination of fetched messages.
     pub destination: Destination,
-    /// What is run when something new has come.
+    /// The program that is run after a fetch that brought new messages.
     pub after_fetch: Option<CommandLine>,
-    /// What becomes of it on the server.
+    /// The retention on the server.
     pub keep: Keep,
     /// Larger messages stay there.
     pub max_size: Option<Size>,
     /// The most messages in one run.
     pub limit: Option<usize>,
-    /// Whether those that were fetched before come again.
+    /// True if messages that were fetched before are fetched again.
     pub all: bool,
-    /// Whether to connect again until there is nothing new.
+    /// True if sessions follow each other until one brings nothing new.
     pub repeat: bool,
-    /// Whether only to say what would be done.
+    /// True if nothing is changed and the plan is printed.
     pub dry_run: bool,
-    /// Whether only to note what is there as not to be fetched.
+    /// True if the listed messages are noted as not to be fetched.
     pub note_only: bool,
-    /// How long temporary failures may last before anybody hears of them.
+    /// The time for which temporary failures are not reported away from a terminal.
     pub patience: Option<Span>,
-    /// What this mailbox is called wherever it is remembered: user and server.
+    /// The maildrop's name in memory and messages: user and server.
     pub mailbox: String,
-    /// Where it is remembered.
+    /// The directory of the maildrop's state.
     pub state: PathBuf,
     /// The file with what is remembered of the server.
     pub server: PathBuf,
-    /// When this run happens.
+    /// The run's identity.
     pub moment: Moment,
 }
 
 impl FetchJob {
-    /// Whether messages leave the server as soon as they are safe here.
+    /// Returns whether messages are deleted from the server in the session that brings them.
     pub fn deletes_at_once(&self) -> bool {
         self.keep == Keep::Days(0)
     }
 
-    /// The Maildir that messages go to, unless a program takes them.
+    /// The Maildir that messages go to, unless a program takes them. `None` if a program takes
+    /// them.
     pub fn maildir(&self) -> Option<&Path> {
         match &self.destination {
             Destination::Maildir(root) => Some(root),
@@ -384,32 +387,33 @@ impl FetchJob {
 pub struct SendJob {
     /// The account, unless it is a one-off one.
     pub account: Option<String>,
-    /// Where the message goes.
+    /// The server.
     pub peer: Peer,
     /// The account's address, or the one that the message is sent as: for what is missing in it.
     pub from: Mailbox,
     /// The name before that address in a From field that is added.
     pub name: Option<String>,
-    /// Where failures are reported to: the same, or nowhere.
+    /// The reverse-path: the sender's address, or `<>`.
     pub reverse_path: ReversePath,
-    /// What this machine calls itself.
+    /// The client's name in EHLO.
     pub hello: EhloName,
-    /// Whose From field gives way to `from`.
+    /// The From fields that `from` replaces.
     pub rewrite_from: RewriteFrom,
-    /// Whether CHUNKING is made use of.
+    /// True if BDAT may be used (CHUNKING).
     pub chunking: bool,
-    /// Where a copy is kept.
+    /// The Maildir for a copy.
     pub sent_maildir: Option<PathBuf>,
-    /// Where a line is written for each attempt.
+    /// The file that gets a line for each attempt.
     pub log_file: Option<PathBuf>,
-    /// Whether the message waits in the outbox if it cannot be sent now.
+    /// True if the message waits in the outbox when it cannot be sent now.
     pub queue: bool,
-    /// When this run happens.
+    /// The run's identity.
     pub moment: Moment,
 }
 
 impl SendJob {
-    /// Whether a From field with this author gives way; `None` if it holds no address at all.
+    /// Returns whether a From field with this author is replaced; `None` is a field without an
+    /// address.
     pub fn rewrites(&self, author: Option<&Address>) -> bool {
         let is_local = || author.is_none_or(|author| author.is_local(&self.moment.host));
         self.rewrite_from.applies(is_local)
@@ -419,6 +423,10 @@ impl SendJob {
 impl Settings {
     /// Reads the environment, and the configuration file if there is one. `--config` must name
     /// one; `one_off` says that none is needed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the configuration file is missing where it is needed, or wrong.
     pub fn load(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
         let bare = Self::without_file(global)?;
         let (path, is_needed) = match &global.config {
@@ -435,6 +443,10 @@ impl Settings {
 
     /// The same without what the configuration file says, for what has to be done although it cannot
     /// be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no home directory or no source of random numbers.
     pub fn without_file(global: &cli::Global) -> Result<Self, Error> {
         let directories = Directories::from_environment()?;
         let Directories { home, config, state, other_states } = directories;
@@ -506,6 +518,10 @@ impl Settings {
     }
 
     /// The mailboxes to fetch: those that were named, or all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an account is unknown or incomplete, or two are one maildrop.
     pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
         let top = Table {
             maildir: args.maildir.clone(),
@@ -605,8 +621,8 @@ impl Settings {
         })
     }
 
-    /// What is to be checked: those accounts that were named, or all, and of each the sides that were
-    /// asked for, or those that have a server. A side that is not complete comes as its error.
+    /// Returns the checks of the named accounts, or of all: of each the sides that were asked for,
+    /// or those that have a server. A side that is incomplete comes as its error.
     pub fn checks(&self, args: &cli::Check) -> Result<Vec<Check>, Error> {
         let wanted: &[Side] = match (args.fetch, args.send) {
             (true, false) => &[Side::Fetch],
@@ -651,8 +667,8 @@ impl Settings {
         if checks.is_empty() { Err(self.nothing_to("check")) } else { Ok(checks) }
     }
 
-    /// What to write where, so that a one-off account of which these sides work becomes a permanent
-    /// one.
+    /// Returns the configuration that makes a working ad-hoc account permanent; `None` for
+    /// configured accounts.
     pub fn permanent(&self, args: &cli::Check, checks: &[Check]) -> Option<String> {
         let cli::OneOff { server, user, tls, password_file, password_command, ca_file } =
             &args.one_off;
@@ -739,6 +755,10 @@ impl Settings {
     /// The account that a message is sent with: the one that was named, else the one that has the
     /// sender's address, else the one that has one of the authors', else the default, else the only
     /// one. `authors` are those whom the message names, the one that counts most first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no account, or more than one, is meant, or it is incomplete.
     pub fn send_job(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
         let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
         let typed_name = args.from.as_ref().and_then(|from| from.name.clone());
@@ -787,6 +807,10 @@ impl Settings {
     }
 
     /// The same for a message that was accepted from this sender before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the account no longer exists or is incomplete.
     pub fn queued_job(&self, account: &str, from: &ReversePath) -> Result<SendJob, Error> {
         let top = Table { timeout: self.timeout, ..Table::default() };
         let table = top.over(self.account(account, Side::Send)?);
@@ -806,7 +830,7 @@ impl Settings {
         from: Mailbox,
         reverse_path: ReversePath,
     ) -> Result<SendJob, Error> {
-        // The machine's own name is nobody's business (RFC 5321 §4.1.4 allows a literal).
+        // An address literal is allowed (RFC 5321 §4.1.4), and keeps the machine's own name private.
         let hello = match &table.hello {
             Some(hello) => hello.clone(),
             None => from
@@ -837,7 +861,7 @@ impl Settings {
         })
     }
 
-    /// Where messages wait.
+    /// The outbox for new messages.
     pub fn outbox(&self) -> Outbox {
         Outbox::new(Arc::new(Os), &self.state.join("outbox"))
     }
@@ -849,8 +873,8 @@ impl Settings {
         states.map(outbox).collect()
     }
 
-    /// Whether a message waits that no account can be found for: `queue` in `[defaults]`, or where
-    /// there is none, the name of the program.
+    /// Returns whether a message waits for which no account can be found: `queue` in `[defaults]`,
+    /// by default true under the name sendmail.
     pub fn queues_by_default(&self) -> bool {
         let of = |table: &Table| table.send.as_ref().and_then(|send| send.queue).or(table.queue);
         let said = self.file.as_ref().and_then(|file| of(&file.defaults));
@@ -867,13 +891,13 @@ impl Settings {
         std::path::absolute(&self.own).unwrap_or_else(|_| self.own.clone())
     }
 
-    /// When this run happens.
+    /// The run's identity.
     pub fn moment(&self) -> &Moment {
         &self.moment
     }
 
-    /// Whose mailboxes these are: by `[aliases]` those that only this machine knows, the others as
-    /// they stand.
+    /// Resolves local names by `[aliases]`; other addresses stay. An error for a name that is not
+    /// there.
     pub fn mailboxes(&self, addresses: Vec<Address>) -> Result<Vec<Mailbox>, Error> {
         let mut mailboxes = Vec::with_capacity(addresses.len());
         for address in addresses {
@@ -886,8 +910,8 @@ impl Settings {
         Ok(mailboxes)
     }
 
-    /// Who gets the mail of an address that only this machine knows: a name alone, or one at this
-    /// machine, unless an account of ours has that domain.
+    /// Returns the alias of a local name, or of an address at this machine unless an account has
+    /// that domain. `None` for any other address, and if there is no alias.
     pub fn alias(&self, address: &Address) -> Option<&[Mailbox]> {
         let aliases = &self.file.as_ref()?.aliases;
         match address {
@@ -900,7 +924,7 @@ impl Settings {
         }
     }
 
-    /// Whether an account's own address has the domain.
+    /// Returns whether an account's own address has the domain.
     fn has_domain(&self, mailbox: &Mailbox) -> bool {
         let names = self.file.iter().flat_map(|file| file.account.keys());
         let mut own = names.filter_map(|name| sender(&self.account(name, Side::Send).ok()?));
@@ -934,7 +958,7 @@ impl Settings {
         }
     }
 
-    /// What an account says for one side.
+    /// Returns an account's table for one side, merged with the command line and the defaults.
     fn account(&self, name: &str, side: Side) -> Result<Table, Error> {
         let file = self.file.as_ref().ok_or_else(|| self.no_account(side))?;
         let Some(account) = file.account.get(name).cloned() else {
@@ -952,7 +976,7 @@ impl Settings {
         Ok(special.over(account).over(usual).over(file.defaults.clone()))
     }
 
-    /// What the command line says of an account.
+    /// The command line as a table of an account.
     fn top(&self, one_off: &cli::OneOff) -> Table {
         let cli::OneOff { server, user, tls, password_file, password_command, ca_file } = one_off;
         let typed = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -1062,23 +1086,23 @@ impl Settings {
 pub struct Check {
     /// The account, unless it is a one-off one.
     pub account: Option<String>,
-    /// Which side of it.
+    /// The side.
     pub side: Side,
-    /// What it is to do, or why that cannot be said.
+    /// The job, or the reason why there is none.
     pub job: Result<Job, Error>,
 }
 
-/// What one side of an account is for.
+/// The job of one side of an account.
 #[derive(Clone, Debug)]
 pub enum Job {
-    /// To fetch.
+    /// Fetching.
     Fetch(Box<FetchJob>),
-    /// To send.
+    /// Sending.
     Send(Box<SendJob>),
 }
 
 impl Job {
-    /// Whom it is done with.
+    /// The server.
     pub fn peer(&self) -> &Peer {
         match self {
             Self::Fetch(job) => &job.peer,
@@ -1086,7 +1110,7 @@ impl Job {
         }
     }
 
-    /// Which side of an account it is.
+    /// The side of the account.
     pub fn side(&self) -> Side {
         match self {
             Self::Fetch(_) => Side::Fetch,
@@ -1094,7 +1118,7 @@ impl Job {
         }
     }
 
-    /// When.
+    /// The run's identity.
     pub fn moment(&self) -> &Moment {
         match self {
             Self::Fetch(job) => &job.moment,
@@ -1121,7 +1145,7 @@ impl Side {
         }
     }
 
-    /// In one word.
+    /// Returns the side's word: `fetch` or `send`.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
@@ -1133,9 +1157,9 @@ impl Side {
 /// The ports that follow from how a conversation becomes private.
 #[derive(Clone, Copy, Debug)]
 pub struct Usual {
-    /// With TLS from the start.
+    /// The port for TLS from the first octet.
     pub implicit: u16,
-    /// With STLS or STARTTLS.
+    /// The port for STLS or STARTTLS.
     pub starttls: u16,
 }
 
@@ -1150,7 +1174,7 @@ impl Usual {
     }
 }
 
-/// Whom an account sends as.
+/// Returns the address or domain that an account sends from: `from`, else `user` if it has an `@`.
 fn sender(table: &Table) -> Option<Sender> {
     table.from.clone().or_else(|| table.user.as_deref()?.parse().ok())
 }

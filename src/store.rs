@@ -57,7 +57,7 @@ use crate::limits;
 use crate::ownership;
 use crate::text::{Identified, Uid, plain};
 
-/// What went wrong on the disk.
+/// A failure of the disk or of what it holds.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another run holds the lock.
@@ -71,25 +71,25 @@ pub enum Error {
     NoParent {
         /// The Maildir.
         path: PathBuf,
-        /// What is missing.
+        /// The directory that is missing.
         parent: PathBuf,
     },
     /// A file or directory could not be made.
     #[error("cannot create {}: {}", path.display(), plain(source))]
     Create {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
-    /// Anything else the disk refused.
+    /// Any other failure of the disk.
     #[error("cannot {doing} {}: {}", path.display(), plain(source))]
     Io {
-        /// What was tried, as a verb.
+        /// The action, as a verb.
         doing: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why it failed.
+        /// The failure.
         source: io::Error,
     },
     /// A version of this program that is newer than this one wrote the journal.
@@ -105,15 +105,15 @@ pub enum Error {
     Journal {
         /// The journal.
         path: PathBuf,
-        /// Which line, counted from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// The program that takes messages cannot be run.
     #[error("cannot run {}: {}", program, plain(source))]
     Program {
-        /// Which.
+        /// The program.
         program: String,
-        /// Why not.
+        /// The failure.
         source: io::Error,
     },
     /// Another run has the message's lock.
@@ -146,34 +146,34 @@ impl Error {
     }
 }
 
-/// Something that is durable on this side. Only the store makes one: of a message that it has
+/// Proof that something is durable on this side. Only the store makes one: of a message that it has
 /// published or compared ([`Store::deliver`]), or that the journal proves ([`Store::recall`]).
 #[derive(Debug)]
 pub struct Saved<T>(T);
 
 impl<T> Saved<T> {
-    /// What was saved.
+    /// The value.
     pub fn get(&self) -> &T {
         &self.0
     }
 
-    /// What was saved, no longer with the proof that it was.
+    /// The value without the proof.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// Where messages go.
+/// A destination of fetched messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// Into the Maildir there.
     Maildir(PathBuf),
-    /// To a program and its arguments, on its standard input.
+    /// A program and its arguments, which gets each message on its standard input.
     Program(Vec<String>),
 }
 
 impl Destination {
-    /// As the journal calls it.
+    /// The destination's name in the journal.
     pub fn place(&self) -> Cow<'_, Path> {
         match self {
             Self::Maildir(root) => root.into(),
@@ -182,53 +182,53 @@ impl Destination {
     }
 }
 
-/// What became of a retrieved message.
+/// The result of delivering a retrieved message.
 #[derive(Debug)]
 pub enum Delivery<T> {
-    /// It is delivered.
+    /// It was delivered.
     New(Saved<T>),
-    /// It is the one that was delivered here before.
+    /// It equals the message that was delivered here before.
     Same(Saved<T>),
-    /// It is the one that was delivered elsewhere before.
+    /// It equals the message that was delivered elsewhere before.
     SameElsewhere(T),
-    /// It was not taken: the message, and why not.
+    /// It was not delivered, for this reason.
     Rejected(T, String),
 }
 
-/// Why messages are retrieved.
+/// A reason to retrieve messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// They are new.
+    /// Delivery of new messages.
     Deliver,
-    /// To find out whether they are those that were delivered.
+    /// Comparison with the messages that were delivered.
     Compare,
 }
 
 /// A message that a run before this one had not finished to deliver, and that is delivered now.
 #[derive(Clone, Debug)]
 pub struct Recovered {
-    /// Its unique-id.
+    /// The unique-id.
     pub uid: Option<Uid>,
-    /// Its size in the listing.
+    /// The size in the listing.
     pub size: Option<u64>,
-    /// Where it is until a reader moves it.
+    /// The file's path until a mail reader moves it.
     pub path: PathBuf,
 }
 
-/// What a store is opened with.
+/// The options of a store.
 #[derive(Clone)]
 pub struct StoreOptions {
     /// The directory of the maildrop's state.
     pub state: PathBuf,
-    /// Where messages go.
+    /// The destination.
     pub destination: Destination,
-    /// This run.
+    /// The run's identity.
     pub stamp: Stamp,
-    /// Whether messages are deleted from the server in the session that brings them.
+    /// True if messages are deleted from the server in the session that brings them.
     pub deletes_at_once: bool,
 }
 
-/// One maildrop and where it is fetched to, locked for this run.
+/// The state and destination of one maildrop, locked for this run.
 pub struct Store {
     disk: Arc<dyn Disk>,
     journal: Journal,
@@ -243,6 +243,11 @@ pub struct Store {
 impl Store {
     /// Opens the state of a maildrop that was fetched before: takes the lock, reads the journal, and
     /// finishes what an earlier run left unfinished. Makes nothing; `None` if there is no state.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if another run holds the lock, the state cannot be read, or the Maildir is
+    /// gone.
     pub fn open(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Option<Self>, Error> {
         let state = &options.state;
         if !disk.exists(state).map_err(|error| Error::io("look at", state, error))? {
@@ -252,6 +257,10 @@ impl Store {
     }
 
     /// The same, and makes the directory of the state if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error as [`Store::open`], or if the directory cannot be made.
     pub fn create(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Self, Error> {
         directory(&*disk, &options.state)?;
         Self::lock(disk, options)
@@ -280,8 +289,8 @@ impl Store {
         Ok(store)
     }
 
-    /// A Maildir that is gone may be on a disk that is not mounted. To make another in its place
-    /// would be to deliver to where nobody looks.
+    /// Checks that a Maildir into which messages were delivered is there. One that is gone may be
+    /// on a disk that is not mounted, and a new one in its place would be hidden once it is.
     fn require_maildir(&self) -> Result<(), Error> {
         if let Destination::Maildir(root) = &self.options.destination
             && self.journal.seen.knows_place(root)
@@ -294,6 +303,10 @@ impl Store {
 
     /// Makes what is not there yet of journal and Maildir. To be called when it is known that there
     /// will be a use for them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if journal or Maildir cannot be made, or the Maildir is gone.
     pub fn prepare(&mut self) -> Result<(), Error> {
         self.begin()?;
         let root = self.maildir.root();
@@ -320,20 +333,27 @@ impl Store {
             return;
         }
         // It may hold what others put there; and what is left makes no difference. The lock is given
-        // up last, so that nobody holds one that has no name.
+        // up last, so that no run holds one that has no name.
         let state = &self.options.state;
         drop(self.disk.remove(&state.join(LOCK)));
         drop(self.disk.remove_dir(state));
         drop(self.lock);
     }
 
-    /// What is known of the maildrop whose state is in `state`, without a lock and without changing
-    /// anything.
+    /// Returns what the journal in `state` says, without a lock and without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be read or is of a newer version.
     pub fn peek(disk: &dyn Disk, state: &Path) -> Result<SeenUids, Error> {
         Journal::peek(disk, state)
     }
 
-    /// Whether messages could be delivered, without a lock and without changing anything.
+    /// Returns whether messages could be delivered, without a lock and without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the Maildir is gone or cannot be made.
     pub fn foresee(
         disk: &dyn Disk,
         state: &Path,
@@ -353,17 +373,19 @@ impl Store {
         Ok(Outlook::ToBeMade)
     }
 
-    /// What an earlier run had not finished to deliver, and what is delivered now. Said once.
+    /// Returns the messages that an earlier run had not finished to deliver and that are delivered
+    /// now; once.
     pub fn take_recovered(&mut self) -> Vec<Recovered> {
         std::mem::take(&mut self.recovered)
     }
 
-    /// Where a journal was kept that was damaged when it was opened.
+    /// The path to which a damaged journal was moved when it was opened; `None` if it was not
+    /// damaged.
     pub fn damaged(&self) -> Option<&Path> {
         self.journal.damaged()
     }
 
-    /// What is known.
+    /// The journal's entries.
     pub fn seen(&self) -> &SeenUids {
         &self.journal.seen
     }
@@ -373,27 +395,39 @@ impl Store {
         self.journal.begin_listing();
     }
 
-    /// Takes note of a message that the server lists; what is known of it.
+    /// Takes note of a message that the server lists; what is known of it. `None` if it is unknown.
     pub fn mark_listed(&mut self, message: &impl Identified, number: u32) -> Option<&SeenEntry> {
         self.journal.mark_listed(message.uid()?, number)
     }
 
     /// The listing is complete. Notes what is gone and what is back, and says how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn end_listing(&mut self) -> Result<usize, Error> {
         self.journal.end_listing(self.options.stamp.seconds)
     }
 
     /// Notes which messages are listed with another size than before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn note_sizes(&mut self, size_of: impl Fn(u32) -> Option<u64>) -> Result<(), Error> {
         self.journal.note_sizes(size_of)
     }
 
-    /// What a listed message is.
+    /// Returns what the journal and the listing prove of a message.
     pub fn standing(&self, uid: &Uid, size: Option<u64>) -> Standing<'_> {
         self.journal.seen.standing(uid, size, &self.options.destination.place())
     }
 
     /// The message with the proof that it was delivered here before; or the message alone.
+    ///
+    /// # Errors
+    ///
+    /// Returns the message alone if the journal does not prove that it was delivered here.
     pub fn recall<T: Identified>(&self, message: T, size: Option<u64>) -> Result<Saved<T>, T> {
         match message.uid().map(|uid| self.standing(uid, size)) {
             Some(Standing::Proven) => Ok(Saved(message)),
@@ -401,17 +435,25 @@ impl Store {
         }
     }
 
-    /// How many messages were there when the server was last asked, and were fetched.
+    /// The number of fetched messages that were in the server's last listing.
     pub fn present(&self) -> usize {
         self.journal.seen.entries.values().filter(|entry| entry.missing.is_none()).count()
     }
 
     /// Lets messages be fetched once more.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
         self.journal.forget(uids)
     }
 
     /// Notes messages as not to be fetched.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn note_unwanted(&mut self, uids: Vec<Uid>) -> Result<(), Error> {
         self.begin()?;
         self.journal.record_unwanted(uids, Kind::Noted, self.options.stamp.seconds)
@@ -426,11 +468,19 @@ impl Store {
     }
 
     /// Notes that the server ended a session in the middle of a message, behind so many octets of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn record_break(&mut self, uid: &Uid, octets: u64) -> Result<(), Error> {
         self.journal.record_break(uid, self.options.stamp.seconds, octets)
     }
 
-    /// Whether something is said for the first time.
+    /// Returns whether this message to the user is new, and records it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn say_once(&mut self, what: &str) -> Result<bool, Error> {
         self.journal.say_once(what)
     }
@@ -438,6 +488,10 @@ impl Store {
     /// Notes that the deletion of messages is about to be asked for, and makes durable what the
     /// journal says. If the server's answer is lost and such a message is there again, it may be
     /// another one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written; then nothing may be deleted.
     pub fn record_deletions<'a>(
         &mut self,
         uids: impl Iterator<Item = &'a Uid>,
@@ -459,6 +513,11 @@ impl Store {
     /// Delivers messages, each of which carries its draft, and hands `each` what became of them.
     /// Those that are to be compared are delivered only if they are others than those that are known
     /// by their unique-ids.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the disk fails; messages not yet handed to `each` are not delivered, or
+    /// recovered by the next run.
     pub fn deliver<T: AsMut<Draft> + Identified + Measured>(
         &mut self,
         batch: Vec<T>,
@@ -595,11 +654,19 @@ impl Store {
     }
 
     /// Makes durable what the journal says.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn settle(&mut self) -> Result<(), Error> {
         self.journal.sync()
     }
 
     /// Rewrites the journal if that is worth it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn compact(&mut self) -> Result<(), Error> {
         self.journal.compact()
     }
@@ -720,7 +787,7 @@ pub trait Measured {
     fn size(&self) -> Option<u64>;
 }
 
-/// What a delivery would meet.
+/// The outlook of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
     /// Everything is there.
@@ -731,7 +798,8 @@ pub enum Outlook {
     Busy,
 }
 
-/// Whether a file cannot grow: the disk is full, a quota is reached, or a file may not be as large.
+/// Returns whether a file cannot grow: the disk is full, a quota is reached, or the file's size is
+/// limited.
 pub fn is_no_room(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
@@ -752,6 +820,10 @@ pub fn state_name(maildrop: &str) -> Cow<'_, str> {
 
 /// Finds out what can be known of a destination before the server is asked for anything: whether a
 /// Maildir's parent is there, and what is there of the Maildir is this user's.
+///
+/// # Errors
+///
+/// Returns an error if the destination cannot be used.
 pub fn check_destination(disk: &dyn Disk, destination: &Destination) -> Result<(), Error> {
     let Destination::Maildir(root) = destination else { return Ok(()) };
     maildir::parent_exists(disk, root)?;
@@ -766,8 +838,8 @@ pub fn check_destination(disk: &dyn Disk, destination: &Destination) -> Result<(
 /// The lock in the directory of a mailbox's state.
 const LOCK: &str = "lock";
 
-/// Whether somebody holds the lock. It is asked for by sharing it for a moment, which makes nothing
-/// that is not there.
+/// Returns whether another run holds the lock. A shared lock is tried for a moment, which creates
+/// nothing.
 fn is_locked(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
@@ -800,8 +872,8 @@ fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     Ok(disk.check_place(path)?)
 }
 
-/// Makes files durable: the disk is told of all of them before the first is waited for, and a large
-/// batch is waited for side by side, since what waits together can be written together.
+/// Makes files durable: write-back is begun for all before the first is waited for, and a large
+/// batch is waited for in parallel, since what waits together can be written together.
 fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
     let wait = |part: &mut [&mut Draft]| {
         for draft in part.iter_mut() {

@@ -40,21 +40,21 @@ pub struct Submission {
     pub envelope: Envelope,
     /// The message in canonical form.
     pub message: Message,
-    /// Whether a refused recipient stops it for all.
+    /// The policy for refused recipients.
     pub demand: Demand,
-    /// Its entry in the outbox, while it has one.
+    /// The entry in the outbox, while it has one.
     pub held: Option<Held>,
     /// The largest attachment, if that is known: its name and octets.
     pub largest: Option<(String, u64)>,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 pub struct Attempted {
-    /// What became of the message.
+    /// The outcome for the recipients.
     pub outcome: Result<SubmissionOutcome, Error>,
     /// The session, if more can be submitted in it.
     pub session: Option<SmtpSession>,
-    /// What became of the entry in the outbox.
+    /// The state of the outbox's entry after it.
     pub disposition: Result<Disposition, Error>,
 }
 
@@ -72,7 +72,7 @@ impl Submission {
         Ok(Self { job, envelope, message, demand, held: None, largest: None })
     }
 
-    /// How the run ends. What waits is taken care of.
+    /// Returns the run's exit status: a message that waits counts as done.
     pub fn exit(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
         match self.waiting() {
             Some(held) if held.record().failed().is_empty() => Exit::Done,
@@ -81,7 +81,7 @@ impl Submission {
         }
     }
 
-    /// How the attempt ended.
+    /// Returns the exit status of the attempt itself.
     pub fn verdict(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
         match outcome {
             Ok(sent) => sent.exit(self.demand),
@@ -100,7 +100,7 @@ impl Submission {
         }
     }
 
-    /// Whether somebody has the message now, and nobody had it before.
+    /// Returns whether a recipient has the message now and none had it before.
     fn is_to_be_kept(&self, outcome: &Result<SubmissionOutcome, Error>) -> bool {
         let Ok(sent) = outcome else { return false };
         let accepted = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
@@ -109,7 +109,11 @@ impl Submission {
     }
 }
 
-/// From the password to an accepted login, of which the outbox takes note.
+/// Logs in, and records in the outbox whether the login was accepted.
+///
+/// # Errors
+///
+/// Returns an error if there is no password, no connection, or the login is refused.
 pub fn login_noted(
     submission: &Submission,
     outbox: &Outbox,
@@ -131,7 +135,7 @@ pub fn login_noted(
     session
 }
 
-/// From the password to an accepted login.
+/// Reads the password, connects and logs in.
 fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Error> {
     let peer = &job.peer;
     let run = report.token_run(stop);
@@ -167,7 +171,7 @@ impl Submission {
         Attempted { outcome, session, disposition }
     }
 
-    /// What becomes of the message, and the session unless it is over.
+    /// Submits the message. Returns the outcome, and the session unless it is over.
     fn submit(
         &mut self,
         mut session: SmtpSession,
@@ -190,7 +194,7 @@ impl Submission {
         (outcome, Some(session))
     }
 
-    /// Whether the message may leave before the server is known to want it.
+    /// Returns whether the message may leave before the server has accepted a recipient.
     fn may_go_along(&mut self) -> Result<bool, Error> {
         let mut text = Vec::new();
         if self.message.octets() <= limits::CHUNK {
@@ -217,8 +221,8 @@ impl Submission {
         is_long.then(|| report.progress(label))
     }
 
-    /// One transaction, and further ones for recipients who are too many for it, which some
-    /// servers say beforehand (RFC 9422) and others when they have had enough.
+    /// Runs one transaction, and further ones for recipients who exceed the server's limit, which
+    /// some servers announce (RFC 9422) and others answer with 452.
     fn transactions(
         &mut self,
         session: &mut SmtpSession,
@@ -259,7 +263,7 @@ impl Submission {
                     most = asked - waiting.len();
                 }
             } else {
-                // Who was refused has an answer, whatever became of the others.
+                // A refused recipient has an answer, whatever happened to the others.
                 let (refused, others): (Vec<_>, Vec<_>) =
                     recipients.into_iter().partition(|(_, answer)| answer.is_err());
                 sent.recipients.extend(refused);
@@ -273,7 +277,7 @@ impl Submission {
                 Some(held) => outbox::note(held, now, answers, verdict),
                 None => Ok(()),
             };
-            // With nobody left to send to, there is nothing to be remembered.
+            // Without a recipient to send to there is nothing to remember.
             let noted = noted.err().filter(|_| !waiting.is_empty()).map(Error::from);
             match interrupted.or(noted) {
                 None => {}

@@ -113,7 +113,7 @@ impl ReversePath {
         self.mailbox().map(Mailbox::as_str).unwrap_or_default()
     }
 
-    /// The address, if there is one.
+    /// The address, if there is one. `None` if there is none.
     pub fn mailbox(&self) -> Option<&Mailbox> {
         match self {
             Self::Null => None,
@@ -556,8 +556,8 @@ impl FromStr for HeaderField {
 }
 
 impl HeaderField {
-    /// The addresses of a field that holds some and is not ASCII, so that their names must be encoded
-    /// and they themselves must not (RFC 2047 §5).
+    /// The addresses of a field that holds some and is not ASCII, so that their names must be
+    /// encoded and they themselves must not (RFC 2047 §5). `None` for any other field.
     pub fn addressees(&self) -> Option<Result<Addressees, AddressError>> {
         const ADDRESSES: [&str; 13] = [
             "disposition-notification-to",
@@ -957,7 +957,8 @@ pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(octets.into())
 }
 
-/// A decimal number: digits and nothing else.
+/// A decimal number: digits and nothing else. `None` for anything else, and for a number beyond 64
+/// bits.
 pub fn number(digits: &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for digit in digits {

@@ -227,6 +227,10 @@ pub struct Client {
 
 impl Client {
     /// Reads the files that it takes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a file cannot be used, or the system has no trust store.
     pub fn new(trust: &Trust) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let chain = |roots: RootCertStore| {
@@ -267,6 +271,11 @@ impl Client {
     }
 
     /// The whole handshake; what comes back was verified to belong to `host`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server does not speak TLS, its certificate is refused, or the stream
+    /// fails.
     pub fn handshake(&self, tcp: Tcp, host: &Domain) -> Result<TlsStream, Error> {
         let name = ServerName::try_from(host.as_str().to_owned())
             .map_err(|_| Error::Name(host.clone()))?;

@@ -191,7 +191,7 @@ impl Renewals {
 pub struct Login {
     /// The account.
     pub account: String,
-    /// Who logs in.
+    /// The login name.
     pub user: String,
     /// The client, as `[oauth.NAME]` describes it.
     pub client: Client,

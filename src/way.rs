@@ -8,7 +8,7 @@ use crate::settings::Peer;
 use crate::tls::{self, TlsStream};
 use crate::wire::Private;
 
-/// What it takes to reach one server.
+/// A connector to one server.
 #[derive(Debug)]
 pub struct Way<'a> {
     peer: &'a Peer,
@@ -18,8 +18,12 @@ pub struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// Nothing is connected to yet; but what this side trusts is read, so that a mistake there is
-    /// found before.
+    /// A connector that has not connected. The trust store is read here, so that a mistake in it
+    /// shows before any connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a file of the trust store or of the client's certificate cannot be used.
     pub fn to(peer: &'a Peer, report: &'a Report, stop: &'a Stop) -> Result<Self, Error> {
         Ok(Self { peer, client: tls::Client::new(&peer.trust)?, report, stop })
     }
@@ -30,6 +34,10 @@ impl<'a> Way<'a> {
     }
 
     /// A connection, not private.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no address can be reached.
     pub fn tcp(&self) -> Result<Tcp, Error> {
         let Peer { host, port, source_address, bounds, detours, .. } = self.peer;
         let tcp = net::connect_by(detours, host, *port, *source_address, *bounds, self.stop)?;
@@ -38,11 +46,19 @@ impl<'a> Way<'a> {
     }
 
     /// A connection made private by TLS.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the handshake fails or the certificate is refused.
     pub fn tls(&self, tcp: Tcp) -> Result<Box<dyn Private>, Error> {
         Ok(Box::new(self.handshake(tcp)?))
     }
 
-    /// The same, for whoever has questions to the stream.
+    /// Connects by TLS and returns the stream with its details.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the handshake fails or the certificate is refused.
     pub fn handshake(&self, tcp: Tcp) -> Result<TlsStream, Error> {
         let stream = self.client.handshake(tcp, &self.peer.host)?;
         self.report.detail(stream.describe());
@@ -50,6 +66,10 @@ impl<'a> Way<'a> {
     }
 
     /// A connection that needs no TLS, since it does not leave this machine.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the peer is not on this machine.
     pub fn loopback(&self) -> Result<Box<dyn Private>, Error> {
         Ok(Box::new(self.tcp()?.loopback()?))
     }

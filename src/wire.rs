@@ -374,11 +374,19 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     }
 
     /// The reply that comes without a command.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream ends or fails, or what came is no reply.
     pub fn greeting(&mut self) -> Result<G::Reply, Error> {
         self.reply(Phase::Greeting, Wait::Reply)
     }
 
     /// Sends one command and returns the meaning of its answer.
+    ///
+    /// # Errors
+    ///
+    /// Returns the exchange's own error, or that of the stream.
     pub fn ask<X: Exchange<Grammar = G>>(&mut self, exchange: X) -> Result<X::Answer, X::Error> {
         let mut answers = Vec::with_capacity(1);
         self.ask_each(1, [exchange], |answer| {
@@ -390,11 +398,19 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     }
 
     /// Sends one command and returns its reply as received.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream ends or fails, or what came is no reply.
     pub fn say(&mut self, command: Command) -> Result<G::Reply, Error> {
         self.say_and_wait(command, Wait::Reply)
     }
 
     /// The same for a command whose reply may take as long as `wait` says.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream ends or fails, or what came is no reply.
     pub fn say_and_wait(&mut self, command: Command, wait: Wait) -> Result<G::Reply, Error> {
         self.ask(Raw(command, wait, std::marker::PhantomData))
     }
@@ -402,6 +418,10 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// An exchange with many commands, up to `window` of them in flight (RFC 2449 §6.6, RFC
     /// 2920); a window of one waits for each answer before the next command. `each` is handed the
     /// answers in order. All commands that can leave together leave in one write.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first error: an exchange's own, that of `each`, or that of the stream.
     pub fn ask_each<X, E>(
         &mut self,
         window: usize,
@@ -453,6 +473,10 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     }
 
     /// Sends a command without waiting for its answer: the last of a conversation.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream fails.
     pub fn tell(&mut self, command: &Command) -> Result<(), Error> {
         self.push(command);
         self.send(Phase::Sending(command.verb))
@@ -461,6 +485,10 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// Sends a message, dot-stuffed, up to but without its last octets: the terminating line is
     /// among those that [`Wire::send_rest`] sends, so that the moment from which the message may
     /// count as sent is one call. `message` must be in canonical form.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if reading the message or writing to the stream fails.
     pub fn send_message(&mut self, message: &mut dyn Read) -> Result<(), Error> {
         self.stream.begin(Wait::Text);
         let mut encoder = dot::Encoder::new();
@@ -485,11 +513,19 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     }
 
     /// Sends what [`Wire::send_message`] left over, and with it the end of the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if writing to the stream fails.
     pub fn send_rest(&mut self) -> Result<(), Error> {
         self.send(Phase::Message)
     }
 
     /// The reply to something that was not an exchange.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the stream ends or fails, or what came is no reply.
     pub fn reply_to(&mut self, verb: &'static str) -> Result<G::Reply, Error> {
         self.reply(Phase::Answer(verb), Wait::Reply)
     }
@@ -599,6 +635,10 @@ pub struct Body<'a> {
 impl Body<'_> {
     /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
     /// octets as [`limits::LISTING_OCTETS`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `each`, or an error if the text exceeds its bounds or the stream ends.
     pub fn lines<E: From<Error>>(
         mut self,
         limit: usize,

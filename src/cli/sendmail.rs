@@ -12,7 +12,7 @@ use clap::{Arg, CommandFactory};
 use super::{Args, InvokedAs};
 use crate::text::shown;
 
-/// What a command line comes to.
+/// The result of parsing a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// Words for [`Args`], the program's name first, and the name that it was called by.
@@ -67,7 +67,8 @@ fn by_name(words: &[OsString]) -> (InvokedAs, Option<Mode>) {
     }
 }
 
-/// Where the words of `postie send` begin; options for every command may stand before it.
+/// Returns the position behind the word `send`; options for every command may stand before it.
+/// `None` if another command is given.
 fn behind_send(command: &clap::Command, words: &[OsString]) -> Option<usize> {
     let mut words = words.iter().enumerate().skip(1);
     while let Some((at, word)) = words.next() {
@@ -96,7 +97,7 @@ fn takes_value(arg: Option<&Arg>) -> bool {
     arg.is_some_and(|arg| arg.get_action().takes_values())
 }
 
-/// Whether a long option has its value in the next word.
+/// Returns whether a long option has its value in the next word.
 fn wants_value(command: &clap::Command, word: &OsStr) -> bool {
     let name = word.to_str().and_then(|word| word.strip_prefix("--"));
     takes_value(command.get_arguments().find(|arg| name.is_some() && arg.get_long() == name))
@@ -104,7 +105,7 @@ fn wants_value(command: &clap::Command, word: &OsStr) -> bool {
 
 /// A word of a command line, by its first octets.
 enum Word<'a> {
-    /// Not an option; a dash alone is none either.
+    /// A word that is no option; a lone dash is none either.
     Plain,
     /// `--`: no options follow.
     End,
@@ -125,7 +126,7 @@ impl<'a> Word<'a> {
     }
 }
 
-/// What sendmail is asked to do, if not to send a message.
+/// A mode of sendmail other than sending a message.
 enum Mode {
     /// `-bp`: to list the outbox.
     List,
@@ -137,16 +138,16 @@ enum Mode {
     Smtp,
 }
 
-/// What was understood so far.
+/// The words understood so far.
 struct Parser {
     invoked_as: InvokedAs,
     /// Words before those of `send`.
     global: Vec<OsString>,
     options: Vec<OsString>,
-    /// Words that are not options, in whatever place.
+    /// The words that are no options, wherever they stand.
     recipients: Vec<OsString>,
     mode: Option<Mode>,
-    /// Whether one of sendmail's words was among them.
+    /// True if one of sendmail's own options was given.
     is_sendmail: bool,
 }
 
@@ -162,8 +163,8 @@ impl Parser {
         }
     }
 
-    /// Reads the words behind `sendmail`. None of them reaches [`Args`] as an option, whatever it
-    /// looks like: those are made here, and everything else stands behind `--`.
+    /// Parses the words behind `sendmail`. None of them reaches [`Args`] as an option: those are
+    /// made here, and everything else stands behind `--`.
     fn sendmail(&mut self, words: Vec<OsString>) -> Result<(), String> {
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -252,7 +253,7 @@ impl Parser {
                 // The option and its value are one word: what follows may be a recipient.
                 b'o' | b'd' => {}
                 b'f' | b'r' => self.sender(&value()?),
-                // Names are in whatever encoding the machine's are.
+                // Names come in the machine's encoding.
                 b'F' => self.option("--full-name", value()?.to_string_lossy().as_ref().as_ref()),
                 b'C' => self.option("--config", &value()?),
                 b'N' => self.option("--dsn-notify", &value()?),
@@ -306,7 +307,7 @@ impl Parser {
         self.options.push(option);
     }
 
-    /// What was understood, once every word was looked at.
+    /// Returns the command line that the words mean, once all of them are parsed.
     fn invocation(self, parsed: Result<(), String>) -> Invocation {
         if let Err(why) = parsed {
             return Invocation::Refused(why);

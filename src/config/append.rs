@@ -12,8 +12,13 @@ use crate::ownership;
 use crate::text::Secret;
 
 /// Adds `added` to the end of the configuration file at `path`, which is created, readable by its
-/// owner alone, if it is not there. Refuses an account that the file has already, and whatever would
-/// make a file that cannot be read.
+/// owner only, if it does not exist. Refuses an account that the file has already, and an addition
+/// that would make the file unreadable.
+///
+/// # Errors
+///
+/// Returns an error if the account exists, the result would not load, or the file cannot be
+/// written.
 pub fn append(path: &Path, added: &str) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
     // The directory of dotfiles behind a link is where the file is; the link stays.

@@ -14,7 +14,7 @@ use crate::settings::FetchJob;
 use crate::store::{Delivery, Purpose, Store};
 use crate::text::Uid;
 
-/// What the server sends during a flight of RETRs.
+/// A reply in a flight of RETRs.
 pub(super) enum Arrival {
     /// The sizes of all messages.
     Sizes(Sizes),
@@ -30,8 +30,9 @@ impl Arrival {
     }
 }
 
-/// What has arrived and is not taken yet: one thread adds, another takes a batch at a time. Neither
-/// wakes the other for a single message, since there are thousands a second.
+/// A bounded queue between the thread that reads from the server and the one that writes: the
+/// reader adds, the writer takes a batch at a time. Neither is woken for a single message, since
+/// there are thousands a second.
 pub(super) struct Arrivals {
     /// The most messages that wait, and so the most in a batch.
     most: usize,
@@ -44,7 +45,7 @@ pub(super) struct Arrivals {
 struct Waiting {
     batch: Vec<Arrival>,
     octets: u64,
-    /// Whether one of the two has gone.
+    /// True once one of the two threads has ended.
     is_over: bool,
 }
 
@@ -54,7 +55,7 @@ impl Arrivals {
         Self { most, waiting: Mutex::default(), added, taken }
     }
 
-    /// Adds a message as soon as there is room, unless nobody takes any more.
+    /// Adds a message once there is room. An error if the writer has ended.
     pub(super) fn add(&self, arrival: Arrival) -> Result<(), Halt> {
         let is_full = |waiting: &mut Waiting| waiting.batch.len() >= self.most && !waiting.is_over;
         let waiting = self.taken.wait_while(self.lock(), is_full);
@@ -92,7 +93,7 @@ impl Arrivals {
         waiting.batch.len() >= self.most || waiting.octets >= limits::BATCH_OCTETS
     }
 
-    /// For each of the two to hold until it goes, in whatever way.
+    /// A guard for each of the two threads to hold until it ends, in any way.
     pub(super) fn present(&self) -> Present<'_> {
         Present(self)
     }
@@ -102,7 +103,7 @@ impl Arrivals {
     }
 }
 
-/// One of those who add and take.
+/// The presence of one of the two threads.
 pub(super) struct Present<'a>(&'a Arrivals);
 
 impl Drop for Present<'_> {
@@ -128,7 +129,7 @@ pub(super) struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Until nothing more can arrive.
+    /// Delivers batches until no more can arrive.
     pub(super) fn keep(mut self, arrivals: &Arrivals) -> Result<(), Error> {
         let _present = arrivals.present();
         loop {
@@ -166,7 +167,7 @@ impl Keeper<'_> {
                     let path = job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
                     fetched.files.push(Filed { octets, uid, path });
                 }
-                // It is safe here, but nobody can say which of several it is on the server, or
+                // It is delivered, but which of several messages it is on the server is unknown, or
                 // whether the server has more of it.
                 if !job.deletes_at_once() || is_shared {
                 } else if is_short {
@@ -191,7 +192,7 @@ impl Keeper<'_> {
     }
 }
 
-/// Why a message that was delivered stays on the server.
+/// The reason why a delivered message stays on the server.
 const TOO_SHORT: &str = "it came shorter than half of its listed size";
 
 #[cfg(test)]

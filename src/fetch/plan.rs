@@ -11,28 +11,28 @@ use crate::text::Uid;
 /// Seconds in a day.
 const DAY: u64 = 24 * 60 * 60;
 
-/// What is to be done with a message.
+/// The planned action for a listed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// It is new.
+    /// Fetch it: it is new.
     Retrieve,
     /// It is new, and a session ended in the middle of it: it is asked for behind all others.
     RetrieveLast,
     /// It is new, and the server cannot finish it.
     Skipped,
-    /// It is new, and larger than what is wanted.
+    /// Leave it: it is new, and larger than `max-size`.
     TooLarge,
-    /// It is new, and not for this run.
+    /// Leave it for the next run: it is new, and this run's limit is reached.
     OverLimit,
-    /// It was fetched before.
+    /// Nothing: it was fetched before.
     AlreadyFetched,
-    /// It may be the one that was fetched before, which is found out by retrieving it.
+    /// Retrieve and compare it: it may be the message that was fetched before.
     Compare,
-    /// It was fetched before, and its time on the server is over.
+    /// Delete it: it was fetched before, and its retention is over.
     Delete,
-    /// It was fetched before, into another place.
+    /// Nothing: it was fetched before into another place.
     Elsewhere,
-    /// It was noted as not to be fetched.
+    /// Nothing: it was noted as not to be fetched.
     Unwanted,
 }
 
@@ -72,13 +72,13 @@ impl Action {
 /// The decisions on one listing, to be asked for in its order.
 pub(super) struct Plan<'a> {
     job: &'a FetchJob,
-    /// How large the messages are, if that decides.
+    /// The sizes, if the action depends on them.
     sizes: Option<&'a Sizes>,
-    /// How many may still be retrieved.
+    /// The number of messages that may still be retrieved.
     room: usize,
-    /// Unique-ids that several messages have, and how often each has come by. RFC 1939 §7 allows
-    /// it for messages that are alike; some servers do it for others. So each of them is fetched,
-    /// and none is deleted, for nobody could say which.
+    /// The unique-ids that several messages have, and the number of messages seen for each so far.
+    /// RFC 1939 §7 allows it for identical messages; some servers do it for others. Each is fetched
+    /// and none is deleted, since they cannot be told apart.
     shared: HashMap<Uid, u32>,
 }
 
@@ -145,7 +145,7 @@ pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &Listed) -> Con
     }
 }
 
-/// What is to be done with a known message.
+/// Returns the action for a known message.
 pub(super) fn look_again(job: &FetchJob, entry: &SeenEntry, standing: Standing<'_>) -> Action {
     let is_due = is_due(job, entry);
     match standing {
@@ -160,7 +160,7 @@ pub(super) fn look_again(job: &FetchJob, entry: &SeenEntry, standing: Standing<'
     }
 }
 
-/// Whether a message's time on the server is over.
+/// Returns whether a message's retention is over.
 pub(super) fn is_due(job: &FetchJob, entry: &SeenEntry) -> bool {
     match job.keep {
         Keep::Forever => false,
@@ -172,7 +172,7 @@ pub(super) fn is_due(job: &FetchJob, entry: &SeenEntry) -> bool {
     }
 }
 
-/// Whether a message is larger than what is wanted, by its size in the listing.
+/// Returns whether a message is larger than `max-size`, by its size in the listing.
 pub(super) fn is_too_large(job: &FetchJob, sizes: Option<&Sizes>, listed: &Listed) -> bool {
     let limit = job.max_size.map(|limit| limit.octets);
     let size = sizes.and_then(|sizes| sizes.of(listed.number));

@@ -11,9 +11,9 @@ use crate::store::disk::{Disk, Os};
 pub(super) struct Server<'a> {
     job: &'a FetchJob,
     profile: Profile,
-    /// What the file says.
+    /// The contents of the file when it was read.
     written: String,
-    /// What earlier sessions of this run have shown to be too fast.
+    /// The fastest pace that is left after failures in this run.
     most: Pace,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Server<'a> {
         Self { job, profile: Profile::read(&written), written, most: Pace::BehindCapa }
     }
 
-    /// How the next session treats the server.
+    /// The approach for the next session.
     pub(super) fn approach(&self) -> Approach {
         let pace = match self.job.peer.pipelining {
             Some(false) => Pace::OneByOne,
@@ -88,7 +88,7 @@ impl<'a> Server<'a> {
     }
 }
 
-/// What the file says; nothing if it cannot be read.
+/// Reads the file; empty if it cannot be read.
 fn read(job: &FetchJob) -> String {
     let text = Os.read(&job.server).ok().flatten();
     text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()

@@ -25,19 +25,19 @@ use crate::tls::Trust;
 use crate::wire::babbler::{Babbler, babble};
 use crate::wire::sealed::Sealed;
 
-/// What a disk may answer: no space left, input/output error, read-only, over quota.
+/// The errors a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];
 
-/// When the first run happens; later ones a little later.
+/// The time of the first run; later runs are a little later.
 const START: u64 = limits::EARLIEST + 1_000_000;
 
 /// A message.
 #[derive(Clone)]
 struct Message {
     uid: String,
-    /// As the server gives it.
+    /// The message as the server sends it.
     sent: String,
-    /// As it stands in the Maildir.
+    /// The message as it is in the Maildir.
     text: Vec<u8>,
 }
 
@@ -66,11 +66,11 @@ struct World {
     keep: Keep,
 }
 
-/// What the server knows.
+/// The server's maildrop.
 #[derive(Clone, Default)]
 struct Mailbox {
     messages: Vec<Message>,
-    /// What was asked to be deleted while it was not on the disk for sure.
+    /// The messages deleted before they were durable.
     rash: Vec<String>,
     /// What was deleted.
     gone: Vec<Message>,
@@ -96,7 +96,7 @@ struct Manner {
 const FLUENT: Manner =
     Manner { batch: 3, chunk: usize::MAX, is_pipelining: true, last: usize::MAX };
 
-/// What a run came to: messages, or an error; and how much the server said and the disk did.
+/// The result of a run: messages or an error, octets received, and disk operations.
 struct Ended {
     outcome: Result<usize, Error>,
     octets: usize,
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    /// One run on a disk that fails as it is told.
+    /// Runs one fetch on a disk with a fault.
     fn fetch(&self, seconds: u64, manner: Manner, fault: Fault) -> Ended {
         let (job, said) = (self.job(seconds), Arc::new(Mutex::new(0)));
         self.disk.arm(fault);
@@ -186,8 +186,8 @@ impl World {
         self.fetch(seconds, FLUENT, Fault::None).outcome.unwrap()
     }
 
-    /// What holds at all times: nothing that is delivered is less than a message, and nothing was
-    /// deleted rashly.
+    /// Checks the invariants that hold at all times: every delivered file is a whole message, and
+    /// every deleted message is durable.
     fn check(&self, case: &Case) {
         let keep = self.keep;
         for found in self.disk.contents(&self.new_dir()) {
@@ -197,8 +197,8 @@ impl World {
         assert_eq!(self.mailbox.lock().unwrap().rash, Vec::<String>::new(), "{case:?}, {keep:?}");
     }
 
-    /// What holds after a run that came to its end: everything is there, once, and on the server
-    /// as it was wished.
+    /// Checks the end of an uninterrupted run: every message is delivered once, and on the server
+    /// as configured.
     fn check_end(&self, case: &Case) {
         let keep = self.keep;
         let mut expected: Vec<_> = self.messages.iter().map(|message| &message.text).collect();
@@ -249,7 +249,7 @@ fn ann() -> Credentials {
     Credentials { user: "ann".to_owned(), key, auth: None, nonce: [0; 18] }
 }
 
-/// A server that knows what there is to know about POP3, and dies when it is told.
+/// A POP3 server in memory that ends at a given octet.
 struct Server {
     disk: Simulated,
     mailbox: Arc<Mutex<Mailbox>>,
@@ -379,7 +379,7 @@ impl Private for Server {
     }
 }
 
-/// What is tried in a sweep, for the one who reads that it failed.
+/// A case of a sweep, for the message when it fails.
 #[derive(Debug)]
 struct Case {
     manner: Manner,
@@ -489,7 +489,8 @@ fn grow_old(world: &World) {
     world.disk.settle();
 }
 
-/// What is wrong with what a power cut left, or with what the next run makes of it.
+/// Returns the fault in what a power cut left, or in what the next run makes of it; `None` if there
+/// is none.
 fn fault_in(world: &mut World, remains: Remains) -> Option<&'static str> {
     let Remains { disk, notes } = remains;
     let messages = world.messages.clone();
@@ -590,7 +591,7 @@ const GOOD: [&str; 10] = [
     "+OK\r\n",
 ];
 
-/// What may come instead.
+/// Unexpected replies.
 const ODD: [&str; 12] = [
     "+OK\r\n",
     "-ERR\r\n",

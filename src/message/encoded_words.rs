@@ -61,8 +61,8 @@ pub(super) fn with_blanks_behind_commas(list: &str) -> String {
     output
 }
 
-/// Where the delimiter stands that ends a display name or an address: outside quotes, comments and
-/// domain literals. All of them are ASCII.
+/// Returns the position of the delimiter that ends a display name or an address: outside quotes,
+/// comments and domain literals. All delimiters are ASCII.
 fn end_of_entry(text: &str) -> usize {
     let (mut depth, mut until, mut is_escaped) = (0_usize, None, false);
     for (at, c) in text.char_indices() {
@@ -115,7 +115,8 @@ fn comment(text: &str) -> String {
     }
 }
 
-/// As many encoded words as it takes, each on a line of its own, none with half a character.
+/// Encodes text in as many encoded words as needed (RFC 2047), each on its own line, none with a
+/// part of a character.
 pub(super) fn words(charset: &str, text: &[u8]) -> String {
     let mut output = String::new();
     let mut rest = text;

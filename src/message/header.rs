@@ -22,7 +22,7 @@ const ADDRESS_LISTS: [&str; 11] = [
     "Mail-Followup-To",
 ];
 
-/// One header field as it will be sent, folds and last line end included.
+/// A header field as it will be sent, folds and last line end included.
 #[derive(Debug)]
 pub(super) struct Field(pub(super) Vec<u8>);
 
@@ -33,7 +33,7 @@ impl Field {
         Self(format!("{name}: {value}\r\n").into_bytes())
     }
 
-    /// Whether this is a field called `name`; names have no case (RFC 5322 §1.2.2).
+    /// Returns whether the field's name is `name`, in any case (RFC 5322 §1.2.2).
     pub(super) fn is(&self, name: &str) -> bool {
         self.0.split_at_checked(name.len()).is_some_and(|(start, rest)| {
             start.eq_ignore_ascii_case(name.as_bytes()) && rest.trim_ascii_start().starts_with(b":")
@@ -116,7 +116,8 @@ impl Field {
         self.name().starts_with(b"resent-")
     }
 
-    /// Whether it signs the message, so that nothing signed may change (RFC 6376, RFC 8617).
+    /// Returns whether the field signs the message, so that signed parts must not change (RFC 6376,
+    /// RFC 8617).
     pub(super) fn is_signature(&self) -> bool {
         ["DKIM-Signature", "ARC-Message-Signature", "DomainKey-Signature"]
             .iter()
@@ -130,14 +131,14 @@ impl Field {
     }
 }
 
-/// Why a header cannot be sent.
+/// The reason why a header cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
-    /// It is out of bounds.
+    /// The header exceeds its bounds.
     #[error("the header is longer than {} octets", limits::HEADER)]
     TooLong,
-    /// It has a line that is none of a header's, and goes on behind it. What stands there, such as
-    /// Bcc, would be sent as text.
+    /// The header has a line that is no field, with fields behind it. Those, such as Bcc, would be
+    /// sent as text.
     #[error("line {0} of the message is no header field, and fields follow it")]
     NotAField(usize),
     /// A field has a CR without LF, which some take for a line end and others do not.
@@ -146,7 +147,7 @@ pub enum Defect {
     /// A field has a NUL or another control character.
     #[error("line {0} of the message has a control character within a header field")]
     Control(usize),
-    /// It is not text as mail knows it.
+    /// The message is UTF-16.
     #[error("the message is UTF-16, which mail cannot carry: convert it to UTF-8")]
     Utf16,
 }
@@ -168,14 +169,14 @@ pub(super) struct Header {
 
 #[derive(Clone, Copy, Default)]
 enum State {
-    /// No field was seen, and nothing else but separators.
+    /// No field was seen, only separators.
     #[default]
     Begin,
     Fields,
     /// A line that is no field, with this number, has ended the header if no field follows it before
     /// an empty line.
     Stray(usize),
-    /// What comes is body.
+    /// The rest is body.
     Whole,
     Broken(Defect),
 }
@@ -343,7 +344,8 @@ fn is_field(line: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
-/// Whether a line is a field, or has one within to those who take a lone CR for a line end.
+/// Returns whether a line is a field, or has one inside for a reader that takes a lone CR for a
+/// line end.
 fn holds_field(line: &[u8]) -> bool {
     line.split(|&octet| octet == b'\r').any(is_field)
 }
@@ -353,7 +355,7 @@ fn is_separator(line: &[u8]) -> bool {
     line.starts_with(b"From ") || line.starts_with(b">From ")
 }
 
-/// With a byte order mark, or two characters of ASCII.
+/// Returns whether the text is UTF-16: a byte order mark, or two characters of ASCII.
 fn is_utf16(line: &[u8]) -> bool {
     match line {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,

@@ -9,7 +9,7 @@ use crate::limits;
 pub(super) struct LineEnds {
     /// CRs of which it is not known whether an LF follows.
     crs: usize,
-    /// Whether there was any LF.
+    /// True if there was any LF.
     pub(super) has_lf: bool,
 }
 

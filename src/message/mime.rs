@@ -8,11 +8,11 @@ use super::header::Field;
 /// The body, as its header declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Declared {
-    /// One text that is not encoded yet, or a body without MIME structure.
+    /// A text that is not encoded yet, or a body without MIME structure.
     Text(Text),
     /// Octets that need not be lines (RFC 2045 §2.9).
     Binary,
-    /// Everything else. A change could break a signature, a boundary or an encoding.
+    /// Any other body. A change could break a signature, a boundary or an encoding.
     Fixed,
 }
 
@@ -80,7 +80,8 @@ fn media_type(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Where in the value of Content-Type that of its parameter `charset` is, quotes included.
+/// Returns the range of the parameter `charset` in the value of Content-Type, quotes included;
+/// `None` if it is not there.
 fn charset_value(value: &str) -> Option<Range<usize>> {
     let mut start = 0;
     let mut is_quoted = false;

@@ -59,19 +59,23 @@ impl TextPart {
     }
 }
 
-/// What is known of the octets of a file.
+/// The properties of a file's octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Octets {
-    /// Whether they are lines that a server with 8BITMIME takes as they are.
+    /// True if they are lines that a server with 8BITMIME takes unchanged.
     pub are_lines: bool,
-    /// Whether none is above 127.
+    /// True if none is above 127.
     pub are_ascii: bool,
-    /// Whether they are text in UTF-8.
+    /// True if they are UTF-8 text.
     pub are_utf8: bool,
 }
 
 impl Octets {
     /// Reads to the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if reading fails.
     pub fn of(input: &mut dyn Read) -> io::Result<Self> {
         let (mut measure, mut utf8, mut line_ends) =
             (Measure::default(), Utf8::default(), LineEnds::default());

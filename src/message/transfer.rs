@@ -10,19 +10,19 @@ const LINE: usize = 76;
 /// A text on its way into one of the encodings.
 #[derive(Debug)]
 pub enum Encoder {
-    /// For text that is mostly ASCII, which stays legible.
+    /// Quoted-printable, which keeps mostly-ASCII text legible.
     QuotedPrintable(QuotedPrintable),
-    /// For anything.
+    /// Base64, for any octets.
     Base64(Base64),
 }
 
 impl Encoder {
-    /// Nothing was encoded yet.
+    /// A quoted-printable encoder before its first octet.
     pub fn quoted_printable() -> Self {
         Self::QuotedPrintable(QuotedPrintable::default())
     }
 
-    /// Nothing was encoded yet.
+    /// A base64 encoder before its first octet.
     pub fn base64() -> Self {
         Self::Base64(Base64::default())
     }
@@ -93,8 +93,8 @@ impl QuotedPrintable {
         self.put(format!("={octet:02X}").as_bytes(), output);
     }
 
-    /// What cannot be divided; on a new line if this one would grow too long, its own soft end
-    /// included.
+    /// Writes an indivisible piece; on a new line if this one would grow too long with its soft
+    /// end.
     fn put(&mut self, piece: &[u8], output: &mut Vec<u8>) {
         if self.column + piece.len() >= LINE {
             output.extend_from_slice(b"=\r\n");

@@ -144,12 +144,14 @@ impl Profile {
         }
     }
 
-    /// The capabilities that the server offered last.
+    /// The capabilities that the server offered last. `None` if no session was recorded, or it is
+    /// too long ago.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
 
     /// The mechanism for this key that last succeeded while the server offered what it offers now.
+    /// `None` if none is known, or the capabilities changed.
     pub fn mechanism(&self, key: &Key, offered: &Capabilities) -> Option<Mechanism> {
         let is_same = self.capabilities.as_ref() == Some(offered);
         let mut known = self.mechanisms.iter().copied().filter(|_| is_same);

@@ -92,6 +92,10 @@ pub type Number = u32;
 impl<S: Stream> Session<Authorization, S> {
     /// Waits for the greeting and asks what the server offers; or leaves that for the flight of the
     /// login, if the approach says so.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server turns the connection away, or the conversation breaks.
     pub fn open(stream: S, trace: Option<Trace>, approach: Approach) -> Result<Self, Error> {
         let mut wire = Wire::<Pop3, S>::new(stream, trace);
         wire.greeting()?.accepted().map_err(Error::TurnedAway)?;
@@ -100,6 +104,11 @@ impl<S: Stream> Session<Authorization, S> {
 
     /// Starts TLS (RFC 2595 §4): `upgrade` makes the handshake. Capabilities learnt before are
     /// discarded, since an attacker could have sent them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if STLS is not offered or refused, if octets came before TLS, or if the
+    /// handshake fails.
     pub fn stls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
@@ -392,6 +401,10 @@ impl<State, S: Stream> Session<State, S> {
 impl<S: Private> Session<Transaction, S> {
     /// All messages of the maildrop, in the server's order. Those without a valid unique-id have
     /// none. A server that does not know the command is asked for the messages' numbers alone.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if UIDL is refused though it is needed, or the conversation breaks.
     pub fn list(&mut self, uids: UniqueIds) -> Result<Vec<Listed>, Error> {
         let answer = match self.uids.take() {
             Some(listing) => Ok(listing),
@@ -449,6 +462,10 @@ impl<S: Private> Session<Transaction, S> {
     }
 
     /// The sizes of the messages, asked for once (LIST).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if LIST is refused or the conversation breaks.
     pub fn sizes(&mut self) -> Result<&Sizes, Error> {
         let known = self.sizes.take();
         let sizes = known.map_or_else(|| accepted(self.wire.ask(List)?), Ok)?;
@@ -531,6 +548,11 @@ impl<S: Private> Session<Transaction, S> {
     /// Asks for these messages' deletion, in the order of their numbers, and ends the session, in one
     /// flight; the server deletes
     /// when it accepts QUIT and not before (RFC 1939 §6).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if QUIT is refused or its reply is lost: then nothing is known to be
+    /// deleted.
     pub fn quit(
         mut self,
         doomed: impl IntoIterator<Item = Deletable>,
@@ -598,7 +620,7 @@ pub enum Ahead {
 pub struct Sizes(Vec<(Number, u64)>);
 
 impl Sizes {
-    /// The size of a message in octets as the server counts, if it told.
+    /// The size of a message in octets as the server counts, if it told. `None` if it did not.
     pub fn of(&self, number: Number) -> Option<u64> {
         let at = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         self.0.get(at).map(|(_, size)| *size)

@@ -21,15 +21,15 @@ pub(super) struct Input {
     pub(super) largest: Option<(String, u64)>,
 }
 
-/// What there is of it without a configuration that says the rest.
+/// A message without a configuration that completes it.
 pub(super) struct Incomplete {
     pub(super) recipients: Vec<Address>,
     pub(super) message: Message,
-    /// What is wrong with the configuration.
+    /// The fault of the configuration.
     pub(super) error: Error,
 }
 
-/// What the command line and standard input came to.
+/// A message as command line and standard input give it.
 pub(super) enum Taken {
     Whole(Box<Input>),
     Incomplete(Box<Incomplete>),
@@ -178,8 +178,8 @@ pub(super) fn full_name(args: &cli::Send) -> Option<&str> {
     args.full_name.as_ref().map(FullName::as_str)
 }
 
-/// The addressees of a field. One that only this machine knows is whoever gets its mail, since no
-/// server would take its address in a header.
+/// The addressees of a header field. A local name is replaced by its alias, since servers refuse
+/// such addresses in a header.
 fn listed(settings: &Settings, lists: &[Addressees<Address>]) -> Vec<Addressee> {
     let mut listed = Vec::new();
     for Addressee { name, address } in lists.iter().flat_map(|Addressees(list)| list) {

@@ -49,7 +49,7 @@ pub fn speak(
                 }
                 Err(error) => super::fail(report, None, &error),
             };
-        // This one is somebody's, and its status is not that of the next.
+        // Each message has its own status, independent of the next.
         stop.decide(None);
         ended
     };
@@ -84,7 +84,7 @@ struct Conversation<R, W> {
     transaction: Option<Transaction>,
 }
 
-/// Whether the conversation goes on.
+/// The state of the conversation after a command.
 enum Next {
     Command,
     Message,
@@ -235,7 +235,7 @@ fn reply_line(code: &str, text: &str) -> String {
     line.chars().map(printable).take(limits::SMTP_REPLY - 2).collect()
 }
 
-/// Why a path is not taken.
+/// The reason why a path is refused.
 enum Refusal {
     Syntax,
     /// A parameter that is not offered.
@@ -259,8 +259,8 @@ impl From<crate::text::AddressError> for Refusal {
     }
 }
 
-/// What stands in angle brackets behind `word`. Parameters that say what is found out anyway are
-/// passed over (RFC 1870, RFC 6152).
+/// Returns the path in angle brackets behind `word`. Parameters that are determined anyway are
+/// ignored (SIZE, BODY: RFC 1870, RFC 6152).
 fn path<'a>(rest: &'a str, word: &str) -> Result<&'a str, Refusal> {
     let (start, path) = rest.trim_start().split_at_checked(word.len()).ok_or(Refusal::Syntax)?;
     let path = path.trim_start().strip_prefix('<').ok_or(Refusal::Syntax)?;

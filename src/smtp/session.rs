@@ -211,6 +211,11 @@ pub struct Submitted {
 
 impl<S: Stream> Session<Unauthenticated, S> {
     /// Waits for the greeting and asks what the server offers.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server turns the connection away, refuses EHLO, or the conversation
+    /// breaks.
     pub fn open(stream: S, name: EhloName, trace: Option<Trace>) -> Result<Self, Error> {
         let mut wire = Wire::<Smtp, S>::new(stream, trace);
         let greeting = wire.greeting()?.accepted(2, "the connection")?;
@@ -220,6 +225,11 @@ impl<S: Stream> Session<Unauthenticated, S> {
 
     /// Starts TLS (RFC 3207 §4): `upgrade` makes the handshake. Capabilities learnt before are
     /// discarded, since an attacker could have sent them (§6).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if STARTTLS is not offered or refused, if octets came before TLS, or if the
+    /// handshake fails.
     pub fn starttls<T: Stream, E: From<Error>>(
         mut self,
         upgrade: impl FnOnce(S) -> Result<T, E>,
@@ -418,6 +428,10 @@ impl<S: Private> Session<Authenticated, S> {
     }
 
     /// Ends any mail transaction (RSET), so that another message can be submitted.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if RSET is refused or the conversation breaks.
     pub fn reset(mut self) -> Result<Self, Error> {
         self.forget()?;
         Ok(self)

@@ -47,7 +47,7 @@ impl std::fmt::Display for Digest {
 pub(super) struct Digester {
     hash: Context,
     at: At,
-    /// What has come of a field's name.
+    /// The field's name so far.
     name: Vec<u8>,
     is_left_out: bool,
 }

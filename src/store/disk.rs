@@ -18,7 +18,7 @@ use crate::ownership;
 #[cfg(test)]
 pub(crate) mod simulated;
 
-/// What the store does with a disk; every step that can fail is one method.
+/// The operations of the store on a disk. Each step that can fail is one method.
 pub trait Disk: Send + Sync {
     /// A new file, mode 0600, to write behind its present end; fails if the name is taken, be it by
     /// a symbolic link.
@@ -39,8 +39,8 @@ pub trait Disk: Send + Sync {
     /// A file to read from its beginning, and its length in octets.
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)>;
 
-    /// Locks a file for as long as what is returned lives. It is made, mode 0600, if it is not there,
-    /// and opened for writing, as NFS wants it; `None` if somebody else has locked it.
+    /// Locks a file until the lock is dropped. The file is created, mode 0600, if it is not there,
+    /// and opened for writing, as NFS requires; `None` if another process has locked it.
     fn lock_file(&self, path: &Path) -> io::Result<Option<Lock>>;
 
     /// Cuts a file off behind `length` octets.
@@ -71,7 +71,7 @@ pub trait Disk: Send + Sync {
     /// Removes a directory with nothing in it.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Whether there is something of that name.
+    /// Returns whether the path exists.
     fn exists(&self, path: &Path) -> io::Result<bool>;
 
     /// The names in a directory.
@@ -101,7 +101,7 @@ pub trait File: Write + Send {
     /// Waits until contents and size are durable.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Makes sure that so many octets can be added, as far as the file system can say.
+    /// Reserves room for this many more octets, as far as the file system supports it.
     fn reserve(&mut self, octets: u64) -> io::Result<()>;
 }
 
@@ -146,8 +146,8 @@ fn tolerate(synced: io::Result<()>) -> io::Result<()> {
 /// Unlocks when it is dropped, or when the process ends in any way.
 pub type Lock = Box<dyn Send>;
 
-/// How files of ours are opened: nobody else's if they are new, and no symbolic link is followed,
-/// for it leads to what is not ours.
+/// The options for opening our files: new ones are readable by the owner only, and symbolic links
+/// are not followed.
 pub(super) fn own() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());

@@ -48,11 +48,11 @@ const FILE: &str = "journal";
 /// Every poll reads all of them; and what is rewritten that seldom costs little for each message.
 const SPARE_LINES: usize = 1_000;
 
-/// The journal of one maildrop. Whoever holds it holds the maildrop's lock.
+/// The journal of one maildrop. Its owner holds the maildrop's lock.
 pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    /// Where lines are added; made with the first of them.
+    /// The file to which lines are appended; created with the first of them.
     file: Option<Box<dyn File>>,
     lines: usize,
     octets: u64,
@@ -60,13 +60,13 @@ pub(super) struct Journal {
     /// The place that the last `maildir` line of this run names. Each run names it anew: a line of
     /// an earlier one may not be durable, though it can be read.
     place: Option<usize>,
-    /// Where in [`SeenUids::entries`] the message is that is probably listed next.
+    /// The index in [`SeenUids::entries`] of the message that is probably listed next.
     next: usize,
-    /// Whether what it says can only be said by rewriting it.
+    /// True if a change can only be recorded by rewriting the journal.
     is_stale: bool,
-    /// Whether a line could not be written whole and not be taken back: no other may follow it.
+    /// True if a line could neither be written whole nor be taken back: none may follow it.
     is_broken: bool,
-    /// Where a damaged journal was kept.
+    /// The path to which a damaged journal was moved.
     damaged: Option<PathBuf>,
 }
 
@@ -109,7 +109,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// What the journal in `dir` says, while others may be writing to it.
+    /// Returns what the journal in `dir` says, even while another run writes to it.
     pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<SeenUids, Error> {
         let mut seen = Replay::of(disk, &dir.join(FILE))?.seen;
         for intent in std::mem::take(&mut seen.intents) {
@@ -138,12 +138,12 @@ impl Journal {
         self.rewrite()
     }
 
-    /// Where a damaged journal was kept, if this one was.
+    /// The path to which a damaged journal was moved; `None` if this one was not damaged.
     pub(super) fn damaged(&self) -> Option<&Path> {
         self.damaged.as_deref()
     }
 
-    /// Whether there is a journal on the disk.
+    /// Returns whether the journal exists on the disk.
     pub(super) fn is_begun(&self) -> bool {
         self.lines > 0
     }
@@ -311,7 +311,7 @@ impl Journal {
         self.append(&format!("broke {now} {} {octets}\n", percent_encoded(uid.as_bytes())))
     }
 
-    /// Whether something is said for the first time.
+    /// Returns whether this message to the user is new, and records it.
     pub(super) fn say_once(&mut self, what: &str) -> Result<bool, Error> {
         let is_first = self.seen.said.insert(what.to_owned());
         if is_first {
@@ -331,7 +331,7 @@ impl Journal {
         self.append(&text)
     }
 
-    /// The server is asked what it lists; [`Journal::mark_listed`] is told of each message.
+    /// Begins a listing; [`Journal::mark_listed`] follows for each message.
     pub(super) fn begin_listing(&mut self) {
         for entry in self.seen.entries.values_mut() {
             (entry.number, entry.is_shared) = (0, false);
@@ -396,7 +396,8 @@ impl Journal {
         self.append_durably(&text).map(drop)
     }
 
-    /// What the journal loses of its tail to a power cut must not be that a message was away.
+    /// Appends and syncs. Without the sync, a power cut could lose the record that a message was
+    /// absent.
     fn append_durably(&mut self, text: &str) -> Result<usize, Error> {
         if !text.is_empty() {
             self.append(text)?;
@@ -474,31 +475,31 @@ impl Journal {
     }
 }
 
-/// What is noted of a message together with its delivery.
+/// A record that accompanies a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowUp {
-    /// Nothing.
+    /// No record.
     None,
-    /// This word (`missing` or `deleted`), at this time.
+    /// This word (`missing` or `deleted`), with its time.
     Note(&'static str, u64),
 }
 
 impl SeenUids {
-    /// From here on a message counts as absent.
+    /// Marks a message as absent from here on.
     fn mark_absent(&mut self, uid: &Uid, time: u64) {
         if let Some(entry) = self.entries.get_mut(uid) {
             (entry.missing, entry.is_unbroken) = (NonZero::new(time.max(1)), false);
         }
     }
 
-    /// Whether a text has the digest of the one that was delivered under a unique-id.
+    /// Returns whether a text has the digest of the message delivered under a unique-id.
     pub(super) fn is_text_of(&self, uid: &Uid, digest: Digest) -> bool {
         let entry = self.entries.get(uid);
         entry
             .is_some_and(|entry| matches!(entry.kind, Kind::Delivered(_, known) if known == digest))
     }
 
-    /// Whether messages were delivered, or about to be, into a place.
+    /// Returns whether messages were delivered, or announced, into a place.
     pub(super) fn knows_place(&self, place: &Path) -> bool {
         self.places.iter().any(|known| known == place)
     }
@@ -523,12 +524,12 @@ fn is_foreign(error: &io::Error) -> bool {
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem)
 }
 
-/// What became of an announced delivery.
+/// The outcome of an announced delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It happened.
+    /// The message was delivered.
     Done,
-    /// It did not.
+    /// The message was not delivered.
     Void,
 }
 

@@ -53,6 +53,10 @@ impl Maildir {
     }
 
     /// Opens the Maildir at `root`, made if it is not there and its parent is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directories cannot be made.
     pub fn open(
         disk: Arc<dyn Disk>,
         root: &Path,
@@ -65,7 +69,7 @@ impl Maildir {
         Ok(maildir)
     }
 
-    /// Whether it is there, with all of its three directories.
+    /// Returns whether the Maildir exists, with all of its three directories.
     pub(super) fn is_there(&self) -> Result<bool, Error> {
         for part in ["tmp", "new", "cur"] {
             let dir = self.root.join(part);
@@ -111,12 +115,12 @@ impl Maildir {
         Ok(())
     }
 
-    /// What marks the names of its drafts.
+    /// The mark in the names of its drafts.
     pub(super) fn mark(&self) -> u64 {
         self.mark
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -137,6 +141,10 @@ impl Maildir {
 
     /// Keeps a message of one's own: durable, whole or not at all, and marked as read. Nothing
     /// depends on whether it was kept, so there is no journal of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the copy could not be made durable.
     pub fn keep(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let mut draft = self.draft();
         let (from, cur) = (draft.path(), self.root.join("cur"));
@@ -153,12 +161,12 @@ impl Maildir {
         self.disk.sync_dir(&cur).map_err(|error| Error::io("write", &cur, error))
     }
 
-    /// Where a draft is once it is delivered, until a reader moves it.
+    /// The path of a draft once it is delivered, until a mail reader moves it.
     pub fn delivered(&self, draft: &Draft) -> PathBuf {
         self.root.join("new").join(&draft.name)
     }
 
-    /// Whether a name in tmp/ was given by a run with the same state directory.
+    /// Returns whether a name in tmp/ was given by a run with the same state directory.
     pub fn is_ours(&self, name: &OsStr) -> bool {
         name.to_str().is_some_and(|name| name.contains(&format!("X{:016x}.", self.mark)))
     }
@@ -209,15 +217,15 @@ pub struct Draft {
     digester: Digester,
     /// Octets that were written.
     length: u64,
-    /// Why it cannot be delivered.
+    /// The reason why it cannot be delivered.
     failure: Option<String>,
     fate: Fate,
 }
 
-/// What becomes of the file in tmp/ when the draft goes away.
+/// The treatment of the file in tmp/ when the draft is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// Nobody will ever want it.
+    /// The file is removed.
     Removed,
     /// The journal may speak of it, so recovery decides.
     Left,
@@ -240,14 +248,14 @@ impl Draft {
         Ok(())
     }
 
-    /// Closes the file, for somebody else to read it. An empty message has one, too.
+    /// Closes the file, for another program to read it. An empty message has one, too.
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.open()?;
         self.file = None;
         Ok(())
     }
 
-    /// From here on the journal may name the file.
+    /// Keeps the file when the draft is dropped: from here on the journal may name it.
     pub(super) fn leave(&mut self) {
         self.fate = Fate::Left;
     }
@@ -265,7 +273,7 @@ impl Draft {
         self.failure = Some(reason);
     }
 
-    /// Why the message was given up, if it was.
+    /// The reason why the message was given up; `None` if it was not.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -274,7 +282,7 @@ impl Draft {
         self.failure.take()
     }
 
-    /// Where the file is.
+    /// The file's path.
     pub(super) fn path(&self) -> PathBuf {
         self.tmp.join(&self.name)
     }

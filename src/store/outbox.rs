@@ -83,10 +83,10 @@ const MESSAGE: &str = "message.eml";
 /// The most of the time between two attempts that counts as waiting.
 const DAY: u64 = 24 * 60 * 60;
 
-/// How often a new message looks for a place in tmp/ when other runs remove it as a leftover.
+/// The number of attempts to find a free name in tmp/ while other runs remove leftovers.
 const TRIES: u32 = 10;
 
-/// What a message in the outbox is called: when it came, and a number drawn at random.
+/// The id of a message in the outbox: its time, and a random number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(String);
 
@@ -114,10 +114,10 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// What is to be done with a message.
+/// A queued message's envelope and options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// When it was taken in, in seconds since 1970.
+    /// The time when it was accepted, in seconds since 1970.
     pub received: u64,
     /// The configuration file in force then.
     pub config: PathBuf,
@@ -125,26 +125,26 @@ pub struct Order {
     pub account: Option<String>,
     /// The reverse-path; known unless the order is incomplete.
     pub from: Option<ReversePath>,
-    /// Whether the configuration could not be used: an attempt chooses account and reverse-path
+    /// True if the configuration could not be used: an attempt chooses account and reverse-path
     /// unless they are given, resolves aliases and completes the header.
     pub is_incomplete: bool,
     /// The sender's name, for a From field that is still to be added.
     pub full_name: Option<String>,
-    /// Who gets it.
+    /// The recipients.
     pub recipients: Vec<Mailbox>,
     /// Recipients that `[aliases]` is still to resolve.
     pub aliases: Vec<LocalName>,
-    /// On which occasions reports are wanted.
+    /// The occasions for a delivery status notification (RFC 3461 §4.1).
     pub notify: Option<Notify>,
-    /// How much of the message they hold.
+    /// The part of the message that a notification holds (RFC 3461 §4.3).
     pub ret: Option<Return>,
     /// The envelope identifier in them.
     pub envid: String,
     /// The message's subject, if it has one.
     pub subject: Option<String>,
-    /// Whether every hop must use TLS.
+    /// True if every hop must use TLS (RFC 8689).
     pub require_tls: bool,
-    /// Whether a refused recipient stops the message for all.
+    /// True if a refused recipient stops the message for all.
     pub is_all_or_nothing: bool,
 }
 
@@ -183,7 +183,7 @@ impl Order {
     }
 }
 
-/// How an attempt ended for those who are still to get the message.
+/// The result of an attempt for the recipients that still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The server refused for now, or broke off, or something on this side failed.
@@ -205,7 +205,7 @@ impl Ending {
     ];
 }
 
-/// What became of a recipient, finally.
+/// The final outcome for a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The server took the message for it, with this reply.
@@ -256,12 +256,12 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// Where a message stands.
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// It is still to be sent.
     Waiting,
-    /// Somebody will not get it.
+    /// It failed for a recipient and is kept for a person to look at.
     Failed,
 }
 
@@ -277,11 +277,11 @@ impl Place {
 /// A message, looked at in passing.
 #[derive(Debug)]
 pub struct Listed {
-    /// What it is called.
+    /// The id.
     pub id: Id,
-    /// Where it stands.
+    /// The state.
     pub place: Place,
-    /// What its journal says.
+    /// The contents of its journal, or the reason why it cannot be read.
     pub record: Result<Record, Error>,
 }
 
@@ -298,12 +298,16 @@ impl Outbox {
         Self { disk, root: root.to_owned() }
     }
 
-    /// Where it is.
+    /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Takes in a message that `write` writes: durable, or not there.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message could not be made durable.
     pub fn add(
         &self,
         id: &Id,
@@ -406,6 +410,10 @@ impl Outbox {
 
     /// Every message, the oldest first. Nothing is locked: a run that works on one meanwhile is not
     /// disturbed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a directory cannot be read.
     pub fn list(&self) -> Result<Vec<Listed>, Error> {
         let mut listed = Vec::new();
         for place in [Place::Failed, Place::Waiting] {
@@ -426,7 +434,12 @@ impl Outbox {
         Ok(listed)
     }
 
-    /// Takes hold of a message that waits, so that nobody else works on it.
+    /// Locks a message that waits, so that no other run works on it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if another run works on the message, it is not there, or its journal cannot
+    /// be read.
     pub fn hold(&self, id: &Id) -> Result<Held, Error> {
         let lock = self.lock(id)?;
         let path = &self.place(Place::Waiting, id).join(JOURNAL);
@@ -443,7 +456,11 @@ impl Outbox {
         Ok(self.held(id, record, journal, length, lock))
     }
 
-    /// Drops a message, whether it waits or failed, and whatever its journal says.
+    /// Removes a message in any state, whatever its journal contains.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message is not there, locked by another run, or cannot be removed.
     pub fn remove(&self, id: &Id) -> Result<(), Error> {
         match self.lock(id) {
             Ok(_lock) => self.drop_from(Place::Waiting, id),
@@ -491,8 +508,9 @@ impl Outbox {
         }
     }
 
-    /// How long the account's messages are held back since its login was refused: until when, in
-    /// seconds since 1970. A time in the future counts as `now`.
+    /// Returns the time until which the account's messages are held back since its login was
+    /// refused, in seconds since 1970; `None` if they are not. A time in the future counts as
+    /// `now`.
     pub fn held_back_until(&self, account: &str, now: u64) -> Option<u64> {
         let text = self.disk.read(&self.logins(account)).ok()??;
         let lines = std::str::from_utf8(&text).ok()?.lines();
@@ -563,22 +581,22 @@ impl Outbox {
     }
 }
 
-/// Why a message was not taken in.
+/// The reason why a message was not accepted.
 #[derive(Debug)]
 pub struct NotAdded {
     /// The reason.
     pub error: Error,
-    /// Whether it may be listed all the same: then it must not be sent by anybody else.
+    /// True if it may be listed all the same: then no other run must send it.
     pub may_be_listed: bool,
 }
 
-/// A message that waits, and that nobody else works on.
+/// A locked message that waits.
 pub struct Held {
     outbox: Outbox,
     id: Id,
     record: Record,
     journal: Box<dyn File>,
-    /// How much of the journal is whole lines.
+    /// The length of the journal's whole lines, in octets.
     length: u64,
     /// Lines that are still to be written behind them.
     owed: String,
@@ -586,17 +604,21 @@ pub struct Held {
 }
 
 impl Held {
-    /// What it is called.
+    /// The id.
     pub fn id(&self) -> &Id {
         &self.id
     }
 
-    /// What its journal says.
+    /// The contents of its journal.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
     /// The message, as it was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be opened.
     pub fn message(&self) -> Result<impl Read + use<>, Error> {
         let path = self.path().join(MESSAGE);
         let opened = self.outbox.disk.open(&path);
@@ -605,6 +627,10 @@ impl Held {
 
     /// An account was chosen, and `[aliases]` resolved: the message is sent with it from now on, by
     /// this reverse-path and to these recipients.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn resolve(
         &mut self,
         now: u64,
@@ -621,22 +647,38 @@ impl Held {
     }
 
     /// The configuration lacks what the message needs, which is being reported.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn missing(&mut self, now: u64, what: &str) -> Result<(), Error> {
         self.write(&format!("missing {now} {}\n", shown(what)))
     }
 
     /// An attempt begins.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn begin(&mut self, now: u64) -> Result<(), Error> {
         self.write(&format!("attempt {now}\n"))
     }
 
     /// The end of the message is about to leave: from here on the server may have taken it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be made durable: then the end must not be sent.
     pub fn hand_over(&mut self, now: u64) -> Result<(), Error> {
         self.write(&format!("data {now}\n"))
     }
 
     /// The server has answered for these recipients: they have the message, or never will. Without
     /// a verdict on the message itself, what was in doubt stays so.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn answer<'a>(
         &mut self,
         now: u64,
@@ -654,12 +696,20 @@ impl Held {
         if text.is_empty() { Ok(()) } else { self.write(&text) }
     }
 
-    /// Whoever sent the message has heard of those who will never get it.
+    /// Records that the sender was told of every recipient that will never get the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn told(&mut self, now: u64) -> Result<(), Error> {
         self.write(&format!("notified {now}\n"))
     }
 
     /// The attempt is over, for those who are still to get the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn end(&mut self, now: u64, ending: Ending, reason: &str) -> Result<(), Error> {
         let word = Ending::NAMES.iter().find(|(_, named)| *named == ending).map_or("", |row| row.0);
         self.write(&format!("{word} {now} {}\n", shown(reason)))
@@ -671,6 +721,10 @@ impl Held {
     }
 
     /// Puts the message where a person will look at it, and says where that is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message cannot be moved.
     pub fn fail(self) -> Result<PathBuf, Error> {
         let Self { outbox, id, .. } = &self;
         outbox.publish(&self.path(), Place::Failed, id)?;
@@ -702,27 +756,28 @@ impl Held {
     }
 }
 
-/// What a journal says of a message.
+/// The contents of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What is to be done.
+    /// The envelope and options.
     pub order: Order,
-    /// Whether account, reverse-path and recipients are known.
+    /// True if account, reverse-path and recipients are known.
     pub is_resolved: bool,
     /// Final answers, and whether the sender knows of them.
     answers: HashMap<Mailbox, (Answer, bool)>,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it was tried last.
+    /// The time of the last attempt.
     pub tried: Option<u64>,
-    /// How long it was tried, in seconds; of the time between two attempts, a day at most.
+    /// The time over which it was tried, in seconds; of a pause between two attempts, a day at most
+    /// counts.
     waited: u64,
-    /// What was heard last, of the server or of the way to it.
+    /// The last reply, or the last failure to reach the server.
     pub last: Option<String>,
-    /// What the configuration lacked, and when that was last reported.
+    /// The configuration that is missing, and the time of the last report of it.
     pub missing: Option<(u64, String)>,
     ending: Option<Ending>,
-    /// What an attempt chose, while it is not known to be all of it.
+    /// An attempt's choices, while not all of them are known to be there.
     resolving: (Option<String>, Option<ReversePath>, Vec<Mailbox>),
     /// The end of the message left, and nothing is known of a final reply.
     is_handed_over: bool,
@@ -752,28 +807,28 @@ impl Record {
         self.is_resolved && self.waiting().is_empty()
     }
 
-    /// Who is still to get the message.
+    /// The recipients that still wait.
     pub fn waiting(&self) -> Vec<Mailbox> {
         let all = self.order.recipients.iter();
         all.filter(|mailbox| self.waits_for(mailbox)).cloned().collect()
     }
 
-    /// Whether this recipient is still to get the message.
+    /// Returns whether this recipient still waits.
     pub fn waits_for(&self, mailbox: &Mailbox) -> bool {
         !self.answers.contains_key(mailbox)
     }
 
-    /// The final answer for a recipient, if there is one.
+    /// The final answer for a recipient, if there is one. `None` if the recipient still waits.
     pub fn answer(&self, mailbox: &Mailbox) -> Option<&Answer> {
         self.answers.get(mailbox).map(|(answer, _)| answer)
     }
 
-    /// How many have it.
+    /// The number of recipients that were accepted.
     pub fn sent(&self) -> usize {
         self.answers.values().filter(|(answer, _)| matches!(answer, Answer::Accepted(_))).count()
     }
 
-    /// Who will never get it, and why, unless the sender knows of it.
+    /// The recipients that will never get the message, with the reason, unless the sender was told.
     pub fn failed(&self) -> Vec<(&Mailbox, &Answer)> {
         let failed = |mailbox| match self.answers.get(mailbox)? {
             (Answer::Accepted(_), _) | (_, true) => None,
@@ -782,17 +837,18 @@ impl Record {
         self.order.recipients.iter().filter_map(failed).collect()
     }
 
-    /// Whether somebody may get the message twice, since the final reply to an attempt was lost.
+    /// Returns whether a recipient may get the message twice, since the final reply to an attempt
+    /// was lost.
     pub fn may_be_duplicate(&self) -> bool {
         self.is_in_doubt || self.is_handed_over
     }
 
-    /// Whether an attempt began and did not end: it is under way, or was cut off.
+    /// Returns whether an attempt began and did not end: it is in progress, or was interrupted.
     pub fn is_under_way(&self) -> bool {
         self.attempts > 0 && self.ending.is_none() && !self.waiting().is_empty()
     }
 
-    /// When it is to be tried again. A time in the future counts as `now`.
+    /// The time of the next attempt. A time in the future counts as `now`.
     pub fn due(&self, now: u64) -> u64 {
         let most = match self.ending {
             Some(Ending::Unreachable) => limits::RETRY_UNREACHED,
@@ -806,13 +862,13 @@ impl Record {
         }
     }
 
-    /// Whether it is to be tried now.
+    /// Returns whether the next attempt is due.
     pub fn is_due(&self, now: u64) -> bool {
         now >= self.due(now)
     }
 
-    /// Whether it has been tried for as long as anything is (RFC 5321 §4.5.4.1). Attempts count, not
-    /// the time when it came, which a wrong clock may have given.
+    /// Returns whether the message has been tried for the longest time (RFC 5321 §4.5.4.1).
+    /// Attempts count, not the time when it was accepted, which a wrong clock may have given.
     pub fn is_too_old(&self) -> bool {
         self.waited > limits::GIVE_UP.as_secs()
     }
@@ -1018,7 +1074,7 @@ impl Draft {
     }
 }
 
-/// How long to wait after so many attempts: twice as long after each, up to a bound.
+/// The pause after this many attempts: it doubles with each, up to `most`.
 fn pause(attempts: u32, most: Duration) -> Duration {
     limits::FIRST_RETRY.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(most)
 }

@@ -11,18 +11,19 @@ use super::is_credible;
 pub struct Patience<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
-    /// Seconds that a failure may last before it is told, and before it is told again.
+    /// The age in seconds at which an outage is reported, and the interval of further reports.
     span: u64,
 }
 
 impl<'a> Patience<'a> {
-    /// For the mailbox whose state is in `dir`; `span` is in seconds.
+    /// The outage tracker of the maildrop whose state is in `dir`; `span` is in seconds.
     pub fn new(disk: &'a dyn Disk, dir: &'a Path, span: u64) -> Self {
         Self { disk, dir, span }
     }
 
-    /// It failed again; how many seconds it has done so if that is to be told now. What cannot be
-    /// remembered is told at once.
+    /// Records a failure at `now` (Unix seconds). Returns the outage's age in seconds when it is
+    /// due to be reported: after `span` seconds, then once per `span`; at once if the state cannot
+    /// be written. `None` if nothing is due.
     pub fn failed(&self, now: u64) -> Option<u64> {
         // What a clock that was wrong has noted says nothing: the failure counts from now.
         let is_right = |time: &u64| *time <= now && (is_credible(*time) || !is_credible(now));
@@ -34,7 +35,7 @@ impl<'a> Patience<'a> {
         (due || !is_kept).then(|| now.saturating_sub(since))
     }
 
-    /// It works.
+    /// Records a success: the outage is over.
     pub fn succeeded(&self) {
         // It is there after a failure only.
         drop(self.disk.remove(&self.path()));

@@ -18,33 +18,33 @@ use crate::text::{Uid, percent_encoded};
 /// shows an empty maildrop once must not cause everything to be fetched again.
 const MEMORY: u64 = 30 * 24 * 60 * 60;
 
-/// What is known of the messages of one unique-id.
+/// The journal's entry for one unique-id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenEntry {
-    /// When it was delivered or noted, in seconds since 1970.
+    /// The time when it was delivered or noted, in seconds since 1970.
     pub(super) time: u64,
     pub(super) kind: Kind,
-    /// How many messages were delivered under this unique-id: a server may give several the same.
+    /// The number of messages delivered under this unique-id: a server may give several the same.
     pub(super) copies: u32,
-    /// Its size in the listing, if the server said one.
+    /// The size in the listing, if the server listed one.
     pub(super) size: Option<u64>,
     /// Since when the server does not list it.
     pub(super) missing: Option<NonZero<u64>>,
-    /// Whether it was in every complete listing since its delivery, or since it was last compared,
-    /// and was not asked to be deleted.
+    /// True if it was in every complete listing since its delivery, or since it was last compared,
+    /// and DELE was not sent for it.
     pub(super) is_unbroken: bool,
-    /// Whether it was listed with another size, and was not compared since.
+    /// True if it was listed with another size and not compared since.
     pub(super) is_resized: bool,
-    /// Its number in the present listing; 0 if it is not there.
+    /// The message-number in the present listing; 0 if it is not there.
     pub(super) number: u32,
-    /// Whether several messages of the present listing have this unique-id.
+    /// True if several messages of the present listing have this unique-id.
     pub(super) is_shared: bool,
 }
 
-/// Why a message is known.
+/// The reason why a unique-id is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It was delivered: where, as [`SeenUids::places`] numbers it, and what.
+    /// It was delivered into a place, numbered as in [`SeenUids::places`], with this digest.
     Delivered(usize, Digest),
     /// It was noted as not to be fetched.
     Noted,
@@ -53,7 +53,7 @@ pub(super) enum Kind {
 }
 
 impl SeenEntry {
-    /// How many messages were delivered under this unique-id.
+    /// The number of messages delivered under this unique-id.
     pub fn copies(&self) -> u32 {
         self.copies
     }
@@ -66,7 +66,7 @@ impl SeenEntry {
         now.checked_sub(self.time)
     }
 
-    /// How many lines it takes to say this.
+    /// The number of lines that this entry takes.
     fn lines(&self) -> usize {
         let breaks = match self.missing {
             Some(_) => 1,
@@ -78,20 +78,20 @@ impl SeenEntry {
     }
 }
 
-/// Whether a clock that shows this time can be right.
+/// Returns whether a clock that shows this time can be right.
 pub fn is_credible(time: u64) -> bool {
     time >= limits::EARLIEST
 }
 
-/// What a listed message is, as far as the journal and the listing can tell.
+/// The proof that journal and listing give of a listed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing<'a> {
     /// It was never delivered.
     New,
     /// It was delivered where this run delivers, and may be deleted.
     Proven,
-    /// It goes by the name of a message that was delivered; whether it is that one must be found
-    /// out by retrieving and comparing it before it is deleted.
+    /// It has the unique-id of a delivered message; it must be retrieved and compared before it may
+    /// be deleted.
     Unproven,
     /// The same, and its size says that it may well be another one.
     Resized,
@@ -103,7 +103,7 @@ pub enum Standing<'a> {
     Unwanted,
 }
 
-/// What is known of one maildrop, by unique-id, in the order of delivery.
+/// The entries of one maildrop, by unique-id, in the order of delivery.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SeenUids {
     pub(super) entries: IndexMap<Uid, SeenEntry>,
@@ -111,11 +111,11 @@ pub struct SeenUids {
     pub(super) intents: Vec<Intent>,
     /// Messages in whose middle sessions ended.
     pub(super) breaks: IndexMap<Uid, Breaks>,
-    /// What was said once.
+    /// The messages to the user that are printed once only.
     pub(super) said: BTreeSet<String>,
-    /// Whether this server was seen to use a unique-id again.
+    /// True if this server was seen to use a unique-id again.
     pub(super) reuses_uids: bool,
-    /// What marks the names of this state directory's drafts, drawn once.
+    /// The mark in the names of this state directory's drafts, drawn once.
     pub(super) mark: Option<u64>,
 }
 
@@ -127,28 +127,29 @@ pub(super) struct Intent {
     pub(super) size: Option<u64>,
     pub(super) digest: Digest,
     pub(super) name: String,
-    /// Where it goes, as [`SeenUids::places`] numbers it.
+    /// The destination, numbered as in [`SeenUids::places`].
     pub(super) place: usize,
 }
 
 impl SeenUids {
-    /// How many unique-ids are known.
+    /// The number of known unique-ids.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether none is known.
+    /// Returns whether none is known.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What is known of a unique-id.
+    /// The entry of a unique-id; `None` if it is unknown.
     pub fn get(&self, uid: &Uid) -> Option<&SeenEntry> {
         self.entries.get(uid)
     }
 
-    /// What a listed message is. `size` is its size in the present listing, `here` where this run
-    /// delivers. Everything that allows a deletion without a comparison is decided here.
+    /// Returns what is proven of a listed message: `size` is its size in the present listing,
+    /// `here` the place where this run delivers. Every deletion without a comparison is decided
+    /// here.
     pub fn standing(&self, uid: &Uid, size: Option<u64>, here: &Path) -> Standing<'_> {
         let Some(entry) = self.entries.get(uid) else { return Standing::New };
         let Kind::Delivered(place, _) = entry.kind else { return Standing::Unwanted };
@@ -185,7 +186,7 @@ impl SeenUids {
         })
     }
 
-    /// Whether a message was delivered into a place.
+    /// Returns whether a message was delivered into a place.
     pub(super) fn is_at(&self, uid: &Uid, place: &Path) -> bool {
         let entry = self.entries.get(uid);
         entry.is_some_and(|entry| match entry.kind {
@@ -237,7 +238,7 @@ impl SeenUids {
         });
     }
 
-    /// Nothing is proven of what is known so far: a part of the journal is lost.
+    /// Withdraws every proof: a part of the journal is lost.
     pub(super) fn distrust(&mut self) {
         self.entries.values_mut().for_each(|entry| entry.is_unbroken = false);
     }
@@ -260,7 +261,7 @@ impl SeenUids {
         self.breaks.retain(|_, breaks| is_recent(breaks.last));
     }
 
-    /// How many lines it takes to say all this, if deliveries went from place to place but once.
+    /// The number of lines that all entries take, if deliveries changed their place only once.
     pub(super) fn lines(&self) -> usize {
         1 + self.places.len() + self.entries.values().map(SeenEntry::lines).sum::<usize>()
     }

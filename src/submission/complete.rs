@@ -6,8 +6,8 @@ use crate::message::Message;
 use crate::settings::{SendJob, Settings};
 use crate::text::Mailbox;
 
-/// Those whom the message names as its sender, the one that counts most first. Who resends a message
-/// is its sender, and its author stays who wrote it (RFC 5322 §3.6.6).
+/// Returns the senders that the message names, the most significant first: of a resent message
+/// those who resent it, not its author (RFC 5322 §3.6.6).
 pub fn authors(message: &Message) -> Vec<Mailbox> {
     let fields: &[&str] = if message.is_resent() { &["Resent-From", "From"] } else { &["From"] };
     let authors = fields.iter().filter_map(|field| message.author(field));

@@ -15,7 +15,7 @@ use crate::store;
 use crate::store::outbox::{Answer, Ending, Held, Id, NotAdded, Order, Outbox};
 use crate::text::Mailbox;
 
-/// Which attempt it is.
+/// The number of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// The first, for a caller who hears of each recipient.
@@ -27,15 +27,15 @@ pub enum Attempt {
     Further,
 }
 
-/// What became of a message in the outbox.
+/// The state of a message in the outbox after an attempt.
 pub enum Disposition {
     /// Nobody is to get it any more, and whoever asked knows what became of it.
     Done,
     /// It waits, for this reason.
     Deferred(String),
-    /// Somebody will not get it, and somebody should look at it.
+    /// It failed for a recipient and is kept for a person to look at.
     Failed {
-        /// Where it is now.
+        /// Its new directory.
         path: PathBuf,
         /// The first of those who will not get it, and why.
         reason: String,
@@ -44,6 +44,10 @@ pub enum Disposition {
 
 impl Submission {
     /// Gives the message a place in the outbox, before anything else is done with it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message could not be made durable.
     pub fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), NotAdded> {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
         let moment = &self.job.moment;
@@ -70,6 +74,10 @@ impl Submission {
     }
 
     /// The message as it waits in the outbox, for those who are still to get it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no recipient waits.
     pub fn queued(mut job: SendJob, held: Held) -> Result<Self, Error> {
         let Order { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
             held.record().order.clone();
@@ -95,7 +103,8 @@ impl Submission {
         })
     }
 
-    /// Why no attempt is made now: the account's login was refused a short while ago.
+    /// Returns the error if the account's login was refused a short while ago, so that no attempt
+    /// is made now. `None` if it was not.
     pub fn held_back(&self, outbox: &Outbox) -> Option<Error> {
         self.held.as_ref()?;
         let (now, account) = (self.job.moment.seconds, self.job.account.as_ref()?);
@@ -106,6 +115,10 @@ impl Submission {
     }
 
     /// Lets the outbox know that an attempt begins.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn begin(&mut self) -> Result<(), Error> {
         let now = self.job.moment.seconds;
         Ok(self.held.as_mut().map_or(Ok(()), |held| held.begin(now))?)
@@ -157,6 +170,10 @@ impl Submission {
 
     /// Lets the outbox know that the attempt is over for those who are still to get the message,
     /// who have waited long enough in the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn postpone(
         &mut self,
         deferral: &Deferral,
@@ -177,13 +194,17 @@ impl Submission {
         self.held.take().map_or(Ok(Disposition::Done), close)
     }
 
-    /// Whether the message waits for this recipient.
+    /// Returns whether the message waits for this recipient.
     pub fn waits_for(&self, mailbox: &Mailbox) -> bool {
         self.held.as_ref().is_some_and(|held| held.record().waits_for(mailbox))
     }
 
     /// Lets the outbox know that the caller has heard of those who will never get the message. If
     /// nobody else is to get it, it is done with.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn notified(&mut self) -> Result<(), Error> {
         let now = self.job.moment.seconds;
         let Some(held) = self.held.as_mut().filter(|held| !held.record().failed().is_empty())
@@ -200,7 +221,7 @@ impl Submission {
         self.held.as_ref().filter(|held| !held.record().is_finished())
     }
 
-    /// Why the message waits, as the last attempt left it.
+    /// The reason why the message waits, from the last attempt. `None` before the first attempt.
     pub fn last(&self) -> Option<String> {
         Some(self.waiting()?.record().last.clone().unwrap_or_default())
     }
@@ -210,7 +231,7 @@ impl Submission {
         self.held.as_ref().map(|held| format!("queued as {}", held.id()))
     }
 
-    /// What a caller is told whose message waits, for this reason.
+    /// The sentence for a caller whose message waits, with this reason. `None` if it does not wait.
     pub fn notice(&self, reason: &str) -> Option<String> {
         let (held, peer) = (self.waiting()?, &self.job.peer);
         let account = self.job.account.as_deref().unwrap_or_default();
@@ -221,6 +242,10 @@ impl Submission {
 
 /// Takes a finished message from those that wait: it is removed if each recipient has it, or the sender
 /// knows of those who have not. Otherwise it is put where a person looks for it.
+///
+/// # Errors
+///
+/// Returns an error if the message cannot be removed or moved.
 pub fn close(held: Held) -> Result<Disposition, Error> {
     let failed = held.record().failed();
     let Some((mailbox, answer)) = failed.first() else {
@@ -236,9 +261,13 @@ pub fn close(held: Held) -> Result<Disposition, Error> {
     Ok(Disposition::Failed { path: held.fail()?, reason })
 }
 
-/// Lets the outbox know which recipients have been answered for good: those who have the message,
-/// and if nothing else is asked for, those who never will. `verdict` is on the message, if there is
-/// one; it is empty if nobody was there to get it.
+/// Records recipients that are answered permanently: those who have the message, and if nothing
+/// else is asked for, those who never will. `verdict` is the reply to the message, empty if no
+/// recipient was left for it.
+///
+/// # Errors
+///
+/// Returns an error if the journal cannot be written.
 pub fn note<'a>(
     held: &mut Held,
     now: u64,
@@ -257,7 +286,7 @@ pub fn note<'a>(
     held.answer(now, answers, verdict)
 }
 
-/// Why somebody is still to get the message.
+/// The reason why a recipient still waits.
 #[derive(Clone)]
 pub struct Deferral {
     ending: Ending,

@@ -6,26 +6,27 @@ use crate::error::{Error, Exit};
 use crate::smtp::{Demand, Refusal};
 use crate::text::{Mailbox, RecipientStatus};
 
-/// What became of a message, in as many transactions as it took.
+/// The outcome of a message, over all transactions that it took.
 #[derive(Default)]
 pub struct SubmissionOutcome {
-    /// Whose turn came, and what the server said.
+    /// The recipients that were answered, with the server's replies.
     pub recipients: Vec<(Mailbox, Result<String, Refusal>)>,
     /// The server's words when it last took the message.
     pub accepted: Option<String>,
-    /// What ended the conversation after some recipients had their answer, and who had none.
+    /// The error that interrupted the session after some recipients were answered, and the
+    /// recipients that were not.
     pub interrupted: Option<(Error, Vec<Mailbox>)>,
 }
 
 impl SubmissionOutcome {
-    /// Whether enough recipients were accepted, and if not, whether it is worth asking again.
+    /// Returns the exit status by the policy: 0, 67, 75 or 81.
     pub fn exit(&self, demand: Demand) -> Exit {
         let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
         let is_refused = |(_, answer): &(Mailbox, Result<String, Refusal>)| {
             answer.as_ref().is_err_and(|refusal| !refusal.is_temporary())
         };
         match (&self.accepted, &self.interrupted) {
-            // One that is refused for good is enough, whatever follows it.
+            // One permanent refusal is enough, whatever follows it.
             (None, Some(_)) if demand == Demand::All && self.recipients.iter().any(is_refused) => {
                 Exit::NoRecipient
             }
@@ -52,8 +53,8 @@ impl SubmissionOutcome {
         refusals.next().or_else(interrupted)
     }
 
-    /// Takes in how a transaction went, and hands back those who were too many for it. Where
-    /// nobody was accepted, a refusal is about something else.
+    /// Adds the outcome of a transaction, and returns the recipients that exceeded its limit. Where
+    /// none was accepted, a refusal is about something else.
     pub fn add(
         &mut self,
         recipients: Vec<(Mailbox, Result<String, Refusal>)>,

@@ -29,8 +29,8 @@ impl Submission {
         maildir.keep(|file| self.message.copy(file))
     }
 
-    /// Adds a line to the log, if there is one. It leaves in one write, and the file is opened for
-    /// it alone: many may write, and whoever likes may rename it.
+    /// Adds a line to the log file, if there is one. It is written at once to a file opened for it
+    /// alone: several processes may write, and the file may be rotated at any time.
     pub(super) fn log(&self, outcome: &Result<SubmissionOutcome, Error>) -> Result<(), Error> {
         let Some(path) = &self.job.log_file else { return Ok(()) };
         let line = self.line(outcome);

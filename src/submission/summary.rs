@@ -10,7 +10,8 @@ use crate::smtp;
 use crate::text::RecipientStatus;
 
 impl Submission {
-    /// Who has the message now, for a person; `None` if the server did not take it.
+    /// Returns a sentence about those who have the message now; `None` if the server did not take
+    /// it.
     pub fn sentence(&self, sent: &SubmissionOutcome) -> Option<String> {
         let reply = sent.accepted.as_ref()?;
         let number = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();

@@ -372,7 +372,7 @@ const GOOD: [&str; 8] = [
     "221 bye\r\n",
 ];
 
-/// What may come instead.
+/// Unexpected replies.
 const ODD: [&str; 12] = [
     "220 hi\r\n",
     "250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n",

@@ -11,7 +11,7 @@ use crate::limits;
 pub struct HttpsUrl {
     host: Domain,
     port: u16,
-    /// From the first slash on.
+    /// The part from the first slash on.
     path: String,
 }
 
@@ -36,6 +36,10 @@ impl HttpsUrl {
 
     /// Resolves a reference in an answer to this URL (RFC 3986 §5.2): an absolute URL, or a path on the
     /// same host.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the result is no https URL.
     pub fn resolve(&self, reference: &str) -> Result<Self, UrlError> {
         let wrong = || UrlError { url: shown(reference) };
         if let Some(rest) = reference.strip_prefix("//") {

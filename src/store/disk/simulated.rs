@@ -18,17 +18,17 @@ use super::{Dir, Disk, File, Lock, Space};
 pub(crate) struct Simulated(Arc<Mutex<State>>);
 
 struct State {
-    /// What programs see.
+    /// The files as programs see them.
     now: Tree,
-    /// What there was at the beginning, all of it durable.
+    /// The files at the beginning, all durable.
     before: Tree,
-    /// What was done since.
+    /// The operations since.
     log: Vec<Op>,
     steps: usize,
     fault: Fault,
     /// A sync that is promised and not done: of what [`kind`] calls so.
     lie: Option<&'static str>,
-    /// Whether a sync that fails takes with it what was not durable.
+    /// True if a sync that fails drops what was not durable.
     gives_up: bool,
     /// The file to which [`Fault::Stays`] stays.
     spoilt: Option<usize>,
@@ -40,7 +40,7 @@ struct State {
     capacity: Option<usize>,
     /// What is said of the file system.
     space: Option<Space>,
-    /// Files that somebody has locked.
+    /// The files that are locked.
     locked: BTreeSet<usize>,
 }
 
@@ -79,25 +79,25 @@ enum Op {
     /// A sync that failed, and took with it what was not durable.
     Lose(usize),
     SyncDir(usize),
-    /// Something that happened elsewhere.
+    /// An event outside the disk.
     Note(String),
 }
 
-/// What goes wrong.
+/// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// The step of that number fails with this error of the system, and those behind it work again.
     Once(usize, i32),
     /// The same, if that step writes or syncs a file; and no later write or sync of this file, and
     /// of no other, works again.
     Stays(usize, i32),
-    /// From this step on all fail, as for a process that was killed.
+    /// Failure of this and every later step, as for a process that was killed.
     From(usize),
 }
 
-/// What a power cut left: the disk, and the notes of before.
+/// The state after a power cut: the disk, and the notes made before.
 pub(crate) struct Remains {
     pub(crate) disk: Simulated,
     pub(crate) notes: Vec<String>,
@@ -153,8 +153,8 @@ impl Simulated {
         self.state().lie = Some(kind);
     }
 
-    /// From here on a sync that fails takes with it what was not durable, as Linux does it: what was
-    /// written can be read until the power is cut, and never becomes durable.
+    /// Makes a sync that fails drop what was not durable, as Linux does: the data can be read until
+    /// the power is cut, and never becomes durable.
     pub(crate) fn give_up_what_cannot_be_synced(&self) {
         self.state().gives_up = true;
     }
@@ -185,7 +185,7 @@ impl Simulated {
         self.state().log.push(Op::Note(text.to_owned()));
     }
 
-    /// What was put there, from the beginning.
+    /// The notes, in order.
     pub(crate) fn notes(&self) -> Vec<String> {
         notes(&self.state().log)
     }
@@ -226,15 +226,15 @@ impl Simulated {
         state.log.clear();
     }
 
-    /// What is left for sure if the power is cut now.
+    /// The part that is durable if the power is cut now.
     pub(crate) fn for_sure(&self) -> Self {
         let state = self.state();
         let cut = Cut::after(&state.before, &state.log);
         Self::of(cut.tree(&vec![0; cut.choices().len()]))
     }
 
-    /// Whatever may be left if the power is cut after any of the steps so far, each disk once; at
-    /// most `bound` for one moment, and all of them if there are no more.
+    /// The possible states after a power cut at any step so far, each once; at most `bound` for one
+    /// moment, and all of them if there are no more.
     pub(crate) fn remains(&self, bound: usize) -> Vec<Remains> {
         let length = self.state().log.len();
         self.remains_after(0..=length, bound)
@@ -266,7 +266,7 @@ impl Simulated {
         self.0.lock().unwrap()
     }
 
-    /// One step, which may fail.
+    /// Counts one step, which may fail.
     fn step(&self) -> io::Result<MutexGuard<'_, State>> {
         self.step_of(None)
     }
@@ -383,7 +383,7 @@ impl Tree {
         self.dirs[to.dir].insert(to.name.clone(), node);
     }
 
-    /// Something with no name yet.
+    /// Adds a node without a name.
     fn make(&mut self, node: Node) {
         match node {
             Node::Dir(number) => {
@@ -400,7 +400,7 @@ impl Tree {
         self.plain().iter().filter_map(|(_, text)| text.as_ref()).map(Vec::len).sum()
     }
 
-    /// Comparable, whatever the numbers: what is in no directory any more does not count.
+    /// The reachable files with their contents, for comparison.
     fn plain(&self) -> Vec<(PathBuf, Option<Vec<u8>>)> {
         let mut plain = Vec::new();
         let mut dirs = vec![(PathBuf::from("/"), 0)];
@@ -425,7 +425,7 @@ struct Cut {
     durable: Tree,
     /// Names that were not synced, in their order.
     names: Vec<Op>,
-    /// What was written and not synced, by file, in its order.
+    /// The operations written and not synced, by file, in order.
     data: BTreeMap<usize, Vec<Op>>,
 }
 
@@ -495,7 +495,7 @@ impl Cut {
         self.names = left;
     }
 
-    /// In how many ways each part of what is not durable can have gone.
+    /// The number of ways in which each part that is not durable may be lost.
     fn choices(&self) -> Vec<usize> {
         // A directory is never in two places.
         let name = |op: &Op| if let Op::Rename(_, _, Node::File(_)) = op { 3 } else { 2 };
@@ -576,7 +576,7 @@ fn picks(choices: &[usize], bound: usize) -> Vec<Vec<usize>> {
     [none, all].into_iter().chain(sample.collect::<Vec<_>>()).collect()
 }
 
-/// What a path is for, in a word.
+/// The purpose of a path, in a word.
 fn kind(path: &Path, is_dir: bool) -> &'static str {
     let name = path.file_name().unwrap_or_default().to_str().unwrap();
     let parent = path.parent().and_then(Path::file_name).unwrap_or_default().to_str().unwrap();
@@ -635,7 +635,8 @@ impl Dir for SimulatedDir {
 }
 
 impl State {
-    /// What was written to a file and not synced will never be durable, though it can still be read.
+    /// Marks what was written to a file and not synced as never becoming durable, though it can be
+    /// read.
     fn lose(&mut self, number: usize) {
         self.log.push(Op::Lose(number));
     }

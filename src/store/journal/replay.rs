@@ -17,19 +17,19 @@ use crate::text::number;
 /// Octets of a journal that are read at a time.
 const PART: u64 = 64 << 10;
 
-/// Octets that may be a line of a journal. Whatever has no end for longer is none.
+/// The longest line of a journal, in octets. A longer one is damage.
 const LINE: usize = 1 << 20;
 
-/// What a journal says, and in what condition it is.
+/// The contents of a journal, and its condition.
 #[derive(Default)]
 pub(super) struct Replay {
     pub(super) seen: SeenUids,
     /// Whole lines up to the last one that was understood, and their octets.
     pub(super) lines: usize,
     pub(super) octets: u64,
-    /// Whether something follows them: what a run that was cut off left of its last line.
+    /// True if an incomplete line follows them, left by a run that was interrupted.
     pub(super) is_torn: bool,
-    /// Whether lines in between are no lines of a journal.
+    /// True if lines in between are no lines of a journal.
     pub(super) is_damaged: bool,
     /// The place of the next deliveries.
     place: Option<usize>,
@@ -37,9 +37,10 @@ pub(super) struct Replay {
     has_hole: bool,
     /// Lines and octets that were read.
     read: (usize, u64),
-    /// Whether lines were passed over behind the last that was understood: NULs, or others.
+    /// The lines that were skipped behind the last that was understood: NULs, or others.
     passed: Option<Passed>,
-    /// In order. They are settled in order, too, so the next one is the first.
+    /// The announced deliveries in order. They are resolved in order, too, so the next one is the
+    /// first.
     announced: VecDeque<Intent>,
 }
 
@@ -47,12 +48,12 @@ pub(super) struct Replay {
 enum Passed {
     /// A page that did not reach the disk, or half a line.
     Hole,
-    /// Anything else.
+    /// Any other line.
     Nonsense,
 }
 
 impl Replay {
-    /// Of the journal at `path`, if there is one.
+    /// Reads the journal at `path`, if there is one.
     #[expect(clippy::disallowed_methods, reason = "it is read in parts of a bounded size")]
     pub(super) fn of(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::io("read", path, error);

@@ -11,7 +11,7 @@ use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains};
 use crate::store::outbox::{Id, NotAdded, Outbox, Place, Record};
 
-/// What a disk may answer: no space left, input/output error, read-only, over quota.
+/// The errors a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];
 
 /// The message as it waits.
