@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::password::Source;
 use crate::providers::Provider;
 use crate::settings::Peer;
-use crate::tls::Fault;
+use crate::tls::CertificateProblem;
 use crate::{
     config, net, ownership, password, pop3, sasl, settings, smtp, store, tls, token, wire,
 };
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Advice {
     /// The situation.
-    pub when: When,
+    pub when: Situation,
     /// Parts of the error's text in lower case, one of which must occur; any text if empty.
     pub says: &'static [&'static str],
     /// The hint. `{pin}` stands for that of the server's certificate, [`PROVIDER`] for the text of
@@ -31,254 +31,257 @@ pub struct Advice {
 
 /// All hints, the more specific first.
 pub const TABLE: [Advice; 63] = [
-    on(When::NoFile, "three lines in it make an account: see postie-config(5)"),
+    on(Situation::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
-        When::NoPassword,
+        Situation::NoPassword,
         "`password-command` prints it, `password-file` holds it: see postie-config(5)",
     ),
     on(
-        When::PasswordCommandFailed,
+        Situation::PasswordCommandFailed,
         "run it by hand and look; cron gives it no terminal, and few environment variables",
     ),
     on(
-        When::PasswordEmpty,
+        Situation::PasswordEmpty,
         "its first line is what counts: run the command, or open the file, and look",
     ),
     on(
-        When::PasswordUnfit,
+        Situation::PasswordUnfit,
         "a line end, a tab or the like has come in with it: write it anew, on one line",
     ),
     on(
-        When::NoLoginYet,
+        Situation::NoLoginYet,
         "run `postie login {account}` once; without a browser here, paste the address, or use \
          `postie login {account} --device`",
     ),
-    on(When::LoginChanged, "run `postie login {account}` again"),
+    on(Situation::LoginChanged, "run `postie login {account}` again"),
     says(
-        When::LoginExpired,
+        Situation::LoginExpired,
         &["googleapis.com:"],
         "run `postie login {account}` again; while the client is in \"Testing\", each login ends \
          after 7 days: publish it",
     ),
     on(
-        When::LoginExpired,
+        Situation::LoginExpired,
         "run `postie login {account}` again; a changed password or 90 days without use may end a \
          login",
     ),
     says(
-        When::ClientRefused,
+        Situation::ClientRefused,
         &["microsoftonline.com:"],
         "this `client-id` is not allowed here: register it as a public client with the redirect \
          http://localhost and permissions for POP and SMTP; `tenant` must fit",
     ),
     on(
-        When::ClientRefused,
+        Situation::ClientRefused,
         "this client is not registered so: compare `client-id`, `client-secret`, `scope` and \
          `redirect` with the server's pages",
     ),
     on(
-        When::ConsentRefused,
+        Situation::ConsentRefused,
         "if it was not you who said no: your organization's administrator has to allow this \
          program, or to give you a `client-id`",
     ),
-    on(When::TokenLater, "nothing is wrong on this side: the next run tries again"),
+    on(Situation::TokenLater, "nothing is wrong on this side: the next run tries again"),
     on(
-        When::NoClientId,
+        Situation::NoClientId,
         "a client is registered once, by you or your organization, at the provider: see \
          postie-login(1)",
     ),
     on(
-        When::TokenRefused,
+        Situation::TokenRefused,
         "the server takes no such token: it must be for this `user`, and its `scope` must allow POP \
          or SMTP; an administrator may have switched that off",
     ),
     on(
-        When::WantsToken,
+        Situation::WantsToken,
         "this server takes OAuth 2.0 tokens and no passwords: use `oauth`, or `token-command`",
     ),
     on(
-        When::SecretReadable,
+        Situation::SecretReadable,
         "if everybody is to read it, as a container's secret: `password-command = [\"cat\", FILE]`",
     ),
     on(
-        When::Foreign,
+        Situation::Foreign,
         "`chown` it to yourself or root; what is mounted from another machine or into a container \
          may also be mounted read-only",
     ),
     on(
-        When::CaFile,
+        Situation::CaFile,
         "it should hold the authorities to trust, as PEM; without `ca-file` the usual ones are",
     ),
-    on(When::NoHost, "compare `server` with what the provider's help pages call it"),
-    on(When::NoLookup, "is this machine online? ask again in a minute"),
+    on(Situation::NoHost, "compare `server` with what the provider's help pages call it"),
+    on(Situation::NoLookup, "is this machine online? ask again in a minute"),
     on(
-        When::ConnectionRefused,
+        Situation::ConnectionRefused,
         "nothing listens there: `port` and `tls` must fit, and the server must be running",
     ),
     on(
-        When::ConnectionTimedOut,
+        Situation::ConnectionTimedOut,
         "a firewall may be in the way: here, at your internet provider, or at the server",
     ),
-    on(When::Unreachable, "there is no way to the server: is this machine online?"),
+    on(Situation::Unreachable, "there is no way to the server: is this machine online?"),
     on(
-        When::ImapPort,
+        Situation::ImapPort,
         "993 and 143 are IMAP's ports: POP3 has 995 (TLS from the start) and 110 (STLS)",
     ),
     says(
-        When::OtherProtocol,
+        Situation::OtherProtocol,
         &["found `* ok", "found `* preauth", "found `* bye"],
         "an IMAP server answers: POP3 is on port 995 or 110, submission on 465 or 587",
     ),
     says(
-        When::OtherProtocol,
+        Situation::OtherProtocol,
         &["found `220"],
         "an SMTP server answers: POP3 is on port 995 or 110",
     ),
     says(
-        When::OtherProtocol,
+        Situation::OtherProtocol,
         &["found `+ok"],
         "a POP3 server answers: submission is on port 465 or 587",
     ),
-    on(When::NotTls, "ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)"),
-    on(When::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
+    on(Situation::NotTls, "ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)"),
+    on(Situation::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
     on(
-        When::Silence,
+        Situation::Silence,
         "if this port speaks TLS from the start, as 995 and 465 do, use `tls = \"implicit\"` \
          (--tls implicit)",
     ),
     on(
-        When::TlsNotOffered,
+        Situation::TlsNotOffered,
         "if the server has port 995 or 465, use `tls = \"implicit\"` (--tls implicit)",
     ),
-    on(When::NotYetValid, "look at this machine's clock first"),
+    on(Situation::NotYetValid, "look at this machine's clock first"),
     on(
-        When::Expired,
+        Situation::Expired,
         "only who runs the server can renew it; but if this machine's clock is wrong, set it",
     ),
     on(
-        When::OtherName,
+        Situation::OtherName,
         "use one of its names for `server`; if none is this provider's, you reached another machine",
     ),
     on(
-        When::SelfSigned,
+        Situation::SelfSigned,
         "if the server is yours, and this is its certificate: `pin = \"{pin}\"`, or name it with \
          `ca-file` (--ca-file)",
     ),
     on(
-        When::UnknownAuthority,
+        Situation::UnknownAuthority,
         "if the server is your own, name its authority with `ca-file` (--ca-file), or \
          `pin = \"{pin}\"`; if it is not, the network you are in may be listening",
     ),
-    on(When::NotPinned, "if the server has a new certificate, and this is it: `pin = \"{pin}\"`"),
+    on(
+        Situation::NotPinned,
+        "if the server has a new certificate, and this is it: `pin = \"{pin}\"`",
+    ),
     says(
-        When::LoginRefused,
+        Situation::LoginRefused,
         &["5.7.139", "5.7.30", "basic authentication is"],
         "Microsoft takes no passwords from mail programs: use an OAuth 2.0 token \
          (`token-command`); an administrator may have to allow SMTP AUTH",
     ),
     says(
-        When::LoginBarred,
+        Situation::LoginBarred,
         &["pop access"],
         "POP is switched off: turn it on in the settings of your mail on the web (in Gmail under \
          Forwarding and POP/IMAP)",
     ),
     says(
-        When::LoginRefused,
+        Situation::LoginRefused,
         &["not enabled for pop", "pop is disabled", "pop3 is disabled", "enable pop"],
         "POP is switched off: turn it on in the settings of your mail on the web",
     ),
-    on(When::LoginRefused, PROVIDER),
+    on(Situation::LoginRefused, PROVIDER),
     says(
-        When::LoginRefused,
+        Situation::LoginRefused,
         &["application-specific password", "app password", "5.7.9"],
         "make an app password in the account's security settings, and use that",
     ),
     says(
-        When::LoginRefused,
+        Situation::LoginRefused,
         &["starttls"],
         "the server wants TLS first: use `tls = \"starttls\"` (--tls starttls)",
     ),
     on(
-        When::LoginRefused,
+        Situation::LoginRefused,
         "check user and password; many providers want an app password, not the account's own",
     ),
     on(
-        When::EachLoginRefused,
+        Situation::EachLoginRefused,
         "check user and password; if they are right, set `auth` to the one mechanism that works, \
          such as \"plain\" or \"user\"",
     ),
-    on(When::LoginBarred, "the server's administrator has to act, or you at its web site"),
+    on(Situation::LoginBarred, "the server's administrator has to act, or you at its web site"),
     says(
-        When::LoginLater,
+        Situation::LoginLater,
         &["[in-use]"],
         "another program has the mailbox open: end it, or wait until the server gives up on it",
     ),
     says(
-        When::LoginLater,
+        Situation::LoginLater,
         &["[login-delay]"],
         "the server wants more time between two logins: fetch less often",
     ),
-    on(When::LoginLater, "nothing is wrong on this side: try again later"),
+    on(Situation::LoginLater, "nothing is wrong on this side: try again later"),
     on(
-        When::NoLogin,
+        Situation::NoLogin,
         "one logs in on the ports for submission, 465 or 587; 25 is for servers among themselves",
     ),
     says(
-        When::SenderRefused,
+        Situation::SenderRefused,
         &["5.7.60", "not owned", "send as this sender", "does not belong"],
         "the account may not send as this address: use its own as `from` (--from)",
     ),
     says(
-        When::SenderRefused,
+        Situation::SenderRefused,
         &["5.2.2", "quota"],
         "the account has sent too much, or its storage is full",
     ),
-    on(When::SenderRefused, "use the account's own address as `from` (--from)"),
+    on(Situation::SenderRefused, "use the account's own address as `from` (--from)"),
     says(
-        When::RecipientRefused,
+        Situation::RecipientRefused,
         &["relay"],
         "the server does not know you as one of its own: is it the one for this `user`?",
     ),
     says(
-        When::RecipientRefused,
+        Situation::RecipientRefused,
         &["5.2.2", "quota", "mailbox is full", "mailbox full"],
         "the recipient's mailbox is full, which only the recipient can change",
     ),
     says(
-        When::RecipientRefused,
+        Situation::RecipientRefused,
         &["5.1.1", "no such user", "user unknown"],
         "nobody has this address: look for a typing error",
     ),
     says(
-        When::MessageRefused,
+        Situation::MessageRefused,
         &["5.3.4", "too large", "exceeds", "takes at most"],
         "attachments grow by a third on their way: send fewer or smaller ones, or a link to them",
     ),
-    on(When::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
-    on(When::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
+    on(Situation::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
+    on(Situation::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
     on(
-        When::NothingFound,
+        Situation::NothingFound,
         "ask your provider for its \"POP3 server\" and \"SMTP server\", and try them with \
          `postie check --server`",
     ),
-    on(When::NoSuchDomain, "look for a typing error in the address"),
-    on(When::NotAccepted, "if your provider says that they are right: --accept HOST for each"),
+    on(Situation::NoSuchDomain, "look for a typing error in the address"),
+    on(Situation::NotAccepted, "if your provider says that they are right: --accept HOST for each"),
 ];
 
 /// Stands for what is known of the server's provider; the row counts only where something is.
 pub const PROVIDER: &str = "{provider}";
 
-const fn on(when: When, words: &'static str) -> Advice {
+const fn on(when: Situation, words: &'static str) -> Advice {
     Advice { when, says: &[], words }
 }
 
-const fn says(when: When, says: &'static [&'static str], words: &'static str) -> Advice {
+const fn says(when: Situation, says: &'static [&'static str], words: &'static str) -> Advice {
     Advice { when, says, words }
 }
 
 /// Returns the hint for an error with a server; `None` if there is none.
 pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
-    let when = When::of(error, peer)?;
+    let when = Situation::of(error, peer)?;
     let text = error.to_string().to_ascii_lowercase();
     let provider = peer.and_then(|peer| Provider::of_server(peer.host.as_str()));
     let provider = provider.and_then(Provider::refused_login);
@@ -297,7 +300,7 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let row = match find(when)? {
         // What is known of a provider or of its words says more.
         row if several && row.words != PROVIDER && row.says.is_empty() => {
-            find(When::EachLoginRefused).unwrap_or(row)
+            find(Situation::EachLoginRefused).unwrap_or(row)
         }
         row => row,
     };
@@ -314,7 +317,7 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
 
 /// A situation for which there is a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum When {
+pub enum Situation {
     /// There is no configuration.
     NoFile,
     /// No source of the password is configured.
@@ -411,7 +414,7 @@ pub enum When {
     NotAccepted,
 }
 
-impl When {
+impl Situation {
     /// Returns the situation of an error.
     fn of(error: &Error, peer: Option<&Peer>) -> Option<Self> {
         let is_token = peer.is_some_and(|peer| peer.source.is_token());
@@ -471,13 +474,13 @@ impl When {
             },
             Error::Tls(error) => match error {
                 tls::Error::Certificate { fault, .. } => match fault {
-                    Fault::Expired => Self::Expired,
-                    Fault::NotYetValid => Self::NotYetValid,
-                    Fault::OtherName => Self::OtherName,
-                    Fault::SelfSigned => Self::SelfSigned,
-                    Fault::UnknownAuthority => Self::UnknownAuthority,
-                    Fault::NotPinned => Self::NotPinned,
-                    Fault::Other(_) => return None,
+                    CertificateProblem::Expired => Self::Expired,
+                    CertificateProblem::NotYetValid => Self::NotYetValid,
+                    CertificateProblem::OtherName => Self::OtherName,
+                    CertificateProblem::SelfSigned => Self::SelfSigned,
+                    CertificateProblem::UnknownAuthority => Self::UnknownAuthority,
+                    CertificateProblem::NotPinned => Self::NotPinned,
+                    CertificateProblem::Other(_) => return None,
                 },
                 tls::Error::NotTls => Self::NotTls,
                 tls::Error::OnlyTls => Self::OnlyTls,
@@ -562,7 +565,7 @@ impl When {
 }
 
 /// Shows the situation as the manual calls it.
-impl fmt::Display for When {
+impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoFile => "There is no configuration file",
@@ -627,10 +630,10 @@ mod tests {
     use crate::wire::{Grammar as _, Phase};
 
     /// An error of this kind in which a server says `words`.
-    fn example(when: When, words: &str) -> Error {
+    fn example(when: Situation, words: &str) -> Error {
         let kind = |kind: io::ErrorKind| Error::Net(net::Error::Connect(kind.into()));
         let certificate = |fault| Error::Tls(tls::Error::Certificate { fault, certificate: None });
-        let mechanisms = if when == When::EachLoginRefused { 2 } else { 1 };
+        let mechanisms = if when == Situation::EachLoginRefused { 2 } else { 1 };
         let pop3 = |code: &str| {
             let line = format!("-ERR {}\r\n", format!("{code} {words}").trim());
             let (reply, _) = Pop3::parse(line.as_bytes()).unwrap().unwrap();
@@ -646,71 +649,75 @@ mod tests {
         let code = oauth::ErrorCode::Other(words.to_owned());
         let refusal = oauth::Refusal { code, description: String::new(), status: 400 };
         match when {
-            When::NoFile => settings::Error::NoFile { purpose: "fetch", path: "x".into() }.into(),
-            When::NoPassword => password::Error::Nowhere.into(),
-            When::PasswordCommandFailed => {
+            Situation::NoFile => {
+                settings::Error::NoFile { purpose: "fetch", path: "x".into() }.into()
+            }
+            Situation::NoPassword => password::Error::Nowhere.into(),
+            Situation::PasswordCommandFailed => {
                 password::Error::Run("password", io::ErrorKind::NotFound.into()).into()
             }
-            When::PasswordEmpty => password::Error::Empty("password").into(),
-            When::PasswordUnfit => password::Error::Control("password").into(),
-            When::NoLoginYet => token(token::Error::NoLogin { user: "ann".to_owned(), host }),
-            When::LoginChanged => token(token::Error::Changed { host, what: "client-id" }),
-            When::LoginExpired => token(token::Error::Expired { host, refusal, lost: None }),
-            When::ClientRefused => token(token::Error::Client { host, refusal }),
-            When::ConsentRefused => token(token::Error::Consent { host, refusal }),
-            When::TokenLater => token(token::Error::Later { host, refusal }),
-            When::NoClientId => {
+            Situation::PasswordEmpty => password::Error::Empty("password").into(),
+            Situation::PasswordUnfit => password::Error::Control("password").into(),
+            Situation::NoLoginYet => token(token::Error::NoLogin { user: "ann".to_owned(), host }),
+            Situation::LoginChanged => token(token::Error::Changed { host, what: "client-id" }),
+            Situation::LoginExpired => token(token::Error::Expired { host, refusal, lost: None }),
+            Situation::ClientRefused => token(token::Error::Client { host, refusal }),
+            Situation::ConsentRefused => token(token::Error::Consent { host, refusal }),
+            Situation::TokenLater => token(token::Error::Later { host, refusal }),
+            Situation::NoClientId => {
                 let (name, key) = ("microsoft".to_owned(), "client-id");
                 settings::Error::IncompleteClient { name, key }.into()
             }
-            When::WantsToken => {
+            Situation::WantsToken => {
                 let (wanted, offered) = ("a password".to_owned(), "PLAINER XOAUTH2".to_owned());
                 smtp::Error::Sasl(sasl::Error::NoMechanism { wanted, offered }).into()
             }
-            When::SecretReadable => {
+            Situation::SecretReadable => {
                 password::Error::Ownership(ownership::Error::Readable("x".into())).into()
             }
-            When::Foreign => {
+            Situation::Foreign => {
                 let (path, owner) = ("x".into(), "bob".to_owned());
                 password::Error::Ownership(ownership::Error::Foreign { path, owner }).into()
             }
-            When::CaFile => {
+            Situation::CaFile => {
                 let reason = "no such file".to_owned();
                 tls::Error::File { key: "ca-file", path: "x".into(), reason }.into()
             }
-            When::NoHost => net::Error::NotFound(io::ErrorKind::Other.into()).into(),
-            When::NoLookup => net::Error::Lookup(io::ErrorKind::Other.into()).into(),
-            When::ImapPort | When::ConnectionRefused => kind(io::ErrorKind::ConnectionRefused),
-            When::ConnectionTimedOut => kind(io::ErrorKind::TimedOut),
-            When::Unreachable => kind(io::ErrorKind::HostUnreachable),
-            When::OtherProtocol => {
+            Situation::NoHost => net::Error::NotFound(io::ErrorKind::Other.into()).into(),
+            Situation::NoLookup => net::Error::Lookup(io::ErrorKind::Other.into()).into(),
+            Situation::ImapPort | Situation::ConnectionRefused => {
+                kind(io::ErrorKind::ConnectionRefused)
+            }
+            Situation::ConnectionTimedOut => kind(io::ErrorKind::TimedOut),
+            Situation::Unreachable => kind(io::ErrorKind::HostUnreachable),
+            Situation::OtherProtocol => {
                 let what = wire::Malformed(format!("expected another, {words}"));
                 smtp::Error::Wire(wire::Error::Malformed { phase: Phase::Greeting, what }).into()
             }
-            When::NotTls => tls::Error::NotTls.into(),
-            When::OnlyTls => tls::Error::OnlyTls.into(),
-            When::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
-            When::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
-            When::NotYetValid => certificate(Fault::NotYetValid),
-            When::Expired => certificate(Fault::Expired),
-            When::OtherName => certificate(Fault::OtherName),
-            When::SelfSigned => certificate(Fault::SelfSigned),
-            When::UnknownAuthority => certificate(Fault::UnknownAuthority),
-            When::NotPinned => certificate(Fault::NotPinned),
-            When::LoginRefused | When::TokenRefused => pop3("[AUTH]"),
-            When::EachLoginRefused => pop3(""),
-            When::LoginBarred => pop3("[SYS/PERM]"),
-            When::LoginLater if words.starts_with('[') => pop3(""),
-            When::LoginLater => pop3("[SYS/TEMP]"),
-            When::NoLogin => smtp::Error::Missing(smtp::Extension::Auth).into(),
-            When::SenderRefused => refused(smtp::Subject::Sender),
-            When::RecipientRefused => refused(smtp::Subject::Recipient),
-            When::MessageRefused => refused(smtp::Subject::Message),
-            When::NoUniqueIds => pop3::Error::Missing(pop3::Feature::Uidl).into(),
-            When::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
-            When::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
-            When::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
-            When::NoMaildir => {
+            Situation::NotTls => tls::Error::NotTls.into(),
+            Situation::OnlyTls => tls::Error::OnlyTls.into(),
+            Situation::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
+            Situation::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
+            Situation::NotYetValid => certificate(CertificateProblem::NotYetValid),
+            Situation::Expired => certificate(CertificateProblem::Expired),
+            Situation::OtherName => certificate(CertificateProblem::OtherName),
+            Situation::SelfSigned => certificate(CertificateProblem::SelfSigned),
+            Situation::UnknownAuthority => certificate(CertificateProblem::UnknownAuthority),
+            Situation::NotPinned => certificate(CertificateProblem::NotPinned),
+            Situation::LoginRefused | Situation::TokenRefused => pop3("[AUTH]"),
+            Situation::EachLoginRefused => pop3(""),
+            Situation::LoginBarred => pop3("[SYS/PERM]"),
+            Situation::LoginLater if words.starts_with('[') => pop3(""),
+            Situation::LoginLater => pop3("[SYS/TEMP]"),
+            Situation::NoLogin => smtp::Error::Missing(smtp::Extension::Auth).into(),
+            Situation::SenderRefused => refused(smtp::Subject::Sender),
+            Situation::RecipientRefused => refused(smtp::Subject::Recipient),
+            Situation::MessageRefused => refused(smtp::Subject::Message),
+            Situation::NoUniqueIds => pop3::Error::Missing(pop3::Feature::Uidl).into(),
+            Situation::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
+            Situation::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
+            Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
+            Situation::NoMaildir => {
                 store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()
             }
         }
@@ -742,9 +749,9 @@ mod tests {
             let words = if row.says.is_empty() { &["no"] } else { row.says };
             for words in words {
                 let said = words.to_ascii_uppercase();
-                let port = if row.when == When::ImapPort { 993 } else { 110 };
+                let port = if row.when == Situation::ImapPort { 993 } else { 110 };
                 let mut peer = Peer { port, ..peer("pop.mail.example") };
-                if row.when == When::TokenRefused {
+                if row.when == Situation::TokenRefused {
                     peer.source = Source::TokenCommand(config::CommandLine::shell("true"));
                 }
                 let said = hint(&example(row.when, &said), Some(&peer));
@@ -766,7 +773,7 @@ mod tests {
             {
                 // One operator's servers may serve several of its names.
                 let known = Provider::of_server(host).unwrap();
-                let refused = example(When::LoginRefused, "no");
+                let refused = example(Situation::LoginRefused, "no");
                 let said = hint(&refused, Some(&peer(host)));
                 assert_eq!(said, known.refused_login(), "{host}");
                 if known.name == provider.name {
@@ -787,7 +794,7 @@ mod tests {
 
     #[test]
     fn a_provider_is_known_by_its_domain_and_not_by_what_looks_like_it() {
-        let refused = example(When::LoginRefused, "no");
+        let refused = example(Situation::LoginRefused, "no");
         let at = |host| hint(&refused, Some(&peer(host))).unwrap();
         assert!(at("POP.Gmail.com").starts_with("Gmail"));
         assert!(at("gmail.com").starts_with("Gmail"));
@@ -798,7 +805,7 @@ mod tests {
 
     #[test]
     fn silence_means_tls_only_where_none_was_begun() {
-        let silent = example(When::Silence, "");
+        let silent = example(Situation::Silence, "");
         assert!(hint(&silent, Some(&peer("mail.example"))).is_some());
         let implicit = Peer { tls: Tls::Implicit, ..peer("mail.example") };
         assert_eq!(hint(&silent, Some(&implicit)), None);
@@ -817,7 +824,7 @@ mod tests {
             is_self_signed: true,
             pin,
         };
-        let fault = Fault::SelfSigned;
+        let fault = CertificateProblem::SelfSigned;
         let certificate = Some(Box::new(certificate));
         let error = Error::Tls(tls::Error::Certificate { fault, certificate });
         assert!(hint(&error, None).unwrap().contains(&format!("`pin = \"{pin}\"`")));

@@ -17,17 +17,17 @@ use crate::limits;
 use crate::net::{self, Bounds, Stop, Tcp};
 use crate::password::{self, Attempts, Source};
 use crate::pop3;
-use crate::report::{Report, Rung, Stopwatch, count, size};
+use crate::report::{Report, Step, Stopwatch, count, size};
 use crate::sasl::{Credentials, Key, Mechanism};
 use crate::settings::{self, Check, FetchJob, Job, Peer, SendJob, Settings};
 use crate::smtp;
 use crate::store::disk::Os;
-use crate::store::{Outlook, Store};
+use crate::store::{Readiness, Store};
 use crate::text::{Identified as _, plain, shown};
 use crate::tls::{self, Certificate, TlsStream};
 use crate::token;
-use crate::way::Way;
-use crate::wire::{Private, Said, Trace};
+use crate::way::Connector;
+use crate::wire::{Private, Trace, TraceEvent};
 
 /// The silence after which a server is suspected of waiting for TLS.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -52,10 +52,10 @@ pub fn check(
     let (settings, checks) = match ready {
         Ok(ready) => ready,
         Err(error) => {
-            return Ladder::new(report, None).end(|_| Err(error).at("configuration"));
+            return Checklist::new(report, None).end(|_| Err(error).at("configuration"));
         }
     };
-    let (mut exit, mut asked) = (Exit::Done, Asked::default());
+    let (mut exit, mut asked) = (Exit::Done, PromptCache::default());
     let block = settings.permanent(args, &checks);
     for check in checks {
         let Check { account, side, job } = check;
@@ -69,19 +69,19 @@ pub fn check(
         let title = format!("{label}: {side}{place}");
         let subject =
             Subject { account, side, peer: job.as_ref().ok().map(|job| job.peer().clone()) };
-        let ladder = Ladder::new(report, Some(subject));
-        if let Err(error) = report.ladder(title) {
+        let ladder = Checklist::new(report, Some(subject));
+        if let Err(error) = report.heading(title) {
             return ladder.end(|_| Err(error).at("output"));
         }
         let this = ladder.end(|ladder| {
             let job = job.at("configuration").map_err(|broken| match *broken.error {
                 Error::Settings(settings::Error::NoSender) => {
                     let hint = Some("if the account sends nothing, use --fetch".to_owned());
-                    Broken { hint, ..broken }
+                    FailedStep { hint, ..broken }
                 }
                 _ => broken,
             })?;
-            ladder.climb(&job, args, stop, &mut asked)
+            ladder.run(&job, args, stop, &mut asked)
         });
         if exit == Exit::Done {
             exit = this;
@@ -94,7 +94,7 @@ pub fn check(
         let kept = if args.save {
             let saved = config::append(&path, &block).map_err(settings::Error::from);
             saved.map_err(Error::from).map(|()| {
-                report.notice(format_args!("check: the account was written to {}", path.display()));
+                report.info(format_args!("check: the account was written to {}", path.display()));
             })
         } else {
             let path = path.display();
@@ -103,14 +103,14 @@ pub fn check(
             ))
         };
         if let Err(error) = kept {
-            return Ladder::new(report, None).end(|_| Err(error).at("output"));
+            return Checklist::new(report, None).end(|_| Err(error).at("output"));
         }
     }
     exit
 }
 
 /// The rung that broke, and how.
-struct Broken {
+struct FailedStep {
     rung: &'static str,
     error: Box<Error>,
     /// Further findings, as words that follow the error.
@@ -121,13 +121,13 @@ struct Broken {
 
 /// Names the rung that an error belongs to.
 trait At<T> {
-    fn at(self, rung: &'static str) -> Result<T, Broken>;
+    fn at(self, rung: &'static str) -> Result<T, FailedStep>;
 }
 
 impl<T, E: Into<Error>> At<T> for Result<T, E> {
-    fn at(self, rung: &'static str) -> Result<T, Broken> {
+    fn at(self, rung: &'static str) -> Result<T, FailedStep> {
         let broken =
-            |error| Broken { rung, error: Box::new(error), beside: String::new(), hint: None };
+            |error| FailedStep { rung, error: Box::new(error), beside: String::new(), hint: None };
         self.map_err(|error| broken(error.into()))
     }
 }
@@ -140,38 +140,38 @@ struct Subject {
 }
 
 /// The steps of a check so far.
-struct Ladder<'a> {
+struct Checklist<'a> {
     report: &'a Report,
     subject: Option<Subject>,
-    rungs: Vec<Rung>,
+    rungs: Vec<Step>,
     watch: Stopwatch,
     /// Whether steps that hold are not reported, since they were before.
     is_repeat: bool,
 }
 
-impl<'a> Ladder<'a> {
+impl<'a> Checklist<'a> {
     fn new(report: &'a Report, subject: Option<Subject>) -> Self {
         let watch = report.stopwatch();
         Self { report, subject, rungs: Vec::new(), watch, is_repeat: false }
     }
 
     /// Climbs as far as it goes, and reports what it has come to.
-    fn end(mut self, climb: impl FnOnce(&mut Self) -> Result<(), Broken>) -> Exit {
+    fn end(mut self, climb: impl FnOnce(&mut Self) -> Result<(), FailedStep>) -> Exit {
         let outcome = climb(&mut self);
         let peer = self.subject.as_ref().and_then(|subject| subject.peer.as_ref());
         let account = self.subject.as_ref().and_then(|subject| subject.account.as_deref());
         let mut exit = Exit::Done;
-        if let Err(Broken { rung: name, error, beside, hint }) = &outcome {
+        if let Err(FailedStep { rung: name, error, beside, hint }) = &outcome {
             exit = Exit::from(&**error);
-            let rung = Rung {
+            let rung = Step {
                 name,
                 is_good: false,
                 text: format!("{error}{beside}"),
                 hint: hint.clone().or_else(|| advice::hint(error, peer)),
                 ms: self.watch.lap(),
             };
-            if let Err(error) = self.report.rung(&rung) {
-                self.report.complaint(format_args!("check: {error}"));
+            if let Err(error) = self.report.step(&rung) {
+                self.report.warn(format_args!("check: {error}"));
             }
             if self.report.is_quiet() {
                 let failure = Failure { command: "check", account, peer, error, lasting: None };
@@ -184,11 +184,11 @@ impl<'a> Ladder<'a> {
                 "account": account,
                 "side": self.subject.as_ref().map(|subject| subject.side),
                 "server": peer.map(ToString::to_string),
-                "rungs": self.rungs.iter().map(Rung::object).collect::<Vec<_>>(),
+                "rungs": self.rungs.iter().map(Step::object).collect::<Vec<_>>(),
                 "status": exit.status(),
             });
             if let Err(error) = self.report.answer(object) {
-                self.report.complaint(format_args!("check: {error}"));
+                self.report.warn(format_args!("check: {error}"));
                 return exit.worse((&error).into());
             }
         }
@@ -196,7 +196,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// A rung that holds.
-    fn good(&mut self, name: &'static str, text: impl Into<String>) -> Result<(), Broken> {
+    fn good(&mut self, name: &'static str, text: impl Into<String>) -> Result<(), FailedStep> {
         self.note(name, text, None)
     }
 
@@ -206,25 +206,25 @@ impl<'a> Ladder<'a> {
         name: &'static str,
         text: impl Into<String>,
         hint: Option<String>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), FailedStep> {
         if self.is_repeat {
             return Ok(());
         }
-        let rung = Rung { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
-        let written = self.report.rung(&rung);
+        let rung = Step { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
+        let written = self.report.step(&rung);
         self.rungs.push(rung);
         written.at("output")
     }
 
-    fn climb(
+    fn run(
         &mut self,
         job: &Job,
         args: &cli::Check,
         stop: &Stop,
-        asked: &mut Asked,
-    ) -> Result<(), Broken> {
+        asked: &mut PromptCache,
+    ) -> Result<(), FailedStep> {
         let (peer, report) = (job.peer(), self.report);
-        let way = Way::to(peer, report, stop).at("configuration")?;
+        let way = Connector::to(peer, report, stop).at("configuration")?;
         self.good("configuration", configuration(peer))?;
         if let Job::Fetch(job) = job {
             self.maildir(job)?;
@@ -250,10 +250,10 @@ impl<'a> Ladder<'a> {
         &mut self,
         session: T,
         login: Option<Login>,
-        (peer, asked, stop): (&Peer, &mut Asked, &Stop),
+        (peer, asked, stop): (&Peer, &mut PromptCache, &Stop),
         words: &str,
-        open: impl FnOnce(&mut Self) -> Result<T, Broken>,
-    ) -> Result<(T, Login), Broken> {
+        open: impl FnOnce(&mut Self) -> Result<T, FailedStep>,
+    ) -> Result<(T, Login), FailedStep> {
         if let Some(login) = login {
             return Ok((session, login));
         }
@@ -267,16 +267,18 @@ impl<'a> Ladder<'a> {
     }
 
     /// Checks that fetched messages have a destination.
-    fn maildir(&mut self, job: &FetchJob) -> Result<(), Broken> {
-        let outlook = Store::foresee(&Os, &job.state, &job.destination).at("maildir")?;
+    fn maildir(&mut self, job: &FetchJob) -> Result<(), FailedStep> {
+        let outlook = Store::readiness(&Os, &job.state, &job.destination).at("maildir")?;
         let place = match job.maildir() {
             Some(root) => root.display().to_string(),
             None => "messages go to `deliver-command`".to_owned(),
         };
         match outlook {
-            Outlook::Ready => self.good("maildir", place),
-            Outlook::ToBeMade => self.good("maildir", format!("{place}, which a fetch will make")),
-            Outlook::Busy => {
+            Readiness::Ready => self.good("maildir", place),
+            Readiness::ToBeMade => {
+                self.good("maildir", format!("{place}, which a fetch will make"))
+            }
+            Readiness::Busy => {
                 let hint = "the server may let only one of the two in";
                 self.note("maildir", format!("{place}: a fetch is at work"), Some(hint.to_owned()))
             }
@@ -284,7 +286,12 @@ impl<'a> Ladder<'a> {
     }
 
     /// Obtains the password or token.
-    fn password(&mut self, peer: &Peer, asked: &mut Asked, stop: &Stop) -> Result<Login, Broken> {
+    fn password(
+        &mut self,
+        peer: &Peer,
+        asked: &mut PromptCache,
+        stop: &Stop,
+    ) -> Result<Login, FailedStep> {
         const NAME: &str = "password";
         let run = self.report.token_run(stop);
         if let Source::Login { .. } = peer.source {
@@ -314,7 +321,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// A token of a login by OAuth 2.0, renewed if that is due.
-    fn token(&mut self, peer: &Peer, run: &token::Run) -> Result<Login, Broken> {
+    fn token(&mut self, peer: &Peer, run: &token::Run) -> Result<Login, FailedStep> {
         const NAME: &str = "token";
         let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, run);
         let mut attempts = attempts.and_then(Attempts::ready).at(NAME)?;
@@ -332,7 +339,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// A connection; if there is none, what else there might be.
-    fn connect(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
+    fn connect(&mut self, line: &Line<'_>) -> Result<Tcp, FailedStep> {
         const NAME: &str = "connection";
         let Peer { source_address, bounds, .. } = line.job.peer();
         let (_, port) = line.job.peer().dialled();
@@ -357,7 +364,7 @@ impl<'a> Ladder<'a> {
 
     /// Connects where the server speaks first. One that waits for TLS would otherwise stay silent
     /// until the time-out.
-    fn connect_in_the_clear(&mut self, line: &Line<'_>) -> Result<Tcp, Broken> {
+    fn connect_in_the_clear(&mut self, line: &Line<'_>) -> Result<Tcp, FailedStep> {
         const NAME: &str = "greeting";
         let tcp = self.connect(line)?;
         if !tcp.is_silent_for(SILENCE.min(line.job.peer().bounds.per_wait)) {
@@ -372,7 +379,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// TLS from the first octet.
-    fn connect_by_tls(&mut self, line: &Line<'_>) -> Result<Box<dyn Private>, Broken> {
+    fn connect_by_tls(&mut self, line: &Line<'_>) -> Result<Box<dyn Private>, FailedStep> {
         let tcp = self.connect(line)?;
         let mut secured = None;
         let stream = line.secure(tcp, &mut secured);
@@ -385,10 +392,10 @@ impl<'a> Ladder<'a> {
     /// Reports the outcome of the TLS handshake.
     fn secured<T>(
         &mut self,
-        secured: Option<Secured>,
+        secured: Option<TlsInfo>,
         outcome: Result<T, Error>,
-    ) -> Result<T, Broken> {
-        let Some(Secured { agreed, certificate, now }) = secured else {
+    ) -> Result<T, FailedStep> {
+        let Some(TlsInfo { agreed, certificate, now }) = secured else {
             let is_refusal = matches!(outcome, Err(Error::Tls(tls::Error::Certificate { .. })));
             return outcome.at(if is_refusal { "certificate" } else { "tls" });
         };
@@ -406,9 +413,9 @@ impl<'a> Ladder<'a> {
     /// Reports the greeting, and the outcome of asking for capabilities.
     fn greeted<T, E: Into<Error>>(
         &mut self,
-        heard: &Heard,
+        heard: &GreetingCapture,
         opened: Result<T, E>,
-    ) -> Result<T, Broken> {
+    ) -> Result<T, FailedStep> {
         let opened = opened.map_err(Into::into);
         let greeting = heard.take();
         let turned_away = matches!(
@@ -426,7 +433,7 @@ impl<'a> Ladder<'a> {
     fn pop3(
         &mut self,
         line: &Line<'_>,
-    ) -> Result<pop3::Session<pop3::Authorization, Box<dyn Private>>, Broken> {
+    ) -> Result<pop3::Session<pop3::Authorization, Box<dyn Private>>, FailedStep> {
         use pop3::{Approach, Session};
         let (trace, heard) = listen(self.report);
         Ok(match line.job.peer().tls {
@@ -456,8 +463,8 @@ impl<'a> Ladder<'a> {
         job: &FetchJob,
         line: &Line<'_>,
         login: Option<Login>,
-        asked: &mut Asked,
-    ) -> Result<(), Broken> {
+        asked: &mut PromptCache,
+    ) -> Result<(), FailedStep> {
         use pop3::UniqueIds;
         const NAME: &str = "mailbox";
         let session = self.pop3(line)?;
@@ -476,7 +483,8 @@ impl<'a> Ladder<'a> {
         if is_known {
             self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
         }
-        let mut session = session.login(login.attempts(), pop3::Ahead::UidsAndSizes).at("login")?;
+        let mut session =
+            session.login(login.attempts(), pop3::Prefetch::UidsAndSizes).at("login")?;
         let mechanism = session.mechanism().map_or(mechanism, Mechanism::name);
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
 
@@ -494,7 +502,7 @@ impl<'a> Ladder<'a> {
             return Err(pop3::Error::Missing(pop3::Feature::Uidl)).at(NAME);
         }
         let is_new =
-            |listed: &&pop3::Listed| listed.uid().is_none_or(|uid| known.get(uid).is_none());
+            |listed: &&pop3::ScanListing| listed.uid().is_none_or(|uid| known.get(uid).is_none());
         let new = listing.iter().filter(is_new).count();
         let messages = count(listing.len(), "message");
         let text = format!("{messages} ({}), {new} new", size(octets));
@@ -511,7 +519,7 @@ impl<'a> Ladder<'a> {
         &mut self,
         job: &SendJob,
         line: &Line<'_>,
-    ) -> Result<smtp::Session<smtp::Unauthenticated, Box<dyn Private>>, Broken> {
+    ) -> Result<smtp::Session<smtp::Unauthenticated, Box<dyn Private>>, FailedStep> {
         use smtp::Session;
         let (trace, heard) = listen(self.report);
         let hello = job.hello.clone();
@@ -541,8 +549,8 @@ impl<'a> Ladder<'a> {
         line: &Line<'_>,
         login: Option<Login>,
         args: &cli::Check,
-        asked: &mut Asked,
-    ) -> Result<(), Broken> {
+        asked: &mut PromptCache,
+    ) -> Result<(), FailedStep> {
         let session = self.smtp(job, line)?;
         let offered = session.offered();
         let limit = offered.size;
@@ -582,16 +590,16 @@ impl<'a> Ladder<'a> {
 /// The way to a server, with what is known of it so far.
 struct Line<'a> {
     job: &'a Job,
-    way: &'a Way<'a>,
+    way: &'a Connector<'a>,
     addresses: &'a [IpAddr],
     stop: &'a Stop,
 }
 
 impl Line<'_> {
     /// TLS, and what was agreed on and shown, if it came to that.
-    fn secure(&self, tcp: Tcp, secured: &mut Option<Secured>) -> Result<Box<dyn Private>, Error> {
+    fn secure(&self, tcp: Tcp, secured: &mut Option<TlsInfo>) -> Result<Box<dyn Private>, Error> {
         let stream: TlsStream = self.way.handshake(tcp)?;
-        *secured = Some(Secured {
+        *secured = Some(TlsInfo {
             agreed: stream.describe(),
             certificate: stream.certificate(),
             now: self.job.moment().seconds,
@@ -600,14 +608,14 @@ impl Line<'_> {
     }
 
     /// Adds which other port of this kind answers, and what to do about it.
-    fn other_port(&self, broken: Broken) -> Broken {
+    fn other_port(&self, broken: FailedStep) -> FailedStep {
         let Peer { host, port, source_address, .. } = self.job.peer();
-        let usual = self.job.side().usual().ports().into_iter();
+        let usual = self.job.side().default_ports().ports().into_iter();
         let answering = usual.filter(|(other, _)| other != port).find(|(other, _)| {
             net::connect(host, *other, *source_address, ASIDE, self.stop).is_ok()
         });
         let Some((other, tls)) = answering else { return broken };
-        Broken {
+        FailedStep {
             beside: format!("; but port {other} answers"),
             hint: Some(format!("use `tls = \"{}\"` (--tls {0}), and no other port", tls.name())),
             ..broken
@@ -615,7 +623,7 @@ impl Line<'_> {
     }
 
     /// Adds the plaintext greeting of a server that does not speak TLS here.
-    fn greeting_in_the_clear(&self, broken: Broken) -> Broken {
+    fn greeting_in_the_clear(&self, broken: FailedStep) -> FailedStep {
         const GREETING: usize = 512;
         let Peer { host, port, source_address, .. } = self.job.peer();
         let mut octets = [0; GREETING];
@@ -626,12 +634,12 @@ impl Line<'_> {
             Some(line) => format!(": it says `{}` in plaintext", shown(line)),
             None => String::new(),
         };
-        Broken { beside, ..broken }
+        FailedStep { beside, ..broken }
     }
 }
 
 /// The result of a TLS handshake.
-struct Secured {
+struct TlsInfo {
     agreed: String,
     certificate: Option<Certificate>,
     now: u64,
@@ -653,9 +661,9 @@ impl Login {
 /// The typed passwords of this run: both sides of an account mostly have the same one, which is
 /// asked for once.
 #[derive(Default)]
-struct Asked(Vec<(String, String, Attempts)>);
+struct PromptCache(Vec<(String, String, Attempts)>);
 
-impl Asked {
+impl PromptCache {
     /// Whether this was typed before.
     fn knows(&self, peer: &Peer) -> bool {
         let (user, host) = (peer.user.as_str(), peer.host.as_str());
@@ -679,20 +687,20 @@ impl Asked {
 
 /// The first thing that a server said.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Option<String>>>);
+struct GreetingCapture(Arc<Mutex<Option<String>>>);
 
-impl Heard {
+impl GreetingCapture {
     fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// Returns a trace that also keeps the greeting, beside the usual one.
-fn listen(report: &Report) -> (Trace, Heard) {
-    let (heard, mut trace, mut is_first) = (Heard::default(), report.trace(None), true);
+fn listen(report: &Report) -> (Trace, GreetingCapture) {
+    let (heard, mut trace, mut is_first) = (GreetingCapture::default(), report.trace(None), true);
     let said = heard.clone();
-    let listener = move |words: Said<'_>| {
-        if let (Said::Server(octets), true) = (&words, is_first) {
+    let listener = move |words: TraceEvent<'_>| {
+        if let (TraceEvent::Server(octets), true) = (&words, is_first) {
             let line = shown(String::from_utf8_lossy(octets).trim_end());
             *said.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
             is_first = false;

@@ -12,7 +12,7 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 
 use crate::limits;
-use crate::message::{self, Encoder, Intake, Message, Octets, TextPart, UNDISCLOSED};
+use crate::message::{self, Encoder, Message, MessageWriter, Octets, TextPart, UNDISCLOSED};
 use crate::text::{Addressee, Addressees, HeaderField, Mailbox, percent_decoded, plain};
 
 /// The type of a file of which no other is known.
@@ -195,7 +195,8 @@ impl Parts {
             }
         }
         field(&mut header, "MIME-Version", &Raw::new("1.0"));
-        let mut writing = Writing { intake: Intake::new(), unique: self.unique.clone(), number: 0 };
+        let mut writing =
+            Writing { intake: MessageWriter::new(), unique: self.unique.clone(), number: 0 };
         writing.put(&header)?;
         let domain = domain.to_owned();
         writing.part(self.body(&domain)?)?;
@@ -372,7 +373,7 @@ impl Part {
 
 /// A message that is being written.
 struct Writing {
-    intake: Intake,
+    intake: MessageWriter,
     unique: String,
     /// The number of the last boundary.
     number: u32,

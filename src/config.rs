@@ -198,7 +198,7 @@ pub struct Table {
     pub patience: Option<Span>,
     /// The trust store.
     #[serde(deserialize_with = "parsed")]
-    pub trust: Option<Authorities>,
+    pub trust: Option<TrustStore>,
     /// The authorities to trust instead of the usual ones.
     pub ca_file: Option<PathBuf>,
     /// The one certificate to trust.
@@ -406,14 +406,14 @@ impl FromStr for Keep {
 
 /// A set of trusted certification authorities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authorities {
+pub enum TrustStore {
     /// The built-in list of the Mozilla root program.
     Webpki,
     /// The system's trust store.
     System,
 }
 
-impl FromStr for Authorities {
+impl FromStr for TrustStore {
     type Err = WrongValue;
 
     fn from_str(text: &str) -> Result<Self, WrongValue> {
@@ -438,7 +438,7 @@ pub enum Sender {
 
 /// A match of an address with an account, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Likeness {
+pub enum AddressMatch {
     /// The account's address.
     Same,
     /// The account's address but for a +tag (RFC 5233 §1).
@@ -461,15 +461,17 @@ impl Sender {
     }
 
     /// Returns how an address matches this account; `None` if it does not.
-    pub fn likeness(&self, address: &Mailbox) -> Option<Likeness> {
+    pub fn likeness(&self, address: &Mailbox) -> Option<AddressMatch> {
         let own = self.address();
         let is_at_home = own.domain().eq_ignore_ascii_case(address.domain());
         let user = address.local_part().split('+').next();
         match self {
             _ if !is_at_home => None,
-            Self::Anybody(_) => Some(Likeness::Domain),
-            Self::Mailbox(_) if own.local_part() == address.local_part() => Some(Likeness::Same),
-            Self::Mailbox(_) => (user == Some(own.local_part())).then_some(Likeness::Detail),
+            Self::Anybody(_) => Some(AddressMatch::Domain),
+            Self::Mailbox(_) if own.local_part() == address.local_part() => {
+                Some(AddressMatch::Same)
+            }
+            Self::Mailbox(_) => (user == Some(own.local_part())).then_some(AddressMatch::Detail),
         }
     }
 }
@@ -1395,10 +1397,10 @@ mod tests {
         let likeness = |own: &str, address: &str| {
             own.parse::<Sender>().unwrap().likeness(&address.parse().unwrap())
         };
-        assert_eq!(likeness("a@x.y", "a@X.Y"), Some(Likeness::Same));
-        assert_eq!(likeness("a+b@x.y", "a+b@x.y"), Some(Likeness::Same));
-        assert_eq!(likeness("a@x.y", "a+b+c@x.y"), Some(Likeness::Detail));
-        assert_eq!(likeness("*@x.y", "b@x.y"), Some(Likeness::Domain));
+        assert_eq!(likeness("a@x.y", "a@X.Y"), Some(AddressMatch::Same));
+        assert_eq!(likeness("a+b@x.y", "a+b@x.y"), Some(AddressMatch::Same));
+        assert_eq!(likeness("a@x.y", "a+b+c@x.y"), Some(AddressMatch::Detail));
+        assert_eq!(likeness("*@x.y", "b@x.y"), Some(AddressMatch::Domain));
         for (own, address) in [("a@x.y", "ab@x.y"), ("a+b@x.y", "a@x.y"), ("*@x.y", "a@z.x.y")] {
             assert_eq!(likeness(own, address), None, "{own} {address}");
         }

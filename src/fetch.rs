@@ -19,8 +19,8 @@ use std::thread;
 use serde_json::json;
 
 use self::incoming::{Incoming, too_large};
-use self::keep::{Arrival, Arrivals, Keeper};
-use self::outcome::{Fetched, Filed, Lack, Missed};
+use self::keep::{Arrival, DeliveryQueue, DeliveryWorker};
+use self::outcome::{Fetched, FetchedFile, Lack, Missed};
 use self::plan::{Action, Plan};
 use self::refusals::Refusals;
 use self::server::Server;
@@ -30,15 +30,16 @@ use crate::limits;
 use crate::net::Stop;
 use crate::password::{Attempts, Source};
 use crate::pop3::{
-    self, Ahead, Approach, Authorization, Deletable, Listed, Session, Sizes, Transaction, UniqueIds,
+    self, Approach, Authorization, Deletable, Prefetch, ScanListing, Session, Sizes, Transaction,
+    UniqueIds,
 };
 use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
-use crate::store::patience::Patience;
+use crate::store::patience::OutageTracker;
 use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid};
-use crate::way::Way;
+use crate::way::Connector;
 use crate::wire::{self, Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
@@ -52,7 +53,7 @@ pub fn fetch(
 ) -> Exit {
     let at_once = at_once.clamp(1, jobs.len().clamp(1, limits::ACCOUNTS));
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
-    let company = Company { report, stop, talkers: jobs.len(), batch };
+    let company = FetchContext { report, stop, talkers: jobs.len(), batch };
     // A person is asked for a password before the screen is full. Everything else that an account
     // needs is opened, and whatever it names is run, when its turn comes.
     let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
@@ -87,7 +88,7 @@ pub fn fetch(
 }
 
 /// The context that all accounts of a run share.
-struct Company<'a> {
+struct FetchContext<'a> {
     report: &'a Report,
     stop: &'a Stop,
     /// The number of accounts.
@@ -96,7 +97,7 @@ struct Company<'a> {
     batch: usize,
 }
 
-fn attempts(job: &FetchJob, company: &Company<'_>) -> Result<Attempts, Error> {
+fn attempts(job: &FetchJob, company: &FetchContext<'_>) -> Result<Attempts, Error> {
     let (peer, run) = (&job.peer, company.report.token_run(company.stop));
     Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?)
 }
@@ -119,7 +120,7 @@ fn store_options(job: &FetchJob) -> StoreOptions {
 /// A fetch under way.
 struct Run<'a> {
     job: &'a FetchJob,
-    company: &'a Company<'a>,
+    company: &'a FetchContext<'a>,
     /// The account's name.
     label: String,
     fetched: Fetched,
@@ -134,7 +135,7 @@ struct Run<'a> {
 
 /// A message in whose middle a session ended, and why it is wanted all the same.
 struct Suspect {
-    listed: Listed,
+    listed: ScanListing,
     purpose: Purpose,
 }
 
@@ -146,7 +147,7 @@ enum Left {
 }
 
 impl<'a> Run<'a> {
-    fn new(job: &'a FetchJob, company: &'a Company<'a>) -> Self {
+    fn new(job: &'a FetchJob, company: &'a FetchContext<'a>) -> Self {
         Self {
             job,
             company,
@@ -188,7 +189,7 @@ impl<'a> Run<'a> {
     }
 
     fn repeat(&mut self, attempts: &Attempts, opened: &mut Option<Store>) -> Result<(), Error> {
-        let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
+        let way = Connector::to(&self.job.peer, self.company.report, self.company.stop)?;
         let mut server = Server::recall(self.job);
         loop {
             let before = self.fetched.new;
@@ -241,7 +242,7 @@ impl<'a> Run<'a> {
     /// Connects, prepares state and Maildir, and runs one session.
     fn connected(
         &mut self,
-        way: &Way<'_>,
+        way: &Connector<'_>,
         attempts: &Attempts,
         opened: &mut Option<Store>,
         server: &mut Server<'_>,
@@ -278,7 +279,7 @@ impl<'a> Run<'a> {
     fn take_over(&mut self, store: &mut Store) {
         let report = self.company.report;
         if let Some(kept) = store.damaged() {
-            report.complaint(format_args!(
+            report.warn(format_args!(
                 "fetch {}: the journal was damaged and is kept as {}; what could be read of it counts",
                 self.label,
                 kept.display(),
@@ -289,7 +290,7 @@ impl<'a> Run<'a> {
             self.fetched.new += 1;
             self.fetched.octets += octets;
             if report.is_json() {
-                self.fetched.files.push(Filed { octets, uid, path: Some(path) });
+                self.fetched.files.push(FetchedFile { octets, uid, path: Some(path) });
             }
         }
     }
@@ -411,7 +412,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn is_due(&self, store: &Store, listed: &Listed) -> bool {
+    fn is_due(&self, store: &Store, listed: &ScanListing) -> bool {
         let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
         entry.is_some_and(|entry| plan::is_due(self.job, entry))
     }
@@ -422,11 +423,11 @@ impl<'a> Run<'a> {
     fn look_again(
         &mut self,
         store: &Store,
-        known: Vec<Listed>,
+        known: Vec<ScanListing>,
         sizes: &Sizes,
         room: usize,
         suspects: &mut Vec<Suspect>,
-    ) -> (Vec<Listed>, HashSet<Uid>) {
+    ) -> (Vec<ScanListing>, HashSet<Uid>) {
         let (mut compare, mut due) = (Vec::new(), HashSet::new());
         for listed in known {
             let Some(uid) = listed.uid.clone() else { continue };
@@ -470,7 +471,7 @@ impl<'a> Run<'a> {
         };
         if self.job.keep != Keep::Forever && store.say_once("elsewhere")? && report.is_unattended()
         {
-            report.complaint(format_args!(
+            report.warn(format_args!(
                 "fetch {}: nothing new; what is there was fetched before, into {}, and stays on the \
                  server; --all fetches it again",
                 self.label,
@@ -487,7 +488,7 @@ impl<'a> Run<'a> {
         &mut self,
         session: &mut Session<Transaction, Box<dyn Private>>,
         known: usize,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Vec<ScanListing>, Error> {
         let are_needed = !self.job.deletes_at_once();
         let uids = UniqueIds { are_needed, are_known: known > 0 };
         let mut listing = session.list(uids)?;
@@ -511,10 +512,10 @@ impl<'a> Run<'a> {
 
     /// Warns that a server lists none of the known unique-ids: a server that was moved may have
     /// renamed all messages, and then they are fetched again.
-    fn greet_strangers(&self, present: usize) {
+    fn warn_about_new_uids(&self, present: usize) {
         let listed = self.fetched.listed;
         if present > 1 && listed >= present {
-            self.company.report.complaint(format_args!(
+            self.company.report.warn(format_args!(
                 "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
                  fetched again",
                 self.label,
@@ -528,7 +529,7 @@ impl<'a> Run<'a> {
     fn sort_out(
         &mut self,
         store: &mut Store,
-        listing: Vec<Listed>,
+        listing: Vec<ScanListing>,
         sizes: Option<&Sizes>,
     ) -> Result<Sorted, Error> {
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
@@ -571,7 +572,7 @@ impl<'a> Run<'a> {
             }
         }
         if known.is_empty() {
-            self.greet_strangers(present);
+            self.warn_about_new_uids(present);
         }
         let (shared, room) = plan.into_parts();
         self.fetched.postponed += suspects.len().saturating_sub(room);
@@ -593,7 +594,7 @@ impl<'a> Run<'a> {
         &mut self,
         session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
-        wanted: Vec<Listed>,
+        wanted: Vec<ScanListing>,
         due: &HashSet<Uid>,
         purpose: Purpose,
     ) -> Result<(), Error> {
@@ -603,7 +604,7 @@ impl<'a> Run<'a> {
         let progress = self.company.report.progress(&self.label);
         progress.expect(wanted.len());
         let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
-        let arrivals = Arrivals::new(self.company.batch);
+        let arrivals = DeliveryQueue::new(self.company.batch);
         let measured = |sizes: &Sizes| {
             // Where known messages have changed their sizes is noted before anything is delivered.
             drop(arrivals.add(Arrival::Sizes(sizes.clone())));
@@ -615,15 +616,15 @@ impl<'a> Run<'a> {
         let most = self.most();
         let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
         let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
-        let Self { job, company: Company { report, .. }, fetched, doomed, shared, .. } = self;
-        let keeper = Keeper { job, report, store, fetched, doomed, shared, due, purpose };
+        let Self { job, company: FetchContext { report, .. }, fetched, doomed, shared, .. } = self;
+        let keeper = DeliveryWorker { job, report, store, fetched, doomed, shared, due, purpose };
         let ended = thread::scope(|scope| {
             let keeping = thread::Builder::new()
                 .spawn_scoped(scope, || keeper.keep(&arrivals))
                 .map_err(Error::Thread)?;
             let present = arrivals.present();
             let longest = most.saturating_add(limits::EXCESS);
-            let mut retr_each = |flight: &mut dyn Iterator<Item = Listed>| {
+            let mut retr_each = |flight: &mut dyn Iterator<Item = ScanListing>| {
                 session.retr_each(flight, longest, measured, draft, |arrival| {
                     progress.message();
                     let mut refusals = refusals.borrow_mut();
@@ -685,7 +686,7 @@ impl<'a> Run<'a> {
     /// Says what would be done, and does nothing.
     fn preview(&mut self, attempts: &Attempts) -> Result<(), Error> {
         let seen = Store::peek(&Os, &self.job.state)?;
-        let way = Way::to(&self.job.peer, self.company.report, self.company.stop)?;
+        let way = Connector::to(&self.job.peer, self.company.report, self.company.stop)?;
         let approach = Server::recall(self.job).approach();
         let session = connect(self.job, &way, self.trace(), approach)?;
         let mut session = login(self.job, &way, session, attempts)?;
@@ -719,14 +720,14 @@ impl<'a> Run<'a> {
     }
 
     fn tell(&self, outcome: &Result<(), Error>) -> Exit {
-        let Self { job, company: Company { report, .. }, label, fetched, .. } = self;
+        let Self { job, company: FetchContext { report, .. }, label, fetched, .. } = self;
         let exit = fetched.exit(outcome);
         let _turn = report.turn();
         let account = job.account.as_deref();
         let peer = &job.peer;
         let (is_told, lasting) = self.patience(outcome, exit);
         for line in fetched.missed_lines().iter().filter(|_| is_told) {
-            report.complaint(format_args!("fetch {label}: {peer}: {line}"));
+            report.warn(format_args!("fetch {label}: {peer}: {line}"));
         }
         let failure = outcome.as_ref().err().map(|error| Failure {
             command: "fetch",
@@ -770,7 +771,7 @@ impl<'a> Run<'a> {
             return (false, None);
         }
         let Some(span) = self.job.patience else { return (true, None) };
-        let patience = Patience::new(&Os, &self.job.state, span.seconds);
+        let patience = OutageTracker::new(&Os, &self.job.state, span.seconds);
         let is_temporary = match exit {
             Exit::Later => true,
             Exit::Partial => outcome.is_ok() && !self.fetched.has_lasting(),
@@ -788,11 +789,11 @@ impl<'a> Run<'a> {
 /// A listing, sorted by action.
 struct Sorted {
     /// New messages.
-    wanted: Vec<Listed>,
+    wanted: Vec<ScanListing>,
     /// New messages that are asked for behind all others.
     suspects: Vec<Suspect>,
     /// Messages that are known.
-    known: Vec<Listed>,
+    known: Vec<ScanListing>,
     /// The number of messages that may still be retrieved.
     room: usize,
     /// The number of differences from the last listing.
@@ -802,7 +803,7 @@ struct Sorted {
 /// Connects, and verifies the server's certificate.
 fn connect(
     job: &FetchJob,
-    way: &Way<'_>,
+    way: &Connector<'_>,
     trace: Option<Trace>,
     approach: Approach,
 ) -> Result<Session<Authorization, Box<dyn Private>>, Error> {
@@ -820,13 +821,13 @@ fn connect(
 /// Logs in.
 fn login(
     job: &FetchJob,
-    way: &Way<'_>,
+    way: &Connector<'_>,
     session: Session<Authorization, Box<dyn Private>>,
     attempts: &Attempts,
 ) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
     // Otherwise they can wait until there is something to retrieve.
     let do_sizes_decide = job.max_size.is_some() || job.dry_run;
-    let ahead = if do_sizes_decide { Ahead::UidsAndSizes } else { Ahead::Uids };
+    let ahead = if do_sizes_decide { Prefetch::UidsAndSizes } else { Prefetch::Uids };
     let _logging_in = way.step("logging in");
     session.login(attempts.clone().map(|attempt| attempt.map_err(Error::from)), ahead)
 }

@@ -338,7 +338,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::babbler::{Babbler, babble};
+    use crate::wire::babbler::{RandomPeer, babble};
 
     fn url(text: &str) -> HttpsUrl {
         text.parse().unwrap()
@@ -347,7 +347,7 @@ mod tests {
     fn answered(pieces: &[&str]) -> Result<Response, Error> {
         let pieces = pieces.iter().flat_map(|piece| piece.as_bytes().chunks(1000));
         let pieces = pieces.map(<[u8]>::to_vec).collect();
-        exchange(Babbler::new(pieces), &Request::get(url("https://example.com/x"), "text/xml"))
+        exchange(RandomPeer::new(pieces), &Request::get(url("https://example.com/x"), "text/xml"))
     }
 
     fn refused(pieces: &[&str]) -> String {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_request_says_who_asks_for_what() {
-        let peer = Babbler::new([b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()].into());
+        let peer = RandomPeer::new([b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()].into());
         let heard = peer.heard.clone();
         let form = Form::default().with("code", "a b&c=d~\u{e4}").with("x", "");
         let request =
@@ -427,7 +427,7 @@ mod tests {
                 }
                 None => "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_owned(),
             };
-            Ok::<_, Error>(Babbler::new([answer.into_bytes()].into()))
+            Ok::<_, Error>(RandomPeer::new([answer.into_bytes()].into()))
         });
         found.map(|(url, _)| (url.to_string(), asked)).map_err(|error| error.to_string())
     }
@@ -456,7 +456,7 @@ mod tests {
             &["HTTP/1.1 100 Continue\r\n\r\n", "Content-Length: 99\r\n", "ffffffffffffffff\r\n", "\r\n", "Location: /\r\n"],
         )) {
             let request = Request::get(url("https://example.com/x"), "text/xml");
-            if let Ok(response) = exchange(Babbler::new(pieces), &request) {
+            if let Ok(response) = exchange(RandomPeer::new(pieces), &request) {
                 prop_assert!(response.body.len() <= limits::HTTP_BODY);
             }
         }

@@ -97,7 +97,7 @@ fn run(settings: &Settings, args: &cli::Import, report: &Report) -> Result<(), E
         );
         report.result(Some(&sentence), || object)?;
         for line in &plan.warnings {
-            report.notice(format_args!("import: {line}"));
+            report.info(format_args!("import: {line}"));
         }
         Ok(())
     } else if report.is_json() {

@@ -86,7 +86,7 @@ pub fn man(name: &str, report: &Report) -> Exit {
     }
     let names = PAGES.iter().filter_map(|(file, _)| Some(file.rsplit_once('.')?.0));
     let names = names.collect::<Vec<_>>().join(", ");
-    report::misuse(format_args!("no page `{name}`; there are {names}"));
+    report::usage_error(format_args!("no page `{name}`; there are {names}"));
     Exit::Usage
 }
 
@@ -325,7 +325,7 @@ fn take(path: &Path, digests: &[Digest], report: &Report) -> Result<bool, Error>
             Ok(true)
         }
         Found::File(_) | Found::Other => {
-            report.complaint(format_args!(
+            report.warn(format_args!(
                 "install: {} was changed since it was installed, and stays",
                 path.display()
             ));

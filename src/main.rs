@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         }),
         Invocation::Nothing => Exit::Done,
         Invocation::Refused(why) => {
-            report::misuse(&why);
+            report::usage_error(&why);
             if is_json {
                 report::misuse_object(&why);
             }

@@ -80,7 +80,7 @@ impl Message {
     /// Returns an error if the input is empty, cannot be read, or has a header that cannot be sent.
     pub fn read(input: &mut dyn Read) -> Result<Self, Error> {
         let failed = |doing| move |source| Error::Io { doing, source };
-        let mut intake = Intake::new();
+        let mut intake = MessageWriter::new();
         let mut chunk = vec![0; limits::BUFFER];
         loop {
             let read = match input.read(&mut chunk) {
@@ -242,7 +242,7 @@ impl Message {
     ///
     /// Returns an error if the message needs a change that a signature or its structure forbids, or
     /// a temporary file fails.
-    pub fn fit(&mut self, transport: Transport) -> Result<(), Error> {
+    pub fn encode_for(&mut self, transport: Transport) -> Result<(), Error> {
         if !self.fields.iter().any(Field::is_signature) {
             self.fields.iter_mut().for_each(Field::encode);
         }
@@ -250,7 +250,7 @@ impl Message {
         let Declared::Text(text) = Declared::of(&self.fields) else { return Ok(()) };
         let charset = self.body.charset();
         let is_ascii = self.body.measure.high == 0;
-        if !self.body.measure.survives(transport) {
+        if !self.body.measure.is_transport_safe(transport) {
             let encoded = self.body.encoded();
             let (body, encoding) =
                 encoded.map_err(|source| Error::Io { doing: "encode", source })?;
@@ -413,7 +413,7 @@ impl Measure {
         if is_legible { Encoder::quoted_printable() } else { Encoder::base64() }
     }
 
-    fn survives(&self, transport: Transport) -> bool {
+    fn is_transport_safe(&self, transport: Transport) -> bool {
         let fits = self.high == 0 || transport == Transport::EightBit;
         fits && !self.has_nul && !self.has_long_line
     }
@@ -474,14 +474,14 @@ pub fn spooled(input: &mut dyn Read) -> io::Result<File> {
 }
 
 /// A writer that makes a message of the octets written to it.
-pub struct Intake {
+pub struct MessageWriter {
     line_ends: LineEnds,
     header: Header,
     body: Body,
     is_empty: bool,
 }
 
-impl Intake {
+impl MessageWriter {
     /// A writer before its first octet.
     pub fn new() -> Self {
         Self {
@@ -534,13 +534,13 @@ impl Intake {
     }
 }
 
-impl Default for Intake {
+impl Default for MessageWriter {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Write for Intake {
+impl Write for MessageWriter {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.is_empty &= octets.is_empty();
         let mut text = Vec::with_capacity(octets.len() + octets.len() / 16);
@@ -583,7 +583,7 @@ mod tests {
         let input = b"A: b\nC: d\r\r\n\r\n\re\rf\n\r\n\r\r\ng\n.\r\n\nh\r";
         let expected = "A: b\r\nC: d\r\n\r\n\r\ne\r\nf\r\n\r\n\r\ng\r\n.\r\n\r\nh\r\n";
         for size in 1..=input.len() {
-            let mut intake = Intake::new();
+            let mut intake = MessageWriter::new();
             for chunk in input.chunks(size) {
                 intake.write_all(chunk).unwrap();
             }
@@ -627,7 +627,7 @@ mod tests {
         };
         for _ in 0..20_000 {
             let input: Vec<u8> = (0..=next(12)).flat_map(|_| PIECES[next(16)].to_vec()).collect();
-            let mut intake = Intake::new();
+            let mut intake = MessageWriter::new();
             let size = 1 + next(input.len());
             let written = input.chunks(size).try_for_each(|chunk| intake.write_all(chunk));
             let message = match written {
@@ -651,7 +651,7 @@ mod tests {
             assert_eq!(read(&mut Message::read(&mut text.as_slice()).unwrap()), text, "{input:?}");
             assert_eq!(read(&mut Message::read(&mut input.as_slice()).unwrap()), text, "{input:?}");
             message.remove_bcc();
-            message.fit(Transport::SevenBit).unwrap();
+            message.encode_for(Transport::SevenBit).unwrap();
             let text = read(&mut message);
             let (header, body) = match memchr::memmem::find(&text, b"\r\n\r\n") {
                 _ if text.starts_with(b"\r\n") => (&b""[..], &text[2..]),
@@ -870,7 +870,7 @@ mod tests {
         let long = "x".repeat(999);
         let fitted = |body: &[u8], transport| {
             let mut message = message([b"Subject: x\n\n", body, b"\n"].concat());
-            message.fit(transport).unwrap();
+            message.encode_for(transport).unwrap();
             text(&mut message)
         };
         let declared = |charset: &str, encoding: &str| {
@@ -899,7 +899,7 @@ mod tests {
     /// The header and the body of a message that is fit for the transport, with LF.
     fn fitted(input: impl AsRef<[u8]>, transport: Transport) -> (String, String) {
         let mut message = message(input);
-        message.fit(transport).unwrap();
+        message.encode_for(transport).unwrap();
         let text = text(&mut message).replace("\r\n", "\n");
         let (header, body) = text.split_once("\n\n").unwrap();
         (header.to_owned(), body.to_owned())
@@ -1030,7 +1030,7 @@ mod tests {
         let (word, blanks) = ("x".repeat(2000), " ".repeat(1500));
         let input = format!("To: {list}\nX-Word: {word} y\nX-Blanks:{blanks}z\n\n");
         let mut message = message(&input);
-        message.fit(Transport::EightBit).unwrap();
+        message.encode_for(Transport::EightBit).unwrap();
         let text = text(&mut message);
         assert_eq!(text.replace("\r\n ", " "), input.replace('\n', "\r\n"));
         let (to, _) = text.split_once("X-Word").unwrap();
@@ -1101,7 +1101,7 @@ mod tests {
     fn characters_are_not_cut_by_chunks() {
         let body = "\u{1f600}x".repeat(limits::BUFFER);
         let mut message = message(format!("A: b\n\n{body}"));
-        message.fit(Transport::SevenBit).unwrap();
+        message.encode_for(Transport::SevenBit).unwrap();
         assert!(text(&mut message).contains("charset=utf-8"));
     }
 

@@ -14,7 +14,7 @@ use socket2::{Socket, Type};
 use crate::limits;
 use crate::ownership;
 use crate::text::{Detour, Domain, plain};
-use crate::wire::{self, Deliberate, Private, Stream, Wait};
+use crate::wire::{self, Cancelled, Private, Stream, Wait};
 
 /// The bounds of waits for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Deadline {
         match self.bounds.in_all.filter(|_| self.end.is_some_and(is_over)) {
             Some(in_all) => {
                 let words = format!("timed out after {} s in all", in_all.as_secs_f64());
-                io::Error::new(io::ErrorKind::TimedOut, Deliberate(words))
+                io::Error::new(io::ErrorKind::TimedOut, Cancelled(words))
             }
             None => timed_out(self.bounds.per_wait, ""),
         }
@@ -233,7 +233,7 @@ impl Drop for Shelter {
 }
 
 fn stopped() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, Deliberate("interrupted".to_owned()))
+    io::Error::new(io::ErrorKind::ConnectionAborted, Cancelled("interrupted".to_owned()))
 }
 
 /// The reason why there is no connection.

@@ -16,8 +16,8 @@ mod session;
 pub use profile::{Pace, Profile, Shown};
 pub use reply::{Capabilities, Code, Pop3, Refusal};
 pub use session::{
-    Ahead, Approach, Authorization, Declined, Deletable, Listed, Number, Parting, Retrieved,
-    Session, Sizes, Transaction, UniqueIds,
+    Approach, Authorization, Deletable, DeleteResult, Number, Prefetch, RetrRefused, Retrieved,
+    ScanListing, Session, Sizes, Transaction, UniqueIds,
 };
 
 use crate::{sasl, wire};
@@ -73,7 +73,7 @@ pub enum Error {
     #[error("message {}: {error}", .listed.number)]
     InMessage {
         /// Which.
-        listed: Listed,
+        listed: ScanListing,
         /// Octets of its text that came before, give or take a buffer.
         octets: u64,
         /// How it ended.
@@ -109,7 +109,7 @@ impl Error {
     }
 
     /// The same as what happened in the middle of a message, unless this side is why.
-    fn in_message(self, listed: Listed, octets: u64) -> Self {
+    fn in_message(self, listed: ScanListing, octets: u64) -> Self {
         if self.is_ours() { self } else { Self::InMessage { listed, octets, error: self.into() } }
     }
 
@@ -119,7 +119,7 @@ impl Error {
         match self {
             Self::Wire(wire::Error::Stream { source, .. }) => source
                 .get_ref()
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<wire::Deliberate>),
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<wire::Cancelled>),
             Self::Wire(error) => matches!(error, wire::Error::Sink(_) | wire::Error::Source(_)),
             _ => false,
         }

@@ -85,7 +85,7 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
                 }
             }
             Err(error) => {
-                report.complaint(format_args!("queue: {}: {error}", message.id));
+                report.warn(format_args!("queue: {}: {error}", message.id));
                 exit = exit.worse(Exit::from(error));
             }
         }
@@ -288,7 +288,7 @@ fn account_for(
     let Some(mut held) = hold(outbox, id).map_err(failed)? else { return Ok(None) };
     let problem = problem.to_string();
     held.missing(now, &problem).map_err(|error| failed(error.into()))?;
-    report.complaint(format_args!(
+    report.warn(format_args!(
         "queue: {id} waits: {problem}; it was queued with {}",
         record.order.config.display()
     ));
@@ -543,6 +543,6 @@ impl QueueRun<'_> {
         };
         let account = self.account;
         let peer = peer.map(|peer| format!(" {peer}:")).unwrap_or_default();
-        self.report.complaint(format_args!("queue {account}:{peer} {reason}; {id} {then}"));
+        self.report.warn(format_args!("queue {account}:{peer} {reason}; {id} {then}"));
     }
 }

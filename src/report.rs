@@ -20,7 +20,7 @@ use crate::settings::Peer;
 pub use crate::text::size;
 use crate::text::{escaped, escaped_json, shown, without_password};
 use crate::token::{self, Listener};
-use crate::wire::{Said, Trace};
+use crate::wire::{Trace, TraceEvent};
 
 /// The output of a run, shared by everything that runs side by side.
 #[derive(Debug)]
@@ -90,14 +90,17 @@ impl Report {
         let start = (self.verbose > 1).then_some(self.start);
         let label = label.map(|label| format!("{label} ")).unwrap_or_default();
         let line = move |text: &dyn fmt::Display| {
-            talk(format_args!("{}{label}{text}", start.as_ref().map(elapsed).unwrap_or_default()));
+            print_stderr(format_args!(
+                "{}{label}{text}",
+                start.as_ref().map(elapsed).unwrap_or_default()
+            ));
         };
         Some(Box::new(move |said| match said {
-            Said::Client(command) => line(&format_args!("C: {command:?}")),
-            Said::Server(octets) => {
+            TraceEvent::Client(command) => line(&format_args!("C: {command:?}")),
+            TraceEvent::Server(octets) => {
                 line(&format_args!("S: {}", shown(&String::from_utf8_lossy(octets))));
             }
-            Said::Octets(octets) => line(&format_args!("   ({octets} octets of message)")),
+            TraceEvent::Octets(octets) => line(&format_args!("   ({octets} octets of message)")),
         }))
     }
 
@@ -114,14 +117,14 @@ impl Report {
         let start = (self.verbose > 1).then_some(self.start);
         Some(Arc::new(move |line: &dyn fmt::Display| {
             let line = shown(&line.to_string());
-            talk(format_args!("{}{line}", start.as_ref().map(elapsed).unwrap_or_default()));
+            print_stderr(format_args!("{}{line}", start.as_ref().map(elapsed).unwrap_or_default()));
         }))
     }
 
     /// Prints a detail below the conversation, with -vv only.
     pub fn detail(&self, line: impl fmt::Display) {
         if self.verbose > 1 {
-            talk(format_args!("{}{line}", elapsed(&self.start)));
+            print_stderr(format_args!("{}{line}", elapsed(&self.start)));
         }
     }
 
@@ -137,9 +140,9 @@ impl Report {
     }
 
     /// Shows the step under way, once it takes a second, until the result is dropped.
-    pub fn step(&self, what: impl fmt::Display) -> Step {
+    pub fn slow_step(&self, what: impl fmt::Display) -> SlowStep {
         if !self.has_bars {
-            return Step(None);
+            return SlowStep(None);
         }
         let what = escaped(&what.to_string()).into_owned();
         let text = move |state: &ProgressState, output: &mut dyn fmt::Write| {
@@ -150,10 +153,10 @@ impl Report {
         };
         let style =
             ProgressStyle::with_template("{step}").map(|style| style.with_key("step", text));
-        let Ok(style) = style else { return Step(None) };
+        let Ok(style) = style else { return SlowStep(None) };
         let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
         bar.enable_steady_tick(limits::LONG_STEP / 4);
-        Step(Some(bar))
+        SlowStep(Some(bar))
     }
 
     /// Prints a result: with --json the object, else the sentence if there is one and standard
@@ -200,20 +203,20 @@ impl Report {
     }
 
     /// Prints one line about a failure after which the rest goes on.
-    pub fn complaint(&self, line: impl fmt::Display) {
-        self.bars.suspend(|| talk(format_args!("postie: {line}")));
+    pub fn warn(&self, line: impl fmt::Display) {
+        self.bars.suspend(|| print_stderr(format_args!("postie: {line}")));
     }
 
     /// Prints one line that requires no action, unless --quiet is given.
-    pub fn notice(&self, line: impl fmt::Display) {
+    pub fn info(&self, line: impl fmt::Display) {
         if !self.quiet {
-            self.complaint(line);
+            self.warn(line);
         }
     }
 
     /// Prints one line about the failure that ended a job, and the hint if there is one.
     pub fn failure(&self, failure: &Failure<'_>) {
-        self.complaint(failure);
+        self.warn(failure);
         self.advise(failure.error, failure.peer);
     }
 
@@ -226,14 +229,14 @@ impl Report {
             json!({ "command": command, "account": account, "error": error })
         };
         if let Err(error) = self.result(None, object) {
-            self.complaint(format_args!("{command}: {error}"));
+            self.warn(format_args!("{command}: {error}"));
         }
     }
 
     /// Prints the hint for an error, if there is one and --quiet is not given.
     pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
         if let Some(hint) = advice::hint(error, peer).filter(|_| !self.quiet) {
-            self.bars.suspend(|| talk(format_args!("hint: {hint}")));
+            self.bars.suspend(|| print_stderr(format_args!("hint: {hint}")));
         }
     }
 
@@ -248,7 +251,7 @@ impl Report {
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written to.
-    pub fn ladder(&self, title: impl fmt::Display) -> Result<(), Error> {
+    pub fn heading(&self, title: impl fmt::Display) -> Result<(), Error> {
         if self.json || self.quiet {
             return Ok(());
         }
@@ -261,8 +264,8 @@ impl Report {
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written to.
-    pub fn rung(&self, rung: &Rung) -> Result<(), Error> {
-        let Rung { name, is_good, text, hint, ms } = rung;
+    pub fn step(&self, rung: &Step) -> Result<(), Error> {
+        let Step { name, is_good, text, hint, ms } = rung;
         if self.json || self.quiet {
             return Ok(());
         }
@@ -301,20 +304,20 @@ impl Report {
 
     /// A line for somebody who has asked for it and waits, whatever else is to be said.
     pub fn say(&self, line: impl fmt::Display) {
-        talk(format_args!("{line}"));
+        print_stderr(format_args!("{line}"));
     }
 
     /// Prints a line for a person at a terminal only.
     pub fn prompt(&self, line: impl fmt::Display) {
         if io::stdin().is_terminal() && io::stderr().is_terminal() && !self.quiet {
-            talk(format_args!("{line}"));
+            print_stderr(format_args!("{line}"));
         }
     }
 }
 
 /// A step of a check.
 #[derive(Debug)]
-pub struct Rung {
+pub struct Step {
     /// The name of the step.
     pub name: &'static str,
     /// True if the step succeeded.
@@ -327,7 +330,7 @@ pub struct Rung {
     pub ms: u64,
 }
 
-impl Rung {
+impl Step {
     /// The same for programs.
     pub fn object(&self) -> Value {
         let Self { name, is_good, text, hint, ms } = self;
@@ -350,9 +353,9 @@ impl Stopwatch {
 
 /// A step under way. Gone from the screen when dropped.
 #[derive(Debug)]
-pub struct Step(Option<ProgressBar>);
+pub struct SlowStep(Option<ProgressBar>);
 
-impl Drop for Step {
+impl Drop for SlowStep {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
@@ -404,7 +407,7 @@ pub struct Octets(ProgressBar);
 
 impl Octets {
     /// Adds octets that have arrived.
-    pub fn come(&self, octets: u64) {
+    pub fn add(&self, octets: u64) {
         self.0.inc(octets);
     }
 }
@@ -474,16 +477,16 @@ pub fn usage(text: &str) {
         let words = paragraph.split_whitespace().map(without_password);
         let words = words.collect::<Vec<_>>().join(" ");
         if let Some(error) = words.strip_prefix("error: ") {
-            misuse(error);
+            usage_error(error);
         } else if let Some(tip) = words.strip_prefix("tip: ") {
-            talk(format_args!("hint: {tip}"));
+            print_stderr(format_args!("hint: {tip}"));
         }
     }
 }
 
 /// Prints one line about a wrong command line.
-pub fn misuse(line: impl fmt::Display) {
-    talk(format_args!("postie: {line} (see --help)"));
+pub fn usage_error(line: impl fmt::Display) {
+    print_stderr(format_args!("postie: {line} (see --help)"));
 }
 
 /// The same for a program.
@@ -516,7 +519,7 @@ pub fn span(seconds: u64) -> String {
 }
 
 /// Prints a line to standard error. A failure is ignored: there is nowhere left to report it.
-fn talk(line: fmt::Arguments<'_>) {
+fn print_stderr(line: fmt::Arguments<'_>) {
     // In one write, lest a line of another process come in between.
     // A line end in a path or an argument does not begin another one.
     let line = line.to_string().replace('\n', "\\u{a}");

@@ -14,7 +14,7 @@ use crate::message::Transport;
 use crate::net::Stop;
 use crate::report::{Report, output, size, written};
 use crate::settings::Settings;
-use crate::smtp::{Demand, Terms};
+use crate::smtp::{MailParameters, RecipientPolicy};
 use crate::store::outbox::{Id, NotAdded, Order};
 use crate::submission::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
 use crate::text::Address;
@@ -89,7 +89,7 @@ fn dispatch(
     };
     if args.dry_run {
         // Which server this would be is not known; most take eight bits.
-        let shown = submission.message.fit(Transport::EightBit).map_err(Error::from);
+        let shown = submission.message.encode_for(Transport::EightBit).map_err(Error::from);
         return match shown.and_then(|()| show(&mut submission, report)) {
             Ok(()) => Ended { exit: Exit::Done, text: String::new() },
             Err(error) => fail(report, Some(&submission), &error),
@@ -103,18 +103,19 @@ fn dispatch(
             Err(NotAdded { error, may_be_listed: true }) => {
                 return fail(report, Some(&submission), &error.into());
             }
-            Err(NotAdded { error, may_be_listed: false }) => report
-                .complaint(format_args!("send: {error}; the message is sent without the outbox")),
+            Err(NotAdded { error, may_be_listed: false }) => {
+                report.warn(format_args!("send: {error}; the message is sent without the outbox"))
+            }
         }
     }
     if attempt == Attempt::OneReply && submission.held.is_none() {
         // One reply is true of all recipients only if they all have the message, or none has it.
-        submission.demand = Demand::All;
+        submission.demand = RecipientPolicy::All;
     }
     if let Some(held_back) = submission.held_back(&outbox) {
         let (notice, outcome) = (submission.notice(&held_back.to_string()), Err(held_back));
         let result = report.result(None, || submission.object(&outcome, Exit::Done));
-        report.notice(notice.unwrap_or_default());
+        report.info(notice.unwrap_or_default());
         if let Err(error) = result {
             warn(report, &submission, &error);
         }
@@ -137,10 +138,10 @@ fn dispatch(
         Err(error) => warn(report, &submission, error),
     }
     if let Some(notice) = submission.last().and_then(|last| submission.notice(&last)) {
-        report.notice(notice);
+        report.info(notice);
     }
     if let Ok(Disposition::Failed { path, .. }) = &disposition {
-        report.complaint(format_args!("send: the message is in {} now", path.display()));
+        report.warn(format_args!("send: the message is in {} now", path.display()));
     }
     let notified = match attempt {
         // The one reply is for the recipients that the message waits for.
@@ -190,13 +191,13 @@ fn failure<'a>(submission: Option<&'a Submission>, error: &'a Error) -> Failure<
 /// Composes the envelope of a message.
 fn submission(input: Input, args: &cli::Send) -> Result<Submission, Error> {
     let Input { job, recipients, message, largest } = input;
-    let terms = Terms {
+    let terms = MailParameters {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
         id: job.moment.unique(),
         require_tls: args.require_tls,
     };
-    let demand = if args.all_or_nothing { Demand::All } else { Demand::Any };
+    let demand = if args.all_or_nothing { RecipientPolicy::All } else { RecipientPolicy::Any };
     let submission = Submission::new(job, recipients, message, terms, demand)?;
     Ok(Submission { largest, ..submission })
 }
@@ -275,7 +276,7 @@ fn keep_incomplete(
             stop.decide(Some(Exit::Done.status()));
             let queued = json!({ "account": args.account, "queued": id.to_string() });
             let notice = format!("send: {error}; the message waits in the outbox as {id}");
-            report.notice(notice);
+            report.info(notice);
             if let Err(error) = report.result(None, || queued) {
                 report.failure(&failure(None, &error));
             }

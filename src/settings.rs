@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::cli::{self, InvokedAs};
 use crate::config::{
-    self, Authorities, CommandLine, File, Keep, RewriteFrom, Sender, Server, Size, Span, Table, Tls,
+    self, CommandLine, File, Keep, RewriteFrom, Sender, Server, Size, Span, Table, Tls, TrustStore,
 };
 use crate::net::Bounds;
 use crate::ownership;
@@ -25,7 +25,7 @@ use crate::text::{
     Address, Addressee, Detour, Domain, EhloName, LocalName, Mailbox, ReversePath, percent_encoded,
     shown,
 };
-use crate::tls::{Anchor, Identity, Trust};
+use crate::tls::{Identity, Trust, TrustAnchor};
 use crate::token::Renewals;
 
 /// The reason why there is no job.
@@ -528,7 +528,7 @@ impl Settings {
             keep: args.keep,
             max_size: args.max_size,
             limit: args.limit,
-            ..self.top(&args.one_off)
+            ..self.command_line_table(&args.one_off)
         };
         if top.server.is_some() {
             return Ok(vec![self.fetch_job(None, top, args)?]);
@@ -587,7 +587,7 @@ impl Settings {
         let (after_fetch, keep) = (table.after_fetch.take(), table.keep.unwrap_or_default());
         let (max_size, patience) = (table.max_size, table.patience);
         let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
-        let peer = self.peer(account.as_deref(), table, Side::Fetch.usual())?;
+        let peer = self.peer(account.as_deref(), table, Side::Fetch.default_ports())?;
         let mut mailbox = format!(
             "{}@{}",
             percent_encoded(peer.user.as_bytes()),
@@ -633,7 +633,7 @@ impl Settings {
             // A host may well be both; a port is one side's.
             let sides = match (server.port, wanted) {
                 (Some(port), [_, _]) => {
-                    let side = wanted.iter().find(|side| side.usual().has(port));
+                    let side = wanted.iter().find(|side| side.default_ports().has(port));
                     vec![*side.ok_or(Error::NoSide(port))?]
                 }
                 _ => wanted.to_vec(),
@@ -765,7 +765,7 @@ impl Settings {
         let from = typed
             .cloned()
             .map(|address| Sender::Mailbox(Addressee { name: typed_name.clone(), address }));
-        let mut top = Table { from, ..self.top(&args.one_off) };
+        let mut top = Table { from, ..self.command_line_table(&args.one_off) };
         let mut configured = None;
         let (account, table) = if top.server.is_some() {
             (None, top)
@@ -843,7 +843,7 @@ impl Settings {
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path)).transpose()?;
         let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
         let queue = table.queue.unwrap_or(self.invoked_as == InvokedAs::Sendmail);
-        let peer = self.peer(account.as_deref(), table, Side::Send.usual())?;
+        let peer = self.peer(account.as_deref(), table, Side::Send.default_ports())?;
         let moment = self.moment.clone();
         Ok(SendJob {
             account,
@@ -977,7 +977,7 @@ impl Settings {
     }
 
     /// The command line as a table of an account.
-    fn top(&self, one_off: &cli::OneOff) -> Table {
+    fn command_line_table(&self, one_off: &cli::OneOff) -> Table {
         let cli::OneOff { server, user, tls, password_file, password_command, ca_file } = one_off;
         let typed = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Table {
@@ -992,7 +992,12 @@ impl Settings {
         }
     }
 
-    fn peer(&self, account: Option<&str>, table: Table, usual: Usual) -> Result<Peer, Error> {
+    fn peer(
+        &self,
+        account: Option<&str>,
+        table: Table,
+        usual: DefaultPorts,
+    ) -> Result<Peer, Error> {
         let missing = |key| match account {
             Some(account) => Error::Incomplete { account: shown(account), key },
             None => Error::NoUser,
@@ -1012,10 +1017,10 @@ impl Settings {
             (None, Some(_)) => return Err(missing("client-cert")),
         };
         let anchor = match (table.pin, table.ca_file, table.trust) {
-            (Some(pin), _, _) => Anchor::Pin(pin),
-            (_, Some(path), _) => Anchor::CaFile(self.path(&path)?),
-            (_, _, Some(Authorities::System)) => Anchor::System,
-            (None, None, Some(Authorities::Webpki) | None) => Anchor::Webpki,
+            (Some(pin), _, _) => TrustAnchor::Pin(pin),
+            (_, Some(path), _) => TrustAnchor::CaFile(self.path(&path)?),
+            (_, _, Some(TrustStore::System)) => TrustAnchor::System,
+            (None, None, Some(TrustStore::Webpki) | None) => TrustAnchor::Webpki,
         };
         let source = match (table.password_command, table.password_file, table.password) {
             (Some(command), _, _) => Source::Command(command),
@@ -1138,10 +1143,10 @@ pub enum Side {
 
 impl Side {
     /// The ports of this side.
-    pub fn usual(self) -> Usual {
+    pub fn default_ports(self) -> DefaultPorts {
         match self {
-            Self::Fetch => Usual { implicit: 995, starttls: 110 },
-            Self::Send => Usual { implicit: 465, starttls: 587 },
+            Self::Fetch => DefaultPorts { implicit: 995, starttls: 110 },
+            Self::Send => DefaultPorts { implicit: 465, starttls: 587 },
         }
     }
 
@@ -1156,14 +1161,14 @@ impl Side {
 
 /// The ports that follow from how a conversation becomes private.
 #[derive(Clone, Copy, Debug)]
-pub struct Usual {
+pub struct DefaultPorts {
     /// The port for TLS from the first octet.
     pub implicit: u16,
     /// The port for STLS or STARTTLS.
     pub starttls: u16,
 }
 
-impl Usual {
+impl DefaultPorts {
     /// Both, and what they want `tls` to be.
     pub fn ports(self) -> [(u16, Tls); 2] {
         [(self.implicit, Tls::Implicit), (self.starttls, Tls::Starttls)]

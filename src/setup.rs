@@ -15,8 +15,8 @@ use crate::report::Report;
 use crate::settings::{Job, Settings, Side};
 use crate::smtp;
 use crate::text::{Mailbox, shown};
-use crate::tls::{Anchor, Trust};
-use crate::way::Way;
+use crate::tls::{Trust, TrustAnchor};
+use crate::way::Connector;
 use crate::wire::Private;
 
 /// Finds the servers of an address and says what to write where.
@@ -160,7 +160,7 @@ impl Run<'_> {
 
     fn discover(&self) -> Result<Findings, Error> {
         let cli::Setup { address, ca_file, elsewhere, offline, .. } = self.args;
-        let anchor = ca_file.clone().map_or(Anchor::Webpki, Anchor::CaFile);
+        let anchor = ca_file.clone().map_or(TrustAnchor::Webpki, TrustAnchor::CaFile);
         let trust = Trust { anchor, identity: None };
         let options = Options {
             resolver: elsewhere.dns,
@@ -173,7 +173,7 @@ impl Run<'_> {
 
     /// Something for a person, beside the result.
     fn say(&self, line: &str) {
-        self.report.notice(format_args!("setup: {}", shown_line(line)));
+        self.report.info(format_args!("setup: {}", shown_line(line)));
     }
 
     /// What was asked for, or the first part of the domain.
@@ -304,7 +304,7 @@ impl Run<'_> {
     /// The ways to log in that the server offers.
     fn offered(&self, job: &Job) -> Result<Vec<String>, Error> {
         let peer = job.peer();
-        let way = Way::to(peer, self.report, self.stop)?;
+        let way = Connector::to(peer, self.report, self.stop)?;
         let tcp = way.tcp()?;
         let trace = || self.report.trace(Some(job.side().purpose()));
         let secured = |tcp| -> Result<Box<dyn Private>, Error> { way.tls(tcp) };
@@ -362,7 +362,7 @@ fn key(name: &str) -> String {
 }
 
 fn is_usual(place: &Place, side: Side) -> bool {
-    side.usual().ports().contains(&(place.port, place.tls))
+    side.default_ports().ports().contains(&(place.port, place.tls))
 }
 
 /// The keys that name a server.

@@ -15,11 +15,11 @@ mod ehlo;
 mod reply;
 mod session;
 
-pub use ehlo::Offers;
+pub use ehlo::Extensions;
 pub use reply::{Refusal, Smtp};
 pub use session::{
-    Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
-    holds_command,
+    Authenticated, Envelope, MailData, MailParameters, RecipientPolicy, Session, Submitted,
+    Unauthenticated, holds_command,
 };
 
 use crate::text::size;

@@ -354,23 +354,23 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the Maildir is gone or cannot be made.
-    pub fn foresee(
+    pub fn readiness(
         disk: &dyn Disk,
         state: &Path,
         destination: &Destination,
-    ) -> Result<Outlook, Error> {
+    ) -> Result<Readiness, Error> {
         if is_locked(&state.join(LOCK)) {
-            return Ok(Outlook::Busy);
+            return Ok(Readiness::Busy);
         }
-        let Destination::Maildir(root) = destination else { return Ok(Outlook::Ready) };
+        let Destination::Maildir(root) = destination else { return Ok(Readiness::Ready) };
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
-            return Ok(Outlook::Ready);
+            return Ok(Readiness::Ready);
         }
         if Journal::peek(disk, state)?.knows_place(root) {
             return Err(Error::MaildirGone(root.clone()));
         }
         maildir::parent_exists(disk, root)?;
-        Ok(Outlook::ToBeMade)
+        Ok(Readiness::ToBeMade)
     }
 
     /// Returns the messages that an earlier run had not finished to deliver and that are delivered
@@ -789,7 +789,7 @@ pub trait Measured {
 
 /// The outlook of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outlook {
+pub enum Readiness {
     /// Everything is there.
     Ready,
     /// There is no Maildir yet, and it can be made.

@@ -18,11 +18,12 @@ use crate::password::Source;
 use crate::report::{Progress, Report};
 use crate::settings::SendJob;
 use crate::smtp::{
-    self, Authenticated, Content, Demand, Envelope, Session, Submitted, Terms, Unauthenticated,
+    self, Authenticated, Envelope, MailData, MailParameters, RecipientPolicy, Session, Submitted,
+    Unauthenticated,
 };
 use crate::store::outbox::{Held, Outbox};
 use crate::text::Mailbox;
-use crate::way::Way;
+use crate::way::Connector;
 use crate::wire::Private;
 
 use self::outbox::EndOfData;
@@ -41,7 +42,7 @@ pub struct Submission {
     /// The message in canonical form.
     pub message: Message,
     /// The policy for refused recipients.
-    pub demand: Demand,
+    pub demand: RecipientPolicy,
     /// The entry in the outbox, while it has one.
     pub held: Option<Held>,
     /// The largest attachment, if that is known: its name and octets.
@@ -64,8 +65,8 @@ impl Submission {
         job: SendJob,
         recipients: Vec<Mailbox>,
         message: Message,
-        terms: Terms,
-        demand: Demand,
+        terms: MailParameters,
+        demand: RecipientPolicy,
     ) -> Result<Self, Error> {
         let from = job.reverse_path.clone();
         let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?.on(terms);
@@ -93,10 +94,10 @@ impl Submission {
     fn remember(&mut self, outcome: &Result<SubmissionOutcome, Error>, report: &Report) {
         let copy = if self.is_to_be_kept(outcome) { self.keep() } else { Ok(()) };
         if let Err(error) = copy {
-            report.complaint(format_args!("send: the message was sent, but no copy kept: {error}"));
+            report.warn(format_args!("send: the message was sent, but no copy kept: {error}"));
         }
         if let Err(error) = self.log(outcome) {
-            report.complaint(format_args!("send: {error}"));
+            report.warn(format_args!("send: {error}"));
         }
     }
 
@@ -141,7 +142,7 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     let run = report.token_run(stop);
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;
     let attempts = attempts.ready()?;
-    let way = Way::to(peer, report, stop)?;
+    let way = Connector::to(peer, report, stop)?;
     let (hello, trace) = (job.hello.clone(), report.trace(None));
     let connecting = way.step("connecting");
     let session: Session<Unauthenticated, _> = match peer.tls {
@@ -179,7 +180,7 @@ impl Submission {
     ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
         let is_8bit = session.offered().eight_bit_mime;
         let transport = if is_8bit { Transport::EightBit } else { Transport::SevenBit };
-        let fitted = self.message.fit(transport).map_err(Error::from);
+        let fitted = self.message.encode_for(transport).map_err(Error::from);
         if !self.job.chunking {
             session.forgo_chunking();
         }
@@ -229,9 +230,9 @@ impl Submission {
         report: &Report,
     ) -> Result<SubmissionOutcome, Error> {
         let mut most = match self.demand {
-            Demand::Any => session.offered().recipients.unwrap_or(usize::MAX),
+            RecipientPolicy::Any => session.offered().recipients.unwrap_or(usize::MAX),
             // What is taken in parts is not taken by all.
-            Demand::All => usize::MAX,
+            RecipientPolicy::All => usize::MAX,
         };
         let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
         let may_go_along = self.may_go_along()?;
@@ -248,7 +249,7 @@ impl Submission {
             let left_octets = progress.as_ref().map(Progress::octets);
             let (text, held) = (self.message.text()?, self.held.as_mut());
             let mut text = EndOfData { text, left: octets, held, now, progress: left_octets };
-            let mut content = Content { text: &mut text, octets, is_8bit, may_go_along };
+            let mut content = MailData { text: &mut text, octets, is_8bit, may_go_along };
             let Submitted { recipients, unanswered, outcome } =
                 session.submit(&envelope, &mut content, self.demand);
             drop(text);

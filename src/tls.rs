@@ -31,14 +31,14 @@ use crate::wire::{self, Private, Stream, Wait};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     /// The requirement that a server's certificate meets.
-    pub anchor: Anchor,
+    pub anchor: TrustAnchor,
     /// The certificate for a server that asks for one.
     pub identity: Option<Identity>,
 }
 
 /// A requirement that makes a server's certificate acceptable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Anchor {
+pub enum TrustAnchor {
     /// An authority that browsers trust; the list is built in.
     #[default]
     Webpki,
@@ -103,7 +103,7 @@ pub enum Error {
     #[error("certificate refused: {}", fault.words(certificate.as_deref()))]
     Certificate {
         /// The problem.
-        fault: Fault,
+        fault: CertificateProblem,
         /// The certificate, as far as it could be read.
         certificate: Option<Box<Certificate>>,
     },
@@ -142,7 +142,7 @@ pub enum Error {
 
 /// A problem with a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum CertificateProblem {
     /// Its validity is over.
     Expired,
     /// Its validity has not begun.
@@ -159,7 +159,7 @@ pub enum Fault {
     Other(String),
 }
 
-impl Fault {
+impl CertificateProblem {
     /// Describes the problem for people.
     fn words(&self, certificate: Option<&Certificate>) -> String {
         let told = |words: &str, tell: fn(&Certificate) -> String| match certificate {
@@ -222,7 +222,7 @@ impl Fault {
 #[derive(Clone, Debug)]
 pub struct Client {
     config: Arc<ClientConfig>,
-    witness: Arc<Witness>,
+    witness: Arc<PeerVerifier>,
 }
 
 impl Client {
@@ -237,19 +237,19 @@ impl Client {
             let provider = Arc::clone(&provider);
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier = verifier.build().map_err(|error| Error::Handshake(error.to_string()))?;
-            Ok::<_, Error>(Judge::Chain(verifier))
+            Ok::<_, Error>(Verification::Chain(verifier))
         };
         let judge = match &trust.anchor {
-            Anchor::Webpki => {
+            TrustAnchor::Webpki => {
                 chain(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })?
             }
-            Anchor::System => chain(system_roots()?)?,
-            Anchor::CaFile(path) => chain(file_roots(path)?)?,
-            Anchor::Pin(pin) => Judge::Pin(*pin),
+            TrustAnchor::System => chain(system_roots()?)?,
+            TrustAnchor::CaFile(path) => chain(file_roots(path)?)?,
+            TrustAnchor::Pin(pin) => Verification::Pin(*pin),
         };
         let seen = Mutex::default();
-        let witness = Arc::new(Witness { judge, provider: Arc::clone(&provider), seen });
-        let verifier: Arc<dyn ServerCertVerifier> = Arc::<Witness>::clone(&witness);
+        let witness = Arc::new(PeerVerifier { judge, provider: Arc::clone(&provider), seen });
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::<PeerVerifier>::clone(&witness);
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable(&error))?
@@ -398,8 +398,8 @@ impl Private for TlsStream {
 /// The certificate verifier of a connection; it keeps the certificate for error messages.
 /// Possession of the certificate's key is verified in every case.
 #[derive(Debug)]
-struct Witness {
-    judge: Judge,
+struct PeerVerifier {
+    judge: Verification,
     provider: Arc<CryptoProvider>,
     /// The last certificate, which is the one of the handshake under way: an account's connections
     /// are made one after another.
@@ -408,14 +408,14 @@ struct Witness {
 
 /// A way of verifying a certificate.
 #[derive(Debug)]
-enum Judge {
+enum Verification {
     /// A chain to an authority, the name, and the dates.
     Chain(Arc<WebPkiServerVerifier>),
     /// By equality with this one.
     Pin(Pin),
 }
 
-impl Witness {
+impl PeerVerifier {
     fn seen(&self) -> MutexGuard<'_, Option<CertificateDer<'static>>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -430,7 +430,7 @@ impl Witness {
 #[error("it is not the pinned one")]
 struct NotPinned;
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for PeerVerifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -441,11 +441,15 @@ impl ServerCertVerifier for Witness {
     ) -> Result<ServerCertVerified, rustls::Error> {
         *self.seen() = Some(certificate.clone().into_owned());
         match &self.judge {
-            Judge::Chain(verifier) => {
+            Verification::Chain(verifier) => {
                 verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
             }
-            Judge::Pin(pin) if Pin::of(certificate) == *pin => Ok(ServerCertVerified::assertion()),
-            Judge::Pin(_) => Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into()),
+            Verification::Pin(pin) if Pin::of(certificate) == *pin => {
+                Ok(ServerCertVerified::assertion())
+            }
+            Verification::Pin(_) => {
+                Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into())
+            }
         }
     }
 
@@ -557,7 +561,7 @@ fn handshake_error(error: io::Error, certificate: Option<Certificate>) -> Error 
     };
     match inner {
         rustls::Error::InvalidCertificate(reason) => Error::Certificate {
-            fault: Fault::new(reason, certificate.as_ref()),
+            fault: CertificateProblem::new(reason, certificate.as_ref()),
             certificate: certificate.map(Box::new),
         },
         rustls::Error::InvalidMessage(_) => Error::NotTls,
@@ -590,7 +594,7 @@ mod tests {
     #[test]
     fn a_file_without_certificates_is_no_trust() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let anchor = Anchor::CaFile(file.path().to_owned());
+        let anchor = TrustAnchor::CaFile(file.path().to_owned());
         let error = Client::new(&Trust { anchor, identity: None }).unwrap_err();
         assert!(error.to_string().ends_with("it holds no certificate"), "{error}");
     }

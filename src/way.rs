@@ -3,21 +3,21 @@
 
 use crate::error::Error;
 use crate::net::{self, Stop, Tcp};
-use crate::report::{Report, Step};
+use crate::report::{Report, SlowStep};
 use crate::settings::Peer;
 use crate::tls::{self, TlsStream};
 use crate::wire::Private;
 
 /// A connector to one server.
 #[derive(Debug)]
-pub struct Way<'a> {
+pub struct Connector<'a> {
     peer: &'a Peer,
     client: tls::Client,
     report: &'a Report,
     stop: &'a Stop,
 }
 
-impl<'a> Way<'a> {
+impl<'a> Connector<'a> {
     /// A connector that has not connected. The trust store is read here, so that a mistake in it
     /// shows before any connection.
     ///
@@ -29,8 +29,8 @@ impl<'a> Way<'a> {
     }
 
     /// Shows at a terminal that this step with the server is under way.
-    pub fn step(&self, step: &str) -> Step {
-        self.report.step(format_args!("{step} to {}", self.peer))
+    pub fn step(&self, step: &str) -> SlowStep {
+        self.report.slow_step(format_args!("{step} to {}", self.peer))
     }
 
     /// A connection, not private.

@@ -51,7 +51,7 @@ pub enum Wait {
 /// would not help. Travels inside [`Error::Stream`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Deliberate(pub String);
+pub struct Cancelled(pub String);
 
 /// A stream on which credentials may be spoken: the peer's certificate was verified, or the peer
 /// is on the loopback interface and the user said that this is enough. Sealed: `TlsStream` and
@@ -238,7 +238,7 @@ impl<G: Grammar> Exchange for Raw<G> {
 
 /// One event of a conversation, as a trace sees it.
 #[derive(Clone, Copy)]
-pub enum Said<'a> {
+pub enum TraceEvent<'a> {
     /// A command was sent; shown by its `Debug`, which masks secrets.
     Client(&'a Command),
     /// A reply or a line of one came, without its line end. Not made safe to show.
@@ -248,7 +248,7 @@ pub enum Said<'a> {
 }
 
 /// A listener that is shown the conversation.
-pub type Trace = Box<dyn FnMut(Said<'_>) + Send>;
+pub type Trace = Box<dyn FnMut(TraceEvent<'_>) + Send>;
 
 /// The reason why a conversation ended.
 #[derive(Debug, thiserror::Error)]
@@ -387,9 +387,12 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// # Errors
     ///
     /// Returns the exchange's own error, or that of the stream.
-    pub fn ask<X: Exchange<Grammar = G>>(&mut self, exchange: X) -> Result<X::Answer, X::Error> {
+    pub fn exchange<X: Exchange<Grammar = G>>(
+        &mut self,
+        exchange: X,
+    ) -> Result<X::Answer, X::Error> {
         let mut answers = Vec::with_capacity(1);
-        self.ask_each(1, [exchange], |answer| {
+        self.exchange_each(1, [exchange], |answer| {
             answers.push(answer);
             Ok::<_, X::Error>(())
         })?;
@@ -402,7 +405,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// # Errors
     ///
     /// Returns an error if the stream ends or fails, or what came is no reply.
-    pub fn say(&mut self, command: Command) -> Result<G::Reply, Error> {
+    pub fn command(&mut self, command: Command) -> Result<G::Reply, Error> {
         self.say_and_wait(command, Wait::Reply)
     }
 
@@ -412,7 +415,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     ///
     /// Returns an error if the stream ends or fails, or what came is no reply.
     pub fn say_and_wait(&mut self, command: Command, wait: Wait) -> Result<G::Reply, Error> {
-        self.ask(Raw(command, wait, std::marker::PhantomData))
+        self.exchange(Raw(command, wait, std::marker::PhantomData))
     }
 
     /// An exchange with many commands, up to `window` of them in flight (RFC 2449 §6.6, RFC
@@ -422,7 +425,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// # Errors
     ///
     /// Returns the first error: an exchange's own, that of `each`, or that of the stream.
-    pub fn ask_each<X, E>(
+    pub fn exchange_each<X, E>(
         &mut self,
         window: usize,
         exchanges: impl IntoIterator<Item = X>,
@@ -447,7 +450,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
                 if let Some((_, verb)) = in_flight.get(before) {
                     let phase = Phase::Sending(verb);
                     if before == 0 {
-                        self.expect_silence(phase).map_err(X::Error::from)?;
+                        self.ensure_no_buffered_input(phase).map_err(X::Error::from)?;
                     }
                     // A peer that has hung up may have said why, and that is there to be read.
                     match self.send(phase) {
@@ -477,7 +480,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// # Errors
     ///
     /// Returns an error if the stream fails.
-    pub fn tell(&mut self, command: &Command) -> Result<(), Error> {
+    pub fn send_only(&mut self, command: &Command) -> Result<(), Error> {
         self.push(command);
         self.send(Phase::Sending(command.verb))
     }
@@ -508,7 +511,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
             encoder.encode(text, &mut self.output);
         }
         encoder.finish(&mut self.output);
-        self.overhear(Said::Octets(total));
+        self.trace(TraceEvent::Octets(total));
         Ok(())
     }
 
@@ -533,7 +536,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// The stream and its listener, to put TLS around the one and keep the other. An error if the
     /// peer has already said more than it was asked ([`Error::Leftover`]).
     pub fn into_stream(self, verb: &'static str) -> Result<(S, Option<Trace>), Error> {
-        self.expect_silence(Phase::Answer(verb))?;
+        self.ensure_no_buffered_input(Phase::Answer(verb))?;
         Ok((self.stream, self.trace))
     }
 
@@ -546,18 +549,18 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.output.extend_from_slice(command.line.as_bytes());
         self.output.extend_from_slice(b"\r\n");
         self.secrets.add_response(command.secret_part());
-        self.overhear(Said::Client(command));
+        self.trace(TraceEvent::Client(command));
     }
 
     fn append(&mut self, octets: &[u8]) {
         if !octets.is_empty() {
             self.output.extend_from_slice(octets);
-            self.overhear(Said::Octets(u64::try_from(octets.len()).unwrap_or(u64::MAX)));
+            self.trace(TraceEvent::Octets(u64::try_from(octets.len()).unwrap_or(u64::MAX)));
         }
     }
 
     /// Checks that no octets are buffered while nothing is in flight ([`Error::Leftover`]).
-    fn expect_silence(&self, phase: Phase) -> Result<(), Error> {
+    fn ensure_no_buffered_input(&self, phase: Phase) -> Result<(), Error> {
         if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(phase)) }
     }
 
@@ -582,7 +585,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
                     };
                     if let Some(trace) = &mut self.trace {
                         for line in said.split_inclusive(|&octet| octet == b'\n') {
-                            trace(Said::Server(line));
+                            trace(TraceEvent::Server(line));
                         }
                     }
                     // What is left of a reply without the secret is one of the same kind: a status
@@ -615,7 +618,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         }
     }
 
-    fn overhear(&mut self, said: Said<'_>) {
+    fn trace(&mut self, said: TraceEvent<'_>) {
         if let Some(trace) = &mut self.trace {
             trace(said);
         }
@@ -653,7 +656,7 @@ impl Body<'_> {
                 let line = waiting.get(start..end).unwrap_or_default();
                 start = end + 1;
                 if let Some(trace) = &mut self.trace {
-                    trace(Said::Server(&self.secrets.mask(line)));
+                    trace(TraceEvent::Server(&self.secrets.mask(line)));
                 }
                 let text = line.strip_suffix(b"\r").unwrap_or(line);
                 if text == b"." {
@@ -710,7 +713,7 @@ impl Body<'_> {
         }
         sink.write_all(&text).map_err(Error::Sink)?;
         if let Some(trace) = &mut self.trace {
-            trace(Said::Octets(total));
+            trace(TraceEvent::Octets(total));
         }
         Ok(total)
     }
@@ -833,7 +836,7 @@ mod tests {
         let lines: Vec<_> = (0..9).map(|n| format!("+OK {n}\r\n")).collect();
         let mut wire = wire(&lines.concat());
         let mut heard = Vec::new();
-        wire.ask_each(4, (0..9).map(Noop), |answer| {
+        wire.exchange_each(4, (0..9).map(Noop), |answer| {
             heard.push(answer);
             Ok::<_, Error>(())
         })
@@ -845,17 +848,17 @@ mod tests {
     #[test]
     fn an_early_reply_is_refused_before_the_next_command() {
         let mut wire = wire("one\r\n");
-        assert_eq!(wire.ask(Noop(1)).unwrap(), "1 one");
+        assert_eq!(wire.exchange(Noop(1)).unwrap(), "1 one");
         wire.input.buffer = b"two\r\n".to_vec();
         (wire.input.start, wire.input.end) = (0, 5);
-        assert!(matches!(wire.ask(Noop(2)), Err(Error::Leftover(_))));
+        assert!(matches!(wire.exchange(Noop(2)), Err(Error::Leftover(_))));
         assert!(matches!(wire.into_stream("STLS"), Err(Error::Leftover(_))));
     }
 
     #[test]
     fn an_argument_cannot_become_a_second_command() {
         let mut wire = wire("ok\r\n");
-        wire.tell(&Command::new("MAIL").arg("FROM:<a@x>\r\nRSET")).unwrap();
+        wire.send_only(&Command::new("MAIL").arg("FROM:<a@x>\r\nRSET")).unwrap();
         assert_eq!(wire.stream.1, b"MAIL FROM:<a@x>??RSET\r\n");
     }
 

@@ -301,7 +301,7 @@ proptest! {
     fn a_message_is_in_canonical_form_and_stays_there(input in octets(HEADERS), is_7bit in any::<bool>()) {
         let Ok(mut message) = Message::read(&mut input.as_slice()) else { return Ok(()) };
         message.remove_bcc();
-        message.fit(if is_7bit { Transport::SevenBit } else { Transport::EightBit }).unwrap();
+        message.encode_for(if is_7bit { Transport::SevenBit } else { Transport::EightBit }).unwrap();
         let text = sent(&mut message);
         let lines = text.strip_suffix(b"\r\n").unwrap().split(|&octet| octet == b'\n');
         let mut lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));

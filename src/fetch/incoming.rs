@@ -47,7 +47,7 @@ impl Write for Incoming {
             }
             written => written?,
         }
-        self.octets.come(more);
+        self.octets.add(more);
         Ok(octets.len())
     }
 

@@ -5,10 +5,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Halt;
 use super::incoming::Incoming;
-use super::outcome::{Fetched, Filed, Lack};
+use super::outcome::{Fetched, FetchedFile, Lack};
 use crate::error::Error;
 use crate::limits;
-use crate::pop3::{Declined, Deletable, Retrieved, Sizes};
+use crate::pop3::{Deletable, RetrRefused, Retrieved, Sizes};
 use crate::report::Report;
 use crate::settings::FetchJob;
 use crate::store::{Delivery, Purpose, Store};
@@ -21,7 +21,7 @@ pub(super) enum Arrival {
     /// A message that came whole.
     Message(Box<Retrieved<Incoming>>),
     /// A message that the server would not give.
-    Refused(Declined),
+    Refused(RetrRefused),
 }
 
 impl Arrival {
@@ -33,7 +33,7 @@ impl Arrival {
 /// A bounded queue between the thread that reads from the server and the one that writes: the
 /// reader adds, the writer takes a batch at a time. Neither is woken for a single message, since
 /// there are thousands a second.
-pub(super) struct Arrivals {
+pub(super) struct DeliveryQueue {
     /// The most messages that wait, and so the most in a batch.
     most: usize,
     waiting: Mutex<Waiting>,
@@ -49,7 +49,7 @@ struct Waiting {
     is_over: bool,
 }
 
-impl Arrivals {
+impl DeliveryQueue {
     pub(super) fn new(most: usize) -> Self {
         let (added, taken) = (Condvar::new(), Condvar::new());
         Self { most, waiting: Mutex::default(), added, taken }
@@ -94,8 +94,8 @@ impl Arrivals {
     }
 
     /// A guard for each of the two threads to hold until it ends, in any way.
-    pub(super) fn present(&self) -> Present<'_> {
-        Present(self)
+    pub(super) fn present(&self) -> QueueGuard<'_> {
+        QueueGuard(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -104,9 +104,9 @@ impl Arrivals {
 }
 
 /// The presence of one of the two threads.
-pub(super) struct Present<'a>(&'a Arrivals);
+pub(super) struct QueueGuard<'a>(&'a DeliveryQueue);
 
-impl Drop for Present<'_> {
+impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
         self.0.lock().is_over = true;
         self.0.added.notify_one();
@@ -115,7 +115,7 @@ impl Drop for Present<'_> {
 }
 
 /// Takes in what arrives.
-pub(super) struct Keeper<'a> {
+pub(super) struct DeliveryWorker<'a> {
     pub(super) job: &'a FetchJob,
     pub(super) report: &'a Report,
     pub(super) store: &'a mut Store,
@@ -128,9 +128,9 @@ pub(super) struct Keeper<'a> {
     pub(super) purpose: Purpose,
 }
 
-impl Keeper<'_> {
+impl DeliveryWorker<'_> {
     /// Delivers batches until no more can arrive.
-    pub(super) fn keep(mut self, arrivals: &Arrivals) -> Result<(), Error> {
+    pub(super) fn keep(mut self, arrivals: &DeliveryQueue) -> Result<(), Error> {
         let _present = arrivals.present();
         loop {
             let taken = arrivals.take();
@@ -142,7 +142,7 @@ impl Keeper<'_> {
                 match arrival {
                     Arrival::Sizes(sizes) => self.store.note_sizes(|number| sizes.of(number))?,
                     Arrival::Message(retrieved) => batch.push(*retrieved),
-                    Arrival::Refused(Declined { listed, refusal }) => {
+                    Arrival::Refused(RetrRefused { listed, refusal }) => {
                         self.fetched.miss(listed, Lack::Retrieval, refusal.to_string());
                     }
                 }
@@ -165,7 +165,7 @@ impl Keeper<'_> {
                 fetched.octets += octets;
                 if report.is_json() {
                     let path = job.maildir().map(|_| drafts.delivered(message.draft().as_ref()));
-                    fetched.files.push(Filed { octets, uid, path });
+                    fetched.files.push(FetchedFile { octets, uid, path });
                 }
                 // It is delivered, but which of several messages it is on the server is unknown, or
                 // whether the server has more of it.
@@ -200,18 +200,18 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::pop3::{Listed, Pop3};
+    use crate::pop3::{Pop3, ScanListing};
     use crate::wire::Grammar as _;
 
     fn arrival(number: u32) -> Arrival {
         let (reply, _) = Pop3::parse(b"-ERR no\r\n").unwrap().unwrap();
         let refusal = reply.accepted().unwrap_err();
-        Arrival::Refused(Declined { listed: Listed { number, uid: None }, refusal })
+        Arrival::Refused(RetrRefused { listed: ScanListing { number, uid: None }, refusal })
     }
 
     #[test]
     fn what_arrives_is_taken_in_order_and_no_more_than_so_many_wait() {
-        let arrivals = Arrivals::new(2);
+        let arrivals = DeliveryQueue::new(2);
         let mut taken = Vec::new();
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn nothing_is_added_for_a_keeper_who_is_gone() {
-        let arrivals = Arrivals::new(2);
+        let arrivals = DeliveryQueue::new(2);
         drop(arrivals.present());
         assert!(matches!(arrivals.add(arrival(1)), Err(Halt::Unkept)));
     }

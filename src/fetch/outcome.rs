@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
-use crate::pop3::Listed;
+use crate::pop3::ScanListing;
 use crate::report::{count, error_object, size};
 use crate::text::Uid;
 
@@ -19,7 +19,7 @@ pub(super) struct Fetched {
     pub(super) new: usize,
     pub(super) octets: u64,
     /// What they are called, for a result that speaks of each.
-    pub(super) files: Vec<Filed>,
+    pub(super) files: Vec<FetchedFile>,
     /// What was to be had and is not, in the order in which that turned out.
     pub(super) missed: Vec<Missed>,
     pub(super) deleted: usize,
@@ -41,7 +41,7 @@ pub(super) struct Fetched {
 /// A message that was to be fetched or deleted and was not.
 #[derive(Debug)]
 pub(super) struct Missed {
-    pub(super) listed: Listed,
+    pub(super) listed: ScanListing,
     pub(super) lack: Lack,
     pub(super) reason: String,
 }
@@ -76,14 +76,14 @@ impl Lack {
 
 /// What a message is called.
 #[derive(Debug)]
-pub(super) struct Filed {
+pub(super) struct FetchedFile {
     pub(super) octets: u64,
     pub(super) uid: Option<Uid>,
     pub(super) path: Option<PathBuf>,
 }
 
 impl Fetched {
-    pub(super) fn miss(&mut self, listed: Listed, lack: Lack, reason: String) {
+    pub(super) fn miss(&mut self, listed: ScanListing, lack: Lack, reason: String) {
         self.missed.push(Missed { listed, lack, reason });
     }
 
@@ -165,7 +165,7 @@ impl Fetched {
     }
 
     pub(super) fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
-        let file = |Filed { octets, uid, path }: &Filed| {
+        let file = |FetchedFile { octets, uid, path }: &FetchedFile| {
             let uid = uid.as_ref().map(ToString::to_string);
             let path = path.as_ref().map(|path| path.to_string_lossy());
             json!({ "uid": uid, "size": octets, "path": path })
@@ -242,7 +242,7 @@ mod tests {
     fn missed(reasons: impl IntoIterator<Item = String>) -> Fetched {
         let mut fetched = Fetched::default();
         for (number, reason) in (1..).zip(reasons) {
-            fetched.miss(Listed { number, uid: None }, Lack::Retrieval, reason);
+            fetched.miss(ScanListing { number, uid: None }, Lack::Retrieval, reason);
         }
         fetched
     }
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn what_was_not_retrieved_and_what_was_not_deleted_are_told_apart() {
         let mut fetched = missed(["no".to_owned()]);
-        fetched.miss(Listed { number: 7, uid: None }, Lack::Deletion, "no".to_owned());
+        fetched.miss(ScanListing { number: 7, uid: None }, Lack::Deletion, "no".to_owned());
         assert_eq!(
             fetched.missed_lines(),
             ["message 1 was not retrieved: no", "message 7 was not deleted: no"]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::Keep;
-use crate::pop3::{Listed, Sizes};
+use crate::pop3::{ScanListing, Sizes};
 use crate::settings::FetchJob;
 use crate::store::{Condition, SeenEntry, SeenUids, Standing};
 use crate::text::Uid;
@@ -86,7 +86,7 @@ impl<'a> Plan<'a> {
     /// `taken` messages were retrieved in this run already.
     pub(super) fn new(
         job: &'a FetchJob,
-        listing: &[Listed],
+        listing: &[ScanListing],
         sizes: Option<&'a Sizes>,
         taken: usize,
     ) -> Self {
@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
     /// known of it, `standing` what that makes it, `condition` whether it can be had.
     pub(super) fn action(
         &mut self,
-        listed: &Listed,
+        listed: &ScanListing,
         entry: Option<&SeenEntry>,
         standing: Standing<'_>,
         condition: Condition,
@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
 }
 
 /// Whether a message can be had; one that is asked for by --all is asked for however that may be.
-pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &Listed) -> Condition {
+pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &ScanListing) -> Condition {
     let Some(uid) = &listed.uid else { return Condition::Sound };
     match seen.condition(uid, job.moment.seconds) {
         Condition::Broken if job.all => Condition::Suspect,
@@ -173,7 +173,7 @@ pub(super) fn is_due(job: &FetchJob, entry: &SeenEntry) -> bool {
 }
 
 /// Returns whether a message is larger than `max-size`, by its size in the listing.
-pub(super) fn is_too_large(job: &FetchJob, sizes: Option<&Sizes>, listed: &Listed) -> bool {
+pub(super) fn is_too_large(job: &FetchJob, sizes: Option<&Sizes>, listed: &ScanListing) -> bool {
     let limit = job.max_size.map(|limit| limit.octets);
     let size = sizes.and_then(|sizes| sizes.of(listed.number));
     size.zip(limit).is_some_and(|(size, limit)| size > limit)

@@ -22,7 +22,7 @@ use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains, Simulated};
 use crate::text::Secret;
 use crate::tls::Trust;
-use crate::wire::babbler::{Babbler, babble};
+use crate::wire::babbler::{RandomPeer, babble};
 use crate::wire::sealed::Sealed;
 
 /// The errors a disk may answer: no space left, input/output error, read-only, over quota.
@@ -56,7 +56,7 @@ fn three() -> Vec<Message> {
 }
 
 /// A mailbox on a server, and what its owner has on the disk.
-struct World {
+struct Fixture {
     dir: Arc<tempfile::TempDir>,
     /// The directory of its state.
     state: &'static str,
@@ -84,7 +84,7 @@ impl Mailbox {
 
 /// How a server talks, and how many messages are made safe together.
 #[derive(Clone, Copy, Debug)]
-struct Manner {
+struct ServerBehaviour {
     batch: usize,
     /// Octets that can be read at a time.
     chunk: usize,
@@ -93,8 +93,8 @@ struct Manner {
     last: usize,
 }
 
-const FLUENT: Manner =
-    Manner { batch: 3, chunk: usize::MAX, is_pipelining: true, last: usize::MAX };
+const FLUENT: ServerBehaviour =
+    ServerBehaviour { batch: 3, chunk: usize::MAX, is_pipelining: true, last: usize::MAX };
 
 /// The result of a run: messages or an error, octets received, and disk operations.
 struct Ended {
@@ -105,7 +105,7 @@ struct Ended {
     steps: usize,
 }
 
-impl World {
+impl Fixture {
     fn new(keep: Keep, messages: Vec<Message>) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let disk = Simulated::new(dir.path());
@@ -163,7 +163,7 @@ impl World {
     }
 
     /// Runs one fetch on a disk with a fault.
-    fn fetch(&self, seconds: u64, manner: Manner, fault: Fault) -> Ended {
+    fn fetch(&self, seconds: u64, manner: ServerBehaviour, fault: Fault) -> Ended {
         let (job, said) = (self.job(seconds), Arc::new(Mutex::new(0)));
         self.disk.arm(fault);
         let mut steps_before = 0;
@@ -225,12 +225,12 @@ fn converse(
 ) -> Result<usize, Error> {
     let mut log_in = || {
         let session = Session::open(stream(), None, Approach::cautious())?;
-        session.login::<Error>([Ok(ann())], Ahead::Uids)
+        session.login::<Error>([Ok(ann())], Prefetch::Uids)
     };
     let session = log_in()?;
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
-    let company = Company { report: &report, stop: &stop, talkers: 1, batch };
+    let company = FetchContext { report: &report, stop: &stop, talkers: 1, batch };
     let (mut run, mut server) = (Run::new(job, &company), server::Server::recall(job));
     run.take_over(store);
     store.prepare()?;
@@ -253,7 +253,7 @@ fn ann() -> Credentials {
 struct Server {
     disk: Simulated,
     mailbox: Arc<Mutex<Mailbox>>,
-    manner: Manner,
+    manner: ServerBehaviour,
     input: Vec<u8>,
     output: VecDeque<u8>,
     said: Arc<Mutex<usize>>,
@@ -262,7 +262,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(world: &World, manner: Manner, said: Arc<Mutex<usize>>) -> Self {
+    fn new(world: &Fixture, manner: ServerBehaviour, said: Arc<Mutex<usize>>) -> Self {
         let mut server = Self {
             disk: world.disk.clone(),
             mailbox: Arc::clone(&world.mailbox),
@@ -382,13 +382,13 @@ impl Private for Server {
 /// A case of a sweep, for the message when it fails.
 #[derive(Debug)]
 struct Case {
-    manner: Manner,
+    manner: ServerBehaviour,
     fault: Fault,
 }
 
 impl Case {
     /// A run that is disturbed, and one that is not.
-    fn play(&self, world: &mut World) -> Ended {
+    fn play(&self, world: &mut Fixture) -> Ended {
         world.renew();
         let ended = world.fetch(START, self.manner, self.fault);
         world.check(self);
@@ -413,10 +413,10 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_dou
     for (keep, is_pipelining) in
         [Keep::Forever, Keep::Days(0)].into_iter().flat_map(|keep| [(keep, false), (keep, true)])
     {
-        let mut world = World::new(keep, three());
+        let mut world = Fixture::new(keep, three());
         let mut play = |last, chunk, fault| {
             cases += 1;
-            let manner = Manner { batch: 3, chunk, is_pipelining, last };
+            let manner = ServerBehaviour { batch: 3, chunk, is_pipelining, last };
             Case { manner, fault }.play(&mut world)
         };
         let whole = play(usize::MAX, 1, Fault::None);
@@ -446,9 +446,9 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_dou
 #[test]
 fn a_batch_that_fails_while_the_next_streams_in_does_not_spoil_the_others() {
     for keep in [Keep::Forever, Keep::Days(0)] {
-        let mut world = World::new(keep, three());
+        let mut world = Fixture::new(keep, three());
         let mut play = |last, fault| {
-            let manner = Manner { batch: 1, last, ..FLUENT };
+            let manner = ServerBehaviour { batch: 1, last, ..FLUENT };
             Case { manner, fault }.play(&mut world)
         };
         let whole = play(usize::MAX, Fault::None);
@@ -467,7 +467,7 @@ fn a_batch_that_fails_while_the_next_streams_in_does_not_spoil_the_others() {
 
 /// Two runs that nothing disturbs: the first finds all but the last message, the second finds that,
 /// too.
-fn fetch_twice(world: &mut World) {
+fn fetch_twice(world: &mut Fixture) {
     let last = world.mailbox.lock().unwrap().messages.pop().unwrap();
     world.fetch_well(START);
     world.mailbox.lock().unwrap().messages.push(last);
@@ -475,7 +475,7 @@ fn fetch_twice(world: &mut World) {
 }
 
 /// A journal that is about to be rewritten, since most of it says nothing any more.
-fn grow_old(world: &World) {
+fn grow_old(world: &Fixture) {
     let state = world.job(START).state;
     let turn = format!("missing {START} gone\nlisted gone\n");
     let text = format!(
@@ -491,7 +491,7 @@ fn grow_old(world: &World) {
 
 /// Returns the fault in what a power cut left, or in what the next run makes of it; `None` if there
 /// is none.
-fn fault_in(world: &mut World, remains: Remains) -> Option<&'static str> {
+fn fault_in(world: &mut Fixture, remains: Remains) -> Option<&'static str> {
     let Remains { disk, notes } = remains;
     let messages = world.messages.clone();
     let is_deleted = |message: &Message| notes.contains(&message.uid);
@@ -523,8 +523,8 @@ fn fault_in(world: &mut World, remains: Remains) -> Option<&'static str> {
 fn whenever_the_power_is_cut_and_whatever_is_left_nothing_is_lost_or_doubled() {
     let mut cases = 0;
     for keep in [Keep::Forever, Keep::Days(0)] {
-        let mut world = World::new(keep, three());
-        let mut check = |world: &mut World, bound| {
+        let mut world = Fixture::new(keep, three());
+        let mut check = |world: &mut Fixture, bound| {
             for remains in world.disk.remains(bound) {
                 assert_eq!(fault_in(world, remains), None, "{keep:?}");
                 cases += 1;
@@ -564,7 +564,7 @@ fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_something() {
         ("state/", "a message is doubled"),
         ("above", "a message is doubled"),
     ] {
-        let mut world = World::new(Keep::Days(0), three());
+        let mut world = Fixture::new(Keep::Days(0), three());
         if kind == "journal.new" {
             world.keep = Keep::Forever;
             grow_old(&world);
@@ -620,10 +620,10 @@ proptest! {
         pieces in babble(&GOOD, &ODD),
         deletes in any::<bool>(),
     ) {
-        let world = World::new(if deletes { Keep::Days(0) } else { Keep::Forever }, Vec::new());
+        let world = Fixture::new(if deletes { Keep::Days(0) } else { Keep::Forever }, Vec::new());
         let job = world.job(START);
         let mut store = world.opened(&job).unwrap();
-        drop(converse(&job, &mut store, 3, || Box::new(Babbler::new(pieces.clone()))));
+        drop(converse(&job, &mut store, 3, || Box::new(RandomPeer::new(pieces.clone()))));
         drop(store);
         prop_assert!(world.disk.contents(&world.maildir().join("tmp")).is_empty());
         let journal = world.disk.contents(&job.state).concat();

@@ -48,7 +48,7 @@ impl TextPart {
         // The line end that follows a last line counts.
         measure.take(b"\r\n");
         let charset = if std::str::from_utf8(&lines).is_ok() { "utf-8" } else { "unknown-8bit" };
-        if measure.survives(Transport::SevenBit) {
+        if measure.is_transport_safe(Transport::SevenBit) {
             return Self { octets: lines.into_owned(), charset, encoding: "7bit" };
         }
         let (mut encoder, mut octets) = (measure.encoder(), Vec::new());
@@ -103,7 +103,7 @@ impl Octets {
         }
         measure.take(b"\r\n");
         Ok(Self {
-            are_lines: !has_lone_cr && measure.survives(Transport::EightBit),
+            are_lines: !has_lone_cr && measure.is_transport_safe(Transport::EightBit),
             are_ascii: measure.high == 0,
             are_utf8: utf8.is_valid() && !measure.has_nul,
         })

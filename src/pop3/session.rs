@@ -24,7 +24,7 @@ use crate::wire::{
 /// ```
 /// use postie::{pop3, sasl::Credentials, tls::TlsStream as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Ahead::Uids);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids);
 /// }
 /// ```
 ///
@@ -33,7 +33,7 @@ use crate::wire::{
 /// ```compile_fail
 /// use postie::{pop3, sasl::Credentials, net::Tcp as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Ahead::Uids);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids);
 /// }
 /// ```
 pub struct Session<State, S> {
@@ -50,7 +50,7 @@ pub struct Session<State, S> {
     /// The sizes by LIST, once they were asked for.
     sizes: OnceCell<Sizes>,
     /// The listings that are asked for first.
-    ahead: Ahead,
+    ahead: Prefetch,
     /// The mechanism of the accepted login.
     mechanism: Option<Mechanism>,
     /// True if the user chose the mechanism, so that it says nothing about others.
@@ -118,7 +118,7 @@ impl<S: Stream> Session<Authorization, S> {
             return Err(Error::Missing(Feature::Stls).into());
         }
         self.wire
-            .say(Command::new("STLS"))
+            .command(Command::new("STLS"))
             .map_err(Error::from)?
             .accepted()
             .map_err(|refusal| Error::Refused { command: "STLS", refusal })?;
@@ -132,7 +132,7 @@ impl<S: Stream> Session<Authorization, S> {
         let expected = approach.profile.capabilities().filter(may_wait);
         let (offered, is_capa_due) = match expected {
             Some(expected) => (expected.clone(), true),
-            None => (wire.ask(Capa)?, false),
+            None => (wire.exchange(Capa)?, false),
         };
         let in_flight = approach.profile.is_known_to_pipeline();
         Ok(Self {
@@ -143,7 +143,7 @@ impl<S: Stream> Session<Authorization, S> {
             is_out_of_step: false,
             uids: None,
             sizes: OnceCell::new(),
-            ahead: Ahead::Uids,
+            ahead: Prefetch::Uids,
             mechanism: None,
             is_pinned: false,
             listing: Duration::ZERO,
@@ -165,7 +165,7 @@ impl<S: Private> Session<Authorization, S> {
     pub fn login<E: From<Error>>(
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
-        ahead: Ahead,
+        ahead: Prefetch,
     ) -> Result<Session<Transaction, S>, E> {
         self.ahead = ahead;
         let mut refused = None;
@@ -238,7 +238,7 @@ impl<S: Private> Session<Authorization, S> {
                 Err(error @ Error::Sasl(_)) => return Err(error),
                 Err(error) => return Err(refused.unwrap_or(error)),
             };
-            let Unaccepted { refusal, explanation, is_of_user } = refusal;
+            let LoginRefusal { refusal, explanation, is_of_user } = refusal;
             let left_open = match refusal.code {
                 Some(Code::Auth) => Some(Refused::Credentials),
                 None if !refusal.is_temporary() => Some(Refused::Either),
@@ -264,7 +264,7 @@ impl<S: Private> Session<Authorization, S> {
     fn user_and_pass(
         &mut self,
         credentials: &Credentials,
-    ) -> Result<Result<(), Unaccepted>, Error> {
+    ) -> Result<Result<(), LoginRefusal>, Error> {
         let Key::Password(password) = &credentials.key else {
             return Err(wire::Error::Bug("USER and PASS without a password").into());
         };
@@ -284,11 +284,11 @@ impl<S: Private> Session<Authorization, S> {
         let mut refusals = replies.into_iter().map(Reply::accepted).enumerate();
         let refused = refusals.find_map(|(at, reply)| Some((at, reply.err()?)));
         Ok(refused.map_or(Ok(()), |(at, refusal)| {
-            Err(Unaccepted { refusal, explanation: None, is_of_user: at == 0 })
+            Err(LoginRefusal { refusal, explanation: None, is_of_user: at == 0 })
         }))
     }
 
-    fn auth(&mut self, login: &mut Login) -> Result<Result<(), Unaccepted>, Error> {
+    fn auth(&mut self, login: &mut Login) -> Result<Result<(), LoginRefusal>, Error> {
         let mut command = auth(login);
         loop {
             let listings = if login.is_said_out() { self.listings() } else { &[] };
@@ -300,7 +300,7 @@ impl<S: Private> Session<Authorization, S> {
                 }
                 Some(Reply::Err(refusal)) => {
                     let explanation = login.explanation().map(|text| self.wire.masked(text));
-                    return Ok(Err(Unaccepted { refusal, explanation, is_of_user: false }));
+                    return Ok(Err(LoginRefusal { refusal, explanation, is_of_user: false }));
                 }
                 // One command has one answer, or an error has ended all this before.
                 None => return Err(wire::Error::Bug("AUTH without an answer").into()),
@@ -309,35 +309,39 @@ impl<S: Private> Session<Authorization, S> {
     }
 
     /// The listings that are asked for behind the last word of a login.
-    fn listings(&self) -> &'static [Opening] {
+    fn listings(&self) -> &'static [LoginFlight] {
         match self.ahead {
             _ if self.approach.pace < Pace::BehindLogin || self.window() == 1 => &[],
             // One that is not announced may be refused, and that must not look like a lost command.
             _ if !self.offered.uidl => &[],
-            Ahead::Uids => &[Opening::Uidl(Wait::SentAhead)],
-            Ahead::UidsAndSizes => {
-                &[Opening::Uidl(Wait::SentAhead), Opening::List(Wait::SentAhead)]
+            Prefetch::Uids => &[LoginFlight::Uidl(Wait::SentAhead)],
+            Prefetch::UidsAndSizes => {
+                &[LoginFlight::Uidl(Wait::SentAhead), LoginFlight::List(Wait::SentAhead)]
             }
         }
     }
 
     /// Sends words of a login in one flight, and with them CAPA if that is due, and these listings;
     /// returns the replies to the words. A listing counts only if the login was accepted.
-    fn flight(&mut self, words: Vec<Command>, listings: &[Opening]) -> Result<Vec<Reply>, Error> {
+    fn flight(
+        &mut self,
+        words: Vec<Command>,
+        listings: &[LoginFlight],
+    ) -> Result<Vec<Reply>, Error> {
         let capa = std::mem::take(&mut self.is_capa_due);
         let (number, window) = (words.len(), self.window());
-        let capas = capa.then_some(Opening::Capa).into_iter();
+        let capas = capa.then_some(LoginFlight::Capa).into_iter();
         let flight =
-            capas.chain(words.into_iter().map(Opening::Word)).chain(listings.iter().cloned());
+            capas.chain(words.into_iter().map(LoginFlight::Word)).chain(listings.iter().cloned());
         let expected = &self.offered;
         let (mut replies, mut uids, mut sizes) = (Vec::new(), None, None);
-        let heard = self.wire.ask_each(window, flight, |answer| {
+        let heard = self.wire.exchange_each(window, flight, |answer| {
             match answer {
-                Opened::Capa(offered) if offered == *expected => {}
-                Opened::Capa(_) => return Err(Error::CapabilitiesChanged),
-                Opened::Word(reply) => replies.push(reply),
-                Opened::Uids(listing) => uids = Some(listing),
-                Opened::Sizes(listing) => sizes = listing.ok(),
+                LoginFlightReply::Capa(offered) if offered == *expected => {}
+                LoginFlightReply::Capa(_) => return Err(Error::CapabilitiesChanged),
+                LoginFlightReply::Word(reply) => replies.push(reply),
+                LoginFlightReply::Uids(listing) => uids = Some(listing),
+                LoginFlightReply::Sizes(listing) => sizes = listing.ok(),
             }
             Ok::<_, Error>(())
         });
@@ -377,7 +381,7 @@ impl<S: Private> Session<Authorization, S> {
 }
 
 /// A login that was refused.
-struct Unaccepted {
+struct LoginRefusal {
     refusal: Refusal,
     /// The server's explanation of a refused token.
     explanation: Option<String>,
@@ -405,7 +409,7 @@ impl<S: Private> Session<Transaction, S> {
     /// # Errors
     ///
     /// Returns an error if UIDL is refused though it is needed, or the conversation breaks.
-    pub fn list(&mut self, uids: UniqueIds) -> Result<Vec<Listed>, Error> {
+    pub fn list(&mut self, uids: UniqueIds) -> Result<Vec<ScanListing>, Error> {
         let answer = match self.uids.take() {
             Some(listing) => Ok(listing),
             None => self.ask_listings()?,
@@ -427,15 +431,15 @@ impl<S: Private> Session<Transaction, S> {
     /// UIDL, and in the same flight LIST if sizes decide what is retrieved.
     fn ask_listings(&mut self) -> Result<Result<UidListing, Refusal>, Error> {
         let window = self.window();
-        let needs_sizes = self.ahead == Ahead::UidsAndSizes && window > 1;
-        let list = needs_sizes.then_some(Opening::List(Wait::Reply));
+        let needs_sizes = self.ahead == Prefetch::UidsAndSizes && window > 1;
+        let list = needs_sizes.then_some(LoginFlight::List(Wait::Reply));
         let (mut uids, mut sizes) = (None, None);
-        let flight = [Opening::Uidl(Wait::Login)].into_iter().chain(list);
-        self.wire.ask_each(window, flight, |answer| {
+        let flight = [LoginFlight::Uidl(Wait::Login)].into_iter().chain(list);
+        self.wire.exchange_each(window, flight, |answer| {
             match answer {
-                Opened::Uids(listing) => uids = Some(listing),
-                Opened::Sizes(listing) => sizes = listing.ok(),
-                Opened::Capa(_) | Opened::Word(_) => {}
+                LoginFlightReply::Uids(listing) => uids = Some(listing),
+                LoginFlightReply::Sizes(listing) => sizes = listing.ok(),
+                LoginFlightReply::Capa(_) | LoginFlightReply::Word(_) => {}
             }
             Ok::<_, Error>(())
         })?;
@@ -468,7 +472,7 @@ impl<S: Private> Session<Transaction, S> {
     /// Returns an error if LIST is refused or the conversation breaks.
     pub fn sizes(&mut self) -> Result<&Sizes, Error> {
         let known = self.sizes.take();
-        let sizes = known.map_or_else(|| accepted(self.wire.ask(List)?), Ok)?;
+        let sizes = known.map_or_else(|| accepted(self.wire.exchange(List)?), Ok)?;
         Ok(self.sizes.get_or_init(|| sizes))
     }
 
@@ -484,11 +488,11 @@ impl<S: Private> Session<Transaction, S> {
     /// names that message ([`Error::InMessage`]).
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
-        wanted: impl IntoIterator<Item = Listed>,
+        wanted: impl IntoIterator<Item = ScanListing>,
         most: u64,
         measured: impl Fn(&Sizes),
         draft: impl Fn() -> D,
-        mut each: impl FnMut(Result<Retrieved<D>, Declined>) -> Result<(), E>,
+        mut each: impl FnMut(Result<Retrieved<D>, RetrRefused>) -> Result<(), E>,
     ) -> Result<(), E> {
         let window = self.window();
         let (sizes, draft) = (&self.sizes, &draft);
@@ -501,13 +505,13 @@ impl<S: Private> Session<Transaction, S> {
         // What was asked for and not answered to its end, and how much of the first of these came.
         let (asked, arrived) = (RefCell::new(VecDeque::new()), Cell::new(0));
         let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
-        let retr = |listed: Listed| {
+        let retr = |listed: ScanListing| {
             asked.borrow_mut().push_back(listed.clone());
             RetrFlight::Retr(Retr { listed, sizes, draft, most, arrived: &arrived })
         };
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
         let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
-        let ended = self.wire.ask_each(window, flight, |reply| match reply {
+        let ended = self.wire.exchange_each(window, flight, |reply| match reply {
             RetrFlightReply::Sizes(sizes) => {
                 measured(sizes);
                 Ok(())
@@ -556,17 +560,17 @@ impl<S: Private> Session<Transaction, S> {
     pub fn quit(
         mut self,
         doomed: impl IntoIterator<Item = Deletable>,
-    ) -> Result<Vec<Parting>, Error> {
+    ) -> Result<Vec<DeleteResult>, Error> {
         let window = self.window();
         let mut partings = Vec::new();
         let mut doomed: Vec<_> = doomed.into_iter().collect();
         doomed.sort_unstable_by_key(|Deletable(listed)| listed.number);
-        let exchanges = doomed.into_iter().map(Last::Dele).chain([Last::Quit]);
-        self.wire.ask_each(window, exchanges, |answer| {
+        let exchanges = doomed.into_iter().map(QuitFlight::Dele).chain([QuitFlight::Quit]);
+        self.wire.exchange_each(window, exchanges, |answer| {
             match answer {
-                Farewell::Dele(parting) => partings.push(parting),
-                Farewell::Quit(Ok(_)) => {}
-                Farewell::Quit(Err(refusal)) => {
+                QuitFlightReply::Dele(parting) => partings.push(parting),
+                QuitFlightReply::Quit(Ok(_)) => {}
+                QuitFlightReply::Quit(Err(refusal)) => {
                     return Err(Error::Refused { command: "QUIT", refusal });
                 }
             }
@@ -578,20 +582,20 @@ impl<S: Private> Session<Transaction, S> {
     /// Ends a session in which nothing was deleted. Nothing depends on whether this arrives, so no
     /// answer is waited for.
     pub fn leave(mut self) {
-        drop(self.wire.tell(&Command::new("QUIT")));
+        drop(self.wire.send_only(&Command::new("QUIT")));
     }
 }
 
 /// A message as the server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ScanListing {
     /// Its message-number in this session.
     pub number: Number,
     /// Its unique-id; `None` if the server gave no valid one.
     pub uid: Option<Uid>,
 }
 
-impl Identified for Listed {
+impl Identified for ScanListing {
     fn uid(&self) -> Option<&Uid> {
         self.uid.as_ref()
     }
@@ -608,7 +612,7 @@ pub struct UniqueIds {
 
 /// The listings that are sent in one flight with a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ahead {
+pub enum Prefetch {
     /// The unique-ids.
     Uids,
     /// The unique-ids and the sizes.
@@ -627,8 +631,8 @@ impl Sizes {
     }
 
     /// The messages that have one.
-    fn listed(&self) -> impl Iterator<Item = Listed> {
-        self.0.iter().map(|&(number, _)| Listed { number, uid: None })
+    fn listed(&self) -> impl Iterator<Item = ScanListing> {
+        self.0.iter().map(|&(number, _)| ScanListing { number, uid: None })
     }
 }
 
@@ -636,7 +640,7 @@ impl Sizes {
 /// two travel together, so that one cannot be mistaken for another's.
 #[derive(Debug)]
 pub struct Retrieved<D> {
-    listed: Listed,
+    listed: ScanListing,
     draft: D,
     octets: u64,
     size: Option<u64>,
@@ -644,7 +648,7 @@ pub struct Retrieved<D> {
 
 impl<D> Retrieved<D> {
     /// Its entry in the listing.
-    pub fn listed(&self) -> &Listed {
+    pub fn listed(&self) -> &ScanListing {
         &self.listed
     }
 
@@ -654,7 +658,7 @@ impl<D> Retrieved<D> {
     }
 
     /// Splits into its entry in the listing and the draft.
-    pub fn into_parts(self) -> (Listed, D) {
+    pub fn into_parts(self) -> (ScanListing, D) {
         (self.listed, self.draft)
     }
 
@@ -692,9 +696,9 @@ impl<D> Measured for Retrieved<D> {
 
 /// A message that the server would not give.
 #[derive(Debug)]
-pub struct Declined {
+pub struct RetrRefused {
     /// The message.
-    pub listed: Listed,
+    pub listed: ScanListing,
     /// The refusal.
     pub refusal: Refusal,
 }
@@ -713,7 +717,7 @@ pub struct Declined {
 /// fn dele<D>(message: Retrieved<D>) -> Deletable { message.into() }
 /// ```
 #[derive(Debug)]
-pub struct Deletable(Listed);
+pub struct Deletable(ScanListing);
 
 impl<D> From<Saved<Retrieved<D>>> for Deletable {
     fn from(saved: Saved<Retrieved<D>>) -> Self {
@@ -721,8 +725,8 @@ impl<D> From<Saved<Retrieved<D>>> for Deletable {
     }
 }
 
-impl From<Saved<Listed>> for Deletable {
-    fn from(saved: Saved<Listed>) -> Self {
+impl From<Saved<ScanListing>> for Deletable {
+    fn from(saved: Saved<ScanListing>) -> Self {
         Self(saved.into_inner())
     }
 }
@@ -735,9 +739,9 @@ impl Identified for Deletable {
 
 /// The answer to DELE for one message.
 #[derive(Debug)]
-pub struct Parting {
+pub struct DeleteResult {
     /// The message.
-    pub listed: Listed,
+    pub listed: ScanListing,
     /// The refusal, if there was one: the message stays.
     pub refusal: Option<Refusal>,
 }
@@ -783,23 +787,23 @@ fn auth(login: &mut Login) -> Command {
 
 /// A command in a flight with the words of a login.
 #[derive(Clone)]
-enum Opening {
+enum LoginFlight {
     Capa,
     Word(Command),
     Uidl(Wait),
     List(Wait),
 }
 
-enum Opened {
+enum LoginFlightReply {
     Capa(Capabilities),
     Word(Reply),
     Uids(Result<UidListing, Refusal>),
     Sizes(Result<Sizes, Refusal>),
 }
 
-impl Exchange for Opening {
+impl Exchange for LoginFlight {
     type Grammar = Pop3;
-    type Answer = Opened;
+    type Answer = LoginFlightReply;
     type Error = Error;
 
     fn command(&self) -> Command {
@@ -819,19 +823,19 @@ impl Exchange for Opening {
         }
     }
 
-    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Opened, Error> {
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<LoginFlightReply, Error> {
         match self {
-            Self::Capa => Capa.answer(reply, body).map(Opened::Capa),
-            Self::Word(_) => Ok(Opened::Word(reply)),
-            Self::Uidl(_) => Uidl.answer(reply, body).map(Opened::Uids),
-            Self::List(_) => List.answer(reply, body).map(Opened::Sizes),
+            Self::Capa => Capa.answer(reply, body).map(LoginFlightReply::Capa),
+            Self::Word(_) => Ok(LoginFlightReply::Word(reply)),
+            Self::Uidl(_) => Uidl.answer(reply, body).map(LoginFlightReply::Uids),
+            Self::List(_) => List.answer(reply, body).map(LoginFlightReply::Sizes),
         }
     }
 }
 
 /// The messages that UIDL lists.
 struct UidListing {
-    listed: Vec<Listed>,
+    listed: Vec<ScanListing>,
     /// The first line without a valid unique-id.
     invalid: Option<Malformed>,
 }
@@ -861,7 +865,7 @@ impl Exchange for Uidl {
                 invalid.get_or_insert_with(|| unexpected(line.trim()));
                 None
             });
-            Some(Listed { number, uid })
+            Some(ScanListing { number, uid })
         };
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(refusal));
@@ -983,7 +987,7 @@ enum RetrFlight<'a, F> {
 
 enum RetrFlightReply<'a, D> {
     Sizes(&'a Sizes),
-    Message(Result<Retrieved<D>, Declined>),
+    Message(Result<Retrieved<D>, RetrRefused>),
     Noop,
 }
 
@@ -1015,7 +1019,7 @@ impl<'a, D: Write, F: Fn() -> D> Exchange for RetrFlight<'a, F> {
 
 /// RETR (RFC 1939 §5), and where the text goes.
 struct Retr<'a, F> {
-    listed: Listed,
+    listed: ScanListing,
     sizes: &'a OnceCell<Sizes>,
     draft: &'a F,
     /// Octets of the longest text that is read to its end.
@@ -1041,7 +1045,7 @@ impl<D: Write> Write for Counted<'_, D> {
 
 impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
     type Grammar = Pop3;
-    type Answer = Result<Retrieved<D>, Declined>;
+    type Answer = Result<Retrieved<D>, RetrRefused>;
     type Error = Error;
 
     fn command(&self) -> Command {
@@ -1052,7 +1056,7 @@ impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
         let Self { listed, sizes, draft, most, arrived } = self;
         arrived.set(0);
         if let Err(refusal) = reply.accepted() {
-            return Ok(Err(Declined { listed, refusal }));
+            return Ok(Err(RetrRefused { listed, refusal }));
         }
         let mut draft = draft();
         let size = sizes.get().and_then(|sizes| sizes.of(listed.number));
@@ -1063,19 +1067,19 @@ impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
 }
 
 /// The last flight: DELE for each message, then QUIT.
-enum Last {
+enum QuitFlight {
     Dele(Deletable),
     Quit,
 }
 
-enum Farewell {
-    Dele(Parting),
+enum QuitFlightReply {
+    Dele(DeleteResult),
     Quit(Result<String, Refusal>),
 }
 
-impl Exchange for Last {
+impl Exchange for QuitFlight {
     type Grammar = Pop3;
-    type Answer = Farewell;
+    type Answer = QuitFlightReply;
     type Error = Error;
 
     fn command(&self) -> Command {
@@ -1085,13 +1089,13 @@ impl Exchange for Last {
         }
     }
 
-    fn answer(self, reply: Reply, _: Body<'_>) -> Result<Farewell, Error> {
+    fn answer(self, reply: Reply, _: Body<'_>) -> Result<QuitFlightReply, Error> {
         let answer = reply.accepted();
         Ok(match self {
             Self::Dele(Deletable(listed)) => {
-                Farewell::Dele(Parting { listed, refusal: answer.err() })
+                QuitFlightReply::Dele(DeleteResult { listed, refusal: answer.err() })
             }
-            Self::Quit => Farewell::Quit(answer),
+            Self::Quit => QuitFlightReply::Quit(answer),
         })
     }
 }

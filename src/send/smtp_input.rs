@@ -9,7 +9,7 @@ use crate::cli;
 use crate::dot;
 use crate::error::{Error, Exit};
 use crate::limits;
-use crate::message::{self, Intake, Message};
+use crate::message::{self, Message, MessageWriter};
 use crate::net::Stop;
 use crate::ownership;
 use crate::report::{Report, written};
@@ -204,7 +204,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
     /// The message behind 354; `None` if the input ends before it does. Lines end in CRLF alone: a
     /// dot between other line ends is text, and no way out of it.
     fn message(&mut self) -> io::Result<Option<Result<Message, message::Error>>> {
-        let (mut decoder, mut intake) = (dot::Decoder::default(), Intake::new());
+        let (mut decoder, mut intake) = (dot::Decoder::default(), MessageWriter::new());
         let mut failed = None;
         let mut text = Vec::new();
         while !decoder.is_done() {

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::oauth::{Client, Endpoints, Grant, Loopback, OWN_CLIENT_ID, Provider, Server};
 use crate::password::Source;
 use crate::store;
-use crate::tls::{Anchor, Trust};
+use crate::tls::{Trust, TrustAnchor};
 use crate::token::Login;
 
 impl Settings {
@@ -30,8 +30,8 @@ impl Settings {
         };
         let client = client(name, table)?;
         let anchor = match &table.ca_file {
-            Some(path) => Anchor::CaFile(self.path(path)?),
-            None => Anchor::Webpki,
+            Some(path) => TrustAnchor::CaFile(self.path(path)?),
+            None => TrustAnchor::Webpki,
         };
         let secret = match (&table.client_secret, &table.client_secret_command) {
             (Some(secret), _) => Some(Source::Text(secret.clone())),
@@ -97,7 +97,7 @@ impl Settings {
             if table.server.is_none() || table.oauth.is_none() {
                 continue;
             }
-            let source = self.peer(Some(account), table, side.usual())?.source;
+            let source = self.peer(Some(account), table, side.default_ports())?.source;
             let dir = |source: &Source| match source {
                 Source::Login { login, .. } => Some(login.dir.clone()),
                 _ => None,

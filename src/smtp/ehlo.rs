@@ -5,7 +5,7 @@ use super::reply::Reply;
 
 /// The extensions offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offers {
+pub struct Extensions {
     /// Names of the SASL mechanisms (RFC 4954 §3); empty when logging in is not offered.
     pub auth: Vec<String>,
     /// CHUNKING: BDAT is taken in place of DATA (RFC 3030).
@@ -29,7 +29,7 @@ pub struct Offers {
     pub starttls: bool,
 }
 
-impl From<&Reply> for Offers {
+impl From<&Reply> for Extensions {
     /// The first line is the server's name and a greeting; an extension that is not known is no
     /// business of ours.
     fn from(reply: &Reply) -> Self {
@@ -72,9 +72,9 @@ impl From<&Reply> for Offers {
 mod tests {
     use super::*;
 
-    fn offers(lines: &[&str]) -> Offers {
+    fn offers(lines: &[&str]) -> Extensions {
         let lines = lines.iter().map(|&line| line.to_owned()).collect();
-        Offers::from(&Reply { code: 250, lines })
+        Extensions::from(&Reply { code: 250, lines })
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use super::ehlo::Offers;
+use super::ehlo::Extensions;
 use super::reply::{Refusal, Reply, Smtp};
 use super::{Error, Extension, Subject};
 use crate::limits;
@@ -37,7 +37,7 @@ use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, 
 pub struct Session<State, S> {
     wire: Wire<Smtp, S>,
     name: EhloName,
-    offered: Offers,
+    offered: Extensions,
     /// The commands that are still without a reply.
     unheard: VecDeque<&'static str>,
     /// True while the server may be in a mail transaction.
@@ -63,12 +63,12 @@ pub enum Authenticated {}
 pub struct Envelope {
     reverse_path: ReversePath,
     recipients: Vec<Mailbox>,
-    terms: Terms,
+    terms: MailParameters,
 }
 
 /// Parameters of MAIL and RCPT that ask for more than delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
+pub struct MailParameters {
     /// The occasions for a delivery status notification (RFC 3461 §4.1).
     pub notify: Option<Notify>,
     /// The part of the message that a notification holds (RFC 3461 §4.3).
@@ -79,7 +79,7 @@ pub struct Terms {
     pub require_tls: bool,
 }
 
-impl Terms {
+impl MailParameters {
     fn ask_for_reports(&self) -> bool {
         self.notify.is_some() || self.ret.is_some()
     }
@@ -95,13 +95,13 @@ impl Envelope {
         };
         let recipients: Vec<_> =
             recipients.into_iter().filter(|mailbox| known.insert(key(mailbox))).collect();
-        let terms = Terms::default();
+        let terms = MailParameters::default();
         (!recipients.is_empty()).then_some(Self { reverse_path, recipients, terms })
     }
 
     /// The same on these terms.
     #[must_use]
-    pub fn on(self, terms: Terms) -> Self {
+    pub fn on(self, terms: MailParameters) -> Self {
         Self { terms, ..self }
     }
 
@@ -113,7 +113,7 @@ impl Envelope {
 
     /// The MAIL command, without the parameters that depend on message and server.
     pub fn mail(&self) -> Command {
-        let Terms { ret, id, require_tls, .. } = &self.terms;
+        let MailParameters { ret, id, require_tls, .. } = &self.terms;
         let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", self.reverse_path));
         if let Some(ret) = ret {
             mail = mail.arg(format_args!("RET={ret}"));
@@ -146,7 +146,7 @@ impl Envelope {
     }
 
     /// The parameters.
-    pub fn terms(&self) -> &Terms {
+    pub fn terms(&self) -> &MailParameters {
         &self.terms
     }
 
@@ -162,7 +162,7 @@ impl Envelope {
 }
 
 /// A message in canonical form, and what must be said of it beforehand.
-pub struct Content<'a> {
+pub struct MailData<'a> {
     /// The text; every line ends in CRLF.
     pub text: &'a mut dyn Read,
     /// The size in octets, dots not stuffed (RFC 1870 §3).
@@ -174,7 +174,7 @@ pub struct Content<'a> {
     pub may_go_along: bool,
 }
 
-impl Content<'_> {
+impl MailData<'_> {
     /// The whole text, which must be as long as was said.
     #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
     fn whole(&mut self) -> io::Result<Vec<u8>> {
@@ -190,7 +190,7 @@ impl Content<'_> {
 
 /// The policy for a message some of whose recipients are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
+pub enum RecipientPolicy {
     /// The others get the message.
     Any,
     /// The message is sent to none of them.
@@ -239,7 +239,7 @@ impl<S: Stream> Session<Unauthenticated, S> {
             return Err(Error::Missing(Extension::Starttls).into());
         }
         let answer =
-            self.wire.say(Command::new(STARTTLS)).map_err(Error::from)?.accepted(2, STARTTLS);
+            self.wire.command(Command::new(STARTTLS)).map_err(Error::from)?.accepted(2, STARTTLS);
         answer
             .map_err(Error::from)?
             .map_err(|refusal| Error::Refused { what: Subject::Starttls, refusal })?;
@@ -249,8 +249,8 @@ impl<S: Stream> Session<Unauthenticated, S> {
 
     fn ehlo(mut wire: Wire<Smtp, S>, name: EhloName) -> Result<Self, Error> {
         const EHLO: &str = "EHLO";
-        let reply = wire.say(Command::new(EHLO).arg(&name))?;
-        let offered = Offers::from(&reply);
+        let reply = wire.command(Command::new(EHLO).arg(&name))?;
+        let offered = Extensions::from(&reply);
         reply
             .accepted(2, EHLO)?
             .map_err(|refusal| Error::Refused { what: Subject::Ehlo, refusal })?;
@@ -368,8 +368,8 @@ impl<S: Private> Session<Authenticated, S> {
     pub fn submit(
         &mut self,
         envelope: &Envelope,
-        message: &mut Content<'_>,
-        demand: Demand,
+        message: &mut MailData<'_>,
+        demand: RecipientPolicy,
     ) -> Submitted {
         let mut answers = Answers::default();
         let outcome = self.outcome(envelope, message, demand, &mut answers);
@@ -382,8 +382,8 @@ impl<S: Private> Session<Authenticated, S> {
     fn outcome(
         &mut self,
         envelope: &Envelope,
-        message: &mut Content<'_>,
-        demand: Demand,
+        message: &mut MailData<'_>,
+        demand: RecipientPolicy,
         answers: &mut Answers,
     ) -> Result<Option<String>, Error> {
         let mail = self.mail(envelope, message)?;
@@ -391,13 +391,13 @@ impl<S: Private> Session<Authenticated, S> {
             self.forget()?;
         }
         let last = match (self.offered.pipelining, demand) {
-            (true, Demand::Any) => Some(self.last_step(message)?),
+            (true, RecipientPolicy::Any) => Some(self.last_step(message)?),
             // Whether there is to be a message depends on the answers.
             _ => None,
         };
         self.transaction(mail, envelope, last, answers)?;
         let accepted = answers.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
-        let needed = if demand == Demand::All { answers.recipients.len() } else { 1 };
+        let needed = if demand == RecipientPolicy::All { answers.recipients.len() } else { 1 };
         if accepted < needed {
             return Ok(None);
         }
@@ -406,7 +406,7 @@ impl<S: Private> Session<Authenticated, S> {
         } else {
             let data = match answers.data.take() {
                 Some(data) => data,
-                None => self.wire.ask(Step::Data)?.1,
+                None => self.wire.exchange(Step::Data)?.1,
             };
             data.map_err(|refusal| self.refused(Subject::Data, refusal))?;
             self.message(message.text)?
@@ -450,7 +450,7 @@ impl<S: Private> Session<Authenticated, S> {
                 self.wire.reply_to("the empty message")?;
             }
         }
-        let reply = self.wire.say(Command::new(RSET))?;
+        let reply = self.wire.command(Command::new(RSET))?;
         if reply.code / 100 == 5 {
             // No server refuses this (RFC 5321 §4.1.1.5), and it would say nothing about a message.
             return Err(reply.nonsense(2, RSET).into());
@@ -483,9 +483,9 @@ impl<S: Private> Session<Authenticated, S> {
             }
             mail = mail.arg("SMTPUTF8");
         }
-        let answer = self.wire.say(mail)?.accepted(2, "MAIL")?;
+        let answer = self.wire.command(mail)?.accepted(2, "MAIL")?;
         // A refusal of this would be strange and change nothing: what was begun ends with QUIT.
-        drop(self.wire.say(Command::new("RSET"))?.accepted(2, "RSET")?);
+        drop(self.wire.command(Command::new("RSET"))?.accepted(2, "RSET")?);
         answer.map(drop).map_err(|refusal| Error::Refused { what: Subject::Sender, refusal })
     }
 
@@ -497,13 +497,13 @@ impl<S: Private> Session<Authenticated, S> {
     /// Sends QUIT if the connection still stands. Nothing depends on whether it arrives.
     pub fn quit(mut self) {
         if !self.is_broken {
-            drop(self.wire.tell(&Command::new("QUIT")));
+            drop(self.wire.send_only(&Command::new("QUIT")));
         }
     }
 
     /// MAIL with its parameters, or why there is no use in asking.
-    fn mail(&self, envelope: &Envelope, message: &Content<'_>) -> Result<Command, Error> {
-        let Content { octets, is_8bit, .. } = *message;
+    fn mail(&self, envelope: &Envelope, message: &MailData<'_>) -> Result<Command, Error> {
+        let MailData { octets, is_8bit, .. } = *message;
         if envelope.terms.ask_for_reports() && !self.offered.dsn {
             return Err(Error::Missing(Extension::Dsn));
         }
@@ -530,7 +530,7 @@ impl<S: Private> Session<Authenticated, S> {
     }
 
     /// The command that ends the envelope's flight: a small message itself (BDAT), or DATA.
-    fn last_step<'a>(&self, message: &mut Content<'_>) -> Result<Step<'a>, Error> {
+    fn last_step<'a>(&self, message: &mut MailData<'_>) -> Result<Step<'a>, Error> {
         if !self.offered.chunking || !message.may_go_along {
             return Ok(Step::Data);
         }
@@ -555,7 +555,7 @@ impl<S: Private> Session<Authenticated, S> {
             .chain(last)
             .inspect(|step| asked.borrow_mut().push_back(step.verb()));
         self.is_begun = true;
-        let heard = self.wire.ask_each(window, steps, |(step, answer)| {
+        let heard = self.wire.exchange_each(window, steps, |(step, answer)| {
             asked.borrow_mut().pop_front();
             match (step, answer) {
                 (Step::Mail(_), Err(refusal)) => {
@@ -624,7 +624,7 @@ impl<S: Private> Session<Authenticated, S> {
 }
 
 impl<State, S: Stream> Session<State, S> {
-    fn new(wire: Wire<Smtp, S>, name: EhloName, offered: Offers) -> Self {
+    fn new(wire: Wire<Smtp, S>, name: EhloName, offered: Extensions) -> Self {
         let (unheard, state) = (VecDeque::new(), std::marker::PhantomData);
         Self {
             wire,
@@ -639,7 +639,7 @@ impl<State, S: Stream> Session<State, S> {
     }
 
     /// The extensions that the server offers.
-    pub fn offered(&self) -> &Offers {
+    pub fn offered(&self) -> &Extensions {
         &self.offered
     }
 }

@@ -135,7 +135,7 @@ impl Maildir {
             digester: Digester::new(),
             length: 0,
             failure: None,
-            fate: Fate::Removed,
+            fate: OnDrop::Remove,
         }
     }
 
@@ -219,16 +219,16 @@ pub struct Draft {
     length: u64,
     /// The reason why it cannot be delivered.
     failure: Option<String>,
-    fate: Fate,
+    fate: OnDrop,
 }
 
 /// The treatment of the file in tmp/ when the draft is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum OnDrop {
     /// The file is removed.
-    Removed,
+    Remove,
     /// The journal may speak of it, so recovery decides.
-    Left,
+    Keep,
 }
 
 impl Draft {
@@ -244,7 +244,7 @@ impl Draft {
         self.open()?.sync()?;
         // Closed: a large batch must not hold as many descriptors through its later steps.
         self.file = None;
-        self.fate = Fate::Removed;
+        self.fate = OnDrop::Remove;
         Ok(())
     }
 
@@ -257,7 +257,7 @@ impl Draft {
 
     /// Keeps the file when the draft is dropped: from here on the journal may name it.
     pub(super) fn leave(&mut self) {
-        self.fate = Fate::Left;
+        self.fate = OnDrop::Keep;
     }
 
     /// The digest of what was written.
@@ -343,7 +343,7 @@ impl std::fmt::Debug for Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if self.fate == Fate::Removed {
+        if self.fate == OnDrop::Remove {
             self.file = None;
             // It may never have been made; and if it cannot go now, the next run removes it.
             drop(self.disk.remove(&self.path()));

@@ -8,14 +8,14 @@ use super::disk::Disk;
 use super::is_credible;
 
 /// The memory of failures of one mailbox.
-pub struct Patience<'a> {
+pub struct OutageTracker<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
     /// The age in seconds at which an outage is reported, and the interval of further reports.
     span: u64,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> OutageTracker<'a> {
     /// The outage tracker of the maildrop whose state is in `dir`; `span` is in seconds.
     pub fn new(disk: &'a dyn Disk, dir: &'a Path, span: u64) -> Self {
         Self { disk, dir, span }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_when_it_has_lasted_and_then_once_per_span() {
         let dir = tempfile::tempdir().unwrap();
-        let patience = Patience::new(&Os, dir.path(), 100);
+        let patience = OutageTracker::new(&Os, dir.path(), 100);
         let told: Vec<_> =
             [0, 50, 99, 100, 150, 199, 200].map(|after| patience.failed(1000 + after)).to_vec();
         assert_eq!(told, [None, None, None, Some(100), None, None, Some(200)]);
@@ -88,7 +88,7 @@ mod tests {
         const NOW: u64 = crate::limits::EARLIEST + 1_000;
         for wrong in [5, NOW + 1_000_000_000] {
             let dir = tempfile::tempdir().unwrap();
-            let patience = Patience::new(&Os, dir.path(), 100);
+            let patience = OutageTracker::new(&Os, dir.path(), 100);
             patience.failed(wrong);
             patience.failed(wrong + 100);
             let told: Vec<_> = [0, 99, 100].map(|after| patience.failed(NOW + after)).to_vec();
@@ -102,6 +102,6 @@ mod tests {
         let file = dir.path().join("file");
         drop(Os.create(&file).unwrap());
         let gone = file.join("gone");
-        assert_eq!(Patience::new(&Os, &gone, 100).failed(1000), Some(0));
+        assert_eq!(OutageTracker::new(&Os, &gone, 100).failed(1000), Some(0));
     }
 }

@@ -13,12 +13,12 @@ use super::*;
 
 /// The real disk, apart from the steps for which it is dead. If those are all from a given one on, it
 /// is as if the process had been killed there.
-pub(super) struct Mortal {
+pub(super) struct FailingDisk {
     steps: Arc<AtomicUsize>,
     dead: Range<usize>,
 }
 
-impl Mortal {
+impl FailingDisk {
     fn step(&self) -> io::Result<()> {
         step(&self.steps, &self.dead)
     }
@@ -69,7 +69,7 @@ impl disk::File for MortalFile {
     }
 }
 
-impl Disk for Mortal {
+impl Disk for FailingDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn disk::File>> {
         self.step()?;
         let file = Os.create(path)?;
@@ -246,9 +246,9 @@ fn subjects(count: usize) -> Vec<String> {
 }
 
 /// The real disk, counting.
-pub(super) fn mortal(last: usize) -> (Mortal, Arc<AtomicUsize>) {
+pub(super) fn mortal(last: usize) -> (FailingDisk, Arc<AtomicUsize>) {
     let steps = Arc::new(AtomicUsize::new(0));
-    (Mortal { steps: Arc::clone(&steps), dead: last..usize::MAX }, steps)
+    (FailingDisk { steps: Arc::clone(&steps), dead: last..usize::MAX }, steps)
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn a_large_batch_is_delivered_only_if_every_file_of_it_could_be_synced() {
     // of it, and at which step it began.
     let deliver = |place: &Place, failing: usize| {
         let (disk, steps) = mortal(failing);
-        let disk = Mortal { dead: failing..failing.saturating_add(1), ..disk };
+        let disk = FailingDisk { dead: failing..failing.saturating_add(1), ..disk };
         let mut store = place.open(disk, 1000, 1).unwrap();
         let message = |uid: Uid| {
             let mut draft = store.drafts().draft();

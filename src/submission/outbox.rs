@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::password::{self, Source};
 use crate::report::{Octets, count, span};
 use crate::settings::SendJob;
-use crate::smtp::{self, Demand, Envelope, Extension, Refusal, Subject, Terms};
+use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
 use crate::store;
 use crate::store::outbox::{Answer, Ending, Held, Id, NotAdded, Order, Outbox};
 use crate::text::Mailbox;
@@ -51,7 +51,7 @@ impl Submission {
     pub fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), NotAdded> {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
         let moment = &self.job.moment;
-        let Terms { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
+        let MailParameters { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
         let order = Order {
             received: moment.seconds,
             config,
@@ -66,7 +66,7 @@ impl Submission {
             envid,
             subject: self.message.subject(),
             require_tls,
-            is_all_or_nothing: self.demand == Demand::All,
+            is_all_or_nothing: self.demand == RecipientPolicy::All,
         };
         let id = Id::new(moment.seconds, moment.random);
         self.held = Some(outbox.add(&id, order, |file| self.message.copy(file))?);
@@ -95,9 +95,9 @@ impl Submission {
         job.queue = true;
         Ok(Self {
             job,
-            envelope: envelope.on(Terms { notify, ret, id: envid, require_tls }),
+            envelope: envelope.on(MailParameters { notify, ret, id: envid, require_tls }),
             message,
-            demand: if is_all_or_nothing { Demand::All } else { Demand::Any },
+            demand: if is_all_or_nothing { RecipientPolicy::All } else { RecipientPolicy::Any },
             held: Some(held),
             largest: None,
         })
@@ -381,7 +381,7 @@ impl<R: Read> Read for EndOfData<'_, R> {
         let count = u64::try_from(read).unwrap_or(u64::MAX);
         self.left = self.left.saturating_sub(count);
         if let Some(progress) = &self.progress {
-            progress.come(count);
+            progress.add(count);
         }
         if let Some(held) = self.held.take_if(|_| self.left == 0) {
             held.hand_over(self.now).map_err(io::Error::other)?;

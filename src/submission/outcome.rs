@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Exit};
-use crate::smtp::{Demand, Refusal};
+use crate::smtp::{RecipientPolicy, Refusal};
 use crate::text::{Mailbox, RecipientStatus};
 
 /// The outcome of a message, over all transactions that it took.
@@ -20,14 +20,16 @@ pub struct SubmissionOutcome {
 
 impl SubmissionOutcome {
     /// Returns the exit status by the policy: 0, 67, 75 or 81.
-    pub fn exit(&self, demand: Demand) -> Exit {
+    pub fn exit(&self, demand: RecipientPolicy) -> Exit {
         let mut refusals = self.recipients.iter().filter_map(|(_, answer)| answer.as_ref().err());
         let is_refused = |(_, answer): &(Mailbox, Result<String, Refusal>)| {
             answer.as_ref().is_err_and(|refusal| !refusal.is_temporary())
         };
         match (&self.accepted, &self.interrupted) {
             // One permanent refusal is enough, whatever follows it.
-            (None, Some(_)) if demand == Demand::All && self.recipients.iter().any(is_refused) => {
+            (None, Some(_))
+                if demand == RecipientPolicy::All && self.recipients.iter().any(is_refused) =>
+            {
                 Exit::NoRecipient
             }
             (Some(_), Some((error, _))) if Exit::from(error) != Exit::InDoubt => Exit::Partial,
@@ -36,8 +38,8 @@ impl SubmissionOutcome {
             (Some(_), None) => Exit::Done,
             (None, None) => {
                 let is_hopeless = match demand {
-                    Demand::Any => refusals.all(|refusal| !refusal.is_temporary()),
-                    Demand::All => refusals.any(|refusal| !refusal.is_temporary()),
+                    RecipientPolicy::Any => refusals.all(|refusal| !refusal.is_temporary()),
+                    RecipientPolicy::All => refusals.any(|refusal| !refusal.is_temporary()),
                 };
                 if is_hopeless { Exit::NoRecipient } else { Exit::Later }
             }
@@ -59,9 +61,9 @@ impl SubmissionOutcome {
         &mut self,
         recipients: Vec<(Mailbox, Result<String, Refusal>)>,
         accepted: Option<&str>,
-        demand: Demand,
+        demand: RecipientPolicy,
     ) -> Vec<Mailbox> {
-        let is_split = accepted.is_some() && demand == Demand::Any;
+        let is_split = accepted.is_some() && demand == RecipientPolicy::Any;
         let mut too_many = Vec::new();
         for (mailbox, answer) in recipients {
             match answer {

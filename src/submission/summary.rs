@@ -28,7 +28,7 @@ impl Submission {
             (!self.waits_for(recipient)).then_some((recipient, refusal))
         });
         for (recipient, refusal) in refusals.clone() {
-            report.complaint(format_args!("send{label}: {peer}: {recipient} refused: {refusal}"));
+            report.warn(format_args!("send{label}: {peer}: {recipient} refused: {refusal}"));
         }
         // What is to be done about one of them is to be done about most.
         if let Some((_, refusal)) = refusals.next() {
@@ -37,13 +37,13 @@ impl Submission {
         }
         if let Some((error, recipients)) = &sent.interrupted {
             for recipient in recipients.iter().filter(|recipient| !self.waits_for(recipient)) {
-                report.complaint(format_args!("send{label}: {peer}: {recipient}: {error}"));
+                report.warn(format_args!("send{label}: {peer}: {recipient}: {error}"));
             }
         }
         let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
         let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
         if refused && accepted && sent.accepted.is_none() && self.waiting().is_none() {
-            report.complaint(format_args!("send{label}: {peer}: so nobody gets the message"));
+            report.warn(format_args!("send{label}: {peer}: so nobody gets the message"));
         }
     }
 

@@ -22,14 +22,14 @@ use crate::settings::{Moment, Peer};
 use crate::store::disk::simulated::Simulated;
 use crate::text::Secret;
 use crate::tls::Trust;
-use crate::wire::babbler::{Babbler, babble};
+use crate::wire::babbler::{RandomPeer, babble};
 use crate::wire::sealed::Sealed;
 
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\n..\r\nhello\r\n";
 
 /// How a server talks.
 #[derive(Clone, Copy, Debug)]
-struct Manner {
+struct ServerBehaviour {
     offers: &'static str,
     /// Octets that can be read at a time.
     chunk: usize,
@@ -66,7 +66,7 @@ enum Awaited {
 
 /// A server that knows what there is to know about submission.
 struct Server {
-    manner: Manner,
+    manner: ServerBehaviour,
     known: Rc<RefCell<Known>>,
     /// Where it notes who got the message, and who never will.
     disk: Simulated,
@@ -79,7 +79,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(manner: Manner, known: &Rc<RefCell<Known>>, disk: &Simulated) -> Self {
+    fn new(manner: ServerBehaviour, known: &Rc<RefCell<Known>>, disk: &Simulated) -> Self {
         let mut server = Self {
             manner,
             known: Rc::clone(known),
@@ -222,7 +222,7 @@ impl Private for Server {
     }
 }
 
-fn submission(recipients: &[&str], demand: Demand) -> Submission {
+fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
     let from: Mailbox = "ann@example.com".parse().unwrap();
     let recipients = recipients.iter().map(|recipient| recipient.parse().unwrap()).collect();
     let job = SendJob {
@@ -289,7 +289,7 @@ fn converse(
 }
 
 /// Sends the message, and checks what is said of it against what the server knows.
-fn play(recipients: &[&str], demand: Demand, manner: Manner) -> Known {
+fn play(recipients: &[&str], demand: RecipientPolicy, manner: ServerBehaviour) -> Known {
     let mut submission = submission(recipients, demand);
     let known = Rc::default();
     let stream: Box<dyn Private> =
@@ -300,7 +300,7 @@ fn play(recipients: &[&str], demand: Demand, manner: Manner) -> Known {
         Err(error) => error.into(),
     };
     let known = Rc::into_inner(known).unwrap().into_inner();
-    let end: &[u8] = if manner.offers.contains("CHUNKING") && demand == Demand::Any {
+    let end: &[u8] = if manner.offers.contains("CHUNKING") && demand == RecipientPolicy::Any {
         b"\r\nhello\r\n"
     } else {
         b"\r\nhello\r\n.\r\n"
@@ -327,14 +327,15 @@ fn whenever_the_server_dies_it_is_known_or_in_doubt_whether_it_has_the_message()
     let (mut cases, mut in_doubt) = (0, 0);
     for offers in offers {
         for (recipients, demand) in [
-            (&[BOB][..], Demand::Any),
-            (&[BOB, NOBODY], Demand::Any),
-            (&[NOBODY], Demand::Any),
-            (&[BOB], Demand::All),
-            (&[BOB, NOBODY], Demand::All),
+            (&[BOB][..], RecipientPolicy::Any),
+            (&[BOB, NOBODY], RecipientPolicy::Any),
+            (&[NOBODY], RecipientPolicy::Any),
+            (&[BOB], RecipientPolicy::All),
+            (&[BOB, NOBODY], RecipientPolicy::All),
         ] {
             let mut play = |chunk, last_said, last_heard| {
-                let manner = Manner { offers, chunk, last_said, last_heard, is_busy: false };
+                let manner =
+                    ServerBehaviour { offers, chunk, last_said, last_heard, is_busy: false };
                 let known = play(recipients, demand, manner);
                 cases += 1;
                 in_doubt += i32::from(known.has_message && !known.is_answered);
@@ -398,11 +399,11 @@ proptest! {
 
     #[test]
     fn whatever_a_server_says_nothing_counts_as_sent_that_was_not(pieces in babble(&GOOD, &ODD)) {
-        let mut submission = submission(&["bob@example.org"], Demand::Any);
-        let babbler = Babbler::new(pieces);
+        let mut submission = submission(&["bob@example.org"], RecipientPolicy::Any);
+        let babbler = RandomPeer::new(pieces);
         let heard = Rc::clone(&babbler.heard);
         let outcome = converse(&mut submission, Box::new(babbler));
-        let exit = outcome.map_or_else(|error| Exit::from(&error), |sent| sent.exit(Demand::Any));
+        let exit = outcome.map_or_else(|error| Exit::from(&error), |sent| sent.exit(RecipientPolicy::Any));
         let end = b"\r\nhello\r\n";
         let is_end_sent = heard.borrow().windows(end.len()).any(|octets| octets == end);
         prop_assert!(is_end_sent || !matches!(exit, Exit::Done | Exit::Partial | Exit::InDoubt));

@@ -115,7 +115,7 @@ fn login() -> Login {
             extras: &[],
         },
         dir: DIR.into(),
-        trust: Trust { anchor: tls::Anchor::Webpki, identity: None },
+        trust: Trust { anchor: tls::TrustAnchor::Webpki, identity: None },
         per_wait: Duration::from_secs(1),
         renewals: Renewals::default(),
     }

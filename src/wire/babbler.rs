@@ -12,13 +12,13 @@ use proptest::sample::select;
 use super::{Private, Stream, sealed};
 
 /// Says what was prepared, a piece for each time that something is waited for, and then no more.
-pub(crate) struct Babbler {
+pub(crate) struct RandomPeer {
     pieces: VecDeque<Vec<u8>>,
     /// What it was told.
     pub(crate) heard: Rc<RefCell<Vec<u8>>>,
 }
 
-impl Babbler {
+impl RandomPeer {
     pub(crate) fn new(pieces: VecDeque<Vec<u8>>) -> Self {
         Self { pieces, heard: Rc::default() }
     }
@@ -39,9 +39,9 @@ pub(crate) fn babble(
         .prop_map(move |(count, odd)| good[..count].iter().copied().map(text).chain(odd).collect())
 }
 
-impl Stream for Babbler {}
+impl Stream for RandomPeer {}
 
-impl Read for Babbler {
+impl Read for RandomPeer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let piece = self.pieces.pop_front().unwrap_or_default();
         buffer[..piece.len()].copy_from_slice(&piece);
@@ -49,7 +49,7 @@ impl Read for Babbler {
     }
 }
 
-impl Write for Babbler {
+impl Write for RandomPeer {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.heard.borrow_mut().extend_from_slice(octets);
         Ok(octets.len())
@@ -60,9 +60,9 @@ impl Write for Babbler {
     }
 }
 
-impl sealed::Sealed for Babbler {}
+impl sealed::Sealed for RandomPeer {}
 
-impl Private for Babbler {
+impl Private for RandomPeer {
     fn binding(&self) -> Option<[u8; 32]> {
         None
     }

@@ -59,7 +59,7 @@ fn three_others() -> Vec<Message> {
     ]
 }
 
-impl World {
+impl Fixture {
     /// Another user of the same Maildir, with a state directory and a mailbox of its own.
     fn beside(&self) -> Self {
         let messages = vec![Message::new("a", "bob's\r\n\r\n", "bob's\n\n")];
@@ -198,9 +198,9 @@ impl World {
 fn whatever_others_do_to_the_maildir_between_two_steps_nothing_is_lost() {
     let mut cases = 0;
     let mut play = |keep, batch, act, run, step| {
-        let world = World::new(keep, three());
+        let world = Fixture::new(keep, three());
         let last = world.mailbox.lock().unwrap().messages.pop().unwrap();
-        let manner = Manner { batch, ..FLUENT };
+        let manner = ServerBehaviour { batch, ..FLUENT };
         let case = format!("{act:?} before step {step} of run {run}, {keep:?}, {batch} at a time");
         let mut last = Some(last);
         for this in 0..2 {
@@ -249,7 +249,7 @@ fn whatever_others_do_to_the_maildir_between_two_steps_nothing_is_lost() {
 #[test]
 fn whatever_happens_between_a_cut_and_the_next_run_nothing_is_lost() {
     let mut cases = 0;
-    let mut play = |world: &World, remains: Remains| {
+    let mut play = |world: &Fixture, remains: Remains| {
         let (act, restored) = (ACTS[cases % ACTS.len()], RESTORED[cases / ACTS.len() % 4]);
         cases += 1;
         let cut = world.on(remains.disk);
@@ -267,7 +267,7 @@ fn whatever_happens_between_a_cut_and_the_next_run_nothing_is_lost() {
         assert_eq!(fault, None, "{case}");
     };
     for keep in [Keep::Forever, Keep::Days(0)] {
-        let mut world = World::new(keep, three());
+        let mut world = Fixture::new(keep, three());
         fetch_twice(&mut world);
         world.disk.remains(64).into_iter().for_each(|remains| play(&world, remains));
         for step in 0.. {
@@ -289,7 +289,7 @@ fn whatever_the_clock_showed_before_a_cut_a_message_stays_for_its_thirty_days() 
     const DAY: u64 = 24 * 60 * 60;
     // 1970, 2000 and 2040.
     for wrong in [0, 946_684_800, 2_208_988_800] {
-        let mut world = World::new(Keep::Days(30), three());
+        let mut world = Fixture::new(Keep::Days(30), three());
         for step in 0.. {
             world.renew();
             let killed = world.fetch(wrong, FLUENT, Fault::From(step));
@@ -316,7 +316,7 @@ fn whatever_the_clock_showed_before_a_cut_a_message_stays_for_its_thirty_days() 
 #[test]
 fn a_disk_that_cannot_sync_directories_will_do_and_one_that_fails_to_will_not() {
     for (error, will_do) in [(22, true), (95, true), (38, true), (5, false)] {
-        let world = World::new(Keep::Days(0), three());
+        let world = Fixture::new(Keep::Days(0), three());
         world.disk.refuse_dir_syncs(error);
         let ended = world.fetch(START, FLUENT, Fault::None);
         assert_eq!(ended.outcome.is_ok(), will_do, "{error}: {:?}", ended.outcome);

@@ -6,7 +6,7 @@ const DAY: u64 = 24 * 60 * 60;
 
 /// A maildrop on a server, some of whose messages end the session.
 struct Maildrop {
-    world: World,
+    world: Fixture,
     messages: Vec<(String, String)>,
     /// Unique-ids, and the octets behind which the session ends.
     ends: HashMap<String, usize>,
@@ -18,7 +18,7 @@ struct Maildrop {
 
 impl Maildrop {
     fn new(keep: Keep) -> Arc<Mutex<Self>> {
-        let world = World::new(keep, Vec::new());
+        let world = Fixture::new(keep, Vec::new());
         let (ends, asked) = (HashMap::new(), Vec::new());
         let this = Self { world, messages: Vec::new(), ends, asked, limit: None, now: START };
         Arc::new(Mutex::new(this))
@@ -41,13 +41,13 @@ fn run(maildrop: &Arc<Mutex<Maildrop>>) -> (Exit, String) {
     };
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
-    let company = Company { report: &report, stop: &stop, talkers: 1, batch: 3 };
+    let company = FetchContext { report: &report, stop: &stop, talkers: 1, batch: 3 };
     let mut run = Run::new(&job, &company);
     let mut store = Store::create(Arc::new(disk), store_options(&job)).unwrap();
     store.prepare().unwrap();
     let outcome = loop {
         let session = Session::open(faulty(maildrop), None, Approach::cautious()).unwrap();
-        let session = session.login::<Error>([Ok(ann())], Ahead::Uids).unwrap();
+        let session = session.login::<Error>([Ok(ann())], Prefetch::Uids).unwrap();
         match run.session(session, &mut store, &mut server::Server::recall(&job)) {
             Ok(Left::Suspects) => run.is_for_suspects = true,
             Ok(Left::Nothing) => break Ok(()),

@@ -18,7 +18,7 @@ const FAILURES: [i32; 4] = [28, 5, 30, 122];
 const WAITING: &[u8] = b"Subject: hello\n\n..\nhello\n";
 
 /// A server that takes everybody's message and lives for ever.
-const FLUENT: Manner = Manner {
+const FLUENT: ServerBehaviour = ServerBehaviour {
     offers: "250-PIPELINING\r\n",
     chunk: 1 << 20,
     last_said: usize::MAX,
@@ -27,7 +27,7 @@ const FLUENT: Manner = Manner {
 };
 
 /// One that has no more than a greeting.
-const DEAF: Manner = Manner { last_said: "220 hi\r\n".len(), ..FLUENT };
+const DEAF: ServerBehaviour = ServerBehaviour { last_said: "220 hi\r\n".len(), ..FLUENT };
 
 const BOB: &str = "bob@example.org";
 /// Whom the server may put off.
@@ -36,17 +36,17 @@ const DAVE: &str = "dave@example.org";
 const NOBODY: &str = "nobody@example.org";
 
 /// A message on its way, and the disk that it waits on.
-struct World {
+struct Fixture {
     dir: tempfile::TempDir,
     disk: Simulated,
     recipients: &'static [&'static str],
-    demand: Demand,
+    demand: RecipientPolicy,
     /// The kind of sync that is promised and not done.
     lie: Option<&'static str>,
 }
 
-impl World {
-    fn new(recipients: &'static [&'static str], demand: Demand) -> Self {
+impl Fixture {
+    fn new(recipients: &'static [&'static str], demand: RecipientPolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disk = Simulated::new(dir.path());
         Self { dir, disk, recipients, demand, lie: None }
@@ -78,12 +78,12 @@ impl World {
     }
 
     /// The run of whoever sends the message, from the outbox on, on a disk that fails as it is told.
-    fn send(&mut self, manner: Manner, fault: Fault) -> Ended {
+    fn send(&mut self, manner: ServerBehaviour, fault: Fault) -> Ended {
         self.first(Attempt::First, manner, fault)
     }
 
     /// The same for a caller who hears of each recipient, or gets one reply.
-    fn first(&mut self, attempt: Attempt, manner: Manner, fault: Fault) -> Ended {
+    fn first(&mut self, attempt: Attempt, manner: ServerBehaviour, fault: Fault) -> Ended {
         self.renew();
         self.disk.arm(fault);
         let mut submission = self.submission();
@@ -167,14 +167,14 @@ impl World {
     }
 
     /// The run of whoever flushes the outbox.
-    fn flush(&self, manner: Manner, fault: Fault) -> Ended {
+    fn flush(&self, manner: ServerBehaviour, fault: Fault) -> Ended {
         self.disk.arm(fault);
         let known = Rc::default();
         let exit = self.flush_on(manner, &known);
         self.ended(exit, fault, known)
     }
 
-    fn flush_on(&self, manner: Manner, known: &Rc<RefCell<Known>>) -> Result<Exit, Error> {
+    fn flush_on(&self, manner: ServerBehaviour, known: &Rc<RefCell<Known>>) -> Result<Exit, Error> {
         let held = match self.outbox().hold(&self.id()) {
             Err(store::Error::Unknown(_)) => return Ok(Exit::Done),
             held => held?,
@@ -326,19 +326,19 @@ const OFFERS: [&str; 4] = [
     "250-PIPELINING\r\n250-LIMITS RCPTMAX=1\r\n",
 ];
 
-const TASKS: [(&[&str], Demand); 4] = [
-    (&[BOB], Demand::Any),
-    (&[BOB, NOBODY, DAVE], Demand::Any),
-    (&[NOBODY], Demand::Any),
-    (&[BOB, DAVE], Demand::All),
+const TASKS: [(&[&str], RecipientPolicy); 4] = [
+    (&[BOB], RecipientPolicy::Any),
+    (&[BOB, NOBODY, DAVE], RecipientPolicy::Any),
+    (&[NOBODY], RecipientPolicy::Any),
+    (&[BOB, DAVE], RecipientPolicy::All),
 ];
 
 #[test]
 fn whenever_the_power_is_cut_and_whatever_is_left_a_message_that_waits_is_sent_once_or_marked() {
     let mut cases = 0;
     for (recipients, demand) in TASKS {
-        let mut world = World::new(recipients, demand);
-        let mut check = |world: &mut World, bound| {
+        let mut world = Fixture::new(recipients, demand);
+        let mut check = |world: &mut Fixture, bound| {
             for Remains { disk, notes } in world.disk.remains(bound) {
                 world.disk = disk;
                 assert_eq!(world.fault(&notes), None, "{recipients:?}, {notes:?}");
@@ -347,14 +347,14 @@ fn whenever_the_power_is_cut_and_whatever_is_left_a_message_that_waits_is_sent_o
         };
         for offers in OFFERS {
             for is_busy in [false, true] {
-                let manner = Manner { offers, is_busy, ..FLUENT };
+                let manner = ServerBehaviour { offers, is_busy, ..FLUENT };
                 let whole = world.send(manner, Fault::None);
-                world.flush(Manner { offers, ..FLUENT }, Fault::None).exit.unwrap();
+                world.flush(ServerBehaviour { offers, ..FLUENT }, Fault::None).exit.unwrap();
                 check(&mut world, 64);
 
                 // The verdict is lost, and the next run has another.
                 let last_said = whole.known.said.saturating_sub("taken\r\n221 bye\r\n".len());
-                world.send(Manner { last_said, ..manner }, Fault::None);
+                world.send(ServerBehaviour { last_said, ..manner }, Fault::None);
                 world.flush(manner, Fault::None).exit.unwrap();
                 check(&mut world, 16);
             }
@@ -386,9 +386,9 @@ fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_a_message_that_wait
         ("outbox/", "a message is lost"),
         ("above", "a message is lost"),
     ] {
-        let mut world = World::new(&[BOB, NOBODY, DAVE], Demand::Any);
+        let mut world = Fixture::new(&[BOB, NOBODY, DAVE], RecipientPolicy::Any);
         let mut faults = HashSet::new();
-        for manner in [FLUENT, Manner { is_busy: true, ..FLUENT }, DEAF] {
+        for manner in [FLUENT, ServerBehaviour { is_busy: true, ..FLUENT }, DEAF] {
             world.lie = Some(kind);
             world.send(manner, Fault::None);
             world.flush(FLUENT, Fault::None).exit.unwrap();
@@ -407,11 +407,11 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
     let (mut cases, mut in_doubt) = (0, 0);
     for (turn, offers) in OFFERS.into_iter().enumerate() {
         for (recipients, demand) in TASKS {
-            let mut world = World::new(recipients, demand);
+            let mut world = Fixture::new(recipients, demand);
             let mut play = |attempt, last_said, last_heard, fault| {
                 let chunk = CHUNKS[cases % CHUNKS.len()];
                 let is_busy = cases % 2 == 1;
-                let manner = Manner { offers, chunk, last_said, last_heard, is_busy };
+                let manner = ServerBehaviour { offers, chunk, last_said, last_heard, is_busy };
                 cases += 1;
                 let case = format!("{recipients:?}, {demand:?}, {manner:?}, {fault:?}");
                 let ended = match attempt {
@@ -500,7 +500,7 @@ fn refusal(code: u16) -> smtp::Refusal {
 #[test]
 fn whatever_keeps_a_message_from_being_submitted_it_waits_and_is_sent_once() {
     let (mut cases, mut killed) = (0, 0);
-    let mut world = World::new(&[BOB, NOBODY, DAVE], Demand::Any);
+    let mut world = Fixture::new(&[BOB, NOBODY, DAVE], RecipientPolicy::Any);
     for (name, without, reason) in REASONS {
         assert_eq!(Exit::from(&reason()), without, "{name}");
         let whole = world.send_in_vain(reason(), Fault::None);

@@ -216,7 +216,7 @@ enum Outcome {
 }
 
 /// What follows from what was said and what had left.
-fn expected(seen: &Seen, has_left: bool, demand: Demand) -> Outcome {
+fn expected(seen: &Seen, has_left: bool, demand: RecipientPolicy) -> Outcome {
     let refused = |reply: &str, lasting| match &reply[..1] {
         "4" => Some(Outcome::NotDelivered(Exit::Later)),
         "5" => Some(Outcome::NotDelivered(lasting)),
@@ -239,20 +239,20 @@ fn expected(seen: &Seen, has_left: bool, demand: Demand) -> Outcome {
     if recipients.iter().any(|reply| reply.starts_with("421")) {
         // Everybody is to have it, and somebody never will.
         let is_hopeless =
-            demand == Demand::All && recipients.iter().any(|reply| reply.starts_with('5'));
+            demand == RecipientPolicy::All && recipients.iter().any(|reply| reply.starts_with('5'));
         return Outcome::NotDelivered(if is_hopeless { Exit::NoRecipient } else { Exit::Later });
     }
     let count = |digit| recipients.iter().filter(|reply| reply.starts_with(digit)).count();
     let (accepted, hopeless) = (count('2'), count('5'));
     let is_answered = recipients.len() == RECIPIENTS.len();
     let is_for_nobody = match demand {
-        Demand::Any => is_answered && accepted == 0,
-        Demand::All => is_answered && accepted < RECIPIENTS.len() || hopeless > 0,
+        RecipientPolicy::Any => is_answered && accepted == 0,
+        RecipientPolicy::All => is_answered && accepted < RECIPIENTS.len() || hopeless > 0,
     };
     if is_for_nobody {
         let is_hopeless = match demand {
-            Demand::Any => hopeless == RECIPIENTS.len(),
-            Demand::All => hopeless > 0,
+            RecipientPolicy::Any => hopeless == RECIPIENTS.len(),
+            RecipientPolicy::All => hopeless > 0,
         };
         return Outcome::NotDelivered(if is_hopeless { Exit::NoRecipient } else { Exit::Later });
     }
@@ -269,7 +269,7 @@ fn expected(seen: &Seen, has_left: bool, demand: Demand) -> Outcome {
 }
 
 /// Sends the message, and compares what is said of it with what the server knows.
-fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
+fn play(script: &Script, demand: RecipientPolicy) -> (Outcome, Seen) {
     let seen = Rc::default();
     let server = Server::new(script, &seen);
     let mut submission = submission(&RECIPIENTS, demand);
@@ -283,7 +283,7 @@ fn play(script: &Script, demand: Demand) -> (Outcome, Seen) {
         exit => Outcome::NotDelivered(exit),
     };
     let seen = Rc::into_inner(seen).unwrap().into_inner();
-    let is_bdat = script.offers.contains("CHUNKING") && demand == Demand::Any;
+    let is_bdat = script.offers.contains("CHUNKING") && demand == RecipientPolicy::Any;
     let end: &[u8] = if is_bdat { b"\r\nhello\r\n" } else { b"\r\nhello\r\n.\r\n" };
     let has_left = seen.heard.windows(end.len()).any(|octets| octets == end);
     assert_eq!(found, expected(&seen, has_left, demand), "{script:?}, {demand:?}");
@@ -313,7 +313,7 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn play(&mut self, script: &Script, demand: Demand) -> Seen {
+    fn play(&mut self, script: &Script, demand: RecipientPolicy) -> Seen {
         let (found, seen) = play(script, demand);
         self.outcomes.insert(found);
         *match found {
@@ -327,7 +327,13 @@ impl Sweep {
     /// Every answer to every command that follows these replies, the end in place of each, and the
     /// end at every octet of what is said and heard from the last of them on. What comes before
     /// `said` and `heard` octets is in the conversations that are shorter by a reply.
-    fn conversations(&mut self, script: &Script, demand: Demand, said: usize, heard: usize) {
+    fn conversations(
+        &mut self,
+        script: &Script,
+        demand: RecipientPolicy,
+        said: usize,
+        heard: usize,
+    ) {
         self.conversations += 1;
         let whole = self.play(script, demand);
         for last_said in said + 1..=whole.said {
@@ -350,12 +356,12 @@ fn a_message_is_delivered_or_not_or_in_doubt_exactly_as_far_as_can_be_known() {
     const DATA: &str = "250-PIPELINING\r\n";
     let mut sweep = Sweep::default();
     for (tls, offers, demand) in [
-        (Tls::Implicit, "", Demand::Any),
-        (Tls::Implicit, "", Demand::All),
-        (Tls::Implicit, DATA, Demand::Any),
-        (Tls::Implicit, DATA, Demand::All),
+        (Tls::Implicit, "", RecipientPolicy::Any),
+        (Tls::Implicit, "", RecipientPolicy::All),
+        (Tls::Implicit, DATA, RecipientPolicy::Any),
+        (Tls::Implicit, DATA, RecipientPolicy::All),
         // No message goes along where it is for all or nobody.
-        (Tls::Starttls, BDAT, Demand::Any),
+        (Tls::Starttls, BDAT, RecipientPolicy::Any),
     ] {
         sweep.conversations(&Script::new(tls, offers, Vec::new()), demand, 0, 0);
     }
@@ -387,7 +393,7 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
         let replies = [&["220 hi", "250", "235 welcome"], replies].concat();
         let script = Script::new(Tls::Implicit, offers, replies);
         let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
-        let mut submission = submission(&RECIPIENTS, Demand::Any);
+        let mut submission = submission(&RECIPIENTS, RecipientPolicy::Any);
         let session = Session::open(stream, submission.job.hello.clone(), None).unwrap();
         let attempts = submission
             .job
