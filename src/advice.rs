@@ -814,7 +814,7 @@ mod tests {
     #[test]
     fn the_pin_is_ready_to_be_pasted() {
         let pin: Pin = "0123456789abcdef".repeat(4).parse().unwrap();
-        let day = tls::Moment { seconds: 0, day: "1970-01-01".to_owned() };
+        let day = tls::Date { seconds: 0, day: "1970-01-01".to_owned() };
         let certificate = tls::Certificate {
             subject: "mail".to_owned(),
             issuer: "mail".to_owned(),

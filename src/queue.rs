@@ -15,7 +15,9 @@ use crate::report::{Report, count, error_object, span};
 use crate::settings::{self, Peer, Settings};
 use crate::smtp::Envelope;
 use crate::store;
-use crate::store::outbox::{Answer, Held, Id, Listed, Order, Outbox, Place, Record};
+use crate::store::outbox::{
+    Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
+};
 use crate::submission::{
     Attempt, Attempted, Deferral, Disposition, RecipientOutcome, SmtpSession, Submission,
     SubmissionOutcome, close, complete, login_noted,
@@ -54,7 +56,7 @@ fn remove(settings: &Settings, id: &str) -> Result<(), Error> {
 }
 
 /// Every message in every outbox of this user's, the oldest first.
-fn listed(settings: &Settings) -> Result<Vec<(Outbox, Listed)>, store::Error> {
+fn listed(settings: &Settings) -> Result<Vec<(Outbox, OutboxEntry)>, store::Error> {
     let mut all = Vec::new();
     for outbox in settings.outboxes() {
         all.extend(outbox.list()?.into_iter().map(|listed| (outbox.clone(), listed)));
@@ -95,26 +97,33 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
 
 /// Returns what the configuration in force lacks to send a message that waits; `None` if it lacks
 /// nothing.
-fn missing(settings: &Settings, place: Place, record: &Record) -> Option<settings::Error> {
-    if place == Place::Failed || !record.is_resolved {
+fn missing(
+    settings: &Settings,
+    place: OutboxState,
+    record: &DeliveryRecord,
+) -> Option<settings::Error> {
+    if place == OutboxState::Failed || !record.is_resolved {
         return None;
     }
-    let Order { account, from, .. } = &record.order;
+    let QueuedEnvelope { account, from, .. } = &record.order;
     settings.queued_job(account.as_deref()?, from.as_ref()?).err()
 }
 
 /// A message for people: a line of what it is, and indented what became of it.
 fn entry(
-    Listed { id, place, .. }: &Listed,
-    record: &Record,
+    OutboxEntry { id, place, .. }: &OutboxEntry,
+    record: &DeliveryRecord,
     (now, due): (u64, u64),
     missing: Option<&str>,
 ) -> String {
-    let Order { received, account, recipients, aliases, config, subject, .. } = &record.order;
+    let QueuedEnvelope { received, account, recipients, aliases, config, subject, .. } =
+        &record.order;
     let failed = record.failed();
     let recipients: Vec<_> = match place {
-        Place::Waiting => recipients.iter().filter(|mailbox| record.waits_for(mailbox)).collect(),
-        Place::Failed => failed.iter().map(|(mailbox, _)| *mailbox).collect(),
+        OutboxState::Waiting => {
+            recipients.iter().filter(|mailbox| record.waits_for(mailbox)).collect()
+        }
+        OutboxState::Failed => failed.iter().map(|(mailbox, _)| *mailbox).collect(),
     };
     let recipients = recipients.into_iter().map(Mailbox::as_str);
     let recipients: Vec<_> = recipients.chain(aliases.iter().map(LocalName::as_str)).collect();
@@ -131,11 +140,11 @@ fn entry(
         attempts => format!("tried {}", times(attempts)),
     };
     match place {
-        Place::Failed => add(&format_args!("{tried}, will not be sent")),
-        Place::Waiting if due <= now => add(&format_args!("{tried}, due now")),
-        Place::Waiting => add(&format_args!("{tried}, due in {}", span(due - now))),
+        OutboxState::Failed => add(&format_args!("{tried}, will not be sent")),
+        OutboxState::Waiting if due <= now => add(&format_args!("{tried}, due now")),
+        OutboxState::Waiting => add(&format_args!("{tried}, due in {}", span(due - now))),
     }
-    if let Some(last) = record.last.as_ref().filter(|_| *place == Place::Waiting) {
+    if let Some(last) = record.last.as_ref().filter(|_| *place == OutboxState::Waiting) {
         add(last);
     }
     if record.is_under_way() {
@@ -158,8 +167,8 @@ fn times(number: u32) -> String {
 }
 
 fn object(
-    Listed { id, place, .. }: &Listed,
-    record: &Record,
+    OutboxEntry { id, place, .. }: &OutboxEntry,
+    record: &DeliveryRecord,
     due: u64,
     missing: Option<&str>,
 ) -> Value {
@@ -173,7 +182,7 @@ fn object(
     let aliases = order.aliases.iter().map(|name| recipient(name.as_str(), None));
     json!({
         "id": id.to_string(),
-        "state": match place { Place::Failed => "failed", Place::Waiting => "queued" },
+        "state": match place { OutboxState::Failed => "failed", OutboxState::Waiting => "queued" },
         "received": order.received,
         "account": order.account,
         "config": order.config.to_string_lossy(),
@@ -181,7 +190,7 @@ fn object(
         "subject": order.subject,
         "recipients": order.recipients.iter().map(mailbox).chain(aliases).collect::<Vec<_>>(),
         "attempts": record.attempts,
-        "due": (*place == Place::Waiting).then_some(due),
+        "due": (*place == OutboxState::Waiting).then_some(due),
         "reply": record.last,
         "missing": missing,
         "duplicate": record.may_be_duplicate(),
@@ -212,9 +221,9 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
     };
     let (now, mut exit, mut early) = (settings.moment().seconds, Exit::Done, 0);
     let mut accounts = BTreeMap::<_, Vec<_>>::new();
-    for (outbox, Listed { id, place, record }) in listed {
+    for (outbox, OutboxEntry { id, place, record }) in listed {
         let record = match record {
-            Ok(record) if place == Place::Waiting => record,
+            Ok(record) if place == OutboxState::Waiting => record,
             Ok(_) => continue,
             Err(error) => {
                 exit = exit.worse(fail(report, None, &error.into()));
@@ -263,11 +272,11 @@ fn account_for(
     wanted: Wanted,
     outbox: &Outbox,
     id: &Id,
-    record: Record,
+    record: DeliveryRecord,
     report: &Report,
-) -> Result<Option<(String, Record)>, Exit> {
+) -> Result<Option<(String, DeliveryRecord)>, Exit> {
     let failed = |error: Error| fail(report, None, &error);
-    let (now, place) = (settings.moment().seconds, Place::Waiting);
+    let (now, place) = (settings.moment().seconds, OutboxState::Waiting);
     let problem = match (missing(settings, place, &record), record.order.account.clone()) {
         (None, Some(account)) if record.is_resolved => return Ok(Some((account, record))),
         (Some(problem), _) => problem,
@@ -296,7 +305,7 @@ fn account_for(
 }
 
 /// A message to work on; `None` if another run is working on it, or has.
-fn hold(outbox: &Outbox, id: &Id) -> Result<Option<Held>, Error> {
+fn hold(outbox: &Outbox, id: &Id) -> Result<Option<LockedEntry>, Error> {
     match outbox.hold(id) {
         Err(store::Error::Busy | store::Error::Unknown(_)) => Ok(None),
         held => Ok(Some(held?)),
@@ -305,8 +314,11 @@ fn hold(outbox: &Outbox, id: &Id) -> Result<Option<Held>, Error> {
 
 /// Chooses account and reverse-path as for a message that comes now, and resolves aliases. The inner
 /// error is the configuration's.
-fn resolve(settings: &Settings, held: &mut Held) -> Result<Result<String, settings::Error>, Error> {
-    let Order { account, from, recipients, aliases, .. } = held.record().order.clone();
+fn resolve(
+    settings: &Settings,
+    held: &mut LockedEntry,
+) -> Result<Result<String, settings::Error>, Error> {
+    let QueuedEnvelope { account, from, recipients, aliases, .. } = held.record().order.clone();
     let message = Message::read(&mut held.message()?)?;
     let from = from.map(Into::into);
     let args = cli::Send { account, from, ..cli::Send::default() };
@@ -340,8 +352,8 @@ pub fn flush_due(
     let now = settings.moment().seconds;
     // What is wrong with the outbox is for those to hear who ask for it.
     let mut listed = listed(settings).unwrap_or_default();
-    listed.retain(|(_, Listed { place, record, .. })| {
-        *place == Place::Waiting
+    listed.retain(|(_, OutboxEntry { place, record, .. })| {
+        *place == OutboxState::Waiting
             && record.as_ref().is_ok_and(|record| {
                 record.is_resolved
                     && record.order.account.as_deref() == Some(account)

@@ -15,7 +15,7 @@ use crate::net::Stop;
 use crate::report::{Report, output, size, written};
 use crate::settings::Settings;
 use crate::smtp::{MailParameters, RecipientPolicy};
-use crate::store::outbox::{Id, NotAdded, Order};
+use crate::store::outbox::{Id, NotAdded, QueuedEnvelope};
 use crate::submission::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
 use crate::text::Address;
 
@@ -248,7 +248,7 @@ fn keep_incomplete(
     if message.field("Date").is_none() {
         message.replace("Date", &moment.date());
     }
-    let mut order = Order {
+    let mut order = QueuedEnvelope {
         received: moment.seconds,
         config: settings.config(),
         account: args.account.clone(),

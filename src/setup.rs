@@ -76,7 +76,7 @@ pub fn account_of(
     };
     let run = Run { settings, args: &args, report, stop };
     let findings = run.discover()?;
-    run.say(&findings.source.describe());
+    run.print_note(&findings.source.describe());
     let strangers: Vec<_> = findings.strangers(address).iter().map(ToString::to_string).collect();
     if !strangers.is_empty() {
         return Err(Error::NotAccepted { hosts: strangers.join(" and ") });
@@ -108,7 +108,7 @@ impl Run<'_> {
     fn run(&self) -> Result<Exit, Error> {
         let cli::Setup { address, accept, offline, write, .. } = self.args;
         let mut findings = self.discover()?;
-        self.say(&findings.source.describe());
+        self.print_note(&findings.source.describe());
         let account = self.account();
         let strangers = findings.strangers(address);
         let strangers: Vec<_> =
@@ -125,7 +125,7 @@ impl Run<'_> {
         let block = self.block(&account, &findings, None);
         let block = if strangers.is_empty() { block } else { commented_out(&block) };
         for host in &strangers {
-            self.say(&format!(
+            self.print_note(&format!(
                 "{host} is not of {}, and only an unsigned DNS answer names it: if your provider \
                  says so, use --accept {host}",
                 address.domain()
@@ -148,7 +148,7 @@ impl Run<'_> {
             todo.push(format!("postie check {account}"));
         }
         for (number, step) in todo.iter().enumerate() {
-            self.say(&format!("{}. {step}", number + 1));
+            self.print_note(&format!("{}. {step}", number + 1));
         }
         match findings.source.provider() {
             Some(provider) if provider.fetch.is_none() && exit == Exit::Done => {
@@ -172,7 +172,7 @@ impl Run<'_> {
     }
 
     /// Something for a person, beside the result.
-    fn say(&self, line: &str) {
+    fn print_note(&self, line: &str) {
         self.report.info(format_args!("setup: {}", shown_line(line)));
     }
 
@@ -266,14 +266,14 @@ impl Run<'_> {
         for side in [Side::Fetch, Side::Send] {
             let place = if side == Side::Fetch { &findings.fetch } else { &findings.send };
             if place.is_none() {
-                self.say(&format!("no server to {} with was found", side.purpose()));
+                self.print_note(&format!("no server to {} with was found", side.purpose()));
                 continue;
             }
             let job = settings.checked_job(account, side)?;
             match self.offered(&job) {
                 Ok(ways) => {
                     let words = ways.join(" ");
-                    self.say(&format!(
+                    self.print_note(&format!(
                         "{} answers, and its certificate holds; it offers {words}",
                         job.peer()
                     ));

@@ -21,7 +21,7 @@ use crate::smtp::{
     self, Authenticated, Envelope, MailData, MailParameters, RecipientPolicy, Session, Submitted,
     Unauthenticated,
 };
-use crate::store::outbox::{Held, Outbox};
+use crate::store::outbox::{LockedEntry, Outbox};
 use crate::text::Mailbox;
 use crate::way::Connector;
 use crate::wire::Private;
@@ -44,7 +44,7 @@ pub struct Submission {
     /// The policy for refused recipients.
     pub demand: RecipientPolicy,
     /// The entry in the outbox, while it has one.
-    pub held: Option<Held>,
+    pub held: Option<LockedEntry>,
     /// The largest attachment, if that is known: its name and octets.
     pub largest: Option<(String, u64)>,
 }

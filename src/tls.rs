@@ -19,7 +19,7 @@ use rustls::{
     ProtocolVersion, RootCertStore, SignatureScheme,
 };
 
-pub use self::certificate::{Certificate, Moment};
+pub use self::certificate::{Certificate, Date};
 
 use crate::limits;
 use crate::net::Tcp;

@@ -116,7 +116,7 @@ impl std::fmt::Display for Id {
 
 /// A queued message's envelope and options.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct QueuedEnvelope {
     /// The time when it was accepted, in seconds since 1970.
     pub received: u64,
     /// The configuration file in force then.
@@ -148,7 +148,7 @@ pub struct Order {
     pub is_all_or_nothing: bool,
 }
 
-impl Order {
+impl QueuedEnvelope {
     /// The beginning of a journal.
     fn text(&self) -> String {
         let (received, config) = (self.received, encoded_path(&self.config));
@@ -185,7 +185,7 @@ impl Order {
 
 /// The result of an attempt for the recipients that still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum AttemptResult {
     /// The server refused for now, or broke off, or something on this side failed.
     Deferred,
     /// There was no connection.
@@ -196,7 +196,7 @@ pub enum Ending {
     InDoubt,
 }
 
-impl Ending {
+impl AttemptResult {
     const NAMES: [(&'static str, Self); 4] = [
         ("deferred", Self::Deferred),
         ("unreachable", Self::Unreachable),
@@ -258,14 +258,14 @@ impl std::fmt::Display for Answer {
 
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum OutboxState {
     /// It is still to be sent.
     Waiting,
     /// It failed for a recipient and is kept for a person to look at.
     Failed,
 }
 
-impl Place {
+impl OutboxState {
     fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -276,13 +276,13 @@ impl Place {
 
 /// A message, looked at in passing.
 #[derive(Debug)]
-pub struct Listed {
+pub struct OutboxEntry {
     /// The id.
     pub id: Id,
     /// The state.
-    pub place: Place,
+    pub place: OutboxState,
     /// The contents of its journal, or the reason why it cannot be read.
-    pub record: Result<Record, Error>,
+    pub record: Result<DeliveryRecord, Error>,
 }
 
 /// All messages that wait, or failed.
@@ -311,20 +311,22 @@ impl Outbox {
     pub fn add(
         &self,
         id: &Id,
-        order: Order,
+        order: QueuedEnvelope,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<Held, NotAdded> {
+    ) -> Result<LockedEntry, NotAdded> {
         let not_listed = |error| NotAdded { error, may_be_listed: false };
         self.prepare().map_err(not_listed)?;
         self.sweep();
         let lock = self.draft(id).map_err(not_listed)?;
         // From here on the name is this message's own.
         let filled = self.fill(id, &order, write).and_then(|filled| {
-            self.publish(&self.tmp(id), Place::Waiting, id)?;
+            self.publish(&self.tmp(id), OutboxState::Waiting, id)?;
             Ok(filled)
         });
         match filled {
-            Ok((journal, length)) => Ok(self.held(id, Record::new(order), journal, length, lock)),
+            Ok((journal, length)) => {
+                Ok(self.held(id, DeliveryRecord::new(order), journal, length, lock))
+            }
             // Whoever is told that it failed must not find it listed.
             Err(error) => Err(NotAdded { error, may_be_listed: self.withdraw(id).is_err() }),
         }
@@ -333,12 +335,12 @@ impl Outbox {
     /// Makes the directories. `waiting/` comes last, when the names of those above it are durable:
     /// where it is there, they are.
     fn prepare(&self) -> Result<(), Error> {
-        let waiting = self.root.join(Place::Waiting.name());
+        let waiting = self.root.join(OutboxState::Waiting.name());
         let exists =
             self.disk.exists(&waiting).map_err(|error| Error::io("look at", &waiting, error));
         directory(&*self.disk, &self.root)?;
         if !exists? {
-            for name in ["tmp", Place::Failed.name()] {
+            for name in ["tmp", OutboxState::Failed.name()] {
                 self.make_dir(&self.root.join(name))?;
             }
             sync_names(&*self.disk, &self.root)?;
@@ -367,7 +369,7 @@ impl Outbox {
     fn fill(
         &self,
         id: &Id,
-        order: &Order,
+        order: &QueuedEnvelope,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Box<dyn File>, u64), Error> {
         let draft = self.tmp(id);
@@ -387,22 +389,22 @@ impl Outbox {
     fn held(
         &self,
         id: &Id,
-        record: Record,
+        record: DeliveryRecord,
         journal: Box<dyn File>,
         length: u64,
         lock: Lock,
-    ) -> Held {
+    ) -> LockedEntry {
         let (outbox, id, owed) = (self.clone(), id.clone(), String::new());
-        Held { outbox, id, record, journal, length, owed, _lock: lock }
+        LockedEntry { outbox, id, record, journal, length, owed, _lock: lock }
     }
 
     /// Takes back a message that may have been published. `Ok` proves that it waits nowhere, also
     /// after a power cut.
     fn withdraw(&self, id: &Id) -> Result<(), Error> {
-        if self.is_there(Place::Waiting, id)? {
-            let (from, to) = (self.place(Place::Waiting, id), self.tmp(id));
+        if self.is_there(OutboxState::Waiting, id)? {
+            let (from, to) = (self.place(OutboxState::Waiting, id), self.tmp(id));
             self.disk.rename(&from, &to).map_err(|error| Error::io("remove", &from, error))?;
-            self.sync(&self.root.join(Place::Waiting.name()))?;
+            self.sync(&self.root.join(OutboxState::Waiting.name()))?;
         }
         self.clear(id);
         Ok(())
@@ -414,20 +416,20 @@ impl Outbox {
     /// # Errors
     ///
     /// Returns an error if a directory cannot be read.
-    pub fn list(&self) -> Result<Vec<Listed>, Error> {
+    pub fn list(&self) -> Result<Vec<OutboxEntry>, Error> {
         let mut listed = Vec::new();
-        for place in [Place::Failed, Place::Waiting] {
+        for place in [OutboxState::Failed, OutboxState::Waiting] {
             for id in self.names(&self.root.join(place.name()))? {
                 let path = self.place(place, &id).join(JOURNAL);
                 let text = self.disk.read(&path).map_err(|error| Error::io("read", &path, error));
                 let record = match text {
-                    Ok(Some(text)) => Record::read(&text, &path).map(|(record, _)| record),
+                    Ok(Some(text)) => DeliveryRecord::read(&text, &path).map(|(record, _)| record),
                     // It may have gone since; without its journal it is damaged.
                     Ok(None) if !self.is_there(place, &id)? => continue,
                     Ok(None) => Err(Error::NoJournal(path)),
                     Err(error) => Err(error),
                 };
-                listed.push(Listed { id, place, record });
+                listed.push(OutboxEntry { id, place, record });
             }
         }
         listed.sort_by(|one, other| one.id.cmp(&other.id));
@@ -440,13 +442,13 @@ impl Outbox {
     ///
     /// Returns an error if another run works on the message, it is not there, or its journal cannot
     /// be read.
-    pub fn hold(&self, id: &Id) -> Result<Held, Error> {
+    pub fn hold(&self, id: &Id) -> Result<LockedEntry, Error> {
         let lock = self.lock(id)?;
-        let path = &self.place(Place::Waiting, id).join(JOURNAL);
+        let path = &self.place(OutboxState::Waiting, id).join(JOURNAL);
         let failed = |doing| move |error| Error::io(doing, path, error);
         let text = self.disk.read(path).map_err(failed("read"))?;
         let text = text.ok_or_else(|| Error::NoJournal(path.clone()))?;
-        let (record, length) = Record::read(&text, path)?;
+        let (record, length) = DeliveryRecord::read(&text, path)?;
         let (length, is_torn) = (octets(length), length < text.len());
         if is_torn {
             // Half a line, from a run that was cut off. The next must not be glued to it.
@@ -463,9 +465,9 @@ impl Outbox {
     /// Returns an error if the message is not there, locked by another run, or cannot be removed.
     pub fn remove(&self, id: &Id) -> Result<(), Error> {
         match self.lock(id) {
-            Ok(_lock) => self.drop_from(Place::Waiting, id),
-            Err(Error::Unknown(_)) if self.is_there(Place::Failed, id)? => {
-                self.drop_from(Place::Failed, id)
+            Ok(_lock) => self.drop_from(OutboxState::Waiting, id),
+            Err(Error::Unknown(_)) if self.is_there(OutboxState::Failed, id)? => {
+                self.drop_from(OutboxState::Failed, id)
             }
             Err(error) => Err(error),
         }
@@ -473,12 +475,12 @@ impl Outbox {
 
     fn lock(&self, id: &Id) -> Result<Lock, Error> {
         let unknown = || Error::Unknown(id.to_string());
-        if !self.is_there(Place::Waiting, id)? {
+        if !self.is_there(OutboxState::Waiting, id)? {
             return Err(unknown());
         }
-        let lock = match self.locked(&self.place(Place::Waiting, id)) {
+        let lock = match self.locked(&self.place(OutboxState::Waiting, id)) {
             // Who had the lock before may have been done with the message.
-            _ if !self.is_there(Place::Waiting, id)? => return Err(unknown()),
+            _ if !self.is_there(OutboxState::Waiting, id)? => return Err(unknown()),
             lock => lock?,
         };
         lock.ok_or(Error::Busy)
@@ -493,7 +495,7 @@ impl Outbox {
         }
     }
 
-    fn is_there(&self, place: Place, id: &Id) -> Result<bool, Error> {
+    fn is_there(&self, place: OutboxState, id: &Id) -> Result<bool, Error> {
         let path = self.place(place, id);
         self.disk.exists(&path).map_err(|error| Error::io("look at", &path, error))
     }
@@ -545,7 +547,7 @@ impl Outbox {
         Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
     }
 
-    fn drop_from(&self, place: Place, id: &Id) -> Result<(), Error> {
+    fn drop_from(&self, place: OutboxState, id: &Id) -> Result<(), Error> {
         let (from, to) = (self.place(place, id), self.tmp(id));
         self.disk.rename(&from, &to).map_err(|error| Error::io("remove", &from, error))?;
         self.sync(&self.root.join(place.name()))?;
@@ -562,7 +564,7 @@ impl Outbox {
         drop(self.disk.remove_dir(&dir));
     }
 
-    fn publish(&self, from: &Path, place: Place, id: &Id) -> Result<(), Error> {
+    fn publish(&self, from: &Path, place: OutboxState, id: &Id) -> Result<(), Error> {
         let to = self.place(place, id);
         self.disk.rename(from, &to).map_err(|error| Error::create(&to, error))?;
         self.sync(&self.root.join(place.name()))
@@ -576,7 +578,7 @@ impl Outbox {
         self.root.join("tmp").join(&id.0)
     }
 
-    fn place(&self, place: Place, id: &Id) -> PathBuf {
+    fn place(&self, place: OutboxState, id: &Id) -> PathBuf {
         self.root.join(place.name()).join(&id.0)
     }
 }
@@ -591,10 +593,10 @@ pub struct NotAdded {
 }
 
 /// A locked message that waits.
-pub struct Held {
+pub struct LockedEntry {
     outbox: Outbox,
     id: Id,
-    record: Record,
+    record: DeliveryRecord,
     journal: Box<dyn File>,
     /// The length of the journal's whole lines, in octets.
     length: u64,
@@ -603,14 +605,14 @@ pub struct Held {
     _lock: Lock,
 }
 
-impl Held {
+impl LockedEntry {
     /// The id.
     pub fn id(&self) -> &Id {
         &self.id
     }
 
     /// The contents of its journal.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &DeliveryRecord {
         &self.record
     }
 
@@ -669,7 +671,7 @@ impl Held {
     /// # Errors
     ///
     /// Returns an error if the journal cannot be made durable: then the end must not be sent.
-    pub fn hand_over(&mut self, now: u64) -> Result<(), Error> {
+    pub fn mark_data(&mut self, now: u64) -> Result<(), Error> {
         self.write(&format!("data {now}\n"))
     }
 
@@ -701,7 +703,7 @@ impl Held {
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
-    pub fn told(&mut self, now: u64) -> Result<(), Error> {
+    pub fn record_notification(&mut self, now: u64) -> Result<(), Error> {
         self.write(&format!("notified {now}\n"))
     }
 
@@ -710,14 +712,15 @@ impl Held {
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
-    pub fn end(&mut self, now: u64, ending: Ending, reason: &str) -> Result<(), Error> {
-        let word = Ending::NAMES.iter().find(|(_, named)| *named == ending).map_or("", |row| row.0);
+    pub fn end(&mut self, now: u64, ending: AttemptResult, reason: &str) -> Result<(), Error> {
+        let word =
+            AttemptResult::NAMES.iter().find(|(_, named)| *named == ending).map_or("", |row| row.0);
         self.write(&format!("{word} {now} {}\n", shown(reason)))
     }
 
     /// Drops the message: each recipient has it, or the sender knows of those who have not.
     pub fn remove(self) -> Result<(), Error> {
-        self.outbox.drop_from(Place::Waiting, &self.id)
+        self.outbox.drop_from(OutboxState::Waiting, &self.id)
     }
 
     /// Puts the message where a person will look at it, and says where that is.
@@ -727,13 +730,13 @@ impl Held {
     /// Returns an error if the message cannot be moved.
     pub fn fail(self) -> Result<PathBuf, Error> {
         let Self { outbox, id, .. } = &self;
-        outbox.publish(&self.path(), Place::Failed, id)?;
-        outbox.sync(&outbox.root.join(Place::Waiting.name()))?;
-        Ok(outbox.place(Place::Failed, id))
+        outbox.publish(&self.path(), OutboxState::Failed, id)?;
+        outbox.sync(&outbox.root.join(OutboxState::Waiting.name()))?;
+        Ok(outbox.place(OutboxState::Failed, id))
     }
 
     fn path(&self) -> PathBuf {
-        self.outbox.place(Place::Waiting, &self.id)
+        self.outbox.place(OutboxState::Waiting, &self.id)
     }
 
     /// Makes lines durable. What they say is true, even if it cannot be written; the next are
@@ -758,9 +761,9 @@ impl Held {
 
 /// The contents of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct DeliveryRecord {
     /// The envelope and options.
-    pub order: Order,
+    pub order: QueuedEnvelope,
     /// True if account, reverse-path and recipients are known.
     pub is_resolved: bool,
     /// Final answers, and whether the sender knows of them.
@@ -776,7 +779,7 @@ pub struct Record {
     pub last: Option<String>,
     /// The configuration that is missing, and the time of the last report of it.
     pub missing: Option<(u64, String)>,
-    ending: Option<Ending>,
+    ending: Option<AttemptResult>,
     /// An attempt's choices, while not all of them are known to be there.
     resolving: (Option<String>, Option<ReversePath>, Vec<Mailbox>),
     /// The end of the message left, and nothing is known of a final reply.
@@ -784,8 +787,8 @@ pub struct Record {
     is_in_doubt: bool,
 }
 
-impl Record {
-    fn new(order: Order) -> Self {
+impl DeliveryRecord {
+    fn new(order: QueuedEnvelope) -> Self {
         Self {
             is_resolved: !order.is_incomplete,
             order,
@@ -851,7 +854,7 @@ impl Record {
     /// The time of the next attempt. A time in the future counts as `now`.
     pub fn due(&self, now: u64) -> u64 {
         let most = match self.ending {
-            Some(Ending::Unreachable) => limits::RETRY_UNREACHED,
+            Some(AttemptResult::Unreachable) => limits::RETRY_UNREACHED,
             _ => limits::RETRY,
         };
         match self.tried {
@@ -962,10 +965,12 @@ impl Record {
                 self.last = words;
             }
             _ => {
-                if let Some((_, ending)) = Ending::NAMES.iter().find(|(name, _)| *name == word) {
+                if let Some((_, ending)) =
+                    AttemptResult::NAMES.iter().find(|(name, _)| *name == word)
+                {
                     first.parse::<u64>().ok()?;
                     self.is_handed_over = false;
-                    self.is_in_doubt |= *ending == Ending::InDoubt;
+                    self.is_in_doubt |= *ending == AttemptResult::InDoubt;
                     self.ending = Some(*ending);
                     self.last = words;
                 } else {
@@ -981,7 +986,7 @@ impl Record {
 /// A journal, as its lines come by: the order first.
 enum Reading {
     Order(Box<Draft>),
-    Record(Box<Record>),
+    Record(Box<DeliveryRecord>),
 }
 
 /// An order of which not all is known.
@@ -1017,7 +1022,7 @@ impl Reading {
         match self {
             Self::Record(record) => record.take(line),
             Self::Order(draft) if line.is_empty() => {
-                *self = Self::Record(Box::new(Record::new(draft.finish()?)));
+                *self = Self::Record(Box::new(DeliveryRecord::new(draft.finish()?)));
                 Some(())
             }
             Self::Order(draft) => draft.line(line),
@@ -1049,13 +1054,13 @@ impl Draft {
         Some(())
     }
 
-    fn finish(&mut self) -> Option<Order> {
+    fn finish(&mut self) -> Option<QueuedEnvelope> {
         let draft = std::mem::take(self);
         let has_recipient = !draft.recipients.is_empty() || !draft.aliases.is_empty();
         let is_known = draft.account.is_some() && draft.from.is_some() && draft.aliases.is_empty();
         let is_whole = has_recipient && (is_known || draft.is_incomplete);
         is_whole.then_some(())?;
-        Some(Order {
+        Some(QueuedEnvelope {
             received: draft.received?,
             config: draft.config?,
             account: draft.account,

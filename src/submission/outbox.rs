@@ -12,7 +12,9 @@ use crate::report::{Octets, count, span};
 use crate::settings::SendJob;
 use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
 use crate::store;
-use crate::store::outbox::{Answer, Ending, Held, Id, NotAdded, Order, Outbox};
+use crate::store::outbox::{
+    Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope,
+};
 use crate::text::Mailbox;
 
 /// The number of an attempt.
@@ -52,7 +54,7 @@ impl Submission {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
         let moment = &self.job.moment;
         let MailParameters { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
-        let order = Order {
+        let order = QueuedEnvelope {
             received: moment.seconds,
             config,
             account: Some(account),
@@ -78,8 +80,8 @@ impl Submission {
     /// # Errors
     ///
     /// Returns an error if no recipient waits.
-    pub fn queued(mut job: SendJob, held: Held) -> Result<Self, Error> {
-        let Order { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
+    pub fn queued(mut job: SendJob, held: LockedEntry) -> Result<Self, Error> {
+        let QueuedEnvelope { from, notify, ret, envid, require_tls, is_all_or_nothing, .. } =
             held.record().order.clone();
         let from = from.unwrap_or_else(|| job.reverse_path.clone());
         let recipients = held.record().waiting();
@@ -211,13 +213,15 @@ impl Submission {
         else {
             return Ok(());
         };
-        held.told(now)?;
-        self.held.take_if(|held| held.record().is_finished()).map_or(Ok(()), Held::remove)?;
+        held.record_notification(now)?;
+        self.held
+            .take_if(|held| held.record().is_finished())
+            .map_or(Ok(()), LockedEntry::remove)?;
         Ok(())
     }
 
     /// The entry in the outbox, if somebody is still to get the message.
-    pub fn waiting(&self) -> Option<&Held> {
+    pub fn waiting(&self) -> Option<&LockedEntry> {
         self.held.as_ref().filter(|held| !held.record().is_finished())
     }
 
@@ -246,7 +250,7 @@ impl Submission {
 /// # Errors
 ///
 /// Returns an error if the message cannot be removed or moved.
-pub fn close(held: Held) -> Result<Disposition, Error> {
+pub fn close(held: LockedEntry) -> Result<Disposition, Error> {
     let failed = held.record().failed();
     let Some((mailbox, answer)) = failed.first() else {
         // The final answer for each recipient is in the record, which is what this proves.
@@ -269,7 +273,7 @@ pub fn close(held: Held) -> Result<Disposition, Error> {
 ///
 /// Returns an error if the journal cannot be written.
 pub fn note<'a>(
-    held: &mut Held,
+    held: &mut LockedEntry,
     now: u64,
     answers: impl Iterator<Item = &'a (Mailbox, Result<String, Refusal>)>,
     verdict: Option<&str>,
@@ -289,7 +293,7 @@ pub fn note<'a>(
 /// The reason why a recipient still waits.
 #[derive(Clone)]
 pub struct Deferral {
-    ending: Ending,
+    ending: AttemptResult,
     reason: String,
 }
 
@@ -302,7 +306,7 @@ impl Deferral {
         let mut decisive = refusals.filter(|(_, refusal)| refusal.is_temporary() != is_hopeless);
         let reason =
             decisive.next().map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
-        Self { ending: Ending::Deferred, reason: reason.unwrap_or_default() }
+        Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }
 
     /// What happened, in words.
@@ -312,7 +316,7 @@ impl Deferral {
 
     /// The server broke off, and there is no other session.
     pub fn interrupted() -> Self {
-        Self { ending: Ending::Deferred, reason: String::new() }
+        Self { ending: AttemptResult::Deferred, reason: String::new() }
     }
 }
 
@@ -320,11 +324,11 @@ impl From<&Error> for Deferral {
     fn from(error: &Error) -> Self {
         let (ending, reason) = match error {
             Error::Smtp(smtp::Error::InDoubt(error)) => {
-                (Ending::InDoubt, format!("{error}: the message may have been delivered"))
+                (AttemptResult::InDoubt, format!("{error}: the message may have been delivered"))
             }
-            Error::Net(_) => (Ending::Unreachable, error.to_string()),
-            error if is_login_refused(error) => (Ending::LoginRefused, error.to_string()),
-            _ => (Ending::Deferred, error.to_string()),
+            Error::Net(_) => (AttemptResult::Unreachable, error.to_string()),
+            error if is_login_refused(error) => (AttemptResult::LoginRefused, error.to_string()),
+            _ => (AttemptResult::Deferred, error.to_string()),
         };
         Self { ending, reason }
     }
@@ -369,7 +373,7 @@ pub struct EndOfData<'a, R> {
     pub text: R,
     /// Octets that have not left.
     pub left: u64,
-    pub held: Option<&'a mut Held>,
+    pub held: Option<&'a mut LockedEntry>,
     pub now: u64,
     /// Where octets that leave are counted for a person.
     pub progress: Option<Octets>,
@@ -384,7 +388,7 @@ impl<R: Read> Read for EndOfData<'_, R> {
             progress.add(count);
         }
         if let Some(held) = self.held.take_if(|_| self.left == 0) {
-            held.hand_over(self.now).map_err(io::Error::other)?;
+            held.mark_data(self.now).map_err(io::Error::other)?;
         }
         Ok(read)
     }

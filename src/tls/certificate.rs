@@ -24,9 +24,9 @@ pub struct Certificate {
     /// The host names and addresses that it is for.
     pub names: Vec<String>,
     /// The beginning of its validity.
-    pub not_before: Moment,
+    pub not_before: Date,
     /// The end of its validity.
-    pub not_after: Moment,
+    pub not_after: Date,
     /// True if subject and issuer are the same.
     pub is_self_signed: bool,
     /// The value for the key `pin` that accepts this certificate only.
@@ -35,7 +35,7 @@ pub struct Certificate {
 
 /// A point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct Date {
     /// Seconds since 1970.
     pub seconds: i64,
     /// The day, as YYYY-MM-DD.
@@ -87,9 +87,9 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-fn moment(time: Time) -> Moment {
+fn moment(time: Time) -> Date {
     let date = time.to_date_time();
-    Moment {
+    Date {
         seconds: i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX),
         day: format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()),
     }

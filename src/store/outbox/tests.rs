@@ -16,8 +16,8 @@ fn mailbox(name: &str) -> Mailbox {
     format!("{name}@example.net").parse().unwrap()
 }
 
-fn order(recipients: &[&str]) -> Order {
-    Order {
+fn order(recipients: &[&str]) -> QueuedEnvelope {
+    QueuedEnvelope {
         received: NOW,
         config: "/home/ann/my config.toml".into(),
         account: Some("at home\n".to_owned()),
@@ -63,7 +63,7 @@ fn id() -> Id {
     Id::new(NOW, 0x1234_5678_9abc_def0)
 }
 
-fn add(outbox: &Outbox, recipients: &[&str]) -> Result<Held, Error> {
+fn add(outbox: &Outbox, recipients: &[&str]) -> Result<LockedEntry, Error> {
     let added = outbox.add(&id(), order(recipients), |file| file.write_all(TEXT));
     added.map_err(|not_added| not_added.error)
 }
@@ -86,10 +86,10 @@ impl Server {
         if held.record().failed().is_empty() { held.remove() } else { held.fail().map(drop) }
     }
 
-    fn deliver(&mut self, held: &mut Held) -> Result<(), Error> {
+    fn deliver(&mut self, held: &mut LockedEntry) -> Result<(), Error> {
         held.begin(NOW)?;
         for mailbox in held.record().waiting() {
-            held.hand_over(NOW)?;
+            held.mark_data(NOW)?;
             let answer = if mailbox == self::mailbox("eve") {
                 Answer::Refused("550 no".to_owned())
             } else {
@@ -243,19 +243,19 @@ fn a_removal_cut_off_at_any_disk_step_sends_nothing_again() {
 fn only_a_lost_verdict_makes_a_possible_duplicate() {
     let place = Place::new();
     let mut held = add(&place.outbox(Os), &["bob"]).unwrap();
-    let is_marked = |held: &Held| held.record().may_be_duplicate();
+    let is_marked = |held: &LockedEntry| held.record().may_be_duplicate();
     held.begin(NOW).unwrap();
-    held.end(NOW, Ending::Unreachable, "cannot connect").unwrap();
+    held.end(NOW, AttemptResult::Unreachable, "cannot connect").unwrap();
     held.begin(NOW).unwrap();
     assert!(!is_marked(&held));
-    held.hand_over(NOW).unwrap();
+    held.mark_data(NOW).unwrap();
     assert!(is_marked(&held));
-    held.end(NOW, Ending::Deferred, "451 later").unwrap();
+    held.end(NOW, AttemptResult::Deferred, "451 later").unwrap();
     assert!(!is_marked(&held));
     // Once in doubt, always in doubt.
-    held.hand_over(NOW).unwrap();
+    held.mark_data(NOW).unwrap();
     held.begin(NOW).unwrap();
-    held.end(NOW, Ending::Deferred, "451 later").unwrap();
+    held.end(NOW, AttemptResult::Deferred, "451 later").unwrap();
     assert!(is_marked(&held));
     drop(held);
     let held = place.outbox(Os).hold(&id()).unwrap();
@@ -268,7 +268,7 @@ fn an_answer_of_which_only_half_was_written_is_a_lost_verdict() {
     let place = Place::new();
     let mut held = add(&place.outbox(Os), &["bob", "dave"]).unwrap();
     held.begin(NOW).unwrap();
-    held.hand_over(NOW).unwrap();
+    held.mark_data(NOW).unwrap();
     drop(held);
     let mut journal = Os.append(&place.journal()).unwrap();
     journal.write_all(b"accepted bob@example.net 250 ok\naccepted dave@ex").unwrap();
@@ -293,7 +293,7 @@ fn what_could_not_be_written_is_written_with_what_comes_next() {
         }
         let mut held = add(&place.outbox(disk.clone()), &["bob", "dave", "eve"]).unwrap();
         held.begin(NOW).unwrap();
-        held.hand_over(NOW).unwrap();
+        held.mark_data(NOW).unwrap();
         disk.arm(Fault::Once(step, STORAGE_FULL));
         let answers = [(&mailbox("bob"), Answer::Accepted("250 ok".to_owned()))];
         held.answer(NOW, answers, Some("250 ok, thanks")).unwrap_err();
@@ -303,7 +303,7 @@ fn what_could_not_be_written_is_written_with_what_comes_next() {
             Some("550 no"),
         )
         .unwrap();
-        held.end(NOW, Ending::Deferred, "451 later").unwrap();
+        held.end(NOW, AttemptResult::Deferred, "451 later").unwrap();
         drop(held);
         let held = place.outbox(disk).hold(&id()).unwrap();
         assert_eq!((held.record().waiting(), held.record().sent()), (vec![mailbox("eve")], 1));
@@ -347,13 +347,13 @@ fn no_prefix_and_no_corruption_of_a_journal_panics() {
           missing 1 y\naccount home\nfrom <>\nto eve@example.net\nresolved 1\nin-doubt 1 x\n",
     );
     let path = Path::new("journal");
-    assert_eq!(Record::read(&text, path).unwrap().1, text.len());
+    assert_eq!(DeliveryRecord::read(&text, path).unwrap().1, text.len());
     for at in 0..text.len() {
-        drop(Record::read(&text[..at], path));
+        drop(DeliveryRecord::read(&text[..at], path));
         for octet in [0, b'\n', b' ', b'%', b'9', 0xff] {
             let mut broken = text.clone();
             broken[at] = octet;
-            drop(Record::read(&broken, path).map(|(record, _)| record.due(NOW)));
+            drop(DeliveryRecord::read(&broken, path).map(|(record, _)| record.due(NOW)));
         }
     }
 }
@@ -375,7 +375,7 @@ fn a_message_has_one_holder_at_a_time() {
 
 #[test]
 fn each_wait_is_twice_as_long_up_to_a_bound() {
-    let record = Record::new(order(&["bob"]));
+    let record = DeliveryRecord::new(order(&["bob"]));
     assert!(record.is_due(NOW));
     let pauses = |ending: &str| {
         let mut record = record.clone();
@@ -410,7 +410,7 @@ fn files_are_for_their_owner_only() {
 #[test]
 fn only_attempts_over_five_days_make_a_message_too_old() {
     let attempts = |times: &[u64]| {
-        let mut record = Record::new(order(&["bob"]));
+        let mut record = DeliveryRecord::new(order(&["bob"]));
         for time in times {
             record.take(&format!("attempt {time}")).unwrap();
             record.take(&format!("deferred {time} 451 later")).unwrap();
@@ -431,7 +431,7 @@ fn only_attempts_over_five_days_make_a_message_too_old() {
 
 #[test]
 fn a_time_in_the_future_counts_as_now() {
-    let mut record = Record::new(Order { received: NOW + DAY, ..order(&["bob"]) });
+    let mut record = DeliveryRecord::new(QueuedEnvelope { received: NOW + DAY, ..order(&["bob"]) });
     assert_eq!((record.due(NOW), record.is_due(NOW)), (NOW, true));
     record.take(&format!("attempt {}", NOW + DAY)).unwrap();
     record.take(&format!("deferred {} 451 later", NOW + DAY)).unwrap();
@@ -441,7 +441,7 @@ fn a_time_in_the_future_counts_as_now() {
 #[test]
 fn an_incomplete_order_is_resolved_as_a_whole_or_not() {
     let place = Place::new();
-    let order = Order {
+    let order = QueuedEnvelope {
         account: None,
         from: None,
         is_incomplete: true,
@@ -467,7 +467,7 @@ fn an_incomplete_order_is_resolved_as_a_whole_or_not() {
     held.resolve(NOW, "home", &from, &[mailbox("bob")]).unwrap();
     drop(held);
     let held = place.outbox(Os).hold(&id()).unwrap();
-    let Order { account, from: resolved, .. } = held.record().order.clone();
+    let QueuedEnvelope { account, from: resolved, .. } = held.record().order.clone();
     assert_eq!((account.as_deref(), resolved), (Some("home"), Some(from)));
     assert_eq!((held.record().waiting(), held.record().is_resolved), (vec![mailbox("bob")], true));
 }

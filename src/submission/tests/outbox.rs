@@ -9,7 +9,7 @@ use super::*;
 use crate::store;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains};
-use crate::store::outbox::{Id, NotAdded, Outbox, Place, Record};
+use crate::store::outbox::{DeliveryRecord, Id, NotAdded, Outbox, OutboxState};
 
 /// The errors a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];
@@ -217,7 +217,7 @@ impl Fixture {
     fn fault(&self, notes: &[String]) -> Option<&'static str> {
         let before = notes.len();
         let Ok(listed) = self.outbox().list() else { return Some("the outbox cannot be listed") };
-        let waiting = listed.iter().filter(|listed| listed.place == Place::Waiting);
+        let waiting = listed.iter().filter(|listed| listed.place == OutboxState::Waiting);
         let inside = self.disk.list(&self.root().join("waiting")).unwrap_or_default();
         if inside.len() != waiting.clone().count() {
             return Some("half a message is listed");
@@ -246,7 +246,7 @@ impl Fixture {
             |notes: &[String], text: &str| notes.iter().filter(|note| *note == text).count();
         let is_added = times(&notes, "added") > times(&notes, "told");
         let Ok(listed) = self.outbox().list() else { return Some("the outbox cannot be listed") };
-        if listed.iter().any(|listed| listed.place == Place::Waiting) {
+        if listed.iter().any(|listed| listed.place == OutboxState::Waiting) {
             return Some("a message waits for ever");
         }
         for name in self.recipients.iter().filter(|name| **name != NOBODY) {
@@ -262,7 +262,7 @@ impl Fixture {
             && times(&notes[..before], "refused nobody") > times(&notes[..before], "heard");
         let is_failed = times(&notes[..before], "failed") > 0;
         if (is_failed || is_unheard || times(&notes[before..], "refused nobody") > 0)
-            && !listed.iter().any(|listed| listed.place == Place::Failed)
+            && !listed.iter().any(|listed| listed.place == OutboxState::Failed)
         {
             return Some("a refusal is lost");
         }
@@ -274,14 +274,14 @@ impl Fixture {
     fn check(&self, ended: &Ended, case: &str) -> bool {
         let notes = self.disk.notes();
         let listed = self.outbox().list().unwrap();
-        let waiting = listed.iter().find(|listed| listed.place == Place::Waiting);
+        let waiting = listed.iter().find(|listed| listed.place == OutboxState::Waiting);
         let record = waiting.map(|listed| listed.record.as_ref().unwrap());
-        let is_marked = record.is_some_and(Record::may_be_duplicate);
+        let is_marked = record.is_some_and(DeliveryRecord::may_be_duplicate);
         let has = |recipient: &str| {
             let name = recipient.strip_suffix("@example.org").unwrap();
             notes.contains(&format!("got {name}"))
         };
-        let again = record.map(Record::waiting).unwrap_or_default();
+        let again = record.map(DeliveryRecord::waiting).unwrap_or_default();
         let is_doubled = again.iter().any(|mailbox| has(mailbox.as_str()));
         assert!(is_marked || !is_doubled, "{case}: {notes:?}");
         let end = b"\r\nhello\r\n";
@@ -289,7 +289,7 @@ impl Fixture {
         // Where the disk would not take it that the end stayed here, the mark stays.
         let is_unwritten = ended.is_killed || ended.is_disk_failing;
         assert!(is_end_sent || is_unwritten || !is_marked, "{case}: {notes:?}");
-        let is_failed = listed.iter().any(|listed| listed.place == Place::Failed);
+        let is_failed = listed.iter().any(|listed| listed.place == OutboxState::Failed);
         let is_refused = |recipient: &&str| {
             is_failed || record.is_some_and(|it| it.answer(&recipient.parse().unwrap()).is_some())
         };
