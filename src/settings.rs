@@ -233,13 +233,13 @@ pub struct Settings {
     detours: Vec<Detour>,
     /// The text of a configuration that is in no file yet.
     unsaved: Option<String>,
-    moment: Moment,
+    moment: RunId,
     renewals: Renewals,
 }
 
 /// The identity of a run: time, process, machine and a random number. Read once.
 #[derive(Clone, Debug)]
-pub struct Moment {
+pub struct RunId {
     /// Seconds since 1970.
     pub seconds: u64,
     /// The process id.
@@ -250,7 +250,7 @@ pub struct Moment {
     pub random: u64,
 }
 
-impl Moment {
+impl RunId {
     fn now() -> Result<Self, Error> {
         let seconds = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -363,7 +363,7 @@ pub struct FetchJob {
     /// The file with what is remembered of the server.
     pub server: PathBuf,
     /// The run's identity.
-    pub moment: Moment,
+    pub moment: RunId,
 }
 
 impl FetchJob {
@@ -408,7 +408,7 @@ pub struct SendJob {
     /// True if the message waits in the outbox when it cannot be sent now.
     pub queue: bool,
     /// The run's identity.
-    pub moment: Moment,
+    pub moment: RunId,
 }
 
 impl SendJob {
@@ -456,7 +456,7 @@ impl Settings {
         let own = global.config.clone().unwrap_or(own);
         let path = global.config.clone().unwrap_or(usual);
         let (timeout, invoked_as) = (global.timeout, global.invoked_as);
-        let moment = Moment::now()?;
+        let moment = RunId::now()?;
         let detours = Vec::new();
         let renewals = Renewals::default();
         Ok(Self {
@@ -892,7 +892,7 @@ impl Settings {
     }
 
     /// The run's identity.
-    pub fn moment(&self) -> &Moment {
+    pub fn moment(&self) -> &RunId {
         &self.moment
     }
 
@@ -1124,7 +1124,7 @@ impl Job {
     }
 
     /// The run's identity.
-    pub fn moment(&self) -> &Moment {
+    pub fn moment(&self) -> &RunId {
         match self {
             Self::Fetch(job) => &job.moment,
             Self::Send(job) => &job.moment,

@@ -16,7 +16,7 @@ use crate::config::Keep;
 use crate::net::Bounds;
 use crate::password::Source;
 use crate::sasl::{Credentials, Key};
-use crate::settings::{Moment, Peer};
+use crate::settings::{Peer, RunId};
 use crate::store::Destination;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains, Simulated};
@@ -158,7 +158,7 @@ impl Fixture {
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join(self.state),
             server: self.dir.path().join("server"),
-            moment: Moment { seconds, pid: 1, host: "here".to_owned(), random: seconds },
+            moment: RunId { seconds, pid: 1, host: "here".to_owned(), random: seconds },
         }
     }
 

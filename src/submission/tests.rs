@@ -18,7 +18,7 @@ use crate::cli;
 use crate::config::RewriteFrom;
 use crate::net::Bounds;
 use crate::password::Source;
-use crate::settings::{Moment, Peer};
+use crate::settings::{Peer, RunId};
 use crate::store::disk::simulated::Simulated;
 use crate::text::Secret;
 use crate::tls::Trust;
@@ -249,7 +249,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         queue: false,
         sent_maildir: None,
         log_file: None,
-        moment: Moment { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
+        moment: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
