@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::advice;
 use crate::cli;
 use crate::config::{self, Keep, Tls};
+use crate::connect::Connector;
 use crate::error::{Error, Exit, Failure};
+use crate::hints;
 use crate::limits;
 use crate::net::{self, Bounds, Stop, Tcp};
 use crate::password::{self, Attempts, Source};
@@ -26,7 +27,6 @@ use crate::store::{Readiness, Store};
 use crate::text::{Identified as _, plain, shown};
 use crate::tls::{self, Certificate, TlsStream};
 use crate::token;
-use crate::way::Connector;
 use crate::wire::{Private, Trace, TraceEvent};
 
 /// The silence after which a server is suspected of waiting for TLS.
@@ -167,7 +167,7 @@ impl<'a> Checklist<'a> {
                 name,
                 is_good: false,
                 text: format!("{error}{beside}"),
-                hint: hint.clone().or_else(|| advice::hint(error, peer)),
+                hint: hint.clone().or_else(|| hints::hint(error, peer)),
                 ms: self.watch.lap(),
             };
             if let Err(error) = self.report.step(&rung) {

@@ -2,8 +2,8 @@
 //! what may go.
 
 mod after;
+mod delivery;
 mod incoming;
-mod keep;
 mod outcome;
 mod plan;
 mod refusals;
@@ -18,13 +18,14 @@ use std::thread;
 
 use serde_json::json;
 
+use self::delivery::{Arrival, DeliveryQueue, DeliveryWorker};
 use self::incoming::{Incoming, too_large};
-use self::keep::{Arrival, DeliveryQueue, DeliveryWorker};
 use self::outcome::{Fetched, FetchedFile, Lack, Missed};
 use self::plan::{Action, Plan};
 use self::refusals::Refusals;
 use self::server::Server;
 use crate::config::{Keep, Tls};
+use crate::connect::Connector;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::net::Stop;
@@ -36,10 +37,9 @@ use crate::pop3::{
 use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
-use crate::store::patience::OutageTracker;
+use crate::store::outage::OutageTracker;
 use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid};
-use crate::way::Connector;
 use crate::wire::{self, Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to

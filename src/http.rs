@@ -338,7 +338,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::babbler::{RandomPeer, babble};
+    use crate::wire::random_peer::{RandomPeer, babble};
 
     fn url(text: &str) -> HttpsUrl {
         text.parse().unwrap()

@@ -73,17 +73,18 @@
 //! draws what a step waits for.
 #![forbid(unsafe_code)]
 
-pub mod advice;
 pub mod autoconfig;
 pub mod check;
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod connect;
 pub mod discovery;
 pub mod dns;
 pub mod dot;
 pub mod error;
 pub mod fetch;
+pub mod hints;
 pub mod http;
 pub mod import;
 pub mod install;
@@ -109,5 +110,4 @@ pub mod submission;
 pub mod text;
 pub mod tls;
 pub mod token;
-pub mod way;
 pub mod wire;

@@ -11,9 +11,9 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::advice;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
+use crate::hints;
 use crate::limits;
 use crate::net::Stop;
 use crate::settings::Peer;
@@ -235,7 +235,7 @@ impl Report {
 
     /// Prints the hint for an error, if there is one and --quiet is not given.
     pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
-        if let Some(hint) = advice::hint(error, peer).filter(|_| !self.quiet) {
+        if let Some(hint) = hints::hint(error, peer).filter(|_| !self.quiet) {
             self.bars.suspend(|| print_stderr(format_args!("hint: {hint}")));
         }
     }

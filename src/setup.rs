@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli;
 use crate::config::{self, Tls};
+use crate::connect::Connector;
 use crate::discovery::{Findings, Options, Place, discover};
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
@@ -16,7 +17,6 @@ use crate::settings::{Job, Settings, Side};
 use crate::smtp;
 use crate::text::{Mailbox, shown};
 use crate::tls::{Trust, TrustAnchor};
-use crate::way::Connector;
 use crate::wire::Private;
 
 /// Finds the servers of an address and says what to write where.

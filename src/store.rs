@@ -25,13 +25,13 @@
 //! for it is another matter, and [`outbox`]'s.
 
 mod breaks;
+mod command;
 mod digest;
 pub mod disk;
-mod handover;
 mod journal;
 mod maildir;
+pub mod outage;
 pub mod outbox;
-pub mod patience;
 mod seen;
 pub mod token;
 
@@ -587,7 +587,7 @@ impl Store {
         let intent = self.intent(&mut message, digest);
         // What could not be noted afterwards would be handed over again in every run.
         self.journal.reserve(&intent, &place)?;
-        if let Err(reason) = handover::run(words, message.as_mut(), limits::DELIVERY)? {
+        if let Err(reason) = command::run(words, message.as_mut(), limits::DELIVERY)? {
             return Ok(Delivery::Rejected(message, reason));
         }
         self.journal.record_delivery(intent, &place)?;

@@ -10,6 +10,7 @@ mod summary;
 use std::io;
 
 use crate::config::Tls;
+use crate::connect::Connector;
 use crate::error::{Error, Exit};
 use crate::limits;
 use crate::message::{self, Message, Transport};
@@ -23,7 +24,6 @@ use crate::smtp::{
 };
 use crate::store::outbox::{LockedEntry, Outbox};
 use crate::text::Mailbox;
-use crate::way::Connector;
 use crate::wire::Private;
 
 use self::outbox::EndOfData;

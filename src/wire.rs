@@ -12,9 +12,9 @@ pub(crate) use self::mask::Secrets;
 use crate::dot;
 use crate::limits;
 
-#[cfg(test)]
-pub(crate) mod babbler;
 mod mask;
+#[cfg(test)]
+pub(crate) mod random_peer;
 
 /// A stream that ends a wait in time. A peer that sends an octet now and then keeps any time-out
 /// for a single read from passing, so each wait has a bound as a whole, too.

@@ -10,7 +10,6 @@ use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
-use postie::advice::{self, Advice};
 use postie::cli::IMPORT_EXAMPLES;
 use postie::cli::{
     Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, INSTALL_EXAMPLES, LOGIN_EXAMPLES,
@@ -18,6 +17,7 @@ use postie::cli::{
 };
 use postie::config::{KEYS, OAUTH_KEYS, Place, Tls};
 use postie::error::Exit;
+use postie::hints::{self, Advice};
 use postie::import::{Becomes, vocabulary};
 use postie::limits;
 use postie::providers::{Endpoint, LoginName, TABLE};
@@ -623,10 +623,10 @@ fn troubleshooting(roff: &mut Roff, title: &str) {
          failed. The first that fits is said.",
     )]);
     let mut last = None;
-    for Advice { when, says, words } in &advice::TABLE {
+    for Advice { when, says, words } in &hints::TABLE {
         let says: Vec<_> = says.iter().map(|words| format!("\"{}\"", words.trim())).collect();
         let (title, words) = match says.join(" or ").as_str() {
-            "" if *words == advice::PROVIDER => (
+            "" if *words == hints::PROVIDER => (
                 format!("{when}, at a provider with rules of its own"),
                 "What the provider wants: see postie-providers(7).",
             ),

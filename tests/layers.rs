@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "fetch",
         &[
             "config", "error", "net", "password", "pop3", "program", "report", "settings", "store",
-            "text", "way", "wire",
+            "text", "connect", "wire",
         ],
     ),
     (
@@ -53,14 +53,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "submission",
         &[
             "compose", "config", "error", "message", "net", "password", "report", "settings",
-            "smtp", "store", "text", "way", "wire",
+            "smtp", "store", "text", "connect", "wire",
         ],
     ),
     (
         "check",
         &[
-            "advice", "cli", "config", "error", "net", "password", "pop3", "report", "sasl",
-            "settings", "smtp", "store", "text", "tls", "token", "way", "wire",
+            "hints", "cli", "config", "error", "net", "password", "pop3", "report", "sasl",
+            "settings", "smtp", "store", "text", "tls", "token", "connect", "wire",
         ],
     ),
     (
@@ -77,7 +77,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "smtp",
             "text",
             "tls",
-            "way",
+            "connect",
             "wire",
         ],
     ),
@@ -98,10 +98,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("login", &["cli", "error", "net", "oauth", "password", "report", "settings", "text", "token"]),
     ("import", &["cli", "config", "error", "ownership", "report", "settings", "store", "text"]),
-    ("way", &["error", "net", "report", "settings", "tls", "wire"]),
-    ("report", &["advice", "cli", "error", "net", "settings", "text", "token", "wire"]),
+    ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
+    ("report", &["hints", "cli", "error", "net", "settings", "text", "token", "wire"]),
     (
-        "advice",
+        "hints",
         &[
             "config",
             "error",

@@ -55,15 +55,15 @@ mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/syn
 mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(\.map_err\(failed\)\?;\s+drop\(file\))/Ok(())$1/' "${fetch[@]}"
 mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
 mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, replay\.octets\)/Ok(())/' "${fetch[@]}"
-mutate 'the sync of new/' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+\/\/ What will be deleted)/$1/' "${fetch[@]}"
-mutate 'the sync of new/ in recovery' src/store.rs 's/self\.sync_dir\(&new\)\?;(\s+self\.sync_dir\(&cur\))/$1/' "${fetch[@]}"
+mutate 'the sync of new/' src/store.rs 's/self\.sync_opened\(&\*into, &new\)\?;(\s+\/\/ What will be deleted)/$1/' "${fetch[@]}"
+mutate 'the sync of new/ in recovery' src/store.rs 's/self\.sync_opened\(&\*dir, &path\)\?;//' "${fetch[@]}"
 mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.seen\.intents\.extend)/$1$2/' "${fetch[@]}"
 mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${fetch[@]}"
 mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${fetch[@]}"
 mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${fetch[@]}"
 mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.leave\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
-mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
+mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
 store=(--lib store::)
 pop3=(--test tests transcripts::mail_is_fetched)
 mutate 'the lock' src/store/disk.rs 's/Err\(TryLockError::WouldBlock\) => return Ok\(None\),(\s+Err\(TryLockError::Error\(error\)\) => return Err)/Err(TryLockError::WouldBlock) => {}$1/' "${store[@]}"
@@ -86,7 +86,7 @@ mutate 'the distrust of a damaged journal' src/store/journal/replay.rs 's/if sel
 mutate 'the credible clock' src/store/seen.rs 's/time >= limits::EARLIEST/time >= limits::EARLIEST || true/' "${store[@]}"
 mutate 'the reply behind a message' src/pop3/session.rs 's/\(self\.confirm\)\(\)\?;//; s/unconfirmed\.set\(Some\(retrieved\)\);\s+Ok\(\(\)\)/each.borrow_mut()(Ok(retrieved)).map_err(Interrupted::ByCaller)/; s/\(Interrupted::ByServer\(Error::Wire\(error\)\), Some/(Interrupted::ByServer(Error::Wire(error)), Some::<Retrieved<D>>/' "${hostile[@]}"
 mutate 'the bound of a text' src/limits.rs 's/EXCESS: u64 = 64 << 20/EXCESS: u64 = 1 << 40/' "${hostile[@]}"
-mutate 'the limit of a size that the listing hides' src/fetch.rs 's/if self\.arrived > self\.most/if false/' "${pop3[@]}"
+mutate 'the limit of a size that the listing hides' src/fetch/incoming.rs 's/if self\.arrived > self\.most/if false/' "${pop3[@]}"
 outbox=(--lib outbox)
 mutate 'the sync of a message in the outbox' src/store/outbox.rs 's/write\(&mut message\)\.and_then\(\|\(\)\| message\.sync\(\)\)/write(&mut message)/' "${outbox[@]}"
 mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(text\.as_bytes\(\)\)\.and_then\(\|\(\)\| journal\.sync\(\)\)/write_all(text.as_bytes())/' "${outbox[@]}"
@@ -95,15 +95,15 @@ mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&s
 mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
 mutate 'the sync of the history in the outbox' src/store/outbox.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
 mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
-mutate 'the mark in the outbox that the end of a message leaves' src/submission/outbox.rs 's/held\.hand_over\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
+mutate 'the mark in the outbox that the end of a message leaves' src/submission/outbox.rs 's/held\.mark_data\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
 mutate 'the answers in the outbox' src/submission.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
-mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if waiting\.is_empty\(\) && attempt == Attempt::First/if attempt == Attempt::First/' "${outbox[@]}"
+mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)
-mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), Held::remove)?;\n$2/' --lib submission::tests::outbox
+mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), LockedEntry::remove)?;\n$2/' --lib submission::tests::outbox
 mutate 'waiting for what an incomplete order will resolve to' src/store/outbox.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"
 mutate 'the refusal of an order that resolves to nobody' src/store/outbox.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
 mutate 'the credible clock of an attempt' src/store/outbox.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"
@@ -124,8 +124,8 @@ mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
 mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
 mutate 'doubt about a message that went along' src/smtp/session.rs 's/let is_doubtful = is_out && !is_unsent;/let is_doubtful = false; let _ = is_unsent;/' --lib submission::tests
-mutate 'the check of what came before TLS' src/wire.rs 's/self\.expect_silence\(Phase::Answer\(verb\)\)\?;//' "${hostile[@]}"
-mutate 'the check of what came before a command' src/wire.rs 's/self\.expect_silence\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
+mutate 'the check of what came before TLS' src/wire.rs 's/self\.ensure_no_buffered_input\(Phase::Answer\(verb\)\)\?;//' "${hostile[@]}"
+mutate 'the check of what came before a command' src/wire.rs 's/self\.ensure_no_buffered_input\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
 mutate 'the check that STLS is offered' src/pop3/session.rs 's/if !self\.offered\.stls/if false/' "${hostile[@]}"
 mutate 'the check that STARTTLS is offered' src/smtp/session.rs 's/if !self\.offered\.starttls/if false/' "${hostile[@]}"
 mutate 'masking what was sent in secret' src/wire/mask.rs 's/if self\.plain\.is_empty\(\)/if true/' "${hostile[@]}"
@@ -134,7 +134,7 @@ mutate 'masking challenges' src/wire.rs 's/Some\(status\) => Cow::Owned\(format!
 mutate 'the privacy of Private' src/net.rs 's/\z/\nimpl wire::sealed::Sealed for Tcp {}\nimpl Private for Tcp { fn binding(&self) -> Option<[u8; 32]> { None } }\n/' --doc
 mutate 'the login before a submission' src/smtp/session.rs 's/impl<S: Private> Session<Authenticated, S>/impl<State, S: Private> Session<State, S>/' --doc
 mutate 'the proof that a message is safe' src/pop3/session.rs 's/\z/\nimpl<D> From<Retrieved<D>> for Deletable { fn from(retrieved: Retrieved<D>) -> Self { Self(retrieved.listed) } }\n/' --doc
-mutate 'the refusal of plaintext to elsewhere' src/net.rs 's/if peer\.to_canonical\(\)\.is_loopback\(\)/if true/' --lib net::tests
+mutate 'the refusal of plaintext to elsewhere' src/net.rs 's/if !peer\.ip\(\)\.to_canonical\(\)\.is_loopback\(\)/if false/' --lib net::tests
 mutate 'the proof of a SCRAM server' src/sasl.rs 's/if !scram\.is_proven\(\)/if false/' "${hostile[@]}"
 mutate 'the least of SCRAM rounds' src/limits.rs 's/4_096\.\.=/1..=/' "${hostile[@]}"
 mutate 'the bound of a reply line' src/limits.rs 's/REPLY_LINE: usize = 12_288/REPLY_LINE: usize = 1 << 30/' "${hostile[@]}"
@@ -144,8 +144,8 @@ mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_
 mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text
 mutate 'the escapes of what is shown' src/text.rs 's/c if is_unprintable\(c\)/c if false \&\& is_unprintable(c)/' "${hostile[@]}"
-mutate 'the bound of messages that wait to be made safe' src/fetch/keep.rs 's/waiting\.batch\.len\(\) >= self\.most && !waiting\.is_over/false/' --lib fetch::keep
-mutate 'the end of retrieving when nobody makes messages safe' src/fetch/keep.rs 's/if waiting\.is_over \{\s+return Err\(Halt::Unkept\);\s+\}//' --lib fetch::keep
+mutate 'the bound of messages that wait to be made safe' src/fetch/delivery.rs 's/waiting\.batch\.len\(\) >= self\.most && !waiting\.is_over/false/' --lib fetch::delivery
+mutate 'the end of retrieving when nobody makes messages safe' src/fetch/delivery.rs 's/if waiting\.is_over \{\s+return Err\(Halt::Unkept\);\s+\}//' --lib fetch::delivery
 mutate 'the room of a long unique-id' src/text.rs 's/here\.get_mut\(\.\.octets\.len\(\)\)/here.get_mut(..octets.len().min(23))/' --lib text
 mutate 'acknowledging at once' src/net.rs 's/drop\(self\.stream\.set_quickack\(true\)\);//' --lib net::tests
 mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
@@ -153,7 +153,7 @@ mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused 
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
 mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
 outcomes=(--lib submission::tests::outcomes)
-mutate 'the refusal of the sender as the outcome at once' src/smtp/session.rs 's/return Err\(Halt::Failed\(Error::Refused \{ what: SENDER, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
+mutate 'the refusal of the sender as the outcome at once' src/smtp/session.rs 's/return Err\(Halt::Failed\(Error::Refused \{ what: Subject::Sender, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
 mutate 'the refusal of all recipients as the outcome at once' src/smtp/session.rs 's/if answers\.is_for_nobody\(envelope\)/if false \&\& answers.is_for_nobody(envelope)/' "${outcomes[@]}"
 mutate 'the end of a flight at 421' src/smtp/session.rs 's/\(Step::Rcpt\(\.\.\), Err\(refusal\)\) if refusal\.is_farewell\(\)/(Step::Rcpt(..), Err(refusal)) if false \&\& refusal.is_farewell()/' "${outcomes[@]}"
 mutate 'the certainty that what has not left is not there' src/smtp/session.rs 's/is_out && !is_unsent/is_out || is_unsent/' "${outcomes[@]}"
@@ -162,7 +162,7 @@ mutate 'the words of those who refuse, whatever follows' src/submission.rs 's/se
 smtp=(--test tests transcripts::mail_is_submitted)
 mutate 'keeping commands out of the flight of an envelope' src/smtp/session.rs 's/\|\| !message\.may_go_along/|| false/' "${smtp[@]}"
 mutate 'the end of a conversation after a refused chunk' src/smtp/session.rs 's/self\.is_over \|= is_out \|\| matches!\(answers\.verdict, Some\(Err\(_\)\)\);//' "${outcomes[@]}"
-mutate 'the doubt that an answer to recipients leaves' src/submission.rs 's/broken\.is_none\(\)\.then\(\|\| accepted/Some(accepted/' "${outbox[@]}"
+mutate 'the doubt that an answer to recipients leaves' src/submission.rs 's/interrupted\.is_none\(\)\.then\(\|\| accepted\.as_deref\(\)\.unwrap_or_default\(\)\)/Some(accepted.as_deref().unwrap_or_default())/' "${outbox[@]}"
 injected=(--test tests injected_words)
 mutate 'the refusal of long options under the name sendmail' src/cli/sendmail.rs 's/Word::Long => \{\s+let word = shown/Word::Long => { self.options.push(word); if true { continue; } let word = OsString::new(); let word = shown/' "${injected[@]}"
 mutate 'the end of options before recipients' src/cli/sendmail.rs 's/words\.push\(OsString::from\("--"\)\);\s+words\.extend\(self\.recipients\)/words.extend(self.recipients)/' --lib cli
@@ -178,13 +178,13 @@ mutate 'the refusal of what is binary' src/message.rs 's/if message\.is_binary\(
 mutate 'leaving the header of what is signed' src/message.rs 's/if !self\.fields\.iter\(\)\.any\(Field::is_signature\)/if true/' "${header[@]}"
 mutate 'one recipient for two cases of a domain' src/smtp/session.rs 's/mailbox\.domain\(\)\.to_ascii_lowercase\(\)/mailbox.domain().to_owned()/' --lib smtp
 mutate 'sending a message as a part without an encoding' src/compose.rs 's/"message\/rfc822" if found\.are_ascii/"message\/x" if found.are_ascii/' --lib compose
-mutate 'encoding a text part that mail would not carry' src/message/plain.rs 's/if measure\.survives\(Transport::SevenBit\)/if true/' --lib compose
+mutate 'encoding a text part that mail would not carry' src/message/plain.rs 's/if measure\.is_transport_safe\(Transport::SevenBit\)/if true/' --lib compose
 mutate 'aliases for addresses at this machine' src/text.rs 's/\["localhost", "localhost\.localdomain", host, label\]/[""; 0]/' --test tests sendmail
 mutate 'aliases in the header' src/message.rs 's/field\.set_value\(&written\.join\(", "\)\);/drop(written);/' "${header[@]}"
 mutate 'the end of a message on standard input' src/send/smtp_input.rs 's/if octets\.is_empty\(\) \{\s+return Ok\(None\);/if octets.is_empty() {\n break;/' --lib smtp_input
 mutate 'the silence about what is in doubt' src/send/smtp_input.rs 's/Exit::InDoubt => break,/Exit::InDoubt => "250 2.0.0 ok:",/' --lib smtp_input
 mutate 'a recipient refused alone, for a caller with one reply' src/submission/outbox.rs 's/Attempt::OneReply => held\.record\(\)\.sent\(\) == 0,/Attempt::OneReply => true,/' --test tests of_two_recipients
-mutate 'all or nothing for one reply without an outbox' src/send.rs 's/submission\.demand = Demand::All;//' --test tests of_two_recipients
+mutate 'all or nothing for one reply without an outbox' src/send.rs 's/submission\.demand = RecipientPolicy::All;//' --test tests of_two_recipients
 mutate 'results outside the conversation' src/report.rs 's/_ if self\.is_stdout_taken => Ok\(\(\)\),//' --test tests frameworks_speak
 mutate 'one line in a reply on standard input' src/send/smtp_input.rs 's/if c\.is_ascii_graphic\(\) \|\| c == '"' '"' \{ c \} else \{ '"'\?'"' \}/c/' --lib smtp_input
 mutate 'the refusal of SMTP from elsewhere' src/ownership.rs 's/is_unix && socket_peercred/true || socket_peercred/' --test tests smtp_is_spoken
@@ -195,7 +195,7 @@ pop3=(--test tests transcripts::mail_is_fetched)
 mutate 'the end of a negotiation after a challenge of SCRAM' src/sasl.rs 's/login\.is_challenged && !mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'showing the password twice at most' src/sasl.rs 's/refused == Refused::Either && mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'the order behind a mechanism that is known to work' src/sasl.rs 's/candidates\.drain\(\.\.at\);/candidates.rotate_left(at);/' "${login[@]}"
-mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/Opened::Capa\(offered\) if offered == \*expected =>/Opened::Capa(_) if true =>/' "${pop3[@]}"
+mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/LoginFlightReply::Capa\(offered\) if offered == \*expected =>/LoginFlightReply::Capa(_) if true =>/' "${pop3[@]}"
 mutate 'the doubt in a refused listing behind a login' src/pop3/session.rs 's/return Err\(Error::SentAhead \{ pace: Pace::BehindLogin, error: error\.into\(\) \}\);/return Err(error);/' "${hostile[@]}"
 mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.moment\.seconds\);//' "${hostile[@]}"
 mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"

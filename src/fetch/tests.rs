@@ -22,7 +22,7 @@ use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains, Simulated};
 use crate::text::Secret;
 use crate::tls::Trust;
-use crate::wire::babbler::{RandomPeer, babble};
+use crate::wire::random_peer::{RandomPeer, babble};
 use crate::wire::sealed::Sealed;
 
 /// The errors a disk may answer: no space left, input/output error, read-only, over quota.

@@ -22,7 +22,7 @@ use crate::settings::{Peer, RunId};
 use crate::store::disk::simulated::Simulated;
 use crate::text::Secret;
 use crate::tls::Trust;
-use crate::wire::babbler::{RandomPeer, babble};
+use crate::wire::random_peer::{RandomPeer, babble};
 use crate::wire::sealed::Sealed;
 
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\n..\r\nhello\r\n";
