@@ -104,7 +104,7 @@ fn dispatch(
                 return fail(report, Some(&submission), &error.into());
             }
             Err(NotAdded { error, may_be_listed: false }) => {
-                report.warn(format_args!("send: {error}; the message is sent without the outbox"))
+                report.warn(format_args!("send: {error}; the message is sent without the outbox"));
             }
         }
     }
