@@ -873,7 +873,7 @@ impl fmt::Display for Place {
 pub struct Key {
     /// The key.
     pub name: &'static str,
-    /// [`OutboxState::Account`]: it may stand anywhere.
+    /// [`Place::Account`]: it may stand anywhere.
     pub place: Place,
     /// The form of a value.
     pub value: &'static str,
