@@ -59,7 +59,7 @@ pub fn check(
     let block = settings.permanent(args, &checks);
     for check in checks {
         let Check { account, side, job } = check;
-        let label = account.as_deref().unwrap_or("one-off account");
+        let label = account.as_deref().unwrap_or("ad-hoc account");
         let side = side.purpose();
         let place = match &job {
             Ok(Job::Fetch(job)) => format!(" from {}", job.peer),

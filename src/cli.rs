@@ -15,7 +15,7 @@ use crate::text::{
     Return,
 };
 
-/// Brings your mail and takes it away: POP3 to a Maildir, and authenticated SMTP submission.
+/// Fetch mail by POP3 into a Maildir, and submit mail by SMTP.
 #[derive(Debug, Parser)]
 #[command(name = "postie", version, after_long_help = EXAMPLES)]
 pub struct Args {
@@ -31,19 +31,19 @@ pub struct Args {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Options for every command")]
 pub struct Global {
-    /// Read this configuration file instead of the usual one.
+    /// Read this configuration file instead of the default one.
     #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Say nothing but errors.
+    /// Print errors only.
     #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
-    /// Show the conversation with the server, passwords masked.
+    /// Show the conversation, passwords masked; -vv adds TLS and timing.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Give up on any step of the network after this time, such as 30s or 2m [default: 60s].
+    /// Give up on any network wait after TIME, e.g. 2m [default: 60s].
     #[arg(long, global = true, value_name = "TIME", value_parser = seconds)]
     pub timeout: Option<u32>,
-    /// Print results as one JSON object a line.
+    /// Print results as JSON, one object per line.
     #[arg(long, global = true)]
     pub json: bool,
     /// The name that the program was called by.
@@ -67,62 +67,63 @@ pub enum InvokedAs {
 pub enum Command {
     /// Fetch new messages from POP3 servers into a Maildir.
     ///
-    /// A message is delivered exactly once, whatever interrupts a run. It is deleted from the
-    /// server only when `--keep` says so, and only when it is safe on this side.
+    /// A message is delivered exactly once, even if a run is interrupted. It is deleted from the
+    /// server only if --keep asks for it, and only after it is durable on this machine.
     #[command(after_long_help = FETCH_EXAMPLES)]
     Fetch(Fetch),
-    /// Submit a message to an SMTP server, logged in.
+    /// Submit a message to an SMTP server, always logged in.
     ///
-    /// The message is read from standard input, header and all; missing Date, Message-ID and From
-    /// fields are added and Bcc is removed. With `--to`, `--subject` or another of
-    /// the options for composing, a message is composed instead, and standard input is its text.
+    /// The message, including its header, is read from standard input. Missing Date, Message-ID and
+    /// From fields are added, and Bcc is removed. With --to, --subject or another composing option,
+    /// a message is composed, and standard input is its text.
     #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
-    /// List the messages that wait to be sent; send them, or drop them.
+    /// List, send or remove the messages waiting in the outbox.
     ///
-    /// A message that was sent with `--queue`, or `queue = true`, waits unless it was sent or refused
-    /// permanently: for the network, a login, the configuration. It is sent when it is due: by
-    /// `postie queue flush`, or at the end of a fetch or submission with the same account.
+    /// With --queue, or queue = true in the configuration, a message waits in the outbox until it is
+    /// sent or refused permanently. It is sent when it is due: by postie queue flush, or at the end
+    /// of a successful fetch or submission with the same account.
     #[command(after_long_help = QUEUE_EXAMPLES)]
     Queue(Queue),
-    /// Take over accounts from msmtp, mpop, fetchmail and getmail, and what they have fetched.
+    /// Import accounts and state from msmtp, mpop, fetchmail and getmail.
     ///
-    /// Prints a configuration: an account for each of theirs, and a comment for whatever is not carried
-    /// over. A file is known by what is in it. What the other program remembers of the messages that it
-    /// has fetched is read, too, so that the first fetch brings what is new, and nothing twice.
+    /// Prints a configuration: one account for each of theirs, and a comment for every setting without
+    /// a counterpart. The type of a file is detected from its content. The other program's list of
+    /// fetched messages is imported, too, so the first fetch retrieves new messages only.
     #[command(after_long_help = IMPORT_EXAMPLES)]
     Import(Import),
-    /// Find out what is wrong with an account, and what to do about it.
+    /// Find out what is wrong with an account, step by step.
     ///
-    /// Goes step by step from the configuration to the mailbox or the readiness to take mail, and
-    /// says at the first step that fails what is wrong and what to try. Sends no mail and changes
-    /// nothing, here or there; no password is said before the server's certificate was verified.
+    /// Checks the configuration, the connection, the certificate, the login, and the maildrop or the
+    /// submission service. Stops at the first step that fails, with the reason and what to try.
+    /// Sends no mail, and changes nothing without --save. Sends no password before the server's
+    /// certificate is verified.
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Check),
-    /// Put the manual pages, completions and systemd units where they belong.
+    /// Install the manual pages, shell completions and systemd units.
     ///
-    /// They are in the program itself. Without `--user` and `--prefix` they are for the whole system,
-    /// below /usr/local, if root asks, else for this user. A file that is there and was not put there by
-    /// this command, or was changed since, is neither replaced nor removed.
+    /// The files are embedded in the program. Without --user or --prefix, they are installed below
+    /// /usr/local if root runs the command, otherwise for the current user. A file that this command
+    /// did not install, or that was changed since, is neither replaced nor removed.
     #[command(after_long_help = INSTALL_EXAMPLES)]
     Install(Install),
     /// Print a manual page.
     Man(Man),
-    /// Print the completions of a shell.
+    /// Print the completion script for a shell.
     Completions(Completions),
-    /// Find the servers of an address, and print the account to write into the configuration.
+    /// Find the servers for an address and print its account configuration.
     ///
-    /// Looks into a table of providers, then at what the address's domain publishes, and tells the
-    /// servers found from the ones that work. No password is asked for or sent.
+    /// Looks in a built-in table of providers, then at what the domain publishes, and tests each
+    /// server found. No password is asked for or sent.
     #[command(after_long_help = SETUP_EXAMPLES)]
     Setup(Setup),
     /// Print the version.
     #[command(hide = true)]
     Version,
-    /// Log in by OAuth 2.0 once, so that later runs have tokens by themselves.
+    /// Log in by OAuth 2.0; later runs renew the tokens.
     ///
-    /// Prints an address for a browser, waits until the browser comes back to this machine or the
-    /// address of its last page is pasted, keeps what was granted, and checks the account.
+    /// Prints a URL for a browser, waits until the browser returns to this machine or the URL of its
+    /// last page is pasted, stores the tokens, and checks the account.
     #[command(after_long_help = LOGIN_EXAMPLES)]
     Login(Login),
 }
@@ -130,37 +131,37 @@ pub enum Command {
 /// `postie fetch`.
 #[derive(Debug, Default, clap::Args)]
 pub struct Fetch {
-    /// Fetch from these accounts; from all of them if none is named.
+    /// Fetch from these accounts [default: all].
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
     pub accounts: Vec<String>,
-    /// Deliver into this Maildir.
+    /// Deliver into this Maildir instead of the account's [default: ~/Maildir].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub maildir: Option<PathBuf>,
-    /// What becomes of a message on the server when it is safe: `forever`, `none` or e.g. `30d`.
-    #[arg(long, value_name = "HOW LONG")]
+    /// Keep delivered messages on the server: forever, none, 30d [default: forever].
+    #[arg(long, value_name = "TIME")]
     pub keep: Option<Keep>,
-    /// Fetch also what was fetched before.
+    /// Fetch again the messages that were fetched before.
     #[arg(long)]
     pub all: bool,
     /// Fetch at most NUMBER messages per account, oldest first
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
-    /// Leave larger messages on the server, e.g. `500k` or `25M`.
+    /// Leave messages larger than SIZE on the server, e.g. 25M.
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<Size>,
-    /// Connect again until a session brings nothing new, for servers that show only a part.
+    /// Reconnect until a session brings no new messages.
     #[arg(long)]
     pub repeat: bool,
-    /// Say what would happen to each message, and change nothing.
+    /// List what would happen to each message; change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Note everything that is there as not to be fetched, and fetch nothing.
+    /// Record all listed messages as not to be fetched; fetch nothing.
     #[arg(long, conflicts_with_all = ["dry_run", "all", "repeat"])]
     pub note_only: bool,
-    /// Fetch from up to NUMBER accounts in parallel, 64 at most [default: 8].
+    /// Fetch from NUMBER accounts in parallel, at most 64 [default: 8].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// The one-off account.
+    /// The ad-hoc account.
     #[command(flatten)]
     pub one_off: OneOff,
 }
@@ -171,14 +172,13 @@ pub struct Send {
     /// Send to these addresses
     #[arg(value_name = "RECIPIENT")]
     pub recipients: Vec<Addressees<Address>>,
-    /// Send with this account.
+    /// Send with this account [default: matched by the sender's address].
     #[arg(short, long, value_name = "NAME", conflicts_with = "server")]
     pub account: Option<String>,
-    /// The sender's address, to which failures are reported, perhaps with a name; `<>` for none, as of
-    /// messages that are not to be answered.
+    /// Set the sender's address, which receives failure reports; <> for none.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<NamedReversePath>,
-    /// The name that stands before the sender's address in a From field that is added.
+    /// Set the sender's name in an added From field.
     #[arg(short = 'F', long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub full_name: Option<FullName>,
     /// Send also to the addresses in To, Cc and Bcc.
@@ -187,16 +187,16 @@ pub struct Send {
     /// Send to no one unless every recipient is accepted
     #[arg(long)]
     pub all_or_nothing: bool,
-    /// Ask for reports on `never`, or some of `success`, `failure` and `delay`, with commas.
+    /// Request delivery reports: never, or any of success,failure,delay.
     #[arg(short = 'N', long, value_name = "WHEN")]
     pub dsn_notify: Option<Notify>,
-    /// Have failures reported with the `full` message or its header only (`hdrs`).
+    /// Request the full message, or only hdrs, in failure reports.
     #[arg(short = 'R', long, value_name = "WHAT")]
     pub dsn_return: Option<Return>,
-    /// Have every server pass the message on by verified TLS, or not at all.
+    /// Require verified TLS on every hop to the recipients.
     #[arg(long)]
     pub require_tls: bool,
-    /// Print the envelope and the message, and connect to nothing.
+    /// Print the envelope and the message; connect to nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Keep the message in the outbox if it cannot be sent now
@@ -208,7 +208,7 @@ pub struct Send {
     /// The composing options.
     #[command(flatten)]
     pub compose: Compose,
-    /// The one-off account.
+    /// The ad-hoc account.
     #[command(flatten)]
     pub one_off: OneOff,
 }
@@ -216,13 +216,13 @@ pub struct Send {
 /// `postie login`.
 #[derive(Debug, Default, clap::Args)]
 pub struct Login {
-    /// The account; may be left out if only one has `oauth`.
+    /// Log in with this account [default: the only one with oauth].
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
-    /// Log in with a code that is typed into a page on any machine.
+    /// Print a code to enter in a browser on any machine.
     #[arg(long, conflicts_with = "forget")]
     pub device: bool,
-    /// Remove what is kept of the login.
+    /// Remove the stored tokens.
     #[arg(long)]
     pub forget: bool,
 }
@@ -230,8 +230,7 @@ pub struct Login {
 /// `postie check`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Check {
-    /// Check these accounts; all of them if none is named. An address that is no account is checked
-    /// with the servers that `postie setup` finds for it.
+    /// Check these accounts or addresses [default: all accounts].
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
     pub accounts: Vec<String>,
     /// Check fetching only.
@@ -240,19 +239,19 @@ pub struct Check {
     /// Check sending only.
     #[arg(long)]
     pub send: bool,
-    /// Ask whether the server takes mail from the sender's address, with MAIL FROM and RSET.
+    /// Ask whether the server accepts the sender (MAIL FROM, then RSET).
     #[arg(long)]
     pub probe_sender: bool,
-    /// The sender's address.
+    /// Set the sender's address.
     #[arg(short, long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<Mailbox>,
-    /// If all of it works, add the account to the configuration file.
+    /// Add the account to the configuration file if every step succeeds.
     #[arg(long)]
     pub save: bool,
     /// Where to ask and connect, for tests.
     #[command(flatten)]
     pub elsewhere: Elsewhere,
-    /// The one-off account.
+    /// The ad-hoc account.
     #[command(flatten)]
     pub one_off: OneOff,
 }
@@ -260,22 +259,22 @@ pub struct Check {
 /// `postie setup`.
 #[derive(Debug, clap::Args)]
 pub struct Setup {
-    /// The address.
+    /// Find the servers for this address.
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub address: Mailbox,
-    /// Give the account this name; the first part of the address's domain if none is given.
+    /// Name the account NAME [default: first part of the domain].
     #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub account: Option<String>,
     /// Add the account to the configuration file.
     #[arg(long)]
     pub write: bool,
-    /// Connect to nothing: only the table of providers is looked at.
+    /// Look in the table of providers only; connect to nothing.
     #[arg(long)]
     pub offline: bool,
-    /// Accept a server outside the address's domain that only an unsigned DNS answer names.
+    /// Accept this server outside the domain, named by unsigned DNS only.
     #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub accept: Vec<Domain>,
-    /// Trust these certification authorities instead of the usual ones (PEM).
+    /// Trust only the certification authorities in FILE (PEM).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
     /// Where to ask and connect, for tests.
@@ -304,27 +303,25 @@ pub struct Compose {
     /// Send copies to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub cc: Vec<Addressees<Address>>,
-    /// Send copies to these addresses, and do not tell the others.
+    /// Send blind copies to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub bcc: Vec<Addressees<Address>>,
-    /// Have answers sent to these addresses.
+    /// Direct replies to these addresses.
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub reply_to: Vec<Addressees>,
-    /// The subject.
+    /// Set the subject.
     #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
     pub subject: Option<String>,
-    /// Add a field to the header, as in `--header 'In-Reply-To: <1@example.net>'`.
+    /// Add a header field, e.g. 'In-Reply-To: <1@example.net>'.
     #[arg(long, value_name = "NAME: VALUE", value_hint = ValueHint::Other)]
     pub header: Vec<HeaderField>,
-    /// The text, instead of standard input (`-`).
+    /// Use TEXT as the text; - is standard input [default: -].
     #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
     pub body: Option<String>,
-    /// The same as HTML, from a file or standard input (`-`); if there is no other text, all of it.
+    /// Read the text as HTML from FILE; - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
-    /// Attach files, or standard input (`-`). Further words are files as long as they exist and hold no
-    /// `@`. One that the HTML shows by its name, as in `<img src="cid:photo.jpg">`, is
-    /// part of the page.
+    /// Attach these files; - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub attach: Vec<PathBuf>,
 }
@@ -348,12 +345,10 @@ impl Compose {
 /// `postie import`.
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// Read these: msmtprc, mpoprc, fetchmailrc and getmailrc; mpop's uidls files, getmail's oldmail
-    /// files and fetchmail's .fetchids.
+    /// Read these configuration files and lists of fetched messages.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Add the accounts to the configuration file, put passwords into files of their own, and note what
-    /// was fetched before.
+    /// Write the accounts, the passwords and the lists of fetched messages.
     #[arg(long)]
     pub write: bool,
 }
@@ -369,15 +364,15 @@ pub struct Queue {
 /// An action on the outbox.
 #[derive(Debug, Subcommand)]
 pub enum QueueAction {
-    /// Send what is due.
+    /// Send the messages that are due.
     Flush {
-        /// Send also what is not due yet.
+        /// Send also the messages that are not due yet.
         #[arg(long)]
         all: bool,
     },
-    /// Drop messages.
+    /// Remove messages from the outbox.
     Remove {
-        /// The ids, as `postie queue` lists them
+        /// Remove the messages with these ids, as listed.
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },
@@ -386,16 +381,16 @@ pub enum QueueAction {
 /// `postie install`.
 #[derive(Debug, clap::Args)]
 pub struct Install {
-    /// Install for this user, in `XDG_DATA_HOME` (`~/.local/share`).
+    /// Install for this user, in `XDG_DATA_HOME` [default: ~/.local/share].
     #[arg(long, conflicts_with = "prefix")]
     pub user: bool,
-    /// Install for the whole system, below this directory.
+    /// Install for the whole system, below DIR [default: /usr/local].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub prefix: Option<PathBuf>,
-    /// List the files and their states: `installed`, `missing`, `outdated` or `foreign`.
+    /// List the files and their states; change nothing.
     #[arg(long)]
     pub list: bool,
-    /// Remove what was installed.
+    /// Remove the installed files.
     #[arg(long, conflicts_with = "list")]
     pub remove: bool,
 }
@@ -403,7 +398,7 @@ pub struct Install {
 /// `postie man`.
 #[derive(Debug, clap::Args)]
 pub struct Man {
-    /// The page: `postie`, `config`, or a command.
+    /// Print this page: postie, config, providers or a command.
     #[arg(value_name = "PAGE", default_value = "postie")]
     pub page: String,
 }
@@ -411,7 +406,7 @@ pub struct Man {
 /// `postie completions`.
 #[derive(Debug, clap::Args)]
 pub struct Completions {
-    /// The shell.
+    /// Print completions for this shell.
     #[arg(value_name = "SHELL", value_parser = SHELLS)]
     pub shell: String,
 }
@@ -421,7 +416,7 @@ pub const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
 
 /// An account of which no configuration file knows, or what is to be different this time.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "One-off account")]
+#[command(next_help_heading = "Ad-hoc account")]
 pub struct OneOff {
     /// Use this server, and no configuration file.
     #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
@@ -429,17 +424,16 @@ pub struct OneOff {
     /// Log in with this name.
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub user: Option<String>,
-    /// TLS from the start (`implicit`, the default) or after STLS or STARTTLS (`starttls`), or
-    /// `none`, which is for a server on this machine's loopback address only.
+    /// Use TLS: implicit, starttls, or none (loopback only) [default: implicit].
     #[arg(long, value_name = "HOW", value_parser = tls(), hide_possible_values = true)]
     pub tls: Option<Tls>,
-    /// Read the password from the first line of a file.
+    /// Read the password from the first line of FILE.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
-    /// Read the password from what a command prints on its first line.
+    /// Read the password from the first line that COMMAND prints.
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, conflicts_with = "password_file")]
     pub password_command: Option<String>,
-    /// Trust these certification authorities instead of the usual ones (PEM).
+    /// Trust only the certification authorities in FILE (PEM).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
 }
@@ -464,22 +458,22 @@ impl OneOff {
 /// Examples of `postie`; a `#` begins a remark.
 pub const EXAMPLES: &str = "\
 Examples:
-  postie fetch                                 # new messages of every account
-  postie send bob@example.net < message.eml    # a message, header and all
-  postie setup ann@example.com                 # what to write into the configuration
-  postie check                                 # what is wrong, if something is";
+  postie setup ann@example.com                 # print an account configuration
+  postie check                                 # find out what is wrong
+  postie fetch                                 # fetch new messages, all accounts
+  postie send bob@example.net < message.eml    # send a complete message";
 
 /// Examples of `postie fetch`.
 pub const FETCH_EXAMPLES: &str = "\
 Examples:
-  postie fetch                        # every account in the configuration file
-  postie fetch home --keep 30d        # one; delete what was fetched 30 days ago
+  postie fetch                        # all accounts in the configuration file
+  postie fetch home --keep 30d        # delete from the server after 30 days
   postie fetch --server pop.example.com --user ann@example.com --maildir ~/Mail";
 
 /// Examples of `postie send`.
 pub const SEND_EXAMPLES: &str = "\
 Examples:
-  postie send bob@example.net < message.eml    # a message, header and all
+  postie send bob@example.net < message.eml    # a complete message
   postie send -t < message.eml                 # recipients from its To, Cc and Bcc
   date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
 
@@ -493,44 +487,44 @@ impl Queue {
 /// Examples of `postie queue`.
 pub const QUEUE_EXAMPLES: &str = "\
 Examples:
-  postie queue                            # what waits, and why
-  postie queue flush --all                # send everything now
+  postie queue                            # list messages and their status
+  postie queue flush --all                # send all messages now
   postie queue remove 6924e3a1.5f0c81d2";
 
 /// How `postie import` is called.
 pub const IMPORT_EXAMPLES: &str = "\
 Examples:
-  postie import ~/.mpoprc ~/.msmtprc            # what it would be here
-  postie import ~/.mpoprc ~/.msmtprc --write    # take it over
-  postie check                                  # whether it works";
+  postie import ~/.mpoprc ~/.msmtprc            # print the configuration
+  postie import ~/.mpoprc ~/.msmtprc --write    # write it
+  postie check                                  # check that it works";
 
 /// Examples of `postie check`.
 pub const CHECK_EXAMPLES: &str = "\
 Examples:
-  postie check                        # both sides of every account
+  postie check                        # fetching and sending, all accounts
   postie check home --send --probe-sender
-  postie check ann@example.com        # an address that is no account yet
+  postie check ann@example.com        # an address without an account
   postie check --server mail.example.com --user ann@example.com";
 
 /// How `postie install` is called.
 pub const INSTALL_EXAMPLES: &str = "\
 Examples:
   postie install                      # for this user; as root, below /usr/local
-  postie install --list               # what is where
+  postie install --list               # list installed files
   postie install --remove";
 
 /// How `postie setup` is called.
 pub const SETUP_EXAMPLES: &str = "\
 Examples:
-  postie setup ann@example.com            # what to write into the configuration
+  postie setup ann@example.com            # print the account
   postie setup ann@example.com --write    # write it
-  postie setup ann@gmail.com --offline    # what is known without asking anybody";
+  postie setup ann@gmail.com --offline    # use the built-in table only";
 
 /// How `postie login` is called.
 pub const LOGIN_EXAMPLES: &str = "\
 Examples:
-  postie login                        # the only account that has `oauth`
-  postie login work --device          # with a code, on a machine without a browser
+  postie login                        # the only account with oauth
+  postie login work --device          # on a machine without a browser
   postie login work --forget";
 
 fn tls() -> impl TypedValueParser<Value = Tls> {

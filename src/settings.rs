@@ -107,7 +107,7 @@ pub enum Error {
         /// The key.
         key: &'static str,
     },
-    /// A one-off account without a name to log in with.
+    /// An ad-hoc account without a name to log in with.
     #[error("--server needs --user")]
     NoUser,
     /// A name to log in with, and several accounts that it might be for.
@@ -332,7 +332,7 @@ impl std::fmt::Display for Peer {
 /// A mailbox to be fetched.
 #[derive(Clone, Debug)]
 pub struct FetchJob {
-    /// The account, unless it is a one-off one.
+    /// The account, unless it is an ad-hoc one.
     pub account: Option<String>,
     /// The server.
     pub peer: Peer,
@@ -385,7 +385,7 @@ impl FetchJob {
 /// A message to be sent, apart from the message.
 #[derive(Clone, Debug)]
 pub struct SendJob {
-    /// The account, unless it is a one-off one.
+    /// The account, unless it is an ad-hoc one.
     pub account: Option<String>,
     /// The server.
     pub peer: Peer,
@@ -1089,7 +1089,7 @@ impl Settings {
 /// A side of an account that is to be checked.
 #[derive(Debug)]
 pub struct Check {
-    /// The account, unless it is a one-off one.
+    /// The account, unless it is an ad-hoc one.
     pub account: Option<String>,
     /// The side.
     pub side: Side,

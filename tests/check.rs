@@ -48,7 +48,7 @@ fn breaks(outcome: &Outcome, status: i32, rung: &str, hint: &str) {
     assert!(hints.contains(hint) && hint.is_empty() == hints.is_empty(), "{broken}");
 }
 
-/// A one-off account at this address.
+/// An ad-hoc account at this address.
 fn at(address: SocketAddr, more: &[&str]) -> Vec<String> {
     let server = format!("--server={address}");
     let account = ["check", &server, "--user=ann", "--password-command=echo not-a-secret"];
@@ -148,11 +148,11 @@ fn a_port_is_for_one_side() {
     };
     for (port, side) in [(995, "fetch from"), (110, "fetch from"), (465, "send by way of")] {
         let outcome = check(&format!("pop.invalid:{port}"));
-        let title = format!("one-off account: {side} pop.invalid:{port}\n");
+        let title = format!("ad-hoc account: {side} pop.invalid:{port}\n");
         assert!(outcome.exit(68).stdout.starts_with(&title), "{}", outcome.stdout);
-        assert_eq!(outcome.stdout.matches("one-off").count(), 1);
+        assert_eq!(outcome.stdout.matches("ad-hoc").count(), 1);
     }
-    assert_eq!(check("pop.invalid").exit(68).stdout.matches("one-off").count(), 2);
+    assert_eq!(check("pop.invalid").exit(68).stdout.matches("ad-hoc").count(), 2);
     let either = check("pop.invalid:2525");
     breaks(&either, 64, "configuration: port 2525 could be for either: say --fetch or --send", "");
 }

@@ -41,7 +41,7 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
         ),
         (
             &["fetch", "--keep", "30"],
-            "postie: invalid value '30' for '--keep <HOW LONG>': expected `forever`, `none` or a \
+            "postie: invalid value '30' for '--keep <TIME>': expected `forever`, `none` or a \
              number of days such as `30d`, found `30` (see --help)",
         ),
     ] {
