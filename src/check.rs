@@ -234,9 +234,13 @@ impl<'a> Checklist<'a> {
             Source::Terminal if !asked.knows(peer) && !report.is_unattended() => None,
             _ => Some(self.password(peer, asked, stop)?),
         };
-        let addresses =
-            net::addresses(peer.dialled().0, peer.source_address, peer.bounds).at("name")?;
-        self.good("name", list(&addresses))?;
+        // A program as the connection looks up the name, perhaps where this machine cannot.
+        let mut addresses = Vec::new();
+        if peer.connect_command.is_none() {
+            let (host, source) = (peer.dialled().0, peer.source_address);
+            addresses = net::addresses(host, source, peer.bounds).at("name")?;
+            self.good("name", list(&addresses))?;
+        }
         let line = Line { job, way: &way, addresses: &addresses, stop };
         match job {
             Job::Fetch(job) => self.mailbox(job, &line, login, asked),
@@ -343,6 +347,12 @@ impl<'a> Checklist<'a> {
         const NAME: &str = "connection";
         let Peer { source_address, bounds, .. } = line.job.peer();
         let (_, port) = line.job.peer().dialled();
+        if let Some(program) = &line.job.peer().connect_command {
+            let tcp = line.way.tcp().at(NAME)?;
+            let program = program.words().first().map(|word| shown(word)).unwrap_or_default();
+            self.good(NAME, format!("`{program}` was started"))?;
+            return Ok(tcp);
+        }
         let tcp = line.way.tcp().at(NAME).map_err(|broken| line.other_port(broken))?;
         let reached = tcp.address();
         let others = line.addresses.iter().copied().filter(|other| Some(*other) != reached);
@@ -625,7 +635,10 @@ impl Line<'_> {
     /// Adds the plaintext greeting of a server that does not speak TLS here.
     fn greeting_in_the_clear(&self, broken: FailedStep) -> FailedStep {
         const GREETING: usize = 512;
-        let Peer { host, port, source_address, .. } = self.job.peer();
+        let Peer { host, port, source_address, connect_command, .. } = self.job.peer();
+        if connect_command.is_some() {
+            return broken;
+        }
         let mut octets = [0; GREETING];
         let read = net::connect(host, *port, *source_address, ASIDE, self.stop)
             .map(|mut tcp| tcp.read(&mut octets).unwrap_or_default());

@@ -193,6 +193,9 @@ pub struct Table {
     pub pipelining: Option<bool>,
     /// The address of this machine to connect from.
     pub source_address: Option<IpAddr>,
+    /// The program whose standard input and output are the connection.
+    #[serde(deserialize_with = "words")]
+    pub connect_command: Option<CommandLine>,
     /// The time for which temporary failures are not reported away from a terminal.
     #[serde(deserialize_with = "parsed")]
     pub patience: Option<Span>,
@@ -275,6 +278,7 @@ impl Table {
             max_time: self.max_time.or(below.max_time),
             pipelining: self.pipelining.or(below.pipelining),
             source_address: self.source_address.or(below.source_address),
+            connect_command: self.connect_command.or(below.connect_command),
             patience: self.patience.or(below.patience),
             trust: self.trust.or(below.trust.filter(|_| anchors)),
             ca_file: self.ca_file.or(below.ca_file.filter(|_| anchors)),
@@ -606,6 +610,16 @@ impl CommandLine {
     }
 }
 
+impl CommandLine {
+    /// The same for this server: `%h` in a word stands for its host, `%p` for the port.
+    #[must_use]
+    pub fn for_server(self, host: &Domain, port: u16) -> Self {
+        let port = port.to_string();
+        let word = |word: String| word.replace("%p", &port).replace("%h", host.as_str());
+        Self(self.0.into_iter().map(word).collect())
+    }
+}
+
 impl From<Typed> for CommandLine {
     fn from(typed: Typed) -> Self {
         match typed {
@@ -900,7 +914,7 @@ const EXCLUSIVE: [&[&str]; 5] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 33] = [
+pub const KEYS: [Key; 34] = [
     Key {
         name: "server",
         place: Place::Account,
@@ -1032,6 +1046,16 @@ pub const KEYS: [Key; 33] = [
         value: "\"ADDRESS\"",
         text: "The address of this machine to connect from, if not the one that the system chooses: \
                \"192.0.2.1\" or \"2001:db8::1\". Of the server's, only those of its kind are tried.",
+    },
+    Key {
+        name: "connect-command",
+        place: Place::Account,
+        value: "[\"WORD\", ...]",
+        text: "A program and its arguments, whose standard input and output are the connection, as \
+               in [\"ssh\", \"-W\", \"%h:%p\", \"jump\"]; %h stands for the host, %p for the port. TLS \
+               runs inside, and the certificate must be for `server`. The program looks up the name \
+               itself, `source-address` does not count, and `tls` may not be \"none\". It ends with \
+               the connection.",
     },
     Key {
         name: "patience",
@@ -1193,6 +1217,17 @@ pub fn seconds(text: &str) -> Result<u32, WrongValue> {
     })
 }
 
+/// A program and its arguments, not empty; no line for a shell.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CommandLine>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer).unwrap_or_default();
+    let wrong = "expected a list of a program and its arguments";
+    if words.is_empty() {
+        Err(serde::de::Error::custom(wrong))
+    } else {
+        Ok(Some(CommandLine(words)))
+    }
+}
+
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     String::deserialize(deserializer).map(|text| Some(Secret::new(text)))
 }
@@ -1248,7 +1283,7 @@ mod tests {
     fn every_key_is_known_to_both_the_check_and_the_types() {
         let every = "server = \"h:1\"\nuser = \"u\"\npassword-file = \"f\"\ntls = \"starttls\"\n\
                      port = 5\nca-file = \"c\"\ntimeout = 3\nmax-time = 4\npipelining = true\nauth = \"Plain\"\n\
-                     source-address = \"::1\"\n\
+                     source-address = \"::1\"\nconnect-command = [\"c\", \"%h:%p\"]\n\
                      client-cert = \"c\"\nclient-key = \"k\"\n";
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
@@ -1330,6 +1365,14 @@ mod tests {
                 "[aliases]\nroot = 1\n",
                 "c.toml:2: expected an address as text, or a list of addresses",
             ),
+            (
+                "[account.a]\nconnect-command = \"ssh -W %h:%p jump\"\n",
+                "c.toml:2: expected a list of a program and its arguments",
+            ),
+            (
+                "[account.a]\nconnect-command = []\n",
+                "c.toml:2: expected a list of a program and its arguments",
+            ),
             ("[account.a]\nsource-address = \"eth0\"\n", "c.toml:2: invalid IP address syntax"),
             ("aliases = 1\n", "c.toml:1: expected a table, as in [aliases]"),
             ("oauth = 1\n", "c.toml:1: expected a table, as in [oauth]"),
@@ -1404,6 +1447,13 @@ mod tests {
         for (own, address) in [("a@x.y", "ab@x.y"), ("a+b@x.y", "a@x.y"), ("*@x.y", "a@z.x.y")] {
             assert_eq!(likeness(own, address), None, "{own} {address}");
         }
+    }
+
+    #[test]
+    fn a_connect_command_is_told_the_server() {
+        let line = CommandLine(["ssh", "-W", "%h:%p", "%%h", "jump"].map(str::to_owned).to_vec());
+        let line = line.for_server(&"mail.x".parse().unwrap(), 995);
+        assert_eq!(line.words(), ["ssh", "-W", "mail.x:995", "%mail.x", "jump"]);
     }
 
     #[test]

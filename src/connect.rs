@@ -40,7 +40,10 @@ impl<'a> Connector<'a> {
     /// Returns an error if no address can be reached.
     pub fn tcp(&self) -> Result<Tcp, Error> {
         let Peer { host, port, source_address, bounds, detours, .. } = self.peer;
-        let tcp = net::connect_by(detours, host, *port, *source_address, *bounds, self.stop)?;
+        let tcp = match &self.peer.connect_command {
+            Some(program) => net::connect_through(program.command(), *bounds, self.stop)?,
+            None => net::connect_by(detours, host, *port, *source_address, *bounds, self.stop)?,
+        };
         self.report.detail(format_args!("connected to {}", self.peer));
         Ok(tcp)
     }

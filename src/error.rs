@@ -335,6 +335,10 @@ impl From<&net::Error> for Exit {
         match error {
             net::Error::NotFound(_) => Self::NoHost,
             net::Error::Lookup(_) | net::Error::Connect(_) => Self::Later,
+            net::Error::Command(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Self::Config,
+                _ => Self::Later,
+            },
             net::Error::NotLoopback(_) => Self::Config,
             net::Error::OtherUser { .. } => Self::Denied,
         }
@@ -407,6 +411,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::Tenant { .. }
             | settings::Error::NoOAuth { .. }
             | settings::Error::NoSender
+            | settings::Error::CommandWithoutTls { .. }
             | settings::Error::NoHome
             | settings::Error::NoCredentials
             | settings::Error::Variable(_) => Self::Config,

@@ -30,7 +30,7 @@ pub struct Advice {
 }
 
 /// All hints, the more specific first.
-pub const TABLE: [Advice; 63] = [
+pub const TABLE: [Advice; 64] = [
     on(Situation::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         Situation::NoPassword,
@@ -108,6 +108,11 @@ pub const TABLE: [Advice; 63] = [
     on(
         Situation::CaFile,
         "it should hold the authorities to trust, as PEM; without `ca-file` the usual ones are",
+    ),
+    on(
+        Situation::ConnectCommand,
+        "run `connect-command` by hand, with host and port for %h and %p: it must wait in silence, \
+         or print the server's greeting alone",
     ),
     on(Situation::NoHost, "compare `server` with what the provider's help pages call it"),
     on(Situation::NoLookup, "is this machine online? ask again in a minute"),
@@ -352,6 +357,8 @@ pub enum Situation {
     Foreign,
     /// The file of authorities cannot be used.
     CaFile,
+    /// The program that is the connection fails.
+    ConnectCommand,
     /// The name does not exist.
     NoHost,
     /// The resolver does not answer.
@@ -433,6 +440,9 @@ impl Situation {
                 | Error::Tls(tls::Error::NotTls | tls::Error::OnlyTls)
                 | Error::Pop3(pop3::Error::Wire(_))
         );
+        if peer.is_some_and(|peer| peer.connect_command.is_some()) && is_of_relay(error) {
+            return Some(Self::ConnectCommand);
+        }
         if is_imap && is_of_port {
             return Some(Self::ImapPort);
         }
@@ -470,6 +480,7 @@ impl Situation {
                     }
                     _ => return None,
                 },
+                net::Error::Command(_) => Self::ConnectCommand,
                 net::Error::NotLoopback(_) | net::Error::OtherUser { .. } => return None,
             },
             Error::Tls(error) => match error {
@@ -564,6 +575,22 @@ impl Situation {
     }
 }
 
+/// Whether a program that is the connection may be at fault: nothing of the server has come.
+fn is_of_relay(error: &Error) -> bool {
+    match error {
+        Error::Tls(error) => matches!(error, tls::Error::Stream(_) | tls::Error::NotTls),
+        Error::Pop3(pop3::Error::Wire(error)) | Error::Smtp(smtp::Error::Wire(error)) => {
+            match error {
+                wire::Error::Stream { phase, .. }
+                | wire::Error::Closed(phase)
+                | wire::Error::Malformed { phase, .. } => *phase == wire::Phase::Greeting,
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
 /// Shows the situation as the manual calls it.
 impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -585,6 +612,7 @@ impl fmt::Display for Situation {
             Self::SecretReadable => "Others may read a file with a secret",
             Self::Foreign => "A file or directory belongs to another user",
             Self::CaFile => "The file that `ca-file` names cannot be used",
+            Self::ConnectCommand => "The program of `connect-command` fails",
             Self::NoHost => "The host name is not found",
             Self::NoLookup => "The host name cannot be looked up now",
             Self::ConnectionRefused => "The connection is refused",
@@ -683,6 +711,7 @@ mod tests {
                 let reason = "no such file".to_owned();
                 tls::Error::File { key: "ca-file", path: "x".into(), reason }.into()
             }
+            Situation::ConnectCommand => net::Error::Command(io::ErrorKind::NotFound.into()).into(),
             Situation::NoHost => net::Error::NotFound(io::ErrorKind::Other.into()).into(),
             Situation::NoLookup => net::Error::Lookup(io::ErrorKind::Other.into()).into(),
             Situation::ImapPort | Situation::ConnectionRefused => {
@@ -730,6 +759,7 @@ mod tests {
             tls: Tls::Starttls,
             trust: tls::Trust::default(),
             source_address: None,
+            connect_command: None,
             bounds: net::Bounds { per_wait: std::time::Duration::from_secs(1), in_all: None },
             pipelining: None,
             user: "ann".to_owned(),

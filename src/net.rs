@@ -5,6 +5,8 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket,
 };
+use std::os::fd::OwnedFd;
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use socket2::{Socket, Type};
 
 use crate::limits;
 use crate::ownership;
+use crate::program::Relay;
 use crate::text::{Detour, Domain, plain};
 use crate::wire::{self, Cancelled, Private, Stream, Wait};
 
@@ -163,7 +166,7 @@ struct Stopping {
     /// The exit status that is final already, if there is one.
     decided: Option<u8>,
     /// Connections, as far as they are still open.
-    open: Vec<TcpStream>,
+    open: Vec<Arc<TcpStream>>,
     /// Exchanges that a first signal must not cut off.
     sheltered: usize,
 }
@@ -204,16 +207,14 @@ impl Stop {
         self.lock().is_wanted
     }
 
-    fn watch(&self, stream: &TcpStream) -> io::Result<()> {
+    fn watch(&self, stream: &Arc<TcpStream>) -> io::Result<()> {
         let mut stopping = self.lock();
-        stopping.open.push(stream.try_clone()?);
+        stopping.open.push(Arc::clone(stream));
         if stopping.is_wanted { Err(stopped()) } else { Ok(()) }
     }
 
-    fn forget(&self, stream: &TcpStream) {
-        if let Ok(gone) = stream.local_addr() {
-            self.lock().open.retain(|open| open.local_addr().is_ok_and(|local| local != gone));
-        }
+    fn forget(&self, stream: &Arc<TcpStream>) {
+        self.lock().open.retain(|open| !Arc::ptr_eq(open, stream));
     }
 
     fn lock(&self) -> MutexGuard<'_, Stopping> {
@@ -248,6 +249,9 @@ pub enum Error {
     /// No address answered; the error is that of the last one.
     #[error("cannot connect: {}", plain(.0))]
     Connect(io::Error),
+    /// The program that is the connection cannot be started.
+    #[error("cannot run `connect-command`: {}", plain(.0))]
+    Command(io::Error),
     /// The peer is on another machine, and plaintext is for this one only.
     #[error("`tls = \"none\"` is for a server on this machine, and {0} is elsewhere")]
     NotLoopback(IpAddr),
@@ -281,19 +285,21 @@ pub fn connect(
     let stream = race(&addresses, source, deadline).map_err(Error::Connect)?;
     // Commands leave in whole flights; Nagle's algorithm would only hold the last one back.
     stream.set_nodelay(true).map_err(Error::Connect)?;
-    stream.set_read_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
-    stream.set_write_timeout(Some(bounds.per_wait)).map_err(Error::Connect)?;
-    stop.watch(&stream).map_err(Error::Connect)?;
-    let per_wait = bounds.per_wait;
-    Ok(Tcp {
-        stream,
-        deadline,
-        opening: Some(now()),
-        waiting: Waiting::begin(Wait::Text, per_wait),
-        read_timeout: per_wait,
-        stop: stop.clone(),
-        has_spoken: false,
-    })
+    Tcp::new(stream, None, deadline, stop).map_err(Error::Connect)
+}
+
+/// Starts a program whose standard input and output are the connection, under the same bounds. It
+/// ends with the connection.
+///
+/// # Errors
+///
+/// Returns an error if the program cannot be started.
+pub fn connect_through(command: Command, bounds: Bounds, stop: &Stop) -> Result<Tcp, Error> {
+    let deadline = Deadline::begin(bounds);
+    let (socket, relay) = Relay::start(command).map_err(Error::Command)?;
+    // Of a stream, only the calls that every socket has are used: those of TCP alone may fail.
+    let stream = TcpStream::from(OwnedFd::from(socket));
+    Tcp::new(stream, Some(relay), deadline, stop).map_err(Error::Connect)
 }
 
 /// The same, but to where the first of `detours` leads that is for this server.
@@ -441,7 +447,9 @@ pub fn answers(
 /// can be spoken on it.
 #[derive(Debug)]
 pub struct Tcp {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
+    /// The program at the other end, where the connection is one.
+    relay: Option<Relay>,
     deadline: Deadline,
     /// The time of the connection, until a login begins: the part before it is bounded as a whole.
     opening: Option<Instant>,
@@ -454,6 +462,36 @@ pub struct Tcp {
 }
 
 impl Tcp {
+    fn new(
+        stream: TcpStream,
+        relay: Option<Relay>,
+        deadline: Deadline,
+        stop: &Stop,
+    ) -> io::Result<Self> {
+        let per_wait = deadline.bounds.per_wait;
+        stream.set_read_timeout(Some(per_wait))?;
+        stream.set_write_timeout(Some(per_wait))?;
+        let stream = Arc::new(stream);
+        stop.watch(&stream)?;
+        Ok(Self {
+            stream,
+            relay,
+            deadline,
+            opening: Some(now()),
+            waiting: Waiting::begin(Wait::Text, per_wait),
+            read_timeout: per_wait,
+            stop: stop.clone(),
+            has_spoken: false,
+        })
+    }
+
+    /// Returns how the program at the other end ended, if it has.
+    fn relay_end(&mut self) -> Option<ExitStatus> {
+        /// Its socket closes a moment before it is over.
+        const MOMENT: Duration = Duration::from_millis(200);
+        self.relay.as_mut()?.ended(MOMENT)
+    }
+
     /// Makes plaintext do, for a peer on this machine that is no other person's.
     ///
     /// # Errors
@@ -548,24 +586,31 @@ impl Tcp {
     /// Writes, and counts what passed.
     fn written(
         &mut self,
-        write: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
+        write: impl FnOnce(&mut &TcpStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.limit_write()?;
         self.has_spoken = true;
         let began = now();
-        let written = write(&mut self.stream).map_err(|error| self.named(error))?;
+        let written = write(&mut &*self.stream).map_err(|error| self.named(error))?;
         self.waiting.count(written, began.elapsed(), self.deadline.bounds.per_wait)?;
         Ok(written)
     }
 
-    fn named(&self, error: io::Error) -> io::Error {
+    fn named(&mut self, error: io::Error) -> io::Error {
         match error.kind() {
             io::ErrorKind::Interrupted => error,
             _ if self.stop.is_wanted() => stopped(),
             _ if is_timeout(&error) => self.deadline.passed(),
-            kind => io::Error::new(kind, format!("connection lost ({})", plain(&error))),
+            kind => match self.relay_end() {
+                Some(status) => relay_ended(status),
+                None => io::Error::new(kind, format!("connection lost ({})", plain(&error))),
+            },
         }
     }
+}
+
+fn relay_ended(status: ExitStatus) -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, format!("`connect-command` ended ({status})"))
 }
 
 impl Stream for Tcp {
@@ -601,8 +646,12 @@ impl Read for Tcp {
             }
             // The socket's own time-out is the usual one; a longer wait is made of several.
             self.limit_read(left.min(per_wait).max(MOMENT))?;
-            match self.stream.read(buffer) {
+            match (&*self.stream).read(buffer) {
                 Ok(0) if self.stop.is_wanted() => return Err(stopped()),
+                // A program that succeeds has passed on that the server hung up.
+                Ok(0) if let Some(status) = self.relay_end().filter(|it| !it.success()) => {
+                    return Err(relay_ended(status));
+                }
                 Ok(read) => {
                     self.waiting.count(read, began.elapsed(), per_wait)?;
                     return Ok(read);
@@ -629,13 +678,17 @@ impl Write for Tcp {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        (&*self.stream).flush()
     }
 }
 
 impl Drop for Tcp {
     fn drop(&mut self) {
         self.stop.forget(&self.stream);
+        if self.relay.is_some() {
+            // It is told that nothing follows, and passes on what is under way.
+            drop(self.stream.shutdown(Shutdown::Write));
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -77,6 +79,37 @@ pub fn first_line(
     Ok(status.map(|status| (line.unwrap_or_default(), status)))
 }
 
+/// A program whose standard input and output are one end of a socket. When this is dropped, which is
+/// after the other end was closed, the program has a moment to end by itself, and is ended.
+#[derive(Debug)]
+pub struct Relay(Program);
+
+impl Relay {
+    /// Starts the program and returns the other end of its socket. `command` is taken: while it
+    /// lives it holds the program's end open, and the program's death would go unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the program cannot be started, or this run was told to end.
+    pub fn start(mut command: Command) -> io::Result<(UnixStream, Self)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let theirs = OwnedFd::from(theirs);
+        command.stdin(theirs.try_clone()?).stdout(theirs);
+        Ok((ours, Self(Program::start(&mut command)?)))
+    }
+
+    /// Returns how the program ended; `None` if it has not after `bound`.
+    pub fn ended(&mut self, bound: Duration) -> Option<ExitStatus> {
+        wait_for(&mut self.0.child, bound).ok().flatten()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.ended(limits::PROGRAM_END);
+    }
+}
+
 enum Read {
     Octets,
     Nothing,
@@ -141,7 +174,7 @@ fn running() -> MutexGuard<'static, Running> {
 }
 
 /// The identity of a program that runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Id {
     pid: Pid,
     /// True if it has a process group of its own, whose number is the same.
@@ -160,6 +193,7 @@ impl Id {
 }
 
 /// A program that runs, or has ended and been waited for.
+#[derive(Debug)]
 struct Program {
     child: Child,
     id: Option<Id>,
@@ -246,6 +280,8 @@ fn now() -> Instant {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn shell(line: &str) -> Command {
@@ -285,6 +321,31 @@ mod tests {
         let pid = Pid::from_child(&program.child);
         assert!(rustix::process::test_kill_process(pid).is_ok());
         drop(program);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn a_relay_speaks_both_ways_and_ends_with_its_socket() {
+        let (mut socket, mut relay) =
+            Relay::start(shell("read line; echo \"$line\"; cat")).unwrap();
+        socket.write_all(b"hello\n").unwrap();
+        let mut heard = [0; 6];
+        socket.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello\n");
+        assert!(relay.ended(Duration::from_millis(10)).is_none());
+        drop(socket);
+        assert!(relay.ended(Duration::from_secs(10)).unwrap().success());
+    }
+
+    #[test]
+    fn a_relay_that_ends_is_heard_to_end_and_one_that_does_not_is_ended() {
+        let (mut socket, mut relay) = Relay::start(shell("exit 3")).unwrap();
+        assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+        assert_eq!(relay.ended(Duration::from_secs(10)).unwrap().code(), Some(3));
+        let (socket, relay) = Relay::start(shell("exec sleep 60")).unwrap();
+        let pid = Pid::from_child(&relay.0.child);
+        drop(socket);
+        drop(relay);
         assert!(rustix::process::test_kill_process(pid).is_err());
     }
 

@@ -107,6 +107,14 @@ pub enum Error {
         /// The key.
         key: &'static str,
     },
+    /// A program as the connection, which nothing would encrypt.
+    #[error(
+        "account `{account}`: `connect-command` needs TLS: `tls = \"none\"` is for this machine"
+    )]
+    CommandWithoutTls {
+        /// The account.
+        account: String,
+    },
     /// An ad-hoc account without a name to log in with.
     #[error("--server needs --user")]
     NoUser,
@@ -296,6 +304,8 @@ pub struct Peer {
     pub trust: Trust,
     /// The address of this machine to connect from, if not any.
     pub source_address: Option<IpAddr>,
+    /// The program that is the connection, if one is.
+    pub connect_command: Option<CommandLine>,
     /// The bounds of waits.
     pub bounds: Bounds,
     /// True or false if the user decided whether commands are sent ahead of replies.
@@ -1036,15 +1046,22 @@ impl Settings {
             },
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let port = table.port.or(port).unwrap_or(match tls {
+            Tls::Implicit => usual.implicit,
+            Tls::Starttls | Tls::None => usual.starttls,
+        });
+        if table.connect_command.is_some() && tls == Tls::None {
+            let account = shown(account.unwrap_or_default());
+            return Err(Error::CommandWithoutTls { account });
+        }
+        let connect_command = table.connect_command.map(|line| line.for_server(&host, port));
         Ok(Peer {
             host,
-            port: table.port.or(port).unwrap_or(match tls {
-                Tls::Implicit => usual.implicit,
-                Tls::Starttls | Tls::None => usual.starttls,
-            }),
+            port,
             tls,
             trust: Trust { anchor, identity },
             source_address: table.source_address,
+            connect_command,
             bounds: Bounds {
                 per_wait: seconds(table.timeout.unwrap_or(60)),
                 in_all: table.max_time.map(seconds),

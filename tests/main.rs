@@ -29,6 +29,7 @@ mod programs;
 mod proof;
 mod properties;
 mod readme;
+mod relays;
 mod round_trip;
 mod sendmail;
 mod sent;

@@ -136,6 +136,7 @@ impl Fixture {
                 host: "pop.example".parse().unwrap(),
                 port: 995,
                 source_address: None,
+                connect_command: None,
                 tls: Tls::Implicit,
                 trust: Trust::default(),
                 bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },

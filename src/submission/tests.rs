@@ -231,6 +231,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
             host: "mail.example".parse().unwrap(),
             port: 465,
             source_address: None,
+            connect_command: None,
             tls: Tls::Implicit,
             trust: Trust::default(),
             bounds: Bounds { per_wait: Duration::from_secs(1), in_all: None },
