@@ -11,15 +11,15 @@ use crate::text::{Domain, Mailbox};
 /// A server that the document names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Its name.
+    /// The host name.
     pub host: Domain,
-    /// Its port.
+    /// The port.
     pub port: u16,
     /// The kind of TLS.
     pub tls: Tls,
     /// The name to log in with.
     pub user: String,
-    /// Whether it takes OAuth 2.0 tokens and no passwords.
+    /// True if it takes OAuth 2.0 tokens and no passwords.
     pub wants_token: bool,
 }
 
@@ -32,13 +32,13 @@ pub struct Servers {
     pub send: Option<Server>,
 }
 
-/// Why a document cannot be used.
+/// The reason why a document cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is not XML of this format, or has a document type, which could hold anything.
+    /// The document is no XML of this format, or has a document type, which could hold anything.
     #[error("it is not an autoconfig file")]
     Format,
-    /// It is larger than any such file.
+    /// The document is larger than any such file.
     #[error("it is larger than {} octets", limits::AUTOCONFIG)]
     TooLarge,
 }

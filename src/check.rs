@@ -145,7 +145,7 @@ struct Checklist<'a> {
     subject: Option<Subject>,
     rungs: Vec<Step>,
     watch: Stopwatch,
-    /// Whether steps that hold are not reported, since they were before.
+    /// True if steps that succeed are not reported, since they were before.
     is_repeat: bool,
 }
 
@@ -248,8 +248,8 @@ impl<'a> Checklist<'a> {
         }
     }
 
-    /// What to log in with, and a session to do so: those there are, or what is typed now. Typing
-    /// takes its time, so that the connection is made anew.
+    /// Obtains the credentials, and a session to log in with: the configured ones, or what is typed
+    /// now. Typing takes time, so the connection is made anew after it.
     fn login<T>(
         &mut self,
         session: T,
@@ -677,7 +677,7 @@ impl Login {
 struct PromptCache(Vec<(String, String, Attempts)>);
 
 impl PromptCache {
-    /// Whether this was typed before.
+    /// Returns whether the password was typed before.
     fn knows(&self, peer: &Peer) -> bool {
         let (user, host) = (peer.user.as_str(), peer.host.as_str());
         self.0.iter().any(|(whose, at, _)| whose == user && at == host)

@@ -110,7 +110,7 @@ impl Aliases {
     /// The name that stands for all that are not there.
     const OTHERS: &str = "*";
 
-    /// Whether there are none.
+    /// Returns whether there are no aliases.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -385,10 +385,10 @@ impl FromStr for Tls {
 /// The retention of a delivered message on the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// It is never deleted.
+    /// Retention without end.
     #[default]
     Forever,
-    /// It is deleted this many days after it was fetched; with 0 in the same session.
+    /// Deletion this many days after the fetch; with 0 in the same session.
     Days(u32),
 }
 
@@ -496,7 +496,7 @@ pub enum RewriteFrom {
     /// None.
     #[default]
     Missing,
-    /// Those whose address means nothing beyond this machine.
+    /// Fields whose address means nothing beyond this machine.
     Local,
     /// All of them.
     Always,

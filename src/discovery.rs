@@ -25,13 +25,13 @@ use crate::tls::{self, Trust};
 /// All sources together.
 const IN_ALL: Duration = Duration::from_secs(10);
 
-/// One web page, redirects included.
+/// The time for one web page, redirects included.
 const PAGE: Duration = Duration::from_secs(3);
 
-/// One look-up, all servers and repeats included.
+/// The time for one look-up, all servers and retries included.
 const LOOKUP: Duration = Duration::from_secs(2);
 
-/// One usual name.
+/// The time for one usual host name.
 const NAME: Duration = Duration::from_secs(2);
 
 /// Resolvers that are asked: the first of those that this machine has.
@@ -40,31 +40,31 @@ const RESOLVERS: usize = 2;
 /// Octets of the file that names them.
 const RESOLV_CONF: u64 = 64 << 10;
 
-/// What may be different in a run.
+/// The options of a discovery.
 #[derive(Debug)]
 pub struct Options<'a> {
     /// The resolver to ask instead of this machine's.
     pub resolver: Option<SocketAddr>,
-    /// Where connections go instead.
+    /// The addresses to dial in place of the real ones.
     pub detours: &'a [Detour],
-    /// What makes certificates good.
+    /// The trust in web servers.
     pub trust: &'a Trust,
-    /// Whether nobody is to be asked.
+    /// True if no connection is made: the table of providers alone is used.
     pub is_offline: bool,
 }
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its name.
+    /// The host name.
     pub host: Domain,
-    /// Its port.
+    /// The port.
     pub port: u16,
     /// The kind of TLS.
     pub tls: Tls,
 }
 
-/// Where findings come from.
+/// A source of findings.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The table of providers.
@@ -91,7 +91,7 @@ impl Source {
         }
     }
 
-    /// Where it is from, and how far it is to be trusted.
+    /// Describes the source and its trustworthiness.
     pub fn describe(&self) -> String {
         match self {
             Self::Table(Provider { name, is_confirmed: true, .. }) => {
@@ -126,10 +126,10 @@ impl Source {
     }
 }
 
-/// What was found.
+/// The findings for an address.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// Where.
+    /// The source.
     pub source: Source,
     /// The POP3 server.
     pub fetch: Option<Place>,
@@ -137,13 +137,12 @@ pub struct Findings {
     pub send: Option<Place>,
     /// The name to log in with.
     pub user: String,
-    /// Whether it takes OAuth 2.0 tokens and no passwords.
+    /// True if the server takes OAuth 2.0 tokens and no passwords.
     pub wants_token: bool,
 }
 
 impl Findings {
-    /// The servers that nobody but an unsigned answer has named, and that are not of the address's
-    /// domain.
+    /// The servers outside the address's domain that only an unsigned answer names.
     pub fn strangers(&self, address: &Mailbox) -> Vec<&Domain> {
         let Source::Srv = self.source else { return Vec::new() };
         let places = [&self.fetch, &self.send].into_iter().flatten();

@@ -8,12 +8,12 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, RCODE, TYPE};
 use crate::limits;
 use crate::text::Domain;
 
-/// What is asked for.
+/// A record type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Who takes mail for the domain (RFC 5321 §5.1).
+    /// MX: the mail exchangers of the domain (RFC 5321 §5.1).
     Mx,
-    /// Where a service is (RFC 6186, 8314).
+    /// SRV: the servers of a service (RFC 6186, 8314).
     Srv,
 }
 
@@ -58,16 +58,16 @@ pub enum Answer {
     Truncated,
 }
 
-/// Why octets are no answer.
+/// The reason why octets are no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The name cannot be asked for.
     #[error("the name cannot be looked up")]
     Name,
-    /// It is not an answer to this question: another's, or a forged one. The answer may still come.
+    /// The message is an answer to another question, or forged. The real answer may still come.
     #[error("an answer to another question came")]
     Another,
-    /// It is not a message of this protocol.
+    /// The message is malformed.
     #[error("the resolver's answer cannot be read")]
     Malformed,
     /// The resolver could not find out.
@@ -110,7 +110,7 @@ impl Question {
     /// Returns an error if the message is malformed, has another id or question, or carries a
     /// failure.
     pub fn answer(&self, octets: &[u8]) -> Result<Answer, Error> {
-        // The number alone tells another's message, whatever else it holds.
+        // The id alone tells another's message from ours.
         if octets.get(..2) != Some(&self.id.to_be_bytes()) {
             return Err(Error::Another);
         }

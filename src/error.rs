@@ -60,7 +60,7 @@ pub enum Error {
     /// A web page is not what was looked for.
     #[error("not an answer: {reason}")]
     Page {
-        /// Why not.
+        /// The failure.
         reason: String,
     },
     /// The domain of an address does not exist.
@@ -69,7 +69,7 @@ pub enum Error {
         /// The domain.
         domain: String,
     },
-    /// Nothing says which servers an address has.
+    /// No source knows the servers of an address.
     #[error("no mail servers were found for {domain}")]
     NothingFound {
         /// The domain.
@@ -80,13 +80,13 @@ pub enum Error {
     NoPop3 {
         /// The provider.
         name: &'static str,
-        /// What works.
+        /// The alternatives that work.
         instead: &'static str,
     },
     /// Servers that only an unsigned answer names, which the user has not accepted.
     #[error("only an unsigned DNS answer names {hosts}, outside the address's domain: not written")]
     NotAccepted {
-        /// Their names.
+        /// The servers' names.
         hosts: String,
     },
     /// The `after-fetch` program failed; the fetched messages are safe.
@@ -113,7 +113,7 @@ pub enum Error {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong there, without a word of what stands there.
+        /// The fault, without any text from the file.
         what: String,
     },
     /// A file to be imported cannot be read.
@@ -147,9 +147,9 @@ pub enum Error {
     /// A file of `postie install` cannot be handled.
     #[error("cannot {doing} {}: {}", path.display(), plain(source))]
     Install {
-        /// What could not be done.
+        /// The action, with "cannot".
         doing: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
         /// The failure.
         source: io::Error,

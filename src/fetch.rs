@@ -55,7 +55,7 @@ pub fn fetch(
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
     let company = FetchContext { report, stop, talkers: jobs.len(), batch };
     // A person is asked for a password before the screen is full. Everything else that an account
-    // needs is opened, and whatever it names is run, when its turn comes.
+    // needs is opened, and every command it names is run, when its turn comes.
     let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
     let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, &company)));
     let jobs: Vec<_> = jobs.iter().map(asked).collect();
@@ -129,7 +129,7 @@ struct Run<'a> {
     shared: HashMap<Uid, u32>,
     /// Messages that were given up in this run because their texts did not end.
     overlong: HashSet<Uid>,
-    /// Whether suspects have a session of their own, since the one before had something to delete.
+    /// True if suspects have a session of their own, since the one before had something to delete.
     is_for_suspects: bool,
 }
 
@@ -139,7 +139,7 @@ struct Suspect {
     purpose: Purpose,
 }
 
-/// What a session leaves to another one of the same run.
+/// The work that a session leaves to another one of the same run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -210,9 +210,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a session was ended because a text went on far beyond the largest message that is
-    /// wanted. That is this message's failure, and another session fetches the others; but a server
-    /// that does it with one message after the other is left.
+    /// Returns whether a session ended because a text went far beyond the largest message that is
+    /// wanted. That is this message's failure, and another session fetches the others, up to a
+    /// bound for a server that does it with one message after the other.
     fn passes_over(&mut self, outcome: &Result<Left, Error>) -> bool {
         let Err(Error::Pop3(pop3::Error::InMessage { listed, error, .. })) = outcome else {
             return false;
@@ -300,8 +300,9 @@ impl<'a> Run<'a> {
         self.company.report.trace(is_one_of_many.then_some(&self.label))
     }
 
-    /// One session, from the listing on. Suspects come last: what they end they end for nobody else.
-    /// If something is to be deleted, which happens when a session ends well, they get another one.
+    /// Runs one session, from the listing on. Suspects come last, so that a session that they end
+    /// is complete otherwise. If messages are to be deleted, which takes a session that ends well,
+    /// suspects get another one.
     fn session(
         &mut self,
         mut session: Session<Transaction, Box<dyn Private>>,
@@ -343,7 +344,7 @@ impl<'a> Run<'a> {
             self.end(session, store)?;
             return Ok(Left::Suspects);
         }
-        // Each in a flight of its own, so that the end of a session is nobody else's fault, and those
+        // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
         suspects.sort_by_key(|suspect| {
             suspect.listed.uid.as_ref().and_then(|uid| store.seen().last_break(uid))
@@ -417,9 +418,9 @@ impl<'a> Run<'a> {
         entry.is_some_and(|entry| plan::is_due(self.job, entry))
     }
 
-    /// What is known, looked at with the sizes in the listing: dooms what may be deleted, and returns
-    /// what must be compared, at most `room` messages, and what of it is to be deleted if it is equal.
-    /// What must be compared and is suspect is added to `suspects`.
+    /// Decides on known messages with the sizes of the listing: marks those that may be deleted,
+    /// and returns those that must be compared, at most `room`, and which of these are deleted if
+    /// they are equal. Suspects among them are added to `suspects`.
     fn look_again(
         &mut self,
         store: &Store,
@@ -760,7 +761,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether what went wrong is to be told, and how many seconds it has lasted if that was counted.
+    /// Returns whether a failure is reported now, and the outage's age in seconds if it is tracked.
     fn patience(&self, outcome: &Result<(), Error>, exit: Exit) -> (bool, Option<u64>) {
         if !self.company.report.is_unattended() {
             return (true, None);

@@ -413,7 +413,7 @@ pub enum Situation {
     NoUniqueIds,
     /// The Maildir has no parent.
     NoMaildir,
-    /// Nothing says which servers an address has.
+    /// No source knows the servers of an address.
     NothingFound,
     /// The domain of an address does not exist.
     NoSuchDomain,

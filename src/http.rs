@@ -86,7 +86,7 @@ impl Default for Form {
 }
 
 impl Form {
-    /// Whether a field is in it, as it is encoded.
+    /// Returns whether the form has a field, given in encoded form.
     #[cfg(test)]
     pub(crate) fn has(&self, field: &str) -> bool {
         self.0.expose().split('&').any(|found| found == field)

@@ -114,7 +114,7 @@ struct Imported {
     uids: Vec<Uid>,
 }
 
-/// What is to be printed or written.
+/// The results of an import, to be printed or written.
 struct Plan<'a> {
     settings: &'a Settings,
     writes: bool,
@@ -126,7 +126,7 @@ struct Plan<'a> {
     remarks: Vec<String>,
     memories: Vec<(PathBuf, Kind, Vec<List>)>,
     imported: Vec<Imported>,
-    /// What a run that writes says, as nobody may look at the comments.
+    /// The warnings of a run that writes, where comments may go unread.
     warnings: Vec<String>,
 }
 
@@ -149,7 +149,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Reads one file, whatever it is.
+    /// Reads one file of any known kind.
     fn read(&mut self, path: &Path) -> Result<(), Error> {
         let source = Source::read(path)?;
         if let Some(kind) = memory::kind(&source) {
@@ -226,7 +226,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Whether an account could be used as it stands: the fetch that it would be, or why not.
+    /// Checks that an account can be used: returns its fetch, or the reason why not.
     fn check(&self, account: &Account) -> Result<Option<FetchJob>, String> {
         if account.left.is_some() {
             return Ok(None);
@@ -308,7 +308,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Gives the lists that were named, and are still nobody's, to accounts of this configuration.
+    /// Gives the named lists that belong to none yet to accounts of this configuration.
     fn match_memories(&mut self) {
         let used: Vec<_> = self.imported.iter().map(|it| it.file.clone()).collect();
         let mut jobs = Vec::new();
@@ -396,8 +396,8 @@ impl<'a> Plan<'a> {
         parts.join("\n")
     }
 
-    /// Writes passwords, journals and the configuration, in this order: whatever cuts this off, no
-    /// account is there before its memory is, and the same import can be run again.
+    /// Writes passwords, journals and the configuration, in this order: wherever this is
+    /// interrupted, no account exists before its memory does, and the same import can be run again.
     fn write(&self, text: &str) -> Result<(), Error> {
         let place = self.settings.config();
         let mut whole = File::default();
@@ -455,7 +455,7 @@ fn only(name: &str) -> cli::Fetch {
     cli::Fetch { accounts: vec![name.to_owned()], ..cli::Fetch::default() }
 }
 
-/// Whether two maildrops are one, by user and host.
+/// Returns whether two maildrops are one, by user and host.
 fn is_same((user, host): &(String, String), wanted: &(String, String)) -> bool {
     *user == wanted.0 && host.eq_ignore_ascii_case(&wanted.1)
 }
@@ -492,7 +492,7 @@ fn rename(account: &mut Account, before: &[Account]) {
     }
 }
 
-/// What a configuration defines, whoever's it is.
+/// Reads a configuration of any of the four programs.
 fn configuration(source: &Source) -> Result<Found, Error> {
     source.require_text()?;
     let is_first = |line: &str, words: &[&str]| {

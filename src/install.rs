@@ -54,7 +54,7 @@ const UNITS: &[(&str, &str)] = &[
 /// Stands for the program in a unit.
 const PROGRAM: &str = "@POSTIE@";
 
-/// Where root installs if no place is named.
+/// The prefix for root if none is named.
 const SYSTEM: &str = "/usr/local";
 
 /// Installs, lists or removes, as the command line says.
@@ -123,11 +123,11 @@ impl Piece {
     }
 }
 
-/// Everything that belongs to one place: a user, or a prefix.
+/// The paths of one installation: a user's, or a prefix's.
 struct Places {
     pieces: Vec<Piece>,
     record: PathBuf,
-    /// For people: `/usr/local`, or `this user`.
+    /// The name for people: `/usr/local`, or `this user`.
     title: String,
 }
 
@@ -156,7 +156,7 @@ impl Places {
         Self { pieces, record: share.join("postie/installed"), title }
     }
 
-    /// For this user alone, in `XDG_DATA_HOME`.
+    /// The paths for this user only, in `XDG_DATA_HOME`.
     fn user() -> Result<Self, Error> {
         let user = settings::UserPlaces::from_environment()?;
         // man(1) looks beside each `bin` in PATH. A program in `~/.cargo/bin` has its pages there.
@@ -204,16 +204,16 @@ fn quoted(program: &Path) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// What is at a piece's path, as far as it matters.
+/// The state of a file to install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing.
+    /// Missing.
     Missing,
     /// The piece itself.
     Installed,
     /// An older or newer version that is recorded, unchanged.
     Outdated,
-    /// Anything else: it stays as it is.
+    /// Another file, which stays as it is.
     Foreign,
 }
 

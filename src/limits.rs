@@ -60,7 +60,7 @@ pub const SMTP_REPLY: usize = 512;
 /// Octets of a message from which on its submission has a progress bar.
 pub const LONG_SUBMISSION: u64 = 1_000_000;
 
-/// How long a step takes before a person is told which it is.
+/// The duration after which a step is shown to a person.
 pub const LONG_STEP: Duration = Duration::from_secs(1);
 
 /// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
@@ -122,10 +122,10 @@ pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
 /// person at.
 pub const SECRET_WAIT: Duration = Duration::from_mins(1);
 
-/// How long one exchange by HTTP may take, from the look-up of the name to the last octet.
+/// The longest exchange by HTTP, from the look-up of the name to the last octet.
 pub const HTTP_TIME: Duration = Duration::from_secs(30);
 
-/// How long a login waits for the browser.
+/// The longest wait of a login for the browser.
 pub const LOGIN: Duration = Duration::from_mins(10);
 
 /// Octets of what a browser says when it comes back from a login.
@@ -134,14 +134,14 @@ pub const LOGIN_REQUEST: usize = 8 << 10;
 /// Octets of the file with the tokens of a login. Tokens of several kilobytes are usual.
 pub const TOKENS: u64 = 1 << 20;
 
-/// How long another run is waited for that renews the same login: longer than an exchange may take.
+/// The longest wait for another run that renews the same login: longer than an exchange may take.
 pub const TOKEN_LOCK: Duration = Duration::from_mins(1);
 
 /// An access token is renewed when less than this is left of it, or less than half its lifetime:
 /// servers refuse one that is about to end.
 pub const TOKEN_MARGIN: Duration = Duration::from_mins(10);
 
-/// The time in which a program that is told to end has to end.
+/// The time in which a program that was told to end has to end.
 pub const PROGRAM_END: Duration = Duration::from_secs(1);
 
 /// The longest run of a program for one message, and for what one fetch has brought: POP3 servers
@@ -194,7 +194,7 @@ pub const IMPORT: u64 = 256 << 20;
 /// Set with each release.
 pub const EARLIEST: u64 = 1_767_225_600;
 
-/// Octets of the largest message that is retrieved, whatever size the listing claims.
+/// Octets of the largest message that is retrieved, even if the listing claims less.
 pub const MESSAGE: u64 = 2 << 30;
 
 /// Octets of a disk that a message leaves free, where that is no more than a twentieth of it: a disk
@@ -251,6 +251,6 @@ pub const ALIKE_NUMBERS: usize = 5;
 /// Messages that were not fetched or deleted that an object names.
 pub const REFUSED: usize = 1_000;
 
-/// A run that finds another at work for less than this says nothing of it where nobody watches: the
-/// other is a long first fetch, and no failure.
+/// The age below which another run's lock is not reported away from a terminal: that run is a long
+/// first fetch, and no failure.
 pub const LONG_RUN: Duration = Duration::from_hours(1);

@@ -95,7 +95,7 @@ fn run(
     Ok(())
 }
 
-/// Somebody who is to log in.
+/// The person who logs in.
 struct Person<'a> {
     login: &'a Login,
     secret: Option<&'a Secret>,

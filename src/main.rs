@@ -58,8 +58,8 @@ fn main() -> ExitCode {
     ExitCode::from(exit.status())
 }
 
-/// Whether results are wanted as JSON by words that may make no sense otherwise. Those of a caller
-/// of sendmail may be a stranger's.
+/// Returns whether JSON is wanted, even by a wrong command line. The words of a caller of sendmail
+/// may be a stranger's, so they do not count.
 fn wants_json(words: &[OsString]) -> bool {
     let is_ours = sendmail::invoked_as(words) == InvokedAs::Postie;
     let mut options = words.iter().take_while(|word| *word != "--");
@@ -221,9 +221,9 @@ fn run(args: &Args) -> Exit {
 struct Interrupted(Arc<AtomicI32>);
 
 impl Interrupted {
-    /// Waits for signals. The first ends whatever waits for a peer or a program, and with it the
-    /// run, in order. If nothing waits, or at the second signal, the process ends where it stands,
-    /// which is safe anywhere: by the signal, or with the status that is final already.
+    /// Waits for signals. The first ends every wait for a peer or a program, and with it the run,
+    /// in order. If nothing waits, or at the second signal, the process ends where it stands, which
+    /// is safe anywhere: by the signal, or with the status that is final already.
     fn watch(&self) -> Result<Stop, Error> {
         let failed = |source| Error::Stdio { doing: "cannot watch for signals", source };
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());

@@ -155,8 +155,8 @@ impl Waiting {
     }
 }
 
-/// The request to end this process, shared by all connections: a signal sets it, and whatever waits
-/// for a peer ends.
+/// The request to end this process, shared by all connections: a signal sets it, and every wait for
+/// a peer ends.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Mutex<Stopping>>);
 
@@ -184,8 +184,8 @@ impl Stop {
         !stopping.open.is_empty() || stopping.decided.is_some() || stopping.sheltered > 0
     }
 
-    /// While the result lives, a first signal does not end this process: something goes on that ends
-    /// soon by itself and must not be cut off, over a connection that this [`Stop`] does not know.
+    /// Delays the end by a first signal until the result is dropped: for an exchange that ends soon
+    /// by itself and must not be interrupted, over a connection that this [`Stop`] does not know.
     #[must_use]
     pub fn shelter(&self) -> Shelter {
         self.lock().sheltered += 1;
@@ -320,13 +320,13 @@ pub fn connect_by(
 pub struct Allowance(Instant);
 
 impl Allowance {
-    /// So much from now on.
+    /// A deadline after `time` from now.
     pub fn of(time: Duration) -> Self {
         let now = now();
         Self(now.checked_add(time).unwrap_or(now))
     }
 
-    /// What is left, and this much at most.
+    /// Returns a deadline at most `time` from now, and no later than this one.
     #[must_use]
     pub fn part(self, time: Duration) -> Self {
         Self(self.0.min(Self::of(time).0))

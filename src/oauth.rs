@@ -26,7 +26,7 @@ pub const OWN_CLIENT_ID: &str = "";
 /// A provider whose endpoints are known.
 #[derive(Debug)]
 pub struct Provider {
-    /// What `[oauth.NAME]` calls it.
+    /// The provider's name in `[oauth.NAME]`.
     pub name: &'static str,
     /// The authorization endpoint. `{tenant}` stands for the value of `tenant`.
     pub authorize: &'static str,
@@ -34,7 +34,7 @@ pub struct Provider {
     pub token: &'static str,
     /// The device authorization endpoint, if mail may be asked for there.
     pub device: Option<&'static str>,
-    /// What its answers to the redirect say in `iss` (RFC 9207), where it says anything.
+    /// The value of `iss` in its redirects (RFC 9207), if it sends one.
     pub issuer: Option<&'static str>,
     /// The scopes for POP3 and SMTP, and for a refresh token.
     pub scope: &'static str,
@@ -42,7 +42,7 @@ pub struct Provider {
     pub scope_without_person: &'static str,
     /// The redirect that its clients are registered with; the port is chosen at each login.
     pub redirect: &'static str,
-    /// What its authorization endpoint wants besides.
+    /// Additional parameters of its authorization endpoint.
     pub extras: &'static [(&'static str, &'static str)],
 }
 
@@ -95,8 +95,8 @@ impl Provider {
         PROVIDERS.iter().find(|known| known.name == name)
     }
 
-    /// Its endpoints, for a tenant (`common` unless another is named). `None` if the tenant cannot
-    /// stand in a URL.
+    /// Returns its endpoints for a tenant (`common` by default). `None` if the tenant cannot stand
+    /// in a URL.
     pub fn endpoints(&self, tenant: Option<&str>) -> Option<Endpoints> {
         let tenant = tenant.unwrap_or("common");
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -114,13 +114,13 @@ impl Provider {
     }
 }
 
-/// How a token is granted.
+/// A kind of grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grant {
-    /// To a person, who has logged in once (RFC 6749 §4.1, RFC 8628).
+    /// Authorization by a person, once (RFC 6749 §4.1, RFC 8628).
     #[default]
     Code,
-    /// To the program itself (RFC 6749 §4.4).
+    /// Client credentials, without a person (RFC 6749 §4.4).
     ClientCredentials,
 }
 
@@ -141,12 +141,12 @@ impl FromStr for Grant {
 #[error("expected `code` or `client-credentials`, found `{0}`")]
 pub struct GrantError(String);
 
-/// Where an authorization server is asked.
+/// The endpoints of an authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Its name for itself (RFC 8414 §2), if it is known.
+    /// The issuer identifier (RFC 8414 §2), if known.
     pub issuer: Option<String>,
-    /// Whether it names itself in every answer to the redirect (RFC 9207 §3).
+    /// True if every redirect carries `iss` (RFC 9207 §3).
     pub names_issuer: bool,
     /// The authorization endpoint, which a browser opens.
     pub authorize: Option<HttpsUrl>,
@@ -156,12 +156,12 @@ pub struct Endpoints {
     pub device: Option<HttpsUrl>,
 }
 
-/// How the endpoints of an authorization server are found.
+/// A way to find an authorization server's endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// They are known.
+    /// Configured endpoints.
     Known(Box<Endpoints>),
-    /// They are in the metadata of this issuer.
+    /// An issuer, whose metadata names them.
     Issuer(HttpsUrl),
 }
 
@@ -176,8 +176,8 @@ impl Server {
     }
 }
 
-/// Where an issuer's metadata are, in the order in which they are asked for (RFC 8414 §3;
-/// `OpenID` Connect Discovery §4).
+/// The URLs of an issuer's metadata, in the order of asking (RFC 8414 §3; `OpenID` Connect
+/// Discovery §4).
 pub fn metadata_urls(issuer: &HttpsUrl) -> [Option<HttpsUrl>; 2] {
     let path = issuer.path().trim_end_matches('/');
     let at = |path: String| issuer.resolve(&path).ok();
@@ -190,22 +190,22 @@ pub fn metadata_urls(issuer: &HttpsUrl) -> [Option<HttpsUrl>; 2] {
 /// A client as it is registered at an authorization server. Its secret, if it has one, is not here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Its id.
+    /// The client's id.
     pub id: String,
-    /// How its tokens are granted.
+    /// The kind of grant.
     pub grant: Grant,
-    /// Where it is registered.
+    /// The authorization server.
     pub server: Server,
-    /// What it asks for, with blanks between.
+    /// The scope, with blanks between its parts.
     pub scope: String,
-    /// Where the browser is sent back to.
+    /// The redirect address for the browser.
     pub redirect: Loopback,
-    /// What the authorization endpoint wants besides.
+    /// Additional parameters of the authorization endpoint.
     pub extras: &'static [(&'static str, &'static str)],
 }
 
 impl Client {
-    /// What a browser is to open (RFC 6749 §4.1.1, RFC 7636 §4.3).
+    /// Returns the URL for the browser (RFC 6749 §4.1.1, RFC 7636 §4.3).
     pub fn authorization(
         &self,
         endpoint: &HttpsUrl,
@@ -285,7 +285,8 @@ impl Client {
     }
 }
 
-/// Proof that whoever exchanges a code is who asked for it (RFC 7636).
+/// Proof Key for Code Exchange: the verifier shows that a code is exchanged by the program that
+/// asked for it (RFC 7636).
 #[derive(Clone, Debug)]
 pub struct Proof {
     verifier: Secret,
@@ -300,7 +301,7 @@ impl Proof {
         Self { challenge: URL_SAFE_NO_PAD.encode(digest), verifier: Secret::new(verifier) }
     }
 
-    /// What is not to be shown.
+    /// The code verifier, a secret.
     pub fn verifier(&self) -> &Secret {
         &self.verifier
     }

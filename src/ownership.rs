@@ -24,7 +24,7 @@ pub use self::listener::other_person_behind;
 /// The reason why a file or directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be examined.
+    /// The path cannot be examined.
     #[error("cannot look at {}: {}", path.display(), plain(source))]
     Look {
         /// The file or directory.
@@ -32,7 +32,7 @@ pub enum Error {
         /// The failure.
         source: io::Error,
     },
-    /// It belongs to neither this user nor root.
+    /// The owner is neither this user nor root.
     #[error("{} belongs to another user ({owner})", path.display())]
     Foreign {
         /// The file or directory.
@@ -43,7 +43,7 @@ pub enum Error {
     /// Users other than this one and root may write to it.
     #[error("others may write to {}: `chmod go-w` it", .0.display())]
     Writable(PathBuf),
-    /// It is secret, and users other than this one and root may read it.
+    /// The file is secret, and users other than this one and root may read it.
     #[error("others may read {}, which holds a secret: `chmod 600` it", .0.display())]
     Readable(PathBuf),
 }
@@ -135,7 +135,7 @@ pub fn is_stdin_ours() -> bool {
     is_unix && socket_peercred(&stdin).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
 }
 
-/// This user's home directory by the password database; `None` if it has no entry.
+/// The home directory of this user by the password database; `None` if it has no entry.
 pub fn home() -> Option<PathBuf> {
     Some(User::from_uid(nix::unistd::geteuid()).ok()??.dir)
 }

@@ -45,7 +45,7 @@ pub enum Error {
     /// There is nothing on its first line.
     #[error("the {0} is empty")]
     Empty(&'static str),
-    /// It contains a control character, which no login can carry.
+    /// A control character, which no login can carry, is in it.
     #[error("the {0} holds a control character")]
     Control(&'static str),
     /// The system gives no random numbers.
@@ -74,9 +74,9 @@ pub enum Source {
     TokenCommand(CommandLine),
     /// An access token that an authorization server grants.
     Login {
-        /// Who logs in there, and how.
+        /// The OAuth 2.0 login.
         login: Arc<Login>,
-        /// Where the client's secret is, if it has one.
+        /// The source of the client's secret, if it has one.
         secret: Option<Box<Self>>,
     },
     /// The certificate of the TLS connection is enough.
@@ -84,8 +84,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// What `user` logs in with at `host`; whoever must be asked is asked now. A token of a login is
-    /// got when it is needed, in this run.
+    /// Returns the credentials of `user` at `host` to try one after another. A prompt appears now;
+    /// a token is obtained when it is needed.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Source {
         fit("password", password)
     }
 
-    /// Whether it is a token that is logged in with, and no password.
+    /// Returns whether the login is by a token.
     pub fn is_token(&self) -> bool {
         matches!(self, Self::TokenCommand(_) | Self::Login { .. })
     }
@@ -160,7 +160,7 @@ pub struct Attempts {
     again: Again,
 }
 
-/// Where another key comes from.
+/// The source of further credentials.
 #[derive(Clone, Debug)]
 enum Again {
     Never,
@@ -174,7 +174,7 @@ struct Tokens {
     login: Arc<Login>,
     secret: Option<Box<Source>>,
     run: Run,
-    /// One that was got before it was needed.
+    /// A token that was obtained before it was needed.
     ready: Option<Access>,
     /// The one that was tried last.
     last: Option<Secret>,

@@ -63,7 +63,7 @@ pub enum Error {
         /// The server's words.
         refusal: Refusal,
     },
-    /// What followed the final dot of a message was no reply, so the dot was none either.
+    /// The octets after a message's final dot are no reply, so the dot did not end it.
     #[error(
         "its text came torn: what follows its end is no reply to the next command; \
          it stays on the server"
@@ -72,11 +72,11 @@ pub enum Error {
     /// The server ended the session in the middle of a message, or of waiting for it.
     #[error("message {}: {error}", .listed.number)]
     InMessage {
-        /// Which.
+        /// The message.
         listed: ScanListing,
         /// Octets of its text that came before, give or take a buffer.
         octets: u64,
-        /// How it ended.
+        /// The failure.
         error: Box<Self>,
     },
     /// The server does not offer a needed feature.
@@ -113,8 +113,8 @@ impl Error {
         if self.is_ours() { self } else { Self::InMessage { listed, octets, error: self.into() } }
     }
 
-    /// Whether this side chose to end the session (a signal, `max-time`), or could not write what it
-    /// received.
+    /// Returns whether this side ended the session (a signal, `max-time`), or could not write what
+    /// it received.
     fn is_ours(&self) -> bool {
         match self {
             Self::Wire(wire::Error::Stream { source, .. }) => source

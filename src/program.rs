@@ -264,7 +264,7 @@ fn wait_for(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>
 }
 
 impl Drop for Program {
-    /// Leaves no program that has not ended, whatever went wrong with it.
+    /// Ends a program that is still running.
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             drop(self.end());

@@ -15,7 +15,7 @@ pub use self::table::TABLE;
 pub struct Endpoint {
     /// The key.
     pub host: &'static str,
-    /// Its port, if it is not the usual one for `tls`.
+    /// The port, if it is not the default of `tls`.
     pub port: Option<u16>,
     /// The kind of TLS.
     pub tls: Tls,
@@ -45,11 +45,11 @@ const fn starttls(host: &'static str) -> Endpoint {
 pub enum LoginName {
     /// The whole address.
     Address,
-    /// What stands before the @.
+    /// The local part of the address.
     LocalPart,
 }
 
-/// What a provider's users log in with. Each place completes "a password that is made ...".
+/// The credentials that a provider takes. Each text completes "a password that is made ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Password {
     /// The account's own password, as far as is known.
@@ -67,7 +67,7 @@ pub enum Password {
 /// A provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
-    /// Its name for people.
+    /// The name for people.
     pub name: &'static str,
     /// The domains of its addresses, in lower case.
     pub domains: &'static [&'static str],
@@ -77,17 +77,17 @@ pub struct Provider {
     pub fetch: Option<Endpoint>,
     /// The server for submission.
     pub send: Option<Endpoint>,
-    /// What works instead, if there is no POP3.
+    /// The alternative, if there is no POP3.
     pub instead: &'static str,
     /// The name to log in with.
     pub login: LoginName,
-    /// What to log in with.
+    /// The kind of password.
     pub password: Password,
-    /// Where POP3 has to be switched on, if it has to be.
+    /// The place where POP3 is switched on, if it has to be.
     pub switch_on: Option<&'static str>,
     /// The domains of its servers for mail programs, if hints are to know them.
     pub servers: &'static [&'static str],
-    /// Whether two sources agree.
+    /// True if two sources agree.
     pub is_confirmed: bool,
 }
 
@@ -107,7 +107,7 @@ const fn provider(name: &'static str, domains: &'static [&'static str]) -> Provi
     }
 }
 
-/// What rows are written with.
+/// The defaults of rows.
 impl Provider {
     const fn mx(mut self, mx: &'static [&'static str]) -> Self {
         self.mx = mx;
@@ -201,7 +201,7 @@ impl Provider {
         known.max_by_key(|(length, _)| *length).map(|(_, row)| row)
     }
 
-    /// What to do before the first login, in sentences.
+    /// The steps before the first login, as sentences.
     pub fn preparation(&self) -> Vec<String> {
         let name = self.name;
         let mut steps = Vec::new();
@@ -226,7 +226,7 @@ impl Provider {
         steps
     }
 
-    /// What to try after a refused login; `None` if nothing is known that is not true everywhere.
+    /// The hint after a refused login; `None` if nothing particular to this provider is known.
     pub fn refused_login(&self) -> Option<String> {
         let name = self.name;
         let password = match self.password {
@@ -255,7 +255,7 @@ impl Provider {
     }
 }
 
-/// Whether a host name is this domain or one below it.
+/// Returns whether a host name is this domain or one below it.
 fn is_below(host: &str, domain: &str) -> bool {
     let at = host.len().checked_sub(domain.len());
     let parts = at.and_then(|at| host.split_at_checked(at));

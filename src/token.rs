@@ -53,7 +53,7 @@ pub enum Error {
         /// That an answer was lost before, and when, in words.
         lost: Option<String>,
     },
-    /// The user, or whoever decides for them, has not allowed it.
+    /// The user, or their administrator, has not consented.
     #[error("{host}: refused: {refusal}")]
     Consent {
         /// The authorization server.

@@ -51,12 +51,12 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
     parser.invocation(parsed)
 }
 
-/// By whose name the program was called, of a command line with that name first.
+/// Returns the name that the program was called by, from a command line with that name first.
 pub fn invoked_as(words: &[OsString]) -> InvokedAs {
     by_name(words).0
 }
 
-/// The same, and the mode that a name of sendmail's stands for, whatever words follow.
+/// Returns that name, and the mode that a name of sendmail's stands for, with any words behind it.
 fn by_name(words: &[OsString]) -> (InvokedAs, Option<Mode>) {
     let name = words.first().and_then(|program| Path::new(program).file_name());
     match name.and_then(OsStr::to_str) {
@@ -352,7 +352,7 @@ impl Parser {
 /// The option that takes further words, as a shell makes them of `*.jpg`.
 const ATTACH: &str = "--attach";
 
-/// Whether a word behind a file to attach is another one, and no recipient.
+/// Returns whether a word behind a file to attach is a further file, and no recipient.
 fn is_attachment(word: &OsStr) -> bool {
     matches!(Word::of(word), Word::Plain)
         && !word.as_bytes().contains(&b'@')

@@ -14,12 +14,12 @@ use crate::text::{HttpsUrl, Secret};
 pub struct OAuth {
     /// The client's id.
     pub client_id: Option<String>,
-    /// Its secret, if it has one.
+    /// The client's secret, if it has one.
     #[serde(deserialize_with = "secret")]
     pub client_secret: Option<Secret>,
     /// A program that prints the secret.
     pub client_secret_command: Option<CommandLine>,
-    /// How tokens are granted.
+    /// The kind of grant.
     #[serde(deserialize_with = "parsed")]
     pub grant: Option<Grant>,
     /// The server, whose metadata name its endpoints.
@@ -34,11 +34,11 @@ pub struct OAuth {
     /// The device authorization endpoint.
     #[serde(deserialize_with = "parsed")]
     pub device: Option<HttpsUrl>,
-    /// What is asked for.
+    /// The scope of the tokens.
     pub scope: Option<String>,
     /// The part of Microsoft's endpoints that names a directory.
     pub tenant: Option<String>,
-    /// Where the browser is sent back to.
+    /// The redirect address for the browser.
     #[serde(deserialize_with = "parsed")]
     pub redirect: Option<Loopback>,
     /// The authorities to trust instead of the usual ones.

@@ -7,8 +7,8 @@ use crate::report::{Octets, size};
 use crate::store::{Draft, is_no_room};
 use crate::text::plain;
 
-/// A draft whose octets somebody watches coming in, and which may be given up for a reason of its
-/// own while the rest of its text passes by.
+/// A draft that counts its octets for the progress bar, and that can be given up while the rest of
+/// its text is read and dropped.
 pub(super) struct Incoming {
     draft: Draft,
     octets: Octets,
@@ -18,13 +18,13 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// For a message of at most so many octets.
+    /// A draft for a message of at most `most` octets.
     pub(super) fn new(draft: Draft, octets: Octets, most: u64) -> Self {
         Self { draft, octets, most, arrived: 0 }
     }
 }
 
-/// Why a message is not delivered that is larger than so many octets.
+/// The reason why a message of more than `most` octets is not delivered.
 pub(super) fn too_large(most: u64) -> String {
     format!("it is larger than {}", size(most))
 }

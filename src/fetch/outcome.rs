@@ -11,30 +11,30 @@ use crate::pop3::ScanListing;
 use crate::report::{count, error_object, size};
 use crate::text::Uid;
 
-/// What a fetch has come to, so far.
+/// The results of a fetch so far.
 #[derive(Debug, Default)]
 pub(super) struct Fetched {
     pub(super) listed: usize,
     /// Messages that are safe on this side, and their octets.
     pub(super) new: usize,
     pub(super) octets: u64,
-    /// What they are called, for a result that speaks of each.
+    /// The fetched messages, for JSON.
     pub(super) files: Vec<FetchedFile>,
-    /// What was to be had and is not, in the order in which that turned out.
+    /// The messages that were not fetched or deleted, in the order in which that turned out.
     pub(super) missed: Vec<Missed>,
     pub(super) deleted: usize,
     /// Noted as not to be fetched.
     pub(super) noted: usize,
     pub(super) too_large: usize,
-    /// Not asked for today, since the server cannot finish them.
+    /// Messages not asked for today, since the server cannot finish them.
     pub(super) skipped: usize,
-    /// Not to be deleted, since they share their unique-ids.
+    /// Messages that are not deleted since they share their unique-ids.
     pub(super) ambiguous: u32,
-    /// For the next run, since this one's limit was reached.
+    /// Messages left for the next run by this run's limit.
     pub(super) postponed: usize,
-    /// For the next run, since the server refused one message after the other.
+    /// Messages left for the next run, since the server refused one after the other.
     pub(super) unasked: usize,
-    /// Where earlier runs delivered what this one found fetched already, if not here.
+    /// The place into which earlier runs delivered known messages, if another than this run's.
     pub(super) elsewhere: Option<PathBuf>,
 }
 
@@ -46,14 +46,14 @@ pub(super) struct Missed {
     pub(super) reason: String,
 }
 
-/// What did not become of a message.
+/// The step that a message misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
     /// The server did not give it; whether it has it is not known.
     Retrieval,
-    /// It stays on the server, for a reason on this side.
+    /// Delivery: the message stays on the server, for a reason on this side.
     Delivery,
-    /// It is safe here, and stays on the server.
+    /// Deletion: the message is delivered, and stays on the server.
     Deletion,
     /// The server has shown again that it cannot finish it.
     End,
@@ -74,7 +74,7 @@ impl Lack {
     }
 }
 
-/// What a message is called.
+/// A fetched message's unique-id, size and path.
 #[derive(Debug)]
 pub(super) struct FetchedFile {
     pub(super) octets: u64,
@@ -97,13 +97,14 @@ impl Fetched {
         }
     }
 
-    /// Whether something was missed that has lasted for days, whatever else is temporary.
+    /// Returns whether a failure has lasted for days, so that it is reported even if others are
+    /// temporary.
     pub(super) fn has_lasting(&self) -> bool {
         self.missed.iter().any(|missed| missed.lack == Lack::End)
     }
 
-    /// What is to be said of what was missed: a line for all that was missed alike, and as many lines
-    /// as [`limits::ALIKE_LINES`]. Reasons are alike if they differ in numbers alone.
+    /// The lines about messages that were not fetched or deleted: one for all failures alike, at
+    /// most [`limits::ALIKE_LINES`]. Reasons are alike if they differ in numbers only.
     pub(super) fn missed_lines(&self) -> Vec<String> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut others = 0;
@@ -192,7 +193,7 @@ impl Fetched {
 struct Group<'a> {
     first: &'a Missed,
     likeness: String,
-    /// Their numbers, as far as they are named.
+    /// The message-numbers, as far as they are named.
     numbers: Vec<u32>,
     more: usize,
 }

@@ -16,23 +16,23 @@ const DAY: u64 = 24 * 60 * 60;
 pub(super) enum Action {
     /// Fetch it: it is new.
     Retrieve,
-    /// It is new, and a session ended in the middle of it: it is asked for behind all others.
+    /// Fetch it behind all others: it is new, and a session ended in the middle of it.
     RetrieveLast,
-    /// It is new, and the server cannot finish it.
+    /// Skip it: it is new, and the server cannot finish it.
     Skipped,
     /// Leave it: it is new, and larger than `max-size`.
     TooLarge,
     /// Leave it for the next run: it is new, and this run's limit is reached.
     OverLimit,
-    /// Nothing: it was fetched before.
+    /// Leave it: it was fetched before.
     AlreadyFetched,
     /// Retrieve and compare it: it may be the message that was fetched before.
     Compare,
     /// Delete it: it was fetched before, and its retention is over.
     Delete,
-    /// Nothing: it was fetched before into another place.
+    /// Leave it: it was fetched before into another place.
     Elsewhere,
-    /// Nothing: it was noted as not to be fetched.
+    /// Leave it: it was noted as not to be fetched.
     Unwanted,
 }
 
@@ -103,8 +103,8 @@ impl<'a> Plan<'a> {
         Self { job, sizes, room, shared }
     }
 
-    /// What is to be done with the next message, as far as its unique-id tells: `entry` is what is
-    /// known of it, `standing` what that makes it, `condition` whether it can be had.
+    /// Returns the action for the next message, by its unique-id: `entry` is its entry in the
+    /// journal, `standing` what that proves, `condition` whether the server can finish it.
     pub(super) fn action(
         &mut self,
         listed: &ScanListing,
@@ -136,7 +136,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether a message can be had; one that is asked for by --all is asked for however that may be.
+/// Returns whether the server can finish a message; with --all each is asked for anyway.
 pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &ScanListing) -> Condition {
     let Some(uid) = &listed.uid else { return Condition::Sound };
     match seen.condition(uid, job.moment.seconds) {

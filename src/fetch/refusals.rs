@@ -31,12 +31,12 @@ impl Refusals {
         self.count = 0;
     }
 
-    /// How many there are.
+    /// The number of refusals alike.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether there are so many that they may be about all messages.
+    /// Returns whether there are enough of them to be about all messages.
     pub(super) fn are_many(&self) -> bool {
         self.count >= limits::REFUSALS
     }

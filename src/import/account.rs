@@ -5,27 +5,27 @@ use std::path::PathBuf;
 
 use crate::text::{Secret, shown, without_password};
 
-/// A word of another program's configuration, and what becomes of it here.
+/// A word of another program's configuration, and its counterpart here.
 #[derive(Debug)]
 pub struct Keyword {
     /// The word, as the other program's manual spells it.
     pub word: &'static str,
-    /// What becomes of it.
+    /// The counterpart.
     pub becomes: Becomes,
     /// A value that shows it.
     pub example: &'static str,
 }
 
-/// What becomes of a word.
+/// The counterpart of a word.
 #[derive(Clone, Copy, Debug)]
 pub enum Becomes {
-    /// It says where something begins or which kind it is.
+    /// Structure: it begins an account, or says of which kind one is.
     Structure,
-    /// This key of the account. A value that has no counterpart becomes a comment.
+    /// A key of the account. A value that has no counterpart becomes a comment.
     Key(&'static str),
     /// The password, which goes into a file of its own.
     Password,
-    /// Where the other program keeps what it has fetched.
+    /// The file in which the other program keeps what it has fetched.
     Memory,
     /// The table of aliases.
     Aliases,
@@ -44,7 +44,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// As a comment names it: never with the value of a secret.
+    /// The word as a comment names it: never with the value of a secret.
     fn shown(&self) -> String {
         let word = self.keyword.word.rsplit('.').next().unwrap_or_default();
         // The URI of a key on a device may hold its PIN (RFC 7512 §2.3).
@@ -90,16 +90,16 @@ impl From<&str> for Value {
     }
 }
 
-/// Where another program remembers what it has fetched.
+/// The place where another program keeps what it has fetched.
 #[derive(Clone, Debug)]
 pub(super) enum Memory {
-    /// In this file, among the lists of other accounts.
+    /// A file, among the lists of other accounts.
     File(PathBuf),
-    /// In a file of this name, in the first of these directories that has one.
+    /// A file of this name, in the first of these directories that has one.
     Named(String, Vec<PathBuf>),
 }
 
-/// What a configuration defines.
+/// The definitions of a configuration.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) accounts: Vec<Account>,
@@ -111,7 +111,7 @@ pub(super) struct Found {
     pub(super) remarks: Vec<String>,
 }
 
-/// One side of an account.
+/// An account of another program, for one side.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) name: String,
@@ -121,7 +121,7 @@ pub(super) struct Account {
     pub(super) keys: Vec<(&'static str, Value)>,
     /// Comments: what was not carried over, and why.
     pub(super) notes: Vec<String>,
-    /// Why it is not an account here at all.
+    /// The reason why it is not carried over at all.
     pub(super) left: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) memory: Option<Memory>,
@@ -225,7 +225,7 @@ pub(super) fn identity(
     }
 }
 
-/// Whether a host is this machine's loopback address, by name or number.
+/// Returns whether a host is this machine's loopback address, by name or number.
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

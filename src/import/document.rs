@@ -54,7 +54,7 @@ pub(super) fn aliases(aliases: &Aliases) -> String {
     text
 }
 
-/// A line that means nothing, whatever its text is.
+/// Returns a comment line with any text.
 pub(super) fn comment(text: &str) -> String {
     format!("# {}\n", shown_whole(text))
 }
@@ -64,7 +64,7 @@ pub(super) fn password_file(path: &Path) -> Value {
     Value::Text(path.display().to_string())
 }
 
-/// As [`shown`], which bounds the length of what others say; here it has been bounded before.
+/// Makes text safe to show without cutting it: its length is bounded already.
 fn shown_whole(text: &str) -> String {
     let words = text.split(' ').map(shown);
     words.collect::<Vec<_>>().join(" ")

@@ -19,7 +19,7 @@ type Settings = BTreeMap<&'static str, Setting>;
 pub(super) struct Choice {
     /// The option.
     pub(super) keyword: Keyword,
-    /// Its other spellings.
+    /// The alternative spellings.
     pub(super) also: &'static [&'static str],
     scope: Scope,
     takes: Takes,
@@ -27,13 +27,13 @@ pub(super) struct Choice {
 
 #[cfg(test)]
 impl Choice {
-    /// What it is about.
+    /// The part of the configuration that it belongs to.
     pub(super) fn scope(&self) -> impl std::fmt::Debug {
         self.scope
     }
 }
 
-/// What an option is about.
+/// A part of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     /// The program: it follows `set`.
@@ -42,16 +42,16 @@ enum Scope {
     User,
 }
 
-/// What follows an option.
+/// The argument of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takes {
-    /// Nothing; it may follow `no`.
+    /// No argument; the option may follow `no`.
     Nothing,
-    /// One word or number.
+    /// A word or number.
     Word,
-    /// The same, whatever word it is, even if it looks like an option.
+    /// A word or number, even if it looks like an option.
     AnyWord,
-    /// As many words as there are before the next option.
+    /// All words before the next option.
     Words,
     /// A number, which may be left out, and a word.
     NumberAndWord,
@@ -62,7 +62,7 @@ enum Takes {
 struct Token {
     text: String,
     line: usize,
-    /// Whether it stood in quotes, so that it is no option.
+    /// True if it stood in quotes, so that it is no option.
     is_quoted: bool,
 }
 
@@ -164,12 +164,12 @@ struct Entry {
 struct User {
     /// The name to log in with.
     remote: Option<String>,
-    /// Whose mail it is here; more than one is what fetchmail calls multidrop.
+    /// The local users; more than one is what fetchmail calls multidrop.
     local: Vec<String>,
     settings: Settings,
 }
 
-/// What it defines.
+/// Reads a fetchmailrc.
 pub(super) fn read(source: &Source) -> Result<Found, Error> {
     let mut parser = Parser { source, tokens: tokens(source)?, at: 0 };
     let (mut program, mut entries) = (Settings::new(), Vec::<Entry>::new());
@@ -254,7 +254,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `set`.
+    /// Reads the words behind `set`.
     fn global(&mut self, program: &mut Settings) -> Result<(), Error> {
         let line = self.tokens.get(self.at.saturating_sub(1)).map_or(1, |token| token.line);
         let is_no = self.skip("no");
@@ -359,7 +359,7 @@ impl Parser<'_> {
                 if let (Some(mapped), Some(last)) = (self.next(), names.last_mut()) {
                     *last = mapped.text;
                 }
-                // A name that is mapped is one of several, whoever the others are.
+                // A mapped name is one of several.
                 names.push("*".to_owned());
                 continue;
             }
@@ -407,7 +407,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a token is part of a list of names, and not an option.
+/// Returns whether a token is part of a list of names, and not an option.
 fn is_plain(token: &Token) -> bool {
     const OTHERS: [&str; 13] = [
         "set", "poll", "server", "skip", "defaults", "user", "username", "is", "to", "here",

@@ -16,7 +16,7 @@ struct Section {
     settings: Vec<Setting>,
 }
 
-/// What it defines: one account.
+/// Reads a getmailrc, which defines one account.
 pub(super) fn read(source: &Source) -> Result<Found, Error> {
     let sections = sections(source)?;
     let get = |section: &str, word: &str| {
@@ -173,7 +173,7 @@ fn sections(source: &Source) -> Result<Vec<Section>, Error> {
     Ok(sections)
 }
 
-/// Which part of the table a section's parameters are in. Sections with names of their own are
+/// Returns the part of the table for a section's parameters. Sections with names of their own are
 /// further destinations.
 fn kind(section: &str) -> &str {
     match section {

@@ -27,7 +27,7 @@ pub(super) struct List {
     pub(super) uids: Vec<Uid>,
 }
 
-/// What a file is, if it is one of these.
+/// Returns the kind of memory that a file is; `None` if it is none.
 pub(super) fn kind(source: &Source) -> Option<Kind> {
     let mut lines = lines(&source.octets).map(|(_, line)| line);
     let is_remark = |line: &&[u8]| line.starts_with(b"#");

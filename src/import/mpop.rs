@@ -8,7 +8,7 @@ use super::source::Source;
 use crate::error::Error;
 use crate::text::shown;
 
-/// What it defines.
+/// Reads an mpoprc.
 pub(super) fn read(source: &Source) -> Result<Found, Error> {
     let origin = format!("mpop ({})", source.path.display());
     let mut found = Found::default();

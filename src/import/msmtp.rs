@@ -5,7 +5,7 @@ use super::rc::{self, COMMON, Section, given, word};
 use super::source::Source;
 use crate::error::Error;
 
-/// What it defines.
+/// Reads an msmtprc.
 pub(super) fn read(source: &Source) -> Result<Found, Error> {
     let origin = format!("msmtp ({})", source.path.display());
     let mut found = Found::default();

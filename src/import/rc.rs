@@ -21,9 +21,9 @@ pub(super) struct Section {
     /// The accounts that it inherits from.
     parents: Vec<String>,
     pub(super) settings: Settings,
-    /// What it says itself or inherits; the rest are defaults.
+    /// The account's own and inherited settings; the rest are defaults.
     own: Settings,
-    /// Whether nothing stands in it.
+    /// True if no setting was read.
     is_empty: bool,
     /// The lines with `eval`.
     evals: Vec<usize>,
@@ -131,7 +131,7 @@ fn unquoted(value: &str) -> &str {
     inside.unwrap_or(value)
 }
 
-/// Whether a switch is on; an empty argument switches it on, too.
+/// Returns whether a switch is on; an empty argument switches it on, too.
 pub(super) fn is_on(
     source: &Source,
     settings: &Settings,
@@ -146,7 +146,7 @@ pub(super) fn is_on(
     }
 }
 
-/// What a switch is that is not set.
+/// The state of a switch that is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
     On,
@@ -268,7 +268,7 @@ fn tls(
     Ok(mode)
 }
 
-/// What is said where another program would not have verified a certificate.
+/// The comment where another program would not have verified a certificate.
 pub(super) const VERIFIED: &str = "certificates are always verified here; for one that nobody known has signed, set `ca-file` or \
      `pin` instead";
 

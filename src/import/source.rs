@@ -40,7 +40,7 @@ impl Source {
         Self { path: path.to_owned(), octets, text }
     }
 
-    /// Its text. Octets that are not UTF-8 are replaced.
+    /// The text. Octets that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -56,17 +56,17 @@ impl Source {
         Err(self.wrong(at + 1, "not a line of text"))
     }
 
-    /// Its lines without their ends, numbered from 1.
+    /// The lines without their ends, numbered from 1.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines())
     }
 
-    /// What is wrong with a line.
+    /// The error for a wrong line.
     pub(super) fn wrong(&self, line: usize, what: &str) -> Error {
         Error::Foreign { path: self.path.clone(), line, what: what.to_owned() }
     }
 
-    /// That a line begins with a word that is in none of the tables.
+    /// The error for a line whose first word is in none of the tables.
     pub(super) fn unknown(&self, line: usize, found: &str, tables: &[&[Keyword]]) -> Error {
         let words = tables.iter().copied().flatten().map(|keyword| keyword.word);
         match nearest(found, words) {

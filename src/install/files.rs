@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::limits;
 use crate::ownership;
 
-/// What is at a path.
+/// A finding at a path.
 pub(super) enum Found {
-    /// Nothing.
+    /// Nothing there.
     Nothing,
     /// A regular file.
     File(Digest),
@@ -137,7 +137,8 @@ fn is_plausible(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.len() <= limits::INSTALLED
 }
 
-/// Whether there is nothing, be it that a directory on the way is missing.
+/// Returns whether the error means that there is nothing, perhaps for lack of a directory on the
+/// way.
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound)
 }

@@ -37,7 +37,7 @@ const HEAD: &str = "\
 # this says, and these directories if they are empty.
 ";
 
-/// What was put in a place. The files of a record are absolute paths in UTF-8, without line ends.
+/// The record of an installation. Its files are absolute paths in UTF-8, without line ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     files: BTreeMap<PathBuf, Vec<Digest>>,
@@ -45,8 +45,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The record at `path`; an empty one if there is none. It must belong to this user or root, and
-    /// nobody else may write to it.
+    /// Reads the record at `path`; an empty one if there is none. It must belong to this user or
+    /// root, and be writable by no other.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         Ok(files::read_own(path)?.map(|text| Self::parse(&text)).unwrap_or_default())
     }
@@ -86,7 +86,7 @@ impl Record {
         files::write(path, text.as_bytes())
     }
 
-    /// Whether a file with this digest at this path was put there.
+    /// Returns whether a file with this digest was installed at this path.
     pub(super) fn proves(&self, path: &Path, digest: &Digest) -> bool {
         self.files.get(path).is_some_and(|digests| digests.contains(digest))
     }

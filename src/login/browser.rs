@@ -11,25 +11,25 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::limits;
 use crate::oauth::{Loopback, Returned, Unexpected};
 
-/// How long one connection may take to say what it wants.
+/// The time for one connection to send its request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
 /// A browser that is waited for.
 pub(super) struct Browser {
     listeners: Vec<TcpListener>,
     port: u16,
-    /// Whether somebody may paste.
+    /// True if an address can be pasted.
     has_keyboard: bool,
-    /// What was typed of a line.
+    /// The part of a line that was typed so far.
     typed: Vec<u8>,
 }
 
-/// What came back, or why it is not believed.
+/// The answer, or the reason why it is not believed.
 type Outcome = Result<Returned, Unexpected>;
 
 impl Browser {
-    /// Opens the port, on both of this machine's own addresses: a browser may take `localhost` for
-    /// either, and nobody else is to be there.
+    /// Opens the port on both of this machine's loopback addresses: a browser may take `localhost`
+    /// for either, and no other process must hold one of them.
     pub(super) fn listen(redirect: &Loopback) -> io::Result<Self> {
         const TRIES: usize = 20;
         let v6 = |port| TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
@@ -104,7 +104,7 @@ impl Browser {
         let mut octets = [0; 4096];
         let read = match rustix::io::read(io::stdin(), &mut octets) {
             Ok(read) => read,
-            // In the background nobody types.
+            // In the background there is no typing.
             Err(rustix::io::Errno::IO) => 0,
             Err(rustix::io::Errno::INTR) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -169,7 +169,7 @@ pub(super) struct Header {
 
 #[derive(Clone, Copy, Default)]
 enum State {
-    /// No field was seen, only separators.
+    /// Before the first field; only separators were seen.
     #[default]
     Begin,
     Fields,

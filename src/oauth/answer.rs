@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::Endpoints;
 use crate::text::{HttpsUrl, Secret, shown};
 
-/// Why an answer is of no use.
+/// The reason why an answer is unusable.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not what the standard wants there.
+    /// The answer is malformed.
     #[error("the authorization server broke the protocol: {0}")]
     Malformed(String),
     /// The server refuses, and says why.
@@ -22,9 +22,9 @@ pub enum Error {
 /// An error response (RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its error word.
+    /// The error code.
     pub code: ErrorCode,
-    /// What the server says besides, not made safe to show.
+    /// The server's description, not made safe to show.
     pub description: String,
     /// The HTTP status, or 0 where it came by way of the browser.
     pub status: u16,
@@ -45,9 +45,9 @@ pub enum ErrorCode {
     InvalidClient,
     /// A code or refresh token is not valid, or not any more.
     InvalidGrant,
-    /// Something is missing or wrong in the request.
+    /// `invalid_request`.
     InvalidRequest,
-    /// The scope is not known, or not to be had.
+    /// `invalid_scope`.
     InvalidScope,
     /// An error on the server's side.
     ServerError,
@@ -59,7 +59,7 @@ pub enum ErrorCode {
     UnauthorizedClient,
     /// The server does not have this grant.
     UnsupportedGrantType,
-    /// No word of the standard's.
+    /// Any other code.
     Other(String),
 }
 
@@ -82,7 +82,7 @@ impl ErrorCode {
         ("unsupported_grant_type", Self::UnsupportedGrantType),
     ];
 
-    /// What a word of the server's stands for.
+    /// Returns the code for a word of the server's.
     pub fn new(word: &str) -> Self {
         // Microsoft's word for a declined device code.
         if word == "authorization_declined" {
@@ -103,16 +103,16 @@ impl ErrorCode {
     }
 }
 
-/// What a refusal comes to.
+/// The meaning of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// Not yet: a device code waits for its approval.
+    /// The device code is not approved yet.
     Pending,
     /// The same, and the next question is to come later.
     SlowDown,
     /// The login, or the code, is not valid any more.
     Expired,
-    /// The user, or whoever decides for them, has not allowed it.
+    /// The user, or their administrator, has not consented.
     Consent,
     /// The client is not registered as it should be.
     Client,
@@ -131,7 +131,7 @@ impl Refusal {
         Self { code, description: map(&self.description), status: self.status }
     }
 
-    /// What it comes to. Microsoft says it in numbers (AADSTS), which are more precise than the word.
+    /// Returns the meaning. Microsoft's numbers (AADSTS) are more precise than its code.
     pub fn meaning(&self) -> Meaning {
         let says = |numbers: &[&str]| {
             numbers.iter().any(|number| self.description.contains(&format!("AADSTS{number}")))
@@ -167,13 +167,13 @@ impl fmt::Display for Refusal {
 /// Tokens, as they were granted.
 #[derive(Clone, Debug)]
 pub struct Granted {
-    /// What to log in with.
+    /// The access token.
     pub access: Secret,
-    /// For how many seconds.
+    /// The lifetime in seconds.
     pub lifetime: u64,
-    /// What the next one is granted for; `None`: what was used before stays in force.
+    /// The refresh token; `None` if the one used before stays valid.
     pub refresh: Option<Secret>,
-    /// What it is good for, if not what was asked for.
+    /// The granted scope, if it differs from the one asked for.
     pub scope: Option<String>,
 }
 
@@ -200,16 +200,16 @@ impl Granted {
     }
 }
 
-/// A device code, and what the user is told (RFC 8628 §3.2).
+/// A device code, and the instructions for the user (RFC 8628 §3.2).
 #[derive(Clone, Debug)]
 pub struct DeviceCode {
-    /// What the program asks with.
+    /// The device code.
     pub code: Secret,
-    /// What the user types.
+    /// The code that the user types.
     pub user_code: String,
-    /// Where.
+    /// The address that the user opens.
     pub uri: String,
-    /// For how many seconds.
+    /// The lifetime in seconds.
     pub lifetime: u64,
     /// Seconds between two questions.
     pub interval: u64,

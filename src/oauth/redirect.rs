@@ -26,7 +26,7 @@ impl Loopback {
         &self.path
     }
 
-    /// The redirect as it is said to the server, with the port that is listened on.
+    /// Returns the redirect URI with the port that is listened on.
     pub fn at(&self, port: u16) -> String {
         // Servers compare it without the port (RFC 8252 §7.3), but with the path.
         let path = if self.path == "/" { "" } else { self.path.as_str() };
@@ -35,7 +35,7 @@ impl Loopback {
 }
 
 impl Default for Loopback {
-    /// What RFC 8252 §7.3 recommends.
+    /// The redirect that RFC 8252 §7.3 recommends.
     fn default() -> Self {
         Self { host: "127.0.0.1", port: None, path: "/".to_owned() }
     }
@@ -75,7 +75,7 @@ impl FromStr for Loopback {
 #[error("expected a redirect to this machine, such as `http://localhost`, found `{0}`")]
 pub struct LoopbackError(String);
 
-/// What the browser brings back.
+/// The answer that the browser brings back.
 #[derive(Debug)]
 pub enum Returned {
     /// A code, to be exchanged for tokens.
@@ -84,20 +84,19 @@ pub enum Returned {
     Refused(Refusal),
 }
 
-/// Why what came back is not the answer that is waited for. Nothing in it is believed, and the
-/// waiting goes on.
+/// The reason why a request is not the expected answer. It is not believed, and the wait goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unexpected {
-    /// It is no address of ours.
+    /// The path is another.
     #[error("this is not the address that the login leads to")]
     Place,
-    /// It belongs to another login, or to none.
+    /// `state` belongs to another login, or is missing.
     #[error("this answer belongs to another login (its `state` is wrong)")]
     State,
-    /// It comes from another server.
+    /// `iss` names another server.
     #[error("this answer comes from another server (its `iss` is wrong)")]
     Issuer,
-    /// It has neither a code nor an error.
+    /// There is neither a code nor an error.
     #[error("this answer has no code in it")]
     Empty,
 }

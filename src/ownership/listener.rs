@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::{us, user_name};
 use crate::limits;
 
-/// The first number that systems give to people; `nobody` has one above, and is none.
+/// The first user id that systems give to people; `nobody` has one above, and is no person.
 const FIRST_PERSON: u32 = 1_000;
 const NOBODY: u32 = 65_534;
 
@@ -32,7 +32,7 @@ struct Row {
 }
 
 impl Table {
-    /// What Linux shows; empty on other systems.
+    /// Reads the table of connections; empty on systems other than Linux.
     fn read() -> Self {
         let mut rows = Vec::new();
         for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
@@ -55,7 +55,7 @@ impl Table {
         // One who has stopped listening since has the connection all the same.
         let has_accepted = |row: &&Row| row.local == server && row.remote == client;
         let rows = || self.0.iter();
-        // The system gives a connection to whoever listens at the very address.
+        // The system prefers a listener at the exact address.
         let is_there = rows().any(|row| listens_there(&row));
         let mut uids = rows()
             .filter(|row| {

@@ -589,9 +589,9 @@ impl<S: Private> Session<Transaction, S> {
 /// A message as the server lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanListing {
-    /// Its message-number in this session.
+    /// The message-number in this session.
     pub number: Number,
-    /// Its unique-id; `None` if the server gave no valid one.
+    /// The unique-id; `None` if the server gave no valid one.
     pub uid: Option<Uid>,
 }
 
@@ -647,7 +647,7 @@ pub struct Retrieved<D> {
 }
 
 impl<D> Retrieved<D> {
-    /// Its entry in the listing.
+    /// The message's entry in the listing.
     pub fn listed(&self) -> &ScanListing {
         &self.listed
     }
