@@ -17,6 +17,7 @@ mod import;
 mod injected_words;
 mod install;
 mod interop;
+mod language;
 mod layers;
 mod least_surprise;
 mod logins;
