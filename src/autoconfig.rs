@@ -262,7 +262,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a provider's web server says, reading it ends, and names only what may be shown.
+        /// Reading any document ends, and names only what may be shown.
         #[test]
         fn any_document_ends(host in "\\PC{0,20}", port in "[0-9]{0,6}", user in "\\PC{0,20}", tail in "[<>a-z&;!/]{0,40}") {
             let body = incoming("pop3", &host, &port, "SSL", &user, "password-cleartext") + &tail;

@@ -1,6 +1,6 @@
-//! The story of a check: one rung after another, from the configuration to the mailbox or to the
+//! The story of a check: one step after another, from the configuration to the mailbox or to the
 //! readiness to take mail, up to the first that breaks. Sends no mail, deletes nothing, writes
-//! nothing, and says no password before the rung of the certificate held.
+//! nothing, and says no password before the step of the certificate held.
 
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ const ASIDE: Bounds = Bounds { per_wait: Duration::from_secs(3), in_all: None };
 /// Certificates are renewed before they have so few days left.
 const SOON: i64 = 14;
 
-/// Checks what `args` name and reports each rung. The status is that of the first that broke.
+/// Checks what `args` name and reports each step. The status is that of the first that broke.
 pub fn check(
     settings: Result<Settings, Error>,
     args: &cli::Check,
@@ -109,9 +109,9 @@ pub fn check(
     exit
 }
 
-/// The rung that broke, and how.
+/// The step that broke, and how.
 struct FailedStep {
-    rung: &'static str,
+    step: &'static str,
     error: Box<Error>,
     /// Further findings, as words that follow the error.
     beside: String,
@@ -119,15 +119,15 @@ struct FailedStep {
     hint: Option<String>,
 }
 
-/// Names the rung that an error belongs to.
+/// Names the step that an error belongs to.
 trait At<T> {
-    fn at(self, rung: &'static str) -> Result<T, FailedStep>;
+    fn at(self, step: &'static str) -> Result<T, FailedStep>;
 }
 
 impl<T, E: Into<Error>> At<T> for Result<T, E> {
-    fn at(self, rung: &'static str) -> Result<T, FailedStep> {
+    fn at(self, step: &'static str) -> Result<T, FailedStep> {
         let broken =
-            |error| FailedStep { rung, error: Box::new(error), beside: String::new(), hint: None };
+            |error| FailedStep { step, error: Box::new(error), beside: String::new(), hint: None };
         self.map_err(|error| broken(error.into()))
     }
 }
@@ -143,7 +143,7 @@ struct Subject {
 struct Checklist<'a> {
     report: &'a Report,
     subject: Option<Subject>,
-    rungs: Vec<Step>,
+    steps: Vec<Step>,
     watch: Stopwatch,
     /// True if steps that succeed are not reported, since they were before.
     is_repeat: bool,
@@ -152,7 +152,7 @@ struct Checklist<'a> {
 impl<'a> Checklist<'a> {
     fn new(report: &'a Report, subject: Option<Subject>) -> Self {
         let watch = report.stopwatch();
-        Self { report, subject, rungs: Vec::new(), watch, is_repeat: false }
+        Self { report, subject, steps: Vec::new(), watch, is_repeat: false }
     }
 
     /// Climbs as far as it goes, and reports what it has come to.
@@ -161,30 +161,30 @@ impl<'a> Checklist<'a> {
         let peer = self.subject.as_ref().and_then(|subject| subject.peer.as_ref());
         let account = self.subject.as_ref().and_then(|subject| subject.account.as_deref());
         let mut exit = Exit::Done;
-        if let Err(FailedStep { rung: name, error, beside, hint }) = &outcome {
+        if let Err(FailedStep { step: name, error, beside, hint }) = &outcome {
             exit = Exit::from(&**error);
-            let rung = Step {
+            let step = Step {
                 name,
                 is_good: false,
                 text: format!("{error}{beside}"),
                 hint: hint.clone().or_else(|| hints::hint(error, peer)),
                 ms: self.watch.lap(),
             };
-            if let Err(error) = self.report.step(&rung) {
+            if let Err(error) = self.report.step(&step) {
                 self.report.warn(format_args!("check: {error}"));
             }
             if self.report.is_quiet() {
                 let failure = Failure { command: "check", account, peer, error, lasting: None };
                 self.report.failure(&failure);
             }
-            self.rungs.push(rung);
+            self.steps.push(step);
         }
         if self.report.is_json() {
             let object = json!({
                 "account": account,
                 "side": self.subject.as_ref().map(|subject| subject.side),
                 "server": peer.map(ToString::to_string),
-                "rungs": self.rungs.iter().map(Step::object).collect::<Vec<_>>(),
+                "steps": self.steps.iter().map(Step::object).collect::<Vec<_>>(),
                 "status": exit.status(),
             });
             if let Err(error) = self.report.answer(object) {
@@ -195,12 +195,12 @@ impl<'a> Checklist<'a> {
         exit
     }
 
-    /// A rung that holds.
+    /// A step that holds.
     fn good(&mut self, name: &'static str, text: impl Into<String>) -> Result<(), FailedStep> {
         self.note(name, text, None)
     }
 
-    /// A rung that holds, and something worth knowing.
+    /// A step that holds, and something worth knowing.
     fn note(
         &mut self,
         name: &'static str,
@@ -210,9 +210,9 @@ impl<'a> Checklist<'a> {
         if self.is_repeat {
             return Ok(());
         }
-        let rung = Step { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
-        let written = self.report.step(&rung);
-        self.rungs.push(rung);
+        let step = Step { name, is_good: true, text: text.into(), hint, ms: self.watch.lap() };
+        let written = self.report.step(&step);
+        self.steps.push(step);
         written.at("output")
     }
 
@@ -532,15 +532,15 @@ impl<'a> Checklist<'a> {
     ) -> Result<smtp::Session<smtp::Unauthenticated, Box<dyn Private>>, FailedStep> {
         use smtp::Session;
         let (trace, heard) = listen(self.report);
-        let hello = job.hello.clone();
+        let ehlo_name = job.ehlo_name.clone();
         Ok(match job.peer.tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
-                self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, ehlo_name, Some(trace)))?
             }
             Tls::Starttls => {
                 let tcp = self.connect_in_the_clear(line)?;
-                let session = self.greeted(&heard, Session::open(tcp, hello, Some(trace)))?;
+                let session = self.greeted(&heard, Session::open(tcp, ehlo_name, Some(trace)))?;
                 let mut secured = None;
                 let outcome = session.starttls(|tcp| line.secure(tcp, &mut secured));
                 self.secured(secured, outcome)?
@@ -548,7 +548,7 @@ impl<'a> Checklist<'a> {
             Tls::None => {
                 let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
                 let stream: Box<dyn Private> = Box::new(tcp);
-                self.greeted(&heard, Session::open(stream, hello, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, ehlo_name, Some(trace)))?
             }
         })
     }
@@ -612,7 +612,7 @@ impl Line<'_> {
         *secured = Some(TlsInfo {
             agreed: stream.describe(),
             certificate: stream.certificate(),
-            now: self.job.moment().seconds,
+            now: self.job.run_id().seconds,
         });
         Ok(Box::new(stream))
     }

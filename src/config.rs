@@ -231,7 +231,7 @@ pub struct Table {
     pub from: Option<Sender>,
     /// The client's name in EHLO.
     #[serde(deserialize_with = "parsed")]
-    pub hello: Option<EhloName>,
+    pub ehlo_name: Option<EhloName>,
     /// The From fields that are replaced by the account's address.
     #[serde(deserialize_with = "parsed")]
     pub rewrite_from: Option<RewriteFrom>,
@@ -292,7 +292,7 @@ impl Table {
             max_size: self.max_size.or(below.max_size),
             limit: self.limit.or(below.limit),
             from: self.from.or(below.from),
-            hello: self.hello.or(below.hello),
+            ehlo_name: self.ehlo_name.or(below.ehlo_name),
             rewrite_from: self.rewrite_from.or(below.rewrite_from),
             chunking: self.chunking.or(below.chunking),
             sent_maildir: self.sent_maildir.or(below.sent_maildir),
@@ -1114,7 +1114,7 @@ pub const KEYS: [Key; 34] = [
                have one.",
     },
     Key {
-        name: "hello",
+        name: "ehlo-name",
         place: Place::Send,
         value: "\"NAME\"",
         text: "What this machine calls itself to the server; the domain of the sender's address if \
@@ -1288,7 +1288,7 @@ mod tests {
         let fetch = "maildir = \"m\"\nkeep = \"30d\"\npassword-command = [\"a\", \"b\"]\n\
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
-        let send = "from = \"a@x\"\nhello = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
+        let send = "from = \"a@x\"\nehlo-name = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
                     sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\n";
         let oauth = "client-id = \"i\"\nclient-secret-command = \"s\"\ngrant = \"code\"\n\
                      issuer = \"https://a.x\"\nauthorize = \"https://a.x/a\"\n\

@@ -2,7 +2,7 @@
 //! the table of providers, what the provider publishes by https, the mail exchangers of the domain as
 //! far as they are a known provider's, SRV records, and names that are usual and have a certificate for
 //! themselves. Every answer is bounded, and all of it takes ten seconds at most. No address and no
-//! password is sent to anybody.
+//! password is ever sent.
 
 use std::fs::File;
 use std::io::Read as _;

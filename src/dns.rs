@@ -1,6 +1,6 @@
 //! Questions for the domain name system and their answers (RFC 1035): MX and SRV (RFC 2782), as a
 //! resolver of this machine's answers them. A codec; sockets are elsewhere. Answers are not signed:
-//! whatever is found has to be proven otherwise.
+//! every finding has to be proven otherwise.
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, RCODE, TYPE};
@@ -342,7 +342,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, reading it ends without a panic, and forged octets name only hosts.
+        /// Reading any octets ends without a panic, and forged octets name only hosts.
         #[test]
         fn any_octets_end(tail in prop::collection::vec(any::<u8>(), 0..200)) {
             let asked = question(Kind::Srv, "_pop3s._tcp.example.com");

@@ -477,7 +477,7 @@ impl From<&sasl::Error> for Exit {
     fn from(error: &sasl::Error) -> Self {
         match error {
             sasl::Error::NoMechanism { .. } => Self::Missing,
-            // Whoever answers is not who was called.
+            // The peer is not the server that was called.
             sasl::Error::Nonce | sasl::Error::Unproven => Self::Denied,
             sasl::Error::Challenge(..) | sasl::Error::Rounds(_) | sasl::Error::Insistent => {
                 Self::Protocol

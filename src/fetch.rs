@@ -38,7 +38,7 @@ use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::outage::OutageTracker;
-use crate::store::{self, Condition, Purpose, Stamp, Standing, Store, StoreOptions};
+use crate::store::{self, Condition, Purpose, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid};
 use crate::wire::{self, Private, Trace};
 
@@ -103,16 +103,10 @@ fn attempts(job: &FetchJob, company: &FetchContext<'_>) -> Result<Attempts, Erro
 }
 
 fn store_options(job: &FetchJob) -> StoreOptions {
-    let moment = &job.moment;
     StoreOptions {
         state: job.state.clone(),
         destination: job.destination.clone(),
-        stamp: Stamp {
-            seconds: moment.seconds,
-            pid: moment.pid,
-            host: moment.host.clone(),
-            random: moment.random,
-        },
+        run_id: job.run_id.clone(),
         deletes_at_once: job.deletes_at_once(),
     }
 }
@@ -370,7 +364,7 @@ impl<'a> Run<'a> {
         match error {
             Error::Pop3(pop3::Error::InMessage { listed, error, .. })
                 if listed.uid.as_ref().is_some_and(|uid| {
-                    store.seen().condition(uid, self.job.moment.seconds) == Condition::Broken
+                    store.seen().condition(uid, self.job.run_id.seconds) == Condition::Broken
                 }) =>
             {
                 self.fetched.miss(listed, Lack::End, error.to_string());
@@ -782,7 +776,7 @@ impl<'a> Run<'a> {
             patience.succeeded();
             return (true, None);
         }
-        let lasting = patience.failed(self.job.moment.seconds);
+        let lasting = patience.failed(self.job.run_id.seconds);
         (lasting.is_some(), lasting)
     }
 }

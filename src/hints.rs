@@ -333,15 +333,15 @@ pub enum Situation {
     PasswordEmpty,
     /// The password contains a control character.
     PasswordUnfit,
-    /// Nobody has logged in by OAuth 2.0.
+    /// No login by OAuth 2.0 has been made.
     NoLoginYet,
-    /// Somebody has, for something else than is configured now.
+    /// The login was made for another configuration.
     LoginChanged,
     /// The login by OAuth 2.0 has ended.
     LoginExpired,
     /// The authorization server does not take the client.
     ClientRefused,
-    /// The user, or whoever decides for them, has not allowed it.
+    /// The user, or their administrator, has not consented.
     ConsentRefused,
     /// The authorization server has no token now.
     TokenLater,
@@ -431,7 +431,7 @@ impl Situation {
         }
     }
 
-    /// What an error comes to, whatever was logged in with.
+    /// Returns the situation of an error, for passwords and tokens alike.
     fn of_any(error: &Error, peer: Option<&Peer>) -> Option<Self> {
         let is_imap = peer.is_some_and(|peer| matches!(peer.port, 993 | 143));
         let is_of_port = matches!(

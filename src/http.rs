@@ -449,7 +449,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a server says, reading it ends, within bounds and without a panic.
+        /// Reading any response ends, within bounds and without a panic.
         #[test]
         fn any_answer_ends(pieces in babble(
             &["HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n", "3\r\nabc\r\n", "0\r\n\r\n"],

@@ -35,7 +35,7 @@ use crate::error::{Error, Exit, Failure};
 use crate::report::{Report, count};
 use crate::settings::{self, FetchJob, Settings};
 use crate::store::disk::Os;
-use crate::store::{Stamp, Store, StoreOptions};
+use crate::store::{Store, StoreOptions};
 use crate::text::{LocalName, Mailbox, NamedReversePath, Uid, percent_encoded, shown};
 
 /// Every word of the other programs' configurations.
@@ -438,15 +438,8 @@ impl<'a> Plan<'a> {
 
 /// Notes messages in the journal of a maildrop as not to be fetched.
 fn note(job: FetchJob, uids: Vec<Uid>) -> Result<(), Error> {
-    let moment = job.moment;
-    let stamp = Stamp {
-        seconds: moment.seconds,
-        pid: moment.pid,
-        host: moment.host,
-        random: moment.random,
-    };
-    let (state, destination) = (job.state, job.destination);
-    let options = StoreOptions { state, destination, stamp, deletes_at_once: false };
+    let (state, destination, run_id) = (job.state, job.destination, job.run_id);
+    let options = StoreOptions { state, destination, run_id, deletes_at_once: false };
     Ok(Store::create(Arc::new(Os), options)?.note_imported(uids)?)
 }
 

@@ -1,76 +1,80 @@
-//! `postie` brings your mail and takes it away: `postie fetch` (POP3 to a Maildir),
-//! `postie send` (authenticated SMTP submission), and `postie check` when either does not work.
-//! Blocking, synchronous, no daemon.
+//! `postie` fetches mail by POP3 into a Maildir (`postie fetch`), submits mail by authenticated SMTP
+//! (`postie send`), and finds out why either does not work (`postie check`). Blocking, no daemon.
 //!
-//! This library is the program's, split off for its doctests and generators. It is not an API:
-//! nothing in it is promised to anybody from one version to the next.
+//! The library belongs to the program and exists for its doctests and generators. It is no API:
+//! anything in it may change with any version.
 //!
-//! # The house
+//! # Layers
 //!
-//! A run goes through it from top to bottom, and no module imports one from a storey above:
+//! A module imports modules below it only; `tests/layers.rs` is the table that counts.
 //!
 //! ```text
 //! main                     one command, one exit status
-//! fetch send queue check   the commands, each a room of its own, readable in one sitting
-//! import
-//! submission               a message with its envelope, from account to outcome
-//! way                      what all do first: reach a server
-//! report                   what a person, a script or nobody gets to see
-//! advice                   what to try next, as far as it is known
-//! error                    every way a run can fail, the status of each, the line that says so
-//! settings                 command line + file + environment -> FetchJob | SendJob
-//! cli  config  password    what was typed, what was written, what is secret
+//! fetch  send  queue       the commands; none imports another
+//! check  setup  login
+//! import  install
+//! submission               a message with its envelope and job, from account to outcome
+//! discovery                the servers of an address: where they are named, how far that is trusted
+//! connect                  a connection to one server: name, TCP, TLS
+//! report                   output for a terminal, for cron, and as JSON
+//! hints                    the table of hints: situation, server, text
+//! error                    the joined error, its exit status, its line
+//! settings                 command line, file and environment become FetchJob and SendJob
+//! cli  config  password    the command line, the configuration file, the sources of secrets
 //!
-//! token                    access tokens by OAuth 2.0: kept, renewed, once for all runs
+//! token                    OAuth 2.0 tokens: stored, renewed once for all runs
 //! oauth                    requests to an authorization server and its answers, as values
 //!
-//! pop3  smtp               sessions: the protocols as typestates
-//! http                     one request and its response, over a private stream
-//! tls  net                 streams: verified or on this machine, and every wait in bounds
-//! providers                what is known of mail providers
-//! autoconfig  dns          what providers say of themselves, in XML and in the DNS
+//! pop3  smtp               sessions as typestates
+//! http                     one request and its response over a private stream
+//! tls  net                 streams: verified or on loopback, every wait bounded
+//! providers                the table of mail providers
+//! autoconfig  dns          answers of providers, in XML and DNS
 //! wire                     the only buffer; a command and the meaning of its answer in one value
-//! dot  sasl                octets in and out of a message on the wire; who logs in, and how
+//! dot  sasl                dot-stuffing; SASL mechanisms
 //!
-//! compose  message         a message from its parts; any message in canonical form
-//! store                    Maildir and journal: delivery exactly once; what waits to be sent
+//! compose  message         a message from its parts; the canonical form of a message
+//! store                    Maildir, journal, outbox, tokens: what survives a crash
 //!
-//! program                  what is run: its time, its answer, and its end
-//! ownership                whose a file or a port is, who may write to it and who may read it
-//! text  limits             what was parsed once and cannot be wrong; every bound, by name
+//! program                  child processes: their time, their output, their end
+//! ownership                the owners of files and ports, and who else may use them
+//! run_id                   a run's time, process, machine and random number, read once
+//! text  limits             parsed values that cannot be invalid; every bound by name
 //! ```
 //!
-//! # What the compiler sees to
+//! `CONTRIBUTING.md` says which file a change goes to, and where its test goes.
 //!
-//! - Nobody logs in on a stream that others can read: `login` and `auth` want a stream that is
-//!   [`wire::Private`], which a bare [`net::Tcp`] is not.
-//! - Nothing is sent without a login: [`smtp::Session::submit`](smtp::Session) exists only after
-//!   AUTH was accepted.
-//! - Nothing is deleted that is not safe: what [`pop3::Session`] deletes is made from
-//!   [`store::Saved`], and only the journal, or a delivery that went all the way to the disk,
-//!   makes one.
-//! - Nothing that was said before TLS counts after it: the way to a stream's inside is
-//!   [`wire::Wire::into_stream`], which fails if the peer spoke too soon.
-//! - No command has a line end inside: [`wire::Command`] is made of words that were parsed.
+//! # What the compiler guarantees
 //!
-//! # What the disk sees to
+//! - Login needs a private stream: `login` and `auth` take a [`wire::Private`] stream, which a bare
+//!   [`net::Tcp`] is not.
+//! - Submission needs a login: [`smtp::Session::submit`](smtp::Session) exists only after AUTH was
+//!   accepted.
+//! - Deletion needs proof: DELE takes a [`pop3::Deletable`], which is made from [`store::Saved`], and
+//!   only the store makes that: of a message that is durable, or that the journal proves.
+//! - Data received before TLS is discarded: [`wire::Wire::into_stream`] is the only way to the stream
+//!   below, and fails if anything is buffered.
+//! - A command holds no line end: [`wire::Command`] is made of parsed words.
+//!
+//! # What the disk guarantees
 //!
 //! A batch of messages is written to `tmp/`, synced, named in the journal, synced, renamed to
-//! `new/`, synced, and only then deleted from the server. Whatever cuts this off, the next run
-//! finds out from journal and Maildir how far it went. [`store`] has the details.
+//! `new/`, synced, and only then deleted from the server. After an interruption at any point the
+//! next run learns from journal and Maildir how far it went ([`store`]).
 //!
-//! A message that is to wait if it cannot be sent is in the outbox before a connection is made, and
-//! the outbox knows when its last octets leave and what the server said to them. Whatever cuts this
-//! off, the next run sends it to those who do not have it. [`store::outbox`] has the details.
+//! A message that may wait is in the outbox before a connection is made. The outbox records when its
+//! last octets leave, and the server's replies. After an interruption the next run sends it to the
+//! recipients that do not have it ([`store::outbox`]).
 //!
 //! # Threads
 //!
-//! One for each account that is fetched from, up to a number, and beside it one that makes its
-//! messages safe while the next stream in. Three short-lived kinds: those that wait together for
-//! the disk to have a large batch; a name's look-up, which the system cannot be asked to give up;
-//! and one for each of a host's addresses, which race (RFC 8305) or are asked by a check. And one
-//! that waits for signals, to end what waits for a peer. At a terminal the progress bars' own one
-//! draws what a step waits for.
+//! - one for each account that is fetched, up to `--jobs`, and beside it one that delivers its
+//!   messages while the next ones arrive;
+//! - short-lived ones: several that sync a large batch together; one for the look-up of a name, which
+//!   the system does not let us cancel; one for each address of a host, which race (RFC 8305) or are
+//!   tried by a check;
+//! - one that waits for signals, and ends every wait for a peer;
+//! - at a terminal, the progress bars' own.
 #![forbid(unsafe_code)]
 
 pub mod autoconfig;
@@ -100,6 +104,7 @@ pub mod program;
 pub mod providers;
 pub mod queue;
 pub mod report;
+pub mod run_id;
 pub mod sasl;
 pub mod send;
 pub mod settings;

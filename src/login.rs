@@ -1,5 +1,5 @@
 //! `postie login`: a person logs in by OAuth 2.0 once, with a browser on this machine or on another,
-//! so that every later run has tokens by itself. Never begins without somebody at a terminal.
+//! so that every later run has tokens by itself. Never begins without a terminal.
 
 mod browser;
 

@@ -86,7 +86,7 @@ fn parse(
 /// Prints what clap answers in place of a run: help, the version, or a usage error.
 fn refuse_arguments(error: &clap::Error, is_json: bool) -> Exit {
     match error.kind() {
-        // Whoever reads may have read enough.
+        // The reader may have read enough.
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             drop(error.print());
             Exit::Done

@@ -101,7 +101,7 @@ impl Message {
         values.find(|value| !value.is_empty())
     }
 
-    /// The Subject field with its encoded words decoded, for people.
+    /// The Subject field with its encoded words decoded, for people. `None` if there is none.
     pub fn subject(&self) -> Option<String> {
         Some(shown(&encoded_words::decoded(&self.field("Subject")?)))
     }
@@ -931,7 +931,7 @@ mod tests {
     fn one_text_with_mime_fields_is_encoded_like_one_without() {
         use Transport::{EightBit, SevenBit};
         let long = "x".repeat(3000);
-        // As Debian's cron writes them, whatever a job prints.
+        // As Debian's cron writes them for any output of a job.
         let cron = "MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n\
                     Content-Transfer-Encoding: 8bit";
         let (header, body) = fitted(format!("{cron}\n\n{long}\n"), EightBit);
@@ -1070,7 +1070,7 @@ mod tests {
         let signed = format!("DKIM-Signature: x\n{header}");
         let (stays, _) = fitted(format!("{signed}\n\n"), Transport::EightBit);
         assert_eq!(stays, signed);
-        // What is no UTF-8 has a name, too; in an address list nobody knows where it ends.
+        // What is no UTF-8 has a name, too; in an address list its end is unknown.
         let latin1 = [b"From: J\xf6rg <j@x>\nSubject: Gr\xfc\xdfe\n\n".as_slice()].concat();
         let (latin1, _) = fitted(latin1, Transport::EightBit);
         assert!(latin1.ends_with("Subject: =?unknown-8bit?B?R3L832U=?="), "{latin1}");

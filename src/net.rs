@@ -755,7 +755,7 @@ fn resolve(host: &Domain, port: u16, deadline: Deadline) -> Result<Vec<SocketAdd
     let name = host.as_str().to_owned();
     let look_up = move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
-        // Nobody listens any more if the deadline passed first.
+        // The receiver is gone if the deadline passed first.
         drop(sender.send(found));
     };
     thread::Builder::new().spawn(look_up).map_err(Error::Lookup)?;
@@ -815,7 +815,7 @@ fn race(
         if let Some(address) = started {
             let sender = sender.clone();
             let run = move || {
-                // Nobody listens any more if another address was faster.
+                // The receiver is gone if another address was faster.
                 drop(sender.send(dial(address, source, wait)));
             };
             match thread::Builder::new().spawn(run) {

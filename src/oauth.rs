@@ -90,7 +90,7 @@ pub const PROVIDERS: [Provider; 3] = [
 ];
 
 impl Provider {
-    /// The provider of a name.
+    /// The provider of a name. `None` if it is not in the table.
     pub fn named(name: &str) -> Option<&'static Self> {
         PROVIDERS.iter().find(|known| known.name == name)
     }

@@ -1,5 +1,5 @@
 //! Who owns a file, who may write to it and who may read it. What postie obeys must have been
-//! written by its user or by root, and what is secret must be readable by nobody else: one set of
+//! written by its user or by root, and a secret must be readable by no other: one set of
 //! rules for every file that is read and every directory that is used.
 //!
 //! A file's own directory is looked at, its ancestors are not.

@@ -124,6 +124,10 @@ impl Source {
     }
 
     /// A password, or a client's secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the source yields no usable password.
     pub fn password(&self, whom: &str) -> Result<Secret, Error> {
         let password = match self {
             Self::Text(secret) => secret.clone(),
@@ -202,6 +206,10 @@ impl Tokens {
 
 impl Attempts {
     /// The same, with the token of a login got now: before a server waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no token can be obtained.
     pub fn ready(mut self) -> Result<Self, Error> {
         if let Again::Tokens(tokens) = &mut self.again {
             tokens.ready = tokens.access()?;
@@ -209,7 +217,7 @@ impl Attempts {
         Ok(self)
     }
 
-    /// The token of a login that was got, as long as it was not tried.
+    /// The token of a login that was got, as long as it was not tried. `None` once it was tried.
     pub fn access(&self) -> Option<&Access> {
         match &self.again {
             Again::Tokens(tokens) => tokens.ready.as_ref(),

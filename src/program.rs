@@ -32,7 +32,7 @@ pub fn run(command: &mut Command, bound: Duration) -> io::Result<Option<ExitStat
 }
 
 /// What a program printed up to its first line end, within [`limits::SECRET`] octets, and its exit
-/// status; `None` if it had not ended after `bound`, if there is one. Whatever else it prints is read
+/// status; `None` if it had not ended after `bound`, if there is one. Any further output is read
 /// and dropped until it ends. Its children may live on, and keep its output open.
 pub fn first_line(
     command: &mut Command,

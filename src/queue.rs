@@ -71,7 +71,7 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
         // As `mailq` says it, and monitors look for it.
         report.answer("Mail queue is empty")?;
     }
-    let (now, mut exit) = (settings.moment().seconds, Exit::Done);
+    let (now, mut exit) = (settings.run_id().seconds, Exit::Done);
     for (outbox, message) in &listed {
         match &message.record {
             Ok(record) => {
@@ -219,7 +219,7 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
         Ok(listed) => listed,
         Err(error) => return fail(report, None, &error.into()),
     };
-    let (now, mut exit, mut early) = (settings.moment().seconds, Exit::Done, 0);
+    let (now, mut exit, mut early) = (settings.run_id().seconds, Exit::Done, 0);
     let mut accounts = BTreeMap::<_, Vec<_>>::new();
     for (outbox, OutboxEntry { id, place, record }) in listed {
         let record = match record {
@@ -276,7 +276,7 @@ fn account_for(
     report: &Report,
 ) -> Result<Option<(String, DeliveryRecord)>, Exit> {
     let failed = |error: Error| fail(report, None, &error);
-    let (now, place) = (settings.moment().seconds, OutboxState::Waiting);
+    let (now, place) = (settings.run_id().seconds, OutboxState::Waiting);
     let problem = match (missing(settings, place, &record), record.order.account.clone()) {
         (None, Some(account)) if record.is_resolved => return Ok(Some((account, record))),
         (Some(problem), _) => problem,
@@ -335,7 +335,7 @@ fn resolve(
     // Twice the same is once: what was answered for one is answered for both.
     let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
     let account = job.account.unwrap_or_default();
-    let now = settings.moment().seconds;
+    let now = settings.run_id().seconds;
     held.resolve(now, &account, &job.reverse_path, envelope.recipients())?;
     Ok(Ok(account))
 }
@@ -349,7 +349,7 @@ pub fn flush_due(
     report: &Report,
     stop: &Stop,
 ) {
-    let now = settings.moment().seconds;
+    let now = settings.run_id().seconds;
     // What is wrong with the outbox is for those to hear who ask for it.
     let mut listed = listed(settings).unwrap_or_default();
     listed.retain(|(_, OutboxEntry { place, record, .. })| {
@@ -422,7 +422,7 @@ impl QueueRun<'_> {
 
     /// Sends one message; `others` more follow it.
     fn send(&mut self, outbox: &Outbox, id: &Id, others: usize) -> Result<Exit, Error> {
-        let now = self.settings.moment().seconds;
+        let now = self.settings.run_id().seconds;
         let Some(held) = hold(outbox, id)? else { return Ok(Exit::Done) };
         if self.wanted == Wanted::Due && !held.record().is_due(now) {
             return Ok(Exit::Done);

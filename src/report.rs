@@ -1,5 +1,5 @@
-//! What a person, a script or nobody gets to see. Results go to standard output, talk to standard
-//! error; away from a terminal, success is silent.
+//! Output for a person, a script or an unattended run. Results go to standard output, messages to
+//! standard error; away from a terminal, success is silent.
 
 use std::cell::Cell;
 use std::env;
@@ -28,7 +28,7 @@ pub struct Report {
     quiet: bool,
     verbose: u8,
     json: bool,
-    /// Whether standard output belongs to something else than results.
+    /// True if standard output carries something other than results.
     is_stdout_taken: bool,
     /// True if standard output is a terminal.
     terminal: bool,
@@ -36,7 +36,7 @@ pub struct Report {
     colour: bool,
     start: Instant,
     bars: MultiProgress,
-    /// Whether somebody sees them.
+    /// True if progress bars are shown.
     has_bars: bool,
     turn: Mutex<()>,
 }
@@ -104,12 +104,12 @@ impl Report {
         }))
     }
 
-    /// This run, for those who ask for tokens in it: `stop` ends it.
+    /// Returns the context for obtaining tokens in this run; `stop` ends it.
     pub fn token_run(&self, stop: &Stop) -> token::Run {
         token::Run::new(stop, self.listener())
     }
 
-    /// Somebody to hear of what goes on beside the conversation, if that is wanted.
+    /// Returns a listener for events beside the conversation; `None` without --verbose.
     fn listener(&self) -> Option<Listener> {
         if self.verbose == 0 {
             return None;
@@ -264,8 +264,8 @@ impl Report {
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written to.
-    pub fn step(&self, rung: &Step) -> Result<(), Error> {
-        let Step { name, is_good, text, hint, ms } = rung;
+    pub fn step(&self, step: &Step) -> Result<(), Error> {
+        let Step { name, is_good, text, hint, ms } = step;
         if self.json || self.quiet {
             return Ok(());
         }
@@ -302,7 +302,7 @@ impl Report {
         print(&if self.json { escaped_json(&line) } else { escaped(&line) })
     }
 
-    /// A line for somebody who has asked for it and waits, whatever else is to be said.
+    /// Prints a line that the user has asked for and waits for, even with --quiet.
     pub fn say(&self, line: impl fmt::Display) {
         print_stderr(format_args!("{line}"));
     }
@@ -334,7 +334,7 @@ impl Step {
     /// The same for programs.
     pub fn object(&self) -> Value {
         let Self { name, is_good, text, hint, ms } = self;
-        json!({ "rung": name, "ok": is_good, "text": text, "hint": hint, "ms": ms })
+        json!({ "name": name, "ok": is_good, "text": text, "hint": hint, "ms": ms })
     }
 }
 

@@ -225,7 +225,7 @@ pub enum Refused {
     /// The server does not take the mechanism (RFC 4954 §4: 500 to 504).
     Mechanism,
     /// The server does not take the credentials (RFC 4954 §6: 535; RFC 3206 §5: `[AUTH]`), or
-    /// refuses everybody.
+    /// refuses every login.
     Credentials,
     /// POP3 without a response code: it may be either.
     Either,

@@ -61,7 +61,7 @@ fn send_as_far_as_possible(
     ended.exit
 }
 
-/// How the first attempt ended.
+/// The end of the first attempt.
 struct Ended {
     exit: Exit,
     /// The same in words, for a caller who gets one reply.
@@ -148,7 +148,7 @@ fn dispatch(
         Attempt::OneReply if submission.waiting().is_some() => Ok(()),
         Attempt::OneReply | Attempt::First | Attempt::Further => submission.notified(),
     };
-    // Whoever is not told, or is told of an outbox that failed, is not to send the message again for
+    // A caller that is not told, or is told of an outbox that failed, is not to send the message again for
     // that: the status stays.
     for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
         warn(report, &submission, &error);
@@ -194,7 +194,7 @@ fn submission(input: Input, args: &cli::Send) -> Result<Submission, Error> {
     let terms = MailParameters {
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
-        id: job.moment.unique(),
+        id: job.run_id.unique(),
         require_tls: args.require_tls,
     };
     let demand = if args.all_or_nothing { RecipientPolicy::All } else { RecipientPolicy::Any };
@@ -244,12 +244,12 @@ fn keep_incomplete(
     if !may_wait(settings, args) || Exit::from(&error) != Exit::Config {
         return fail(report, None, &error);
     }
-    let moment = settings.moment();
+    let run_id = settings.run_id();
     if message.field("Date").is_none() {
-        message.replace("Date", &moment.date());
+        message.replace("Date", &run_id.date());
     }
     let mut order = QueuedEnvelope {
-        received: moment.seconds,
+        received: run_id.seconds,
         config: settings.config(),
         account: args.account.clone(),
         from: args.from.as_ref().map(|from| from.path.clone()),
@@ -259,7 +259,7 @@ fn keep_incomplete(
         aliases: Vec::new(),
         notify: args.dsn_notify.clone(),
         ret: args.dsn_return,
-        envid: moment.unique(),
+        envid: run_id.unique(),
         subject: message.subject(),
         require_tls: args.require_tls,
         is_all_or_nothing: args.all_or_nothing,
@@ -270,7 +270,7 @@ fn keep_incomplete(
             Address::Local(name) => order.aliases.push(name),
         }
     }
-    let id = Id::new(moment.seconds, moment.random);
+    let id = Id::new(run_id.seconds, run_id.random);
     match settings.outbox().add(&id, order, |file| message.copy(file)) {
         Ok(_) => {
             stop.decide(Some(Exit::Done.status()));

@@ -17,6 +17,7 @@ use crate::config::{
 use crate::net::Bounds;
 use crate::ownership;
 use crate::password::Source;
+use crate::run_id::RunId;
 use crate::sasl::Mechanism;
 use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
@@ -72,17 +73,17 @@ pub enum Error {
     /// An account logs in with a client that is not described.
     #[error("there is no [oauth.{name}]{}", meant(.nearest.as_ref()))]
     UnknownClient {
-        /// What the account calls it.
+        /// The name that the account uses.
         name: String,
         /// The nearest existing name.
         nearest: Option<String>,
     },
-    /// Something is missing in the description of a client.
+    /// The description of an OAuth 2.0 client lacks a key.
     #[error("[oauth.{name}] has no `{key}`")]
     IncompleteClient {
         /// The client.
         name: String,
-        /// What is missing.
+        /// The missing key.
         key: &'static str,
     },
     /// The tenant cannot stand in an address.
@@ -90,7 +91,7 @@ pub enum Error {
     Tenant {
         /// The client.
         name: String,
-        /// What was found.
+        /// The value.
         tenant: String,
     },
     /// The account has no login by OAuth 2.0.
@@ -190,19 +191,23 @@ impl Directories {
     }
 }
 
-/// Where a user's own files go, and where the program is that runs.
+/// The paths of a user's own files, and of the running program.
 #[derive(Debug)]
 pub struct UserPlaces {
     /// The home directory.
     pub home: PathBuf,
     /// `XDG_DATA_HOME`, else `~/.local/share`.
     pub data: PathBuf,
-    /// This program, by its absolute path where that is known.
+    /// The program, by its absolute path if that is known.
     pub program: PathBuf,
 }
 
 impl UserPlaces {
-    /// As the environment says, or the password database.
+    /// Determines the paths from the environment, else from the password database.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no home directory.
     pub fn from_environment() -> Result<Self, Error> {
         let home = Directories::from_environment()?.home;
         let data = variable("XDG_DATA_HOME").filter(|dir| ownership::is_ours(dir));
@@ -213,7 +218,7 @@ impl UserPlaces {
     }
 }
 
-/// Whether this run is root's.
+/// Returns whether this run is root's.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -234,61 +239,15 @@ pub struct Settings {
     state: PathBuf,
     /// Further directories in which an outbox of this user's may be.
     other_states: Vec<PathBuf>,
-    /// This user's own configuration file, whichever is in force.
+    /// The configuration file of this user, even if another one is in force.
     own: PathBuf,
     timeout: Option<u32>,
     invoked_as: InvokedAs,
     detours: Vec<Detour>,
     /// The text of a configuration that is in no file yet.
     unsaved: Option<String>,
-    moment: RunId,
+    run_id: RunId,
     renewals: Renewals,
-}
-
-/// The identity of a run: time, process, machine and a random number. Read once.
-#[derive(Clone, Debug)]
-pub struct RunId {
-    /// Seconds since 1970.
-    pub seconds: u64,
-    /// The process id.
-    pub pid: u32,
-    /// The machine's name.
-    pub host: String,
-    /// Drawn once.
-    pub random: u64,
-}
-
-impl RunId {
-    fn now() -> Result<Self, Error> {
-        let seconds = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let random = getrandom::u64().map_err(|_| Error::Random)?;
-        Ok(Self { seconds, pid: std::process::id(), host, random })
-    }
-
-    /// The time for people, in this machine's time zone (RFC 5322 §3.3).
-    pub fn date(&self) -> String {
-        jiff::fmt::rfc2822::to_string(&self.here()).unwrap_or_default()
-    }
-
-    /// The time for logs (RFC 3339).
-    pub fn timestamp(&self) -> String {
-        self.here().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-    }
-
-    /// The time in the local time zone. Finding that out is slow, so it is done only here.
-    fn here(&self) -> jiff::ZonedDateTime {
-        let seconds = i64::try_from(self.seconds).unwrap_or_default();
-        let then = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-        then.to_zoned_datetime(jiff::tz::TimeZone::system())
-    }
-
-    /// A text for Message-ID (RFC 5322 §3.6.4) that no other message has, and that says nothing of
-    /// this machine.
-    pub fn unique(&self) -> String {
-        let Self { seconds, pid, random, .. } = self;
-        format!("{seconds:x}.{pid:x}.{random:016x}")
-    }
 }
 
 /// The other end of a conversation.
@@ -316,7 +275,7 @@ pub struct Peer {
     pub source: Source,
     /// The mechanism, if the user chose one.
     pub auth: Option<Mechanism>,
-    /// Where connections go instead, for tests.
+    /// The addresses to dial in place of the real ones, for tests.
     pub detours: Vec<Detour>,
 }
 
@@ -373,7 +332,7 @@ pub struct FetchJob {
     /// The file with what is remembered of the server.
     pub server: PathBuf,
     /// The run's identity.
-    pub moment: RunId,
+    pub run_id: RunId,
 }
 
 impl FetchJob {
@@ -406,7 +365,7 @@ pub struct SendJob {
     /// The reverse-path: the sender's address, or `<>`.
     pub reverse_path: ReversePath,
     /// The client's name in EHLO.
-    pub hello: EhloName,
+    pub ehlo_name: EhloName,
     /// The From fields that `from` replaces.
     pub rewrite_from: RewriteFrom,
     /// True if BDAT may be used (CHUNKING).
@@ -418,14 +377,14 @@ pub struct SendJob {
     /// True if the message waits in the outbox when it cannot be sent now.
     pub queue: bool,
     /// The run's identity.
-    pub moment: RunId,
+    pub run_id: RunId,
 }
 
 impl SendJob {
     /// Returns whether a From field with this author is replaced; `None` is a field without an
     /// address.
     pub fn rewrites(&self, author: Option<&Address>) -> bool {
-        let is_local = || author.is_none_or(|author| author.is_local(&self.moment.host));
+        let is_local = || author.is_none_or(|author| author.is_local(&self.run_id.host));
         self.rewrite_from.applies(is_local)
     }
 }
@@ -466,7 +425,7 @@ impl Settings {
         let own = global.config.clone().unwrap_or(own);
         let path = global.config.clone().unwrap_or(usual);
         let (timeout, invoked_as) = (global.timeout, global.invoked_as);
-        let moment = RunId::now()?;
+        let run_id = RunId::now().ok_or(Error::Random)?;
         let detours = Vec::new();
         let renewals = Renewals::default();
         Ok(Self {
@@ -480,7 +439,7 @@ impl Settings {
             invoked_as,
             detours,
             unsaved: None,
-            moment,
+            run_id,
             renewals,
         })
     }
@@ -491,6 +450,10 @@ impl Settings {
     }
 
     /// The same for a configuration that is in no file yet, with connections that go elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is no configuration.
     pub fn of_text(&self, text: &str, detours: Vec<Detour>) -> Result<Self, Error> {
         Ok(Self {
             file: Some(File::of_text(text, &self.own)?),
@@ -503,7 +466,7 @@ impl Settings {
             invoked_as: self.invoked_as,
             detours,
             unsaved: Some(text.to_owned()),
-            moment: self.moment.clone(),
+            run_id: self.run_id.clone(),
             renewals: self.renewals.clone(),
         })
     }
@@ -522,7 +485,7 @@ impl Settings {
             invoked_as: self.invoked_as,
             detours: self.detours.clone(),
             unsaved: None,
-            moment: self.moment.clone(),
+            run_id: self.run_id.clone(),
             renewals: self.renewals.clone(),
         }
     }
@@ -610,7 +573,7 @@ impl Settings {
         let state = self.state.join("fetch").join(store::state_name(&mailbox).as_ref());
         let host = percent_encoded(peer.host.as_str().as_bytes());
         let server = self.state.join("server").join(format!("{host}+{}", peer.port));
-        let moment = self.moment.clone();
+        let run_id = self.run_id.clone();
         Ok(FetchJob {
             account,
             peer,
@@ -627,7 +590,7 @@ impl Settings {
             mailbox,
             state,
             server,
-            moment,
+            run_id,
         })
     }
 
@@ -729,7 +692,11 @@ impl Settings {
         Some(block)
     }
 
-    /// What one side of an account is to do in a check.
+    /// Returns the job of one side of an account in a check.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the account is unknown or incomplete.
     pub fn checked_job(&self, account: &str, side: Side) -> Result<Job, Error> {
         let args = cli::Check::default();
         self.job(Some(account), side, &args)
@@ -792,7 +759,7 @@ impl Settings {
                 configured = Some(own.clone());
             }
             let rewrite = table.rewrite_from.unwrap_or_default();
-            let host = &self.moment.host;
+            let host = &self.run_id.host;
             let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
             top.from = top.from.filter(|_| !typed.is_some_and(gives_way));
             (Some(name), top.over(table))
@@ -841,8 +808,8 @@ impl Settings {
         reverse_path: ReversePath,
     ) -> Result<SendJob, Error> {
         // An address literal is allowed (RFC 5321 §4.1.4), and keeps the machine's own name private.
-        let hello = match &table.hello {
-            Some(hello) => hello.clone(),
+        let ehlo_name = match &table.ehlo_name {
+            Some(ehlo_name) => ehlo_name.clone(),
             None => from
                 .domain()
                 .parse()
@@ -854,20 +821,20 @@ impl Settings {
         let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
         let queue = table.queue.unwrap_or(self.invoked_as == InvokedAs::Sendmail);
         let peer = self.peer(account.as_deref(), table, Side::Send.default_ports())?;
-        let moment = self.moment.clone();
+        let run_id = self.run_id.clone();
         Ok(SendJob {
             account,
             peer,
             from,
             name: None,
             reverse_path,
-            hello,
+            ehlo_name,
             rewrite_from,
             chunking,
             sent_maildir,
             log_file,
             queue,
-            moment,
+            run_id,
         })
     }
 
@@ -902,8 +869,8 @@ impl Settings {
     }
 
     /// The run's identity.
-    pub fn moment(&self) -> &RunId {
-        &self.moment
+    pub fn run_id(&self) -> &RunId {
+        &self.run_id
     }
 
     /// Resolves local names by `[aliases]`; other addresses stay. An error for a name that is not
@@ -927,7 +894,7 @@ impl Settings {
         match address {
             Address::Local(name) => aliases.of(name),
             Address::Mailbox(mailbox) => {
-                let is_known = mailbox.is_at_host(&self.moment.host) && !self.has_domain(mailbox);
+                let is_known = mailbox.is_at_host(&self.run_id.host) && !self.has_domain(mailbox);
                 let name = mailbox.local_part().parse().ok().filter(|_| is_known)?;
                 aliases.of(&name)
             }
@@ -1076,6 +1043,10 @@ impl Settings {
 
     /// A path from the configuration: `~/` and relative paths begin at home, and
     /// `$CREDENTIALS_DIRECTORY/` is where systemd has put a service's credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it names another variable, or there is no directory of credentials.
     pub fn path(&self, path: &Path) -> Result<PathBuf, Error> {
         const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
         let mut components = path.components();
@@ -1141,10 +1112,10 @@ impl Job {
     }
 
     /// The run's identity.
-    pub fn moment(&self) -> &RunId {
+    pub fn run_id(&self) -> &RunId {
         match self {
-            Self::Fetch(job) => &job.moment,
-            Self::Send(job) => &job.moment,
+            Self::Fetch(job) => &job.run_id,
+            Self::Send(job) => &job.run_id,
         }
     }
 }

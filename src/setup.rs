@@ -118,7 +118,7 @@ impl Run<'_> {
             return Err(Error::NotAccepted { hosts: strangers.join(" and ") });
         }
         let mut exit = Exit::Done;
-        // What nobody vouches for is not even spoken to.
+        // A server that no trusted source names is not contacted.
         if !offline && strangers.is_empty() {
             exit = self.walk(&account, &mut findings)?;
         }
@@ -171,12 +171,12 @@ impl Run<'_> {
         discover(address, &options, self.report, self.stop)
     }
 
-    /// Something for a person, beside the result.
+    /// Prints a line for a person, beside the result.
     fn print_note(&self, line: &str) {
         self.report.info(format_args!("setup: {}", shown_line(line)));
     }
 
-    /// What was asked for, or the first part of the domain.
+    /// Returns the account's name: the one given, or the first part of the domain.
     fn account(&self) -> String {
         let label = self.args.address.domain().split('.').next().unwrap_or_default();
         self.args.account.clone().unwrap_or_else(|| label.to_ascii_lowercase())
@@ -324,9 +324,9 @@ impl Run<'_> {
             Job::Send(job) => {
                 use smtp::Session;
                 let session = if peer.tls == Tls::Implicit {
-                    Session::open(secured(tcp)?, job.hello.clone(), trace())?
+                    Session::open(secured(tcp)?, job.ehlo_name.clone(), trace())?
                 } else {
-                    let session = Session::open(tcp, job.hello.clone(), trace())?;
+                    let session = Session::open(tcp, job.ehlo_name.clone(), trace())?;
                     session.starttls(secured)?
                 };
                 Ok(session.offered().auth.clone())
@@ -335,7 +335,7 @@ impl Run<'_> {
     }
 }
 
-/// What to do before the first login.
+/// Returns the steps before the first login.
 fn preparation(findings: &Findings) -> Vec<String> {
     const TOKEN: &str = "set `token-command` to a program that prints an OAuth 2.0 access token: \
                          the server takes no passwords";

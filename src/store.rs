@@ -1,4 +1,4 @@
-//! Exactly once from a server's maildrop into a Maildir, whatever is cut off and when.
+//! Exactly once from a server's maildrop into a Maildir, even if it is interrupted at any moment.
 //!
 //! ```text
 //!        what happens                            cut off here, the next run
@@ -47,7 +47,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub use self::breaks::Condition;
-pub use self::maildir::{Draft, Maildir, Stamp};
+pub use self::maildir::{Draft, Maildir};
 pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
 
 use self::disk::{Dir, Disk, Lock};
@@ -55,6 +55,7 @@ use self::journal::{FollowUp, Journal, Outcome};
 use self::seen::{Intent, Kind};
 use crate::limits;
 use crate::ownership;
+use crate::run_id::RunId;
 use crate::text::{Identified, Uid, plain};
 
 /// A failure of the disk or of what it holds.
@@ -63,7 +64,7 @@ pub enum Error {
     /// Another run holds the lock.
     #[error("another run is at work on this mailbox")]
     Locked {
-        /// For how long.
+        /// The age of the lock.
         age: Duration,
     },
     /// A Maildir is made, its parents are not.
@@ -97,7 +98,7 @@ pub enum Error {
     NewerJournal {
         /// The journal.
         path: PathBuf,
-        /// Its version.
+        /// The journal's version.
         version: u64,
     },
     /// A line of a file of the outbox makes no sense.
@@ -185,13 +186,13 @@ impl Destination {
 /// The result of delivering a retrieved message.
 #[derive(Debug)]
 pub enum Delivery<T> {
-    /// It was delivered.
+    /// A new message that was delivered.
     New(Saved<T>),
-    /// It equals the message that was delivered here before.
+    /// A message equal to the one that was delivered here before.
     Same(Saved<T>),
-    /// It equals the message that was delivered elsewhere before.
+    /// A message equal to the one that was delivered elsewhere before.
     SameElsewhere(T),
-    /// It was not delivered, for this reason.
+    /// A message that was not delivered, with the reason.
     Rejected(T, String),
 }
 
@@ -223,7 +224,7 @@ pub struct StoreOptions {
     /// The destination.
     pub destination: Destination,
     /// The run's identity.
-    pub stamp: Stamp,
+    pub run_id: RunId,
     /// True if messages are deleted from the server in the session that brings them.
     pub deletes_at_once: bool,
 }
@@ -267,20 +268,20 @@ impl Store {
     }
 
     fn lock(disk: Arc<dyn Disk>, options: StoreOptions) -> Result<Self, Error> {
-        let StoreOptions { state, destination, stamp, .. } = &options;
+        let StoreOptions { state, destination, run_id, .. } = &options;
         disk.check_place(state)?;
         let path = state.join(LOCK);
         let lock = disk.lock_file(&path).map_err(|error| Error::create(&path, error))?;
-        let lock = lock.ok_or_else(|| Error::Locked { age: lock_age(&path, stamp.seconds) })?;
-        let drawn = [state.as_os_str().as_encoded_bytes(), &stamp.random.to_be_bytes()].concat();
+        let lock = lock.ok_or_else(|| Error::Locked { age: lock_age(&path, run_id.seconds) })?;
+        let drawn = [state.as_os_str().as_encoded_bytes(), &run_id.random.to_be_bytes()].concat();
         let mark = maildir::fnv1a(&drawn);
-        let journal = Journal::open(Arc::clone(&disk), state, stamp.seconds, mark)?;
+        let journal = Journal::open(Arc::clone(&disk), state, run_id.seconds, mark)?;
         let mark = journal.seen.mark.unwrap_or(mark);
         let root = match destination {
             Destination::Maildir(root) => root.clone(),
             Destination::Program(_) => state.join("spool"),
         };
-        let maildir = Maildir::at(Arc::clone(&disk), &root, stamp.clone(), mark);
+        let maildir = Maildir::at(Arc::clone(&disk), &root, run_id.clone(), mark);
         let recovered = Vec::new();
         let mut store = Self { disk, journal, options, maildir, recovered, lock };
         store.require_maildir()?;
@@ -406,7 +407,7 @@ impl Store {
     ///
     /// Returns an error if the journal cannot be written.
     pub fn end_listing(&mut self) -> Result<usize, Error> {
-        self.journal.end_listing(self.options.stamp.seconds)
+        self.journal.end_listing(self.options.run_id.seconds)
     }
 
     /// Notes which messages are listed with another size than before.
@@ -456,24 +457,29 @@ impl Store {
     /// Returns an error if the journal cannot be written.
     pub fn note_unwanted(&mut self, uids: Vec<Uid>) -> Result<(), Error> {
         self.begin()?;
-        self.journal.record_unwanted(uids, Kind::Noted, self.options.stamp.seconds)
+        self.journal.record_unwanted(uids, Kind::Noted, self.options.run_id.seconds)
     }
 
     /// Notes messages that another program has fetched as not to be fetched. Known ones stay as they
     /// are.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn note_imported(&mut self, mut uids: Vec<Uid>) -> Result<(), Error> {
         uids.retain(|uid| self.journal.seen.get(uid).is_none());
         self.begin()?;
-        self.journal.record_unwanted(uids, Kind::Imported, self.options.stamp.seconds)
+        self.journal.record_unwanted(uids, Kind::Imported, self.options.run_id.seconds)
     }
 
-    /// Notes that the server ended a session in the middle of a message, behind so many octets of it.
+    /// Records that the server ended a session in the middle of a message, after this many octets
+    /// of it.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
     pub fn record_break(&mut self, uid: &Uid, octets: u64) -> Result<(), Error> {
-        self.journal.record_break(uid, self.options.stamp.seconds, octets)
+        self.journal.record_break(uid, self.options.run_id.seconds, octets)
     }
 
     /// Returns whether this message to the user is new, and records it.
@@ -496,7 +502,7 @@ impl Store {
         &mut self,
         uids: impl Iterator<Item = &'a Uid>,
     ) -> Result<(), Error> {
-        self.journal.record_deletions(uids, self.options.stamp.seconds)?;
+        self.journal.record_deletions(uids, self.options.run_id.seconds)?;
         self.journal.sync()
     }
 
@@ -568,7 +574,7 @@ impl Store {
         digest: digest::Digest,
     ) -> Intent {
         Intent {
-            time: self.options.stamp.seconds,
+            time: self.options.run_id.seconds,
             uid: message.uid().cloned(),
             size: message.size(),
             digest,
@@ -631,7 +637,7 @@ impl Store {
         for (message, _) in &mut batch {
             let draft = message.as_mut();
             if let Err(error) = self.publish(&draft.path(), &new.join(&draft.name)) {
-                // It was there a moment ago. Whatever became of it, it was not delivered.
+                // It was there a moment ago. Wherever it is now, it was not delivered.
                 let name = draft.name.clone();
                 let is_it = |intent: &Intent| (intent.name == name).then_some(Outcome::Void);
                 self.journal.resolve(is_it, FollowUp::None)?;
@@ -642,7 +648,7 @@ impl Store {
         // What will be deleted at once is noted as such with its delivery: if this run is cut off
         // before, another message may have its unique-id when the next one looks.
         let follow_up = if self.options.deletes_at_once {
-            FollowUp::Note("deleted", self.options.stamp.seconds.max(1))
+            FollowUp::Note("deleted", self.options.run_id.seconds.max(1))
         } else {
             FollowUp::None
         };
@@ -731,8 +737,8 @@ impl Store {
         let outcome = |intent: &Intent| {
             Some(if found.contains(&intent.name) { Outcome::Done } else { Outcome::Void })
         };
-        // Nobody knows how long ago the session of these was cut off: they count as absent since.
-        let follow_up = FollowUp::Note("missing", self.options.stamp.seconds.max(1));
+        // The time since the interrupted session is unknown: they count as absent since.
+        let follow_up = FollowUp::Note("missing", self.options.run_id.seconds.max(1));
         self.journal.resolve(outcome, follow_up)?;
         self.journal.sync()?;
         self.recovered = recovered;
@@ -790,7 +796,7 @@ pub trait Measured {
 /// The outlook of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Everything is there.
+    /// Nothing is missing.
     Ready,
     /// There is no Maildir yet, and it can be made.
     ToBeMade,
@@ -845,8 +851,8 @@ fn is_locked(path: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// How long ago a lock was taken, which is when its file was last touched; nothing if that cannot be
-/// known.
+/// Returns the age of a lock, by the time at which its file was last touched; zero if that is
+/// unknown.
 fn lock_age(path: &Path, now: u64) -> Duration {
     let touched = File::open(path).and_then(|file| file.metadata()?.modified());
     let touched = touched.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -128,7 +128,7 @@ pub fn login_noted(
         match &session {
             Ok(_) => outbox.login_accepted(account),
             Err(error) if outbox::is_login_refused(error) && !is_typed => {
-                outbox.login_refused(account, submission.job.moment.seconds);
+                outbox.login_refused(account, submission.job.run_id.seconds);
             }
             Err(_) => {}
         }
@@ -143,7 +143,7 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;
     let attempts = attempts.ready()?;
     let way = Connector::to(peer, report, stop)?;
-    let (hello, trace) = (job.hello.clone(), report.trace(None));
+    let (hello, trace) = (job.ehlo_name.clone(), report.trace(None));
     let connecting = way.step("connecting");
     let session: Session<Unauthenticated, _> = match peer.tls {
         Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
@@ -205,7 +205,7 @@ impl Submission {
         Ok(!text.is_empty() && !smtp::holds_command(&text))
     }
 
-    /// What is wrong with the message's size, and what of it is the largest.
+    /// Adds the largest part to the error about a message's size.
     fn explained(&self, error: smtp::Error) -> Error {
         match &self.largest {
             Some((name, octets)) if matches!(error, smtp::Error::TooLarge { .. }) => {
@@ -242,7 +242,7 @@ impl Submission {
         loop {
             let later = waiting.split_off(most.min(waiting.len()));
             let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
-            let now = self.job.moment.seconds;
+            let now = self.job.run_id.seconds;
             if let Some(progress) = &progress {
                 progress.expect_octets(octets);
             }
@@ -264,7 +264,7 @@ impl Submission {
                     most = asked - waiting.len();
                 }
             } else {
-                // A refused recipient has an answer, whatever happened to the others.
+                // A refused recipient has an answer, independent of the others.
                 let (refused, others): (Vec<_>, Vec<_>) =
                     recipients.into_iter().partition(|(_, answer)| answer.is_err());
                 sent.recipients.extend(refused);

@@ -46,7 +46,7 @@ pub enum TrustAnchor {
     System,
     /// An authority in this PEM file, and no other.
     CaFile(PathBuf),
-    /// Equality with this certificate, whoever issued it and for whatever name.
+    /// Equality with this certificate, for any issuer and any name.
     Pin(Pin),
 }
 
@@ -143,17 +143,17 @@ pub enum Error {
 /// A problem with a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateProblem {
-    /// Its validity is over.
+    /// The validity is over.
     Expired,
-    /// Its validity has not begun.
+    /// The validity has not begun.
     NotYetValid,
     /// The server has another name.
     OtherName,
-    /// Its issuer is not trusted here.
+    /// The issuer is not trusted here.
     UnknownAuthority,
-    /// It is its own issuer.
+    /// The certificate is its own issuer.
     SelfSigned,
-    /// It differs from the pinned one.
+    /// The certificate differs from the pinned one.
     NotPinned,
     /// Any other problem, in the verifier's words.
     Other(String),
@@ -411,7 +411,7 @@ struct PeerVerifier {
 enum Verification {
     /// A chain to an authority, the name, and the dates.
     Chain(Arc<WebPkiServerVerifier>),
-    /// By equality with this one.
+    /// Equality with this certificate.
     Pin(Pin),
 }
 

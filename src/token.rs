@@ -24,10 +24,10 @@ use crate::text::{HttpsUrl, Secret, plain};
 use crate::tls::{self, Trust};
 use crate::wire::Secrets;
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody has logged in yet.
+    /// No login has been made yet.
     #[error("no login for {user} at {host}")]
     NoLogin {
         /// The account's user.
@@ -35,12 +35,12 @@ pub enum Error {
         /// The authorization server.
         host: String,
     },
-    /// What is kept was granted for something else than what is configured now.
+    /// The stored tokens were granted for another configuration.
     #[error("{host}: the login is for another {what} than the configuration")]
     Changed {
         /// The authorization server.
         host: String,
-        /// What differs.
+        /// The key that differs.
         what: &'static str,
     },
     /// The login has ended.
@@ -48,9 +48,9 @@ pub enum Error {
     Expired {
         /// The authorization server.
         host: String,
-        /// Its words.
+        /// The server's answer.
         refusal: Refusal,
-        /// That an answer was lost before, and when, in words.
+        /// The time when an answer was lost before, in words.
         lost: Option<String>,
     },
     /// The user, or their administrator, has not consented.
@@ -58,7 +58,7 @@ pub enum Error {
     Consent {
         /// The authorization server.
         host: String,
-        /// Its words.
+        /// The server's answer.
         refusal: Refusal,
     },
     /// The client is not registered as it should be.
@@ -66,7 +66,7 @@ pub enum Error {
     Client {
         /// The authorization server.
         host: String,
-        /// Its words.
+        /// The server's answer.
         refusal: Refusal,
     },
     /// The server cannot answer now.
@@ -74,7 +74,7 @@ pub enum Error {
     Later {
         /// The authorization server.
         host: String,
-        /// Its words.
+        /// The server's answer.
         refusal: Refusal,
     },
     /// The server's answer makes no sense.
@@ -82,7 +82,7 @@ pub enum Error {
     Protocol {
         /// The authorization server.
         host: String,
-        /// What is wrong with it.
+        /// The fault.
         error: oauth::Error,
     },
     /// The server could not be reached, or the connection failed.
@@ -90,13 +90,13 @@ pub enum Error {
     Unreached {
         /// Host and port.
         place: String,
-        /// How.
+        /// The failure.
         error: Unreached,
     },
-    /// Nobody is there to log in.
+    /// There is no terminal to log in at.
     #[error("a login needs somebody at a terminal")]
     Nobody,
-    /// Nobody has logged in.
+    /// The login was not made in time.
     #[error("nobody has logged in within {0} s")]
     NotInTime(u64),
     /// The server has no page to log in at.
@@ -120,30 +120,30 @@ pub enum Error {
     /// Another run renews the same login, and takes too long.
     #[error("another run is renewing this login, and had not finished after {} s", limits::TOKEN_LOCK.as_secs())]
     Busy,
-    /// What is kept cannot be read or written.
+    /// The token file cannot be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
 impl Error {
-    /// What a refusal comes to. The secrets that were sent are masked in it.
+    /// Returns the error for a refusal, with the secrets that were sent masked.
     pub fn refused(host: String, refusal: Refusal, secrets: &[Option<&Secret>]) -> Self {
         refused(host, oauth::Error::Refused(refusal), secrets)
     }
 
-    /// Whether the login was refused, and stays so until somebody logs in anew.
+    /// Returns whether the login was refused, and stays so until a new login.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Expired { .. } | Self::Consent { .. })
     }
 }
 
-/// Why there was no answer.
+/// The reason why there was no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreached {
     /// There is no connection.
     #[error(transparent)]
     Net(#[from] net::Error),
-    /// It is not private.
+    /// TLS failed.
     #[error(transparent)]
     Tls(#[from] tls::Error),
     /// The conversation failed.
@@ -180,7 +180,7 @@ impl fmt::Debug for Run {
 pub struct Renewals(Arc<Mutex<HashSet<PathBuf>>>);
 
 impl Renewals {
-    /// Whether this is the first renewal of a login, which is noted.
+    /// Returns whether this is the first renewal of a login, and records it.
     fn is_first(&self, dir: &Path) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned())
     }
@@ -197,9 +197,9 @@ pub struct Login {
     pub client: Client,
     /// The directory of what is kept.
     pub dir: PathBuf,
-    /// What makes the authorization server's certificate good.
+    /// The trust in the authorization server.
     pub trust: Trust,
-    /// How long to wait for it at each step.
+    /// The time-out of each step.
     pub per_wait: Duration,
     /// The logins that were renewed in this process.
     pub renewals: Renewals,
@@ -210,9 +210,9 @@ pub struct Login {
 pub struct Access {
     /// The token.
     pub token: Secret,
-    /// Whether this run has asked for it.
+    /// True if this run has obtained it.
     pub is_new: bool,
-    /// When the user logged in, as a date; `None` if nobody ever does.
+    /// The date when the user logged in; `None` for a client without a person.
     pub since: Option<String>,
     granted: u64,
     expires: u64,
@@ -230,7 +230,7 @@ impl Access {
         }
     }
 
-    /// Whether enough of its time is left to use it.
+    /// Returns whether enough of its lifetime is left to use it.
     pub fn is_fresh(&self) -> bool {
         is_fresh(self.granted, self.expires, now())
     }
@@ -303,7 +303,7 @@ impl Login {
         TokenStore::new(disk, &self.dir)
     }
 
-    /// What is kept, if it is for what is configured.
+    /// Returns the stored tokens if they fit the configuration; `None` if there are none.
     fn read(&self, disk: &dyn Disk) -> Result<Option<Tokens>, Error> {
         let Some(tokens) = self.store(disk).read()? else {
             return match self.client.grant {
@@ -461,7 +461,7 @@ impl Login {
         Ok(tokens)
     }
 
-    /// What is to be kept of what was granted at `now`, beside what is kept already.
+    /// Returns the tokens to store after a grant at `now`, completed from those stored before.
     fn tokens(
         &self,
         endpoint: &HttpsUrl,
@@ -488,12 +488,20 @@ impl Login {
         }
     }
 
-    /// Whether anybody is logged in.
+    /// Returns whether a login is stored.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read.
     pub fn is_kept(&self) -> Result<bool, Error> {
         Ok(self.store(&Os).read()?.is_some())
     }
 
-    /// Removes what is kept. Whether there was anything.
+    /// Removes the stored login. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be removed.
     pub fn forget(&self) -> Result<bool, Error> {
         if !self.dir.exists() {
             return Ok(false);
@@ -506,6 +514,10 @@ impl Login {
     }
 
     /// Asks the authorization server something on behalf of a login that begins.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the client is incomplete or the server's endpoints cannot be found.
     pub fn begin<'a>(&'a self, run: &'a Run) -> Result<Beginning<'a>, Error> {
         let mut server = Remote::new(self, run)?;
         let endpoints = server.endpoints()?;
@@ -513,8 +525,7 @@ impl Login {
     }
 }
 
-/// What an answer of the token endpoint grants. The secrets that were sent are masked where the
-/// server says them back.
+/// Parses the answer of the token endpoint. Secrets that the server echoes are masked.
 fn granted(
     endpoint: &HttpsUrl,
     response: &Response,
@@ -529,7 +540,7 @@ fn granted(
     granted.map_err(|error| refused(host, error, secrets))
 }
 
-/// Whether tokens for these scopes are good for those that are wanted, in any order.
+/// Returns whether the granted scopes include the wanted ones, in any order.
 fn covers(granted: &str, wanted: &str) -> bool {
     let granted: HashSet<_> = granted.split_ascii_whitespace().collect();
     wanted.split_ascii_whitespace().all(|scope| granted.contains(scope))
@@ -563,7 +574,7 @@ pub struct Beginning<'a> {
 }
 
 impl Beginning<'_> {
-    /// Where the server is asked.
+    /// The endpoints.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
@@ -614,7 +625,7 @@ impl Beginning<'_> {
     }
 }
 
-/// Whoever grants tokens; in tests, one that is made up.
+/// An authorization server; in tests, a scripted one.
 trait AuthorizationServer {
     /// The time.
     fn now(&self) -> u64;
@@ -622,7 +633,7 @@ trait AuthorizationServer {
     /// Waits a little, and returns how long.
     fn pause(&mut self) -> Duration;
 
-    /// Where it is asked.
+    /// Returns the endpoints.
     fn endpoints(&mut self) -> Result<Endpoints, Error>;
 
     /// Makes a connection for the next question. Until then nothing has been asked.

@@ -1016,18 +1016,18 @@ Both sides of an account that have a server are checked unless --fetch or --send
 given with --server picks the side that it is usual for. A check of several goes on after one that \
 failed.
 
-A one-off account of which all rungs hold is followed by the lines that make it permanent.";
+A one-off account whose steps all succeed is followed by the lines that make it permanent.";
 
 const CHECK_OUTPUT: &str = "\
-One line a rung on standard output, wherever it goes: \"ok\", \"note\" (it holds, and the hint below \
+One line a step on standard output, wherever it goes: \"ok\", \"note\" (it holds, and the hint below \
 is worth knowing) or \"FAILED\", its name, and what was found. A terminal gets marks, colours unless \
 NO_COLOR is set, and the time that each took. With --quiet, nothing but the failure, on standard \
 error.
 
 With --json, one object for each account and side: account (null if it is a one-off one), side \
-(\"fetch\" or \"send\"), server, rungs, status. Each of the rungs has rung (its name), ok (whether it \
+(\"fetch\" or \"send\"), server, steps, status. Each of the steps has name, ok (whether it \
 holds), text, hint (null if there is none) and ms (how long it took). If there is nothing to check, \
-account, side and server are null. The status of the run is that of the first rung that broke.";
+account, side and server are null. The status of the run is that of the first step that failed.";
 
 const CONFIGURATION: &str = "\
 Three facts make an account: the name of the server, the name of the user, the password. They \

@@ -33,17 +33,17 @@ fn config(server: &Server, more: &str) -> String {
     )
 }
 
-/// The last rung of the last ladder, its hint included.
+/// The last step of the last ladder, its hint included.
 fn broken(outcome: &Outcome) -> &str {
     let at = outcome.stdout.rfind("FAILED ");
     at.map_or("", |at| &outcome.stdout[at..])
 }
 
 #[track_caller]
-fn breaks(outcome: &Outcome, status: i32, rung: &str, hint: &str) {
+fn breaks(outcome: &Outcome, status: i32, step: &str, hint: &str) {
     outcome.exit(status).stderr("");
     let broken = broken(outcome);
-    assert!(broken.starts_with(&format!("FAILED {rung}")), "{}", outcome.stdout);
+    assert!(broken.starts_with(&format!("FAILED {step}")), "{}", outcome.stdout);
     let hints = broken.lines().filter_map(|line| line.strip_prefix("hint: ")).collect::<String>();
     assert!(hints.contains(hint) && hint.is_empty() == hints.is_empty(), "{broken}");
 }
@@ -101,7 +101,7 @@ fn a_check_writes_nothing_here_and_changes_nothing_there() {
 }
 
 #[test]
-fn what_is_broken_in_the_configuration_is_the_first_rung() {
+fn what_is_broken_in_the_configuration_is_the_first_step() {
     let home = Home::new();
     let none = home.postie(["check"]).run();
     breaks(&none, 78, "configuration: no account to check with: write ", "three lines in it");
@@ -122,8 +122,8 @@ fn what_is_broken_in_the_configuration_is_the_first_rung() {
     home.config("[account.home]\nserver = \"x\"\nuser = \"a@b\"\nca-file = \"no.pem\"\n");
     let no_file = home.postie(["check", "--send"]).run();
     let file = home.path().join("no.pem");
-    let rung = format!("configuration: `ca-file`: {}: no such file", file.display());
-    breaks(&no_file, 78, &rung, "it should hold the authorities to trust");
+    let step = format!("configuration: `ca-file`: {}: no such file", file.display());
+    breaks(&no_file, 78, &step, "it should hold the authorities to trust");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_port_is_for_one_side() {
 
 #[test]
 fn what_is_broken_about_the_password_is_told_before_anybody_is_connected_to() {
-    for (source, status, rung, hint) in [
+    for (source, status, step, hint) in [
         ("password-command = \"exit 3\"", 78, "the password command failed", "run it by hand"),
         ("password-command = [\"/no/such\"]", 78, "cannot run the password command", "run it"),
         ("password-command = \"true\"", 78, "the password is empty", "its first line is what"),
@@ -173,7 +173,7 @@ fn what_is_broken_about_the_password_is_told_before_anybody_is_connected_to() {
             "[account.home]\nserver = \"pop.invalid\"\nuser = \"a@b\"\n{source}\n"
         ));
         let outcome = home.postie(["check", "--fetch"]).run();
-        breaks(&outcome, status, &format!("password: {rung}"), hint);
+        breaks(&outcome, status, &format!("password: {step}"), hint);
     }
 }
 
@@ -227,8 +227,8 @@ fn a_closed_port_is_told_from_one_that_does_not_answer() {
     // A listener whose queue is full lets whoever comes then wait.
     let full = FullPort::new();
     let outcome = home.postie(at(full.address, &["--send", "--timeout=1"])).run();
-    let rung = "connection: cannot connect: timed out after 1 s";
-    breaks(&outcome, 75, rung, "a firewall may be in the way");
+    let step = "connection: cannot connect: timed out after 1 s";
+    breaks(&outcome, 75, step, "a firewall may be in the way");
 }
 
 #[test]
@@ -241,11 +241,11 @@ fn another_usual_port_that_answers_is_named() {
         };
         let asked = SocketAddrV4::new(address, 9).into();
         let outcome = Home::new().postie(at(asked, &[side])).run();
-        let rung = format!(
+        let step = format!(
             "connection: cannot connect: connection refused; but port {port} answers\n\
              hint: use `tls = \"{tls}\"`"
         );
-        breaks(&outcome, 75, &rung, "and no other port");
+        breaks(&outcome, 75, &step, "and no other port");
     }
 }
 
@@ -276,8 +276,8 @@ fn a_certificate_of_the_future_is_about_the_clock() {
     let home = Home::new();
     home.file("ca.pem", authority.pem());
     let outcome = home.postie(at(server.smtp, &["--send", "--ca-file=ca.pem"])).run();
-    let rung = "certificate: certificate refused: it is not valid yet before ";
-    breaks(&outcome, 77, rung, "look at this machine's clock");
+    let step = "certificate: certificate refused: it is not valid yet before ";
+    breaks(&outcome, 77, step, "look at this machine's clock");
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn the_lines_at_the_end_make_the_account_permanent() {
 }
 
 #[test]
-fn several_accounts_are_checked_in_turn_and_the_first_broken_rung_is_the_status() {
+fn several_accounts_are_checked_in_turn_and_the_first_failed_step_is_the_status() {
     let (home, server) = account("password = \"not-a-secret\"\n");
     let closed = "server = \"127.0.0.1:1\"\nuser = \"a@b\"\npassword = \"x\"\n";
     let more = format!(
@@ -312,8 +312,8 @@ fn several_accounts_are_checked_in_turn_and_the_first_broken_rung_is_the_status(
     let statuses: Vec<_> =
         objects.iter().map(|it| (it["account"].as_str().unwrap(), it["status"].as_i64())).collect();
     assert_eq!(statuses, [("closed", Some(75)), ("home", Some(0)), ("nowhere", Some(68))]);
-    let rungs = objects[1]["rungs"].as_array().unwrap();
-    let names: Vec<_> = rungs.iter().map(|rung| rung["rung"].as_str().unwrap()).collect();
+    let steps = objects[1]["steps"].as_array().unwrap();
+    let names: Vec<_> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
     let expected = [
         "configuration",
         "maildir",
@@ -328,9 +328,9 @@ fn several_accounts_are_checked_in_turn_and_the_first_broken_rung_is_the_status(
         "mailbox",
     ];
     assert_eq!(names, expected);
-    for rung in rungs {
-        let keys: Vec<_> = rung.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["hint", "ms", "ok", "rung", "text"]);
+    for step in steps {
+        let keys: Vec<_> = step.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["hint", "ms", "name", "ok", "text"]);
     }
     let outcome = home.postie(["check", "nowhere", "home"]).run();
     assert!(outcome.exit(68).stdout.contains("home: send by way of "));

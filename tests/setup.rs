@@ -8,7 +8,7 @@ use postie::cli::{Check, Fetch, Global, OneOff};
 use postie::providers::TABLE;
 use postie::settings::Settings;
 
-use crate::support::names::{Names, Said};
+use crate::support::names::{DnsReply, Names};
 use crate::support::pki::Authority;
 use crate::support::postie::{Home, Outcome};
 use crate::support::server::Server;
@@ -33,7 +33,7 @@ const HOSTS: [&str; 8] = [
 ];
 
 impl World {
-    fn new(said: &[(&'static str, Said)], pages: &[(&str, &str)]) -> Self {
+    fn new(said: &[(&'static str, DnsReply)], pages: &[(&str, &str)]) -> Self {
         let authority = Authority::new();
         let identity = authority.issue(&HOSTS);
         let names = Names::start(&["example.org"], said);
@@ -210,8 +210,8 @@ fn what_a_web_server_says_cannot_become_a_key_or_a_command() {
 #[test]
 fn srv_records_of_the_domain_are_taken() {
     let said = [
-        ("_pop3s._tcp.example.org", Said::Srv(995, "pop.example.org")),
-        ("_submissions._tcp.example.org", Said::Srv(465, "smtp.example.org")),
+        ("_pop3s._tcp.example.org", DnsReply::Srv(995, "pop.example.org")),
+        ("_submissions._tcp.example.org", DnsReply::Srv(465, "smtp.example.org")),
     ];
     let found = World::new(&said, &[]).setup(&["--json"]);
     found.exit(0).says("SRV records; the DNS answer is not signed");
@@ -225,8 +225,8 @@ fn srv_records_of_the_domain_are_taken() {
 #[test]
 fn a_server_elsewhere_that_only_the_dns_names_has_to_be_accepted() {
     let said = [
-        ("_pop3s._tcp.example.org", Said::Srv(995, "pop.evil.example")),
-        ("_submissions._tcp.example.org", Said::Srv(465, "smtp.example.org")),
+        ("_pop3s._tcp.example.org", DnsReply::Srv(995, "pop.evil.example")),
+        ("_submissions._tcp.example.org", DnsReply::Srv(465, "smtp.example.org")),
     ];
     let world = World::new(&said, &[]);
     let found = world.setup(&[]);
@@ -243,9 +243,9 @@ fn a_server_elsewhere_that_only_the_dns_names_has_to_be_accepted() {
 #[test]
 fn a_dot_in_an_srv_record_says_that_there_is_no_such_server() {
     let said = [
-        ("_pop3s._tcp.example.org", Said::Srv(0, "")),
-        ("_pop3._tcp.example.org", Said::Srv(0, "")),
-        ("_submissions._tcp.example.org", Said::Srv(465, "smtp.example.org")),
+        ("_pop3s._tcp.example.org", DnsReply::Srv(0, "")),
+        ("_pop3._tcp.example.org", DnsReply::Srv(0, "")),
+        ("_submissions._tcp.example.org", DnsReply::Srv(465, "smtp.example.org")),
     ];
     let found = World::new(&said, &[]).setup(&[]);
     found.exit(0).says("no server to fetch with was found");
@@ -254,9 +254,9 @@ fn a_dot_in_an_srv_record_says_that_there_is_no_such_server() {
 
 #[test]
 fn a_domain_whose_mail_a_known_provider_takes_is_at_that_provider() {
-    let forged = Said::Forged("mx.evil.example", Box::new(Said::Mx("aspmx.l.google.com")));
-    let streamed = Said::OnlyByStream(Box::new(Said::Mx("aspmx.l.google.com")));
-    for said in [Said::Mx("aspmx.l.google.com"), forged, streamed] {
+    let forged = DnsReply::Forged("mx.evil.example", Box::new(DnsReply::Mx("aspmx.l.google.com")));
+    let streamed = DnsReply::OnlyByStream(Box::new(DnsReply::Mx("aspmx.l.google.com")));
+    for said in [DnsReply::Mx("aspmx.l.google.com"), forged, streamed] {
         let world = World::new(&[("example.org", said)], &[]);
         // Nothing answers for Gmail here: its certificate is another's.
         let found = world.setup(&[]);
@@ -272,8 +272,8 @@ fn a_domain_whose_mail_a_known_provider_takes_is_at_that_provider() {
 #[test]
 fn aliases_that_go_round_in_circles_are_left_and_the_names_that_answer_are_found() {
     let said = [
-        ("example.org", Said::Cname("b.example.org")),
-        ("b.example.org", Said::Cname("example.org")),
+        ("example.org", DnsReply::Cname("b.example.org")),
+        ("b.example.org", DnsReply::Cname("example.org")),
     ];
     let found = World::new(&said, &[]).setup(&[]);
     found.exit(0).says("usual names");

@@ -139,7 +139,7 @@ impl<'a> Plan<'a> {
 /// Returns whether the server can finish a message; with --all each is asked for anyway.
 pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &ScanListing) -> Condition {
     let Some(uid) = &listed.uid else { return Condition::Sound };
-    match seen.condition(uid, job.moment.seconds) {
+    match seen.condition(uid, job.run_id.seconds) {
         Condition::Broken if job.all => Condition::Suspect,
         condition => condition,
     }
@@ -167,7 +167,7 @@ pub(super) fn is_due(job: &FetchJob, entry: &SeenEntry) -> bool {
         Keep::Days(0) => true,
         // A clock that cannot be right, now or then, says nothing of how long ago it was.
         Keep::Days(days) => {
-            entry.age(job.moment.seconds).is_some_and(|age| age >= u64::from(days) * DAY)
+            entry.age(job.run_id.seconds).is_some_and(|age| age >= u64::from(days) * DAY)
         }
     }
 }

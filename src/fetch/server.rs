@@ -31,7 +31,7 @@ impl<'a> Server<'a> {
         let pace = match self.job.peer.pipelining {
             Some(false) => Pace::OneByOne,
             Some(true) => Pace::BehindLogin,
-            None => self.profile.pace(self.job.moment.seconds),
+            None => self.profile.pace(self.job.run_id.seconds),
         };
         Approach { pace: pace.min(self.most), profile: self.profile.clone() }
     }
@@ -49,7 +49,7 @@ impl<'a> Server<'a> {
         }
         match error {
             Error::SentAhead { pace, .. } => {
-                self.profile.failed(*pace, self.job.moment.seconds);
+                self.profile.failed(*pace, self.job.run_id.seconds);
                 // The rest of this run takes no further risk.
                 self.most = pace.slower().min(Pace::Pipelined);
                 true

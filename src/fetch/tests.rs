@@ -15,8 +15,9 @@ use crate::cli;
 use crate::config::Keep;
 use crate::net::Bounds;
 use crate::password::Source;
+use crate::run_id::RunId;
 use crate::sasl::{Credentials, Key};
-use crate::settings::{Peer, RunId};
+use crate::settings::Peer;
 use crate::store::Destination;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains, Simulated};
@@ -159,7 +160,7 @@ impl Fixture {
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join(self.state),
             server: self.dir.path().join("server"),
-            moment: RunId { seconds, pid: 1, host: "here".to_owned(), random: seconds },
+            run_id: RunId { seconds, pid: 1, host: "here".to_owned(), random: seconds },
         }
     }
 

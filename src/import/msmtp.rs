@@ -67,7 +67,7 @@ fn account(source: &Source, section: &Section, origin: &str) -> Result<Account, 
                 "no patterns are filled in here: the name in EHLO is the domain of `from`",
             );
         } else {
-            account.key("hello", domain.value.as_str());
+            account.key("ehlo-name", domain.value.as_str());
         }
     }
     match given(settings, "set_from_header") {
@@ -97,7 +97,7 @@ fn phrase(name: &str) -> String {
 /// The commands that mpop does not have.
 pub(super) const WORDS: &[Keyword] = &[
     word("protocol", Becomes::Structure, "smtp"),
-    word("domain", Becomes::Key("hello"), "example.com"),
+    word("domain", Becomes::Key("ehlo-name"), "example.com"),
     word("from", Becomes::Key("from"), "ann@example.com"),
     word("from_full_name", Becomes::Key("from"), "Ann Example"),
     word(

@@ -103,7 +103,7 @@ fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
         _ => {}
     }
     let mut file = File::create_new(path)?;
-    // Whatever the umask is.
+    // Independent of the umask.
     file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(text)?;
     file.sync_all()

@@ -51,7 +51,7 @@ impl Browser {
             }
         };
         for listener in &listeners {
-            // Whoever has gone again must not be waited for.
+            // A client that has gone again must not be waited for.
             listener.set_nonblocking(true)?;
         }
         let port = listeners.first().map_or(Ok(0), |v4| Ok(v4.local_addr()?.port()));

@@ -185,6 +185,10 @@ const LONGEST: u64 = 366 * 24 * 3600;
 
 impl Granted {
     /// Reads an answer of the token endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the server refuses, or the answer is malformed.
     pub fn read(status: u16, body: &[u8]) -> Result<Self, Error> {
         let object = object(status, body)?;
         let malformed = |what: &str| Error::Malformed(what.to_owned());
@@ -242,6 +246,10 @@ impl DeviceCode {
 }
 
 /// Reads an issuer's metadata, which must be of the issuer that was asked (RFC 8414 §3.3).
+///
+/// # Errors
+///
+/// Returns an error if the answer is malformed or of another issuer.
 pub fn metadata(issuer: &HttpsUrl, body: &[u8]) -> Result<Endpoints, Error> {
     let object = object(200, body)?;
     let malformed = |what: String| Error::Malformed(what);

@@ -1,5 +1,5 @@
 //! Whose program a connection to this machine has reached, by the system's table of connections. A
-//! tunnel that is down leaves its port to whoever takes it, and what is said there is not encrypted.
+//! tunnel that is down leaves its port to any local process, and what is said there is not encrypted.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
@@ -12,9 +12,9 @@ use crate::limits;
 const FIRST_PERSON: u32 = 1_000;
 const NOBODY: u32 = 65_534;
 
-/// A person other than this user who listens at `server`, or has accepted the connection from `client`
-/// to it: the name, or the number where there is none. The users of system services count as trusted,
-/// and so does what the table does not show.
+/// A person other than this user who listens at `server`, or has accepted the connection from
+/// `client` to it: the name, or the number where there is none. The users of system services count
+/// as trusted, and so does what the table does not show. `None` if there is no such person.
 pub fn other_person_behind(server: SocketAddr, client: SocketAddr) -> Option<String> {
     let uid = Table::read().other_person_behind(server, client, us())?;
     Some(user_name(uid).unwrap_or_else(|| uid.to_string()))

@@ -185,6 +185,10 @@ impl<S: Private> Session<Authorization, S> {
     }
 
     /// The mechanism that is tried first with these credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if none is common to both sides.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let negotiation = self.negotiation(credentials)?;
         // A negotiation without a candidate is an error.
@@ -212,7 +216,7 @@ impl<S: Private> Session<Authorization, S> {
     fn negotiation<'a>(&self, credentials: &'a Credentials) -> Result<Negotiation<'a>, Error> {
         let mut offered = self.offered.mechanisms();
         if credentials.auth == Some(Mechanism::User) {
-            // Whoever decides on it need not be told that the server does not announce it.
+            // The user decided on it, so the server need not announce it.
             offered.push(Mechanism::User.name().to_owned());
         }
         let known = self.approach.profile.mechanism(&credentials.key, &self.offered);
@@ -477,8 +481,8 @@ impl<S: Private> Session<Transaction, S> {
     }
 
     /// Retrieves messages, as many in flight as the server allows, and in front of them their sizes
-    /// unless those are known. A text of more than `most` octets ends the session, whatever its size is
-    /// said to be. `measured` is told the sizes, `draft` makes the place each message goes
+    /// unless those are known. A text of more than `most` octets ends the session, even if
+    /// its listed size is smaller. `measured` is told the sizes, `draft` makes the place each message goes
     /// to when its text comes, and `each` is told how it went, in order.
     ///
     /// A message is handed over once the octets behind its final dot have turned out to be the reply

@@ -93,7 +93,7 @@ fn composed(
         Err(_) => (UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?, None),
     };
     let name = full_name(args).or(name).map(str::to_owned);
-    let moment = settings.moment();
+    let run_id = settings.run_id();
     let parts = Parts {
         from: Addressee { name, address: from },
         to: listed(settings, to),
@@ -105,8 +105,8 @@ fn composed(
         text,
         html,
         attachments,
-        date: moment.date(),
-        unique: moment.unique(),
+        date: run_id.date(),
+        unique: run_id.unique(),
     };
     let mut message = parts.compose()?;
     message.remove_bcc();

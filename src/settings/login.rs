@@ -1,4 +1,4 @@
-//! `[oauth.NAME]` and an account's `oauth` become a login: whatever is not configured is known of
+//! `[oauth.NAME]` and an account's `oauth` become a login: what is not configured is known of
 //! the provider, or is an error.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::tls::{Trust, TrustAnchor};
 use crate::token::Login;
 
 impl Settings {
-    /// What an account logs in with that has `oauth = "NAME"`.
+    /// Returns the source of tokens for an account with `oauth = "NAME"`.
     pub(super) fn login(
         &self,
         account: &str,
@@ -62,6 +62,10 @@ impl Settings {
 
     /// The account to log in with by OAuth 2.0: the one that was named, else the only one that has
     /// `oauth`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no account, or more than one, is meant.
     pub fn login_account(&self, named: Option<&str>) -> Result<String, Error> {
         let has_oauth = |name: &str| {
             [Side::Fetch, Side::Send].iter().any(|&side| {
@@ -89,7 +93,11 @@ impl Settings {
 }
 
 impl Settings {
-    /// What the sides of an account log in with by OAuth 2.0, each login once.
+    /// Returns the OAuth 2.0 logins of an account's sides, each once.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the account is unknown or its login incomplete.
     pub fn logins(&self, account: &str) -> Result<Vec<Source>, Error> {
         let mut found: Vec<Source> = Vec::new();
         for side in [Side::Fetch, Side::Send] {

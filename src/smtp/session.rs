@@ -33,7 +33,7 @@ use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, 
 /// }
 /// ```
 ///
-/// Nor can anybody log in on a stream that is not private ([`wire::Private`]).
+/// Login needs a private stream ([`wire::Private`]).
 pub struct Session<State, S> {
     wire: Wire<Smtp, S>,
     name: EhloName,
@@ -283,6 +283,10 @@ impl<S: Private> Session<Unauthenticated, S> {
     }
 
     /// The mechanism that would be tried first with these credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if none is common to both sides, or AUTH is not offered.
     pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
         let offered = &self.offered.auth;
         if offered.is_empty() {
@@ -364,7 +368,7 @@ impl<S: Private> Session<Authenticated, S> {
 
     /// Submits one message. The envelope leaves in one flight if the server offers PIPELINING, and
     /// a small message with it; any other follows when its recipients are known. A refusal that
-    /// decides is returned at once, whatever else is in flight.
+    /// decides is returned at once, without waiting for the rest of the flight.
     pub fn submit(
         &mut self,
         envelope: &Envelope,
@@ -443,7 +447,7 @@ impl<S: Private> Session<Authenticated, S> {
         for verb in std::mem::take(&mut self.unheard) {
             let reply = self.wire.reply_to(verb)?;
             if verb == DATA && reply.code / 100 == 3 {
-                // Nobody is there to get the message: it ends before it begins (RFC 2920 §3.1),
+                // No recipient was accepted: the message ends before it begins (RFC 2920 §3.1),
                 // and what the server thinks of that is no matter.
                 self.wire.send_message(&mut io::empty())?;
                 self.wire.send_rest()?;
@@ -604,7 +608,7 @@ impl<S: Private> Session<Authenticated, S> {
         if let Err(error) = sent {
             // Its end has not left, so it is not delivered.
             self.is_broken = true;
-            return Err(self.last_words(&error).unwrap_or(error.into()));
+            return Err(self.refusal_before_the_end(&error).unwrap_or(error.into()));
         }
         // From here on the server may have all of it.
         let reply = self.wire.reply_to(MESSAGE).map_err(Error::InDoubt)?;
@@ -612,7 +616,7 @@ impl<S: Private> Session<Authenticated, S> {
     }
 
     /// A server that hangs up in the middle of a message may have said why.
-    fn last_words(&mut self, error: &wire::Error) -> Option<Error> {
+    fn refusal_before_the_end(&mut self, error: &wire::Error) -> Option<Error> {
         let wire::Error::Stream { source, .. } = error else { return None };
         if source.kind() == io::ErrorKind::TimedOut {
             return None;

@@ -8,16 +8,16 @@ use crate::text::Uid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Breaks {
     pub(super) count: u32,
-    /// When the last of them was, in seconds since 1970.
+    /// The time of the last of them, in seconds since 1970.
     pub(super) last: u64,
     /// Octets of the message that came in the last of them.
     pub(super) octets: u64,
 }
 
-/// So many make a message one that the server cannot finish.
+/// The number of such sessions after which a message counts as one that the server cannot finish.
 const LASTING: u32 = 3;
 
-/// How often such a message is asked for all the same, in seconds.
+/// The interval in seconds at which such a message is asked for all the same.
 const AGAIN: u64 = 24 * 60 * 60;
 
 /// Octets by which two ends may differ and be at the same place: what came is known but for a buffer,
@@ -25,10 +25,10 @@ const AGAIN: u64 = 24 * 60 * 60;
 /// message that is no larger than this three times, and lets others pass in between, hardly exists.
 const SAME_PLACE: u64 = 128 << 10;
 
-/// Whether a message can be had, as far as earlier sessions have shown.
+/// The prospect of retrieving a message, by earlier sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing speaks against it.
+    /// No session ended in it.
     Sound,
     /// A session ended in the middle of it: it is asked for last, so that nothing waits for it.
     Suspect,
@@ -47,7 +47,8 @@ impl Breaks {
 }
 
 impl SeenUids {
-    /// Whether a message can be had. What a clock that was wrong has noted is no reason to skip it.
+    /// Returns the prospect of retrieving a message. A time noted by a wrong clock is no reason to
+    /// skip it.
     pub fn condition(&self, uid: &Uid, now: u64) -> Condition {
         match self.breaks.get(uid) {
             None => Condition::Sound,
@@ -59,13 +60,14 @@ impl SeenUids {
         }
     }
 
-    /// When a session last ended in the middle of a message, at the place where it has done so before.
+    /// Returns the time when a session last ended in the middle of a message, at the place where
+    /// one had ended before; `None` if none has.
     pub fn last_break(&self, uid: &Uid) -> Option<u64> {
         self.breaks.get(uid).map(|breaks| breaks.last)
     }
 
-    /// Whether a session that ended now, in the middle of this message, says anything new: that the
-    /// line has dropped again before anything else came through does not.
+    /// Returns whether the end of a session in the middle of this message counts: not if the
+    /// connection dropped again before another message was received.
     pub(super) fn is_break_news(&self, uid: &Uid, octets: u64) -> bool {
         self.breaks.get(uid).is_none_or(|breaks| {
             let is_delivered_since = || self.deliveries().any(|time| time > breaks.last);

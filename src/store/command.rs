@@ -43,14 +43,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::run_id::RunId;
+    use crate::store::Maildir;
     use crate::store::disk::Os;
-    use crate::store::{Maildir, Stamp};
 
     #[test]
     fn a_program_that_does_not_take_a_message_in_time_is_ended_and_has_not_taken_it() {
         let dir = tempfile::tempdir().unwrap();
-        let stamp = Stamp { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 };
-        let maildir = Maildir::open(Arc::new(Os), dir.path(), stamp, "ann").unwrap();
+        let run_id = RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 };
+        let maildir = Maildir::open(Arc::new(Os), dir.path(), run_id, "ann").unwrap();
         let hand_over = |line: &str| {
             let words = ["sh", "-c", line].map(str::to_owned);
             let mut draft = maildir.draft();

@@ -30,7 +30,7 @@ pub trait Disk: Send + Sync {
     /// A whole file; `None` if it is not there.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
-    /// A whole file that holds secrets, which nobody else may read or write; `None` if it is not there.
+    /// Reads a file of secrets, which no other user may read or write; `None` if it does not exist.
     fn read_secret(&self, path: &Path) -> Result<Option<Vec<u8>>, ownership::Error> {
         let failed = |source| ownership::Error::Look { path: path.to_owned(), source };
         self.read(path).map_err(failed)
@@ -46,7 +46,7 @@ pub trait Disk: Send + Sync {
     /// Cuts a file off behind `length` octets.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
 
-    /// A directory, which stays the same whatever becomes of its name.
+    /// Opens a directory, so that it stays the same even if its name is given to another.
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>>;
 
     /// Makes the names in a directory durable. Satisfied where the file system knows no such thing: a
@@ -80,8 +80,8 @@ pub trait Disk: Send + Sync {
     /// A new directory, mode 0700; one that is there already will do.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// How large the file system is that holds a directory, and what of it this user may still fill;
-    /// `None` if it does not say.
+    /// Returns the size of the file system that holds a directory, and the part of it that this
+    /// user may still fill; `None` if it does not tell.
     fn space(&self, _: &Path) -> Option<Space> {
         None
     }
@@ -110,12 +110,12 @@ pub trait File: Write + Send {
 pub struct Space {
     /// All of it.
     pub total: u64,
-    /// What this user may still fill.
+    /// The octets that this user may still fill.
     pub free: u64,
 }
 
 impl Space {
-    /// Whether less is free than should be left to others.
+    /// Returns whether less is free than should be left for other programs.
     pub fn is_scarce(self) -> bool {
         self.free < limits::KEPT_FREE.min(self.total / 20)
     }
@@ -126,7 +126,7 @@ pub trait Dir {
     /// Makes the names in it durable, where the file system knows such a thing.
     fn sync_names(&self) -> io::Result<()>;
 
-    /// Whether it is the one that is called so.
+    /// Returns whether the path still names this directory.
     fn is_at(&self, path: &Path) -> bool;
 }
 
@@ -214,7 +214,7 @@ impl Disk for Os {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Somebody may have removed it between the two, and a lock that has no name excludes
+            // Another process may have removed it between the two, and a lock that has no name excludes
             // nobody.
             let inode = file.metadata()?.ino();
             if fs::symlink_metadata(path).is_ok_and(|named| named.ino() == inode) {

@@ -154,7 +154,7 @@ impl Journal {
             return Ok(());
         }
         self.seen.mark = Some(mark);
-        // Names first: a journal that has a header is one whose name is durable, whoever was killed
+        // Names first: a journal that has a header is one whose name is durable, even if a run was killed
         // in between.
         self.file()?;
         sync_names(&*self.disk, &self.dir)?;
@@ -301,8 +301,8 @@ impl Journal {
         self.append(&format!("reused\nforget {}\n", percent_encoded(uid.as_bytes())))
     }
 
-    /// Records that a session ended in the middle of a message, behind so many octets of it, if that
-    /// says anything new.
+    /// Records that a session ended in the middle of a message, after this many octets of it, if
+    /// that counts.
     pub(super) fn record_break(&mut self, uid: &Uid, now: u64, octets: u64) -> Result<(), Error> {
         if !self.seen.is_break_news(uid, octets) {
             return Ok(());

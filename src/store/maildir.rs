@@ -12,21 +12,9 @@ use super::Error;
 use super::digest::{Digest, Digester};
 use super::disk::{Disk, File, Space};
 use crate::limits;
+use crate::run_id::RunId;
 
-/// What makes a file name unlike any other, here and on other machines that share the Maildir.
-#[derive(Clone, Debug)]
-pub struct Stamp {
-    /// When the run began, in seconds since 1970.
-    pub seconds: u64,
-    /// The process.
-    pub pid: u32,
-    /// The machine; anything that cannot stand in a file name is replaced.
-    pub host: String,
-    /// Drawn once per run.
-    pub random: u64,
-}
-
-/// Why a large message is not written to a disk that has room for it.
+/// The reason why a large message is not written to a disk that has room for it.
 const SCARCE: &str = "the disk is nearly full, and what is left is for others";
 
 /// Octets behind which no more of the host goes into a name.
@@ -38,7 +26,7 @@ pub struct Maildir {
     disk: Arc<dyn Disk>,
     root: PathBuf,
     tmp: Arc<Path>,
-    stamp: Stamp,
+    run_id: RunId,
     mark: u64,
     sequence: Arc<AtomicU64>,
 }
@@ -46,10 +34,10 @@ pub struct Maildir {
 impl Maildir {
     /// The Maildir at `root`, be it there or not. `mark` goes into every name, to tell the drafts of
     /// one state directory from others'.
-    pub fn at(disk: Arc<dyn Disk>, root: &Path, stamp: Stamp, mark: u64) -> Self {
+    pub fn at(disk: Arc<dyn Disk>, root: &Path, run_id: RunId, mark: u64) -> Self {
         let sequence = Arc::new(AtomicU64::new(0));
         let (root, tmp) = (root.to_owned(), root.join("tmp").into());
-        Self { disk, root, tmp, stamp, mark, sequence }
+        Self { disk, root, tmp, run_id, mark, sequence }
     }
 
     /// Opens the Maildir at `root`, made if it is not there and its parent is.
@@ -60,10 +48,10 @@ impl Maildir {
     pub fn open(
         disk: Arc<dyn Disk>,
         root: &Path,
-        stamp: Stamp,
+        run_id: RunId,
         mailbox: &str,
     ) -> Result<Self, Error> {
-        let maildir = Self::at(disk, root, stamp, fnv1a(mailbox.as_bytes()));
+        let maildir = Self::at(disk, root, run_id, fnv1a(mailbox.as_bytes()));
         maildir.make()?;
         maildir.check()?;
         Ok(maildir)
@@ -174,7 +162,7 @@ impl Maildir {
     /// `time.delivery-identifier.host`, where the identifier is the process, a number that counts
     /// up in it, a number drawn at random, and the mailbox's mark.
     fn name(&self) -> String {
-        let Stamp { seconds, pid, host, random } = &self.stamp;
+        let RunId { seconds, pid, host, random } = &self.run_id;
         let count = self.sequence.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark;
         let mut name = format!("{seconds}.P{pid}Q{count}R{random:016x}X{mark:016x}.");

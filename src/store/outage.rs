@@ -1,4 +1,4 @@
-//! How long a mailbox has been out of reach, so that whoever reads cron's mail hears of it when it
+//! How long a maildrop has been out of reach, so that the reader of cron's mail hears of it when it
 //! matters, and once. Kept in a small file beside the journal; losing it costs a line of talk.
 
 use std::io::{self, Write};

@@ -3,12 +3,12 @@
 //!
 //! ```text
 //!        what happens                              cut off here, the next run
-//!   1    tmp/ID/: lock, message, journal, fsync    removes it; nobody counted on it yet
+//!   1    tmp/ID/: lock, message, journal, fsync    removes it; it was not accepted yet
 //!   2    rename to waiting/ID/, fsync waiting/     finds it there, and sends it
 //!   3    journal: attempt                          the same
 //!   4    journal: data; the last octets leave      sends it again, and says that it may come twice
 //!   5    journal: what became of whom              goes on with those who have no answer
-//!   6    rename to failed/ID/, or to tmp/ID/       finds nobody left to send to, and does this
+//!   6    rename to failed/ID/, or to tmp/ID/       finds no recipient left, and does this
 //! ```
 //!
 //! The journal is text that a person can read, and only ever added to:
@@ -219,7 +219,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What it comes to, whose word stands in the journal, and what the server or this side said.
+    /// Returns the status, whose word is in the journal, and the server's reply or the reason.
     pub fn parts(&self) -> (RecipientStatus, &str) {
         match self {
             Self::Accepted(reply) => (RecipientStatus::Accepted, reply),
@@ -261,7 +261,7 @@ impl std::fmt::Display for Answer {
 pub enum OutboxState {
     /// It is still to be sent.
     Waiting,
-    /// It failed for a recipient and is kept for a person to look at.
+    /// Failed for a recipient, and kept for a person to look at.
     Failed,
 }
 
@@ -327,7 +327,7 @@ impl Outbox {
             Ok((journal, length)) => {
                 Ok(self.held(id, DeliveryRecord::new(order), journal, length, lock))
             }
-            // Whoever is told that it failed must not find it listed.
+            // A caller that is told of the failure must not find it listed.
             Err(error) => Err(NotAdded { error, may_be_listed: self.withdraw(id).is_err() }),
         }
     }
@@ -458,7 +458,7 @@ impl Outbox {
         Ok(self.held(id, record, journal, length, lock))
     }
 
-    /// Removes a message in any state, whatever its journal contains.
+    /// Removes a message in any state, with any contents of its journal.
     ///
     /// # Errors
     ///
@@ -805,7 +805,7 @@ impl DeliveryRecord {
         }
     }
 
-    /// Whether it is known who gets the message, and each of them has a final answer.
+    /// Returns whether all recipients are known and each of them has a final answer.
     pub fn is_finished(&self) -> bool {
         self.is_resolved && self.waiting().is_empty()
     }
@@ -931,7 +931,7 @@ impl DeliveryRecord {
             "resolved" => {
                 first.parse::<u64>().ok()?;
                 let (account, from, recipients) = std::mem::take(&mut self.resolving);
-                // A message for nobody would be done with.
+                // A message without a recipient would count as finished.
                 (!recipients.is_empty()).then_some(())?;
                 (self.order.account, self.order.from) = (Some(account?), Some(from?));
                 self.order.recipients = recipients;

@@ -195,7 +195,7 @@ impl SeenUids {
         })
     }
 
-    /// When messages were delivered.
+    /// Returns the times of deliveries.
     pub(super) fn deliveries(&self) -> impl Iterator<Item = u64> {
         let delivered =
             self.entries.values().filter(|entry| matches!(entry.kind, Kind::Delivered(..)));

@@ -1,6 +1,6 @@
 //! What is kept of an OAuth 2.0 login: one file, which a person can read, and a lock beside it. The
-//! file is replaced whole, and the new one is durable before anything in it is used: whatever cuts
-//! this off leaves the old file or the new one.
+//! file is replaced whole, and the new one is durable before anything in it is used: an
+//! interruption leaves the old file or the new one.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ pub struct Tokens {
     pub endpoint: String,
     /// The client they were granted to.
     pub client: String,
-    /// Who logged in.
+    /// The user who logged in.
     pub user: String,
-    /// What they are good for.
+    /// The scope of the tokens.
     pub scope: String,
-    /// What to log in with; empty before the first.
+    /// The access token; empty before the first.
     pub access: Secret,
-    /// When the access token was granted.
+    /// The time when the access token was granted.
     pub granted: u64,
-    /// When it ends.
+    /// The time when it expires.
     pub expires: u64,
-    /// What the next access token is granted for. A client without a person has none.
+    /// The refresh token; `None` for a client without a person.
     pub refresh: Option<Secret>,
-    /// When the user logged in.
+    /// The time when the user logged in.
     pub since: u64,
-    /// When a new token was asked for first without an answer that is known. The server may have
-    /// granted one, and may not take the old one any more.
+    /// The time when a new token was first asked for without a known answer. The server may have
+    /// granted one, and may no longer take the old refresh token.
     pub unanswered: Option<u64>,
 }
 
@@ -118,6 +118,10 @@ impl<'a> TokenStore<'a> {
     }
 
     /// Replaces the tokens. When this returns, the new ones are durable. The login must be locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file could not be replaced durably.
     pub fn write(&self, tokens: &Tokens) -> Result<(), Error> {
         let (new, path) = (self.dir.join("token.new"), self.path());
         self.remove_if_there(&new)?;
@@ -131,6 +135,10 @@ impl<'a> TokenStore<'a> {
     }
 
     /// Removes the tokens. The login must be locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be removed.
     pub fn forget(&self) -> Result<(), Error> {
         self.remove_if_there(&self.dir.join("token.new"))?;
         self.remove_if_there(&self.path())?;

@@ -22,9 +22,9 @@ pub fn complete(message: &mut Message, job: &SendJob, full_name: Option<&str>) {
     let address = author.as_ref().map(|author| &author.address);
     if message.field("Date").is_none() {
         // To find out the time zone takes a while.
-        message.replace("Date", &job.moment.date());
+        message.replace("Date", &job.run_id.date());
     }
-    message.add_missing("Message-ID", &format!("<{}@{}>", job.moment.unique(), job.from.domain()));
+    message.add_missing("Message-ID", &format!("<{}@{}>", job.run_id.unique(), job.from.domain()));
     let name = match message.field(field) {
         None => Some(full_name.or(job.name.as_deref())),
         Some(_) if job.rewrites(address) => {

@@ -31,13 +31,13 @@ pub enum Attempt {
 
 /// The state of a message in the outbox after an attempt.
 pub enum Disposition {
-    /// Nobody is to get it any more, and whoever asked knows what became of it.
+    /// Finished: no recipient waits, and the caller knows every outcome.
     Done,
-    /// It waits, for this reason.
+    /// Waiting, for this reason.
     Deferred(String),
-    /// It failed for a recipient and is kept for a person to look at.
+    /// Failed for a recipient, and kept for a person to look at.
     Failed {
-        /// Its new directory.
+        /// The entry's new directory.
         path: PathBuf,
         /// The first of those who will not get it, and why.
         reason: String,
@@ -52,10 +52,10 @@ impl Submission {
     /// Returns an error if the message could not be made durable.
     pub fn enqueue(&mut self, outbox: &Outbox, config: PathBuf) -> Result<(), NotAdded> {
         let Some(account) = self.job.account.clone() else { return Ok(()) };
-        let moment = &self.job.moment;
+        let run_id = &self.job.run_id;
         let MailParameters { notify, ret, id: envid, require_tls } = self.envelope.terms().clone();
         let order = QueuedEnvelope {
-            received: moment.seconds,
+            received: run_id.seconds,
             config,
             account: Some(account),
             from: Some(self.envelope.reverse_path().clone()),
@@ -70,7 +70,7 @@ impl Submission {
             require_tls,
             is_all_or_nothing: self.demand == RecipientPolicy::All,
         };
-        let id = Id::new(moment.seconds, moment.random);
+        let id = Id::new(run_id.seconds, run_id.random);
         self.held = Some(outbox.add(&id, order, |file| self.message.copy(file))?);
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Submission {
     /// is made now. `None` if it was not.
     pub fn held_back(&self, outbox: &Outbox) -> Option<Error> {
         self.held.as_ref()?;
-        let (now, account) = (self.job.moment.seconds, self.job.account.as_ref()?);
+        let (now, account) = (self.job.run_id.seconds, self.job.account.as_ref()?);
         // A person may type another password.
         let is_typed = matches!(self.job.peer.source, Source::Terminal);
         let until = outbox.held_back_until(account, now).filter(|_| !is_typed)?;
@@ -122,12 +122,12 @@ impl Submission {
     ///
     /// Returns an error if the journal cannot be written.
     pub fn begin(&mut self) -> Result<(), Error> {
-        let now = self.job.moment.seconds;
+        let now = self.job.run_id.seconds;
         Ok(self.held.as_mut().map_or(Ok(()), |held| held.begin(now))?)
     }
 
-    /// Lets the outbox know how the attempt went. Who will not get the message is for the caller to
-    /// hear at first ([`Self::notified`]); later, for whoever looks at what failed.
+    /// Records the attempt's outcome in the outbox. Permanent failures are reported to the caller
+    /// at first ([`Self::notified`]); later they are kept for a person to look at.
     pub fn settle(
         &mut self,
         outcome: &Result<SubmissionOutcome, Error>,
@@ -149,7 +149,7 @@ impl Submission {
         waiting.retain(|mailbox| !hopeless.contains(mailbox));
         if !hopeless.is_empty() {
             held.answer(
-                self.job.moment.seconds,
+                self.job.run_id.seconds,
                 hopeless.iter().map(|mailbox| (mailbox, Answer::NotSent(deferral.reason.clone()))),
                 Some(&deferral.reason),
             )?;
@@ -182,7 +182,7 @@ impl Submission {
         attempt: Attempt,
     ) -> Result<Disposition, Error> {
         let Some(held) = &mut self.held else { return Ok(Disposition::Done) };
-        let now = self.job.moment.seconds;
+        let now = self.job.run_id.seconds;
         held.end(now, deferral.ending, &deferral.reason)?;
         if attempt != Attempt::Further || !held.record().is_too_old() {
             return Ok(Disposition::Deferred(deferral.reason.clone()));
@@ -201,14 +201,14 @@ impl Submission {
         self.held.as_ref().is_some_and(|held| held.record().waits_for(mailbox))
     }
 
-    /// Lets the outbox know that the caller has heard of those who will never get the message. If
-    /// nobody else is to get it, it is done with.
+    /// Records that the caller knows of the recipients that will never get the message. If no other
+    /// recipient waits, the entry is removed.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
     pub fn notified(&mut self) -> Result<(), Error> {
-        let now = self.job.moment.seconds;
+        let now = self.job.run_id.seconds;
         let Some(held) = self.held.as_mut().filter(|held| !held.record().failed().is_empty())
         else {
             return Ok(());
@@ -220,7 +220,7 @@ impl Submission {
         Ok(())
     }
 
-    /// The entry in the outbox, if somebody is still to get the message.
+    /// The entry in the outbox, if a recipient still waits; else `None`.
     pub fn waiting(&self) -> Option<&LockedEntry> {
         self.held.as_ref().filter(|held| !held.record().is_finished())
     }
@@ -230,7 +230,7 @@ impl Submission {
         Some(self.waiting()?.record().last.clone().unwrap_or_default())
     }
 
-    /// Whether the message is in the outbox, in words.
+    /// The id in the outbox, in words; `None` if the message is not there.
     pub fn queued_as(&self) -> Option<String> {
         self.held.as_ref().map(|held| format!("queued as {}", held.id()))
     }
@@ -309,7 +309,7 @@ impl Deferral {
         Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }
 
-    /// What happened, in words.
+    /// The event, in words.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -334,8 +334,8 @@ impl From<&Error> for Deferral {
     }
 }
 
-/// Whether the login was refused permanently, as for a wrong password, by the server or by the
-/// authorization server.
+/// Returns whether the login was refused permanently, by the mail server or by the authorization
+/// server.
 pub fn is_login_refused(error: &Error) -> bool {
     match error {
         Error::Smtp(smtp::Error::Login { .. }) => Exit::from(error) == Exit::Denied,
@@ -344,8 +344,8 @@ pub fn is_login_refused(error: &Error) -> bool {
     }
 }
 
-/// Whether a message is not to be tried again after its submission ended so. Each case proves that the
-/// server, or the message, is the reason; all else waits.
+/// Returns whether a message is not tried again after this error. Each case proves that the server
+/// refused this message, or that the message cannot be sent; everything else waits.
 fn is_final(error: &Error) -> bool {
     match error {
         // The server's final reply to it, or to this sender or its DATA; but that it does not know
@@ -375,7 +375,7 @@ pub struct EndOfData<'a, R> {
     pub left: u64,
     pub held: Option<&'a mut LockedEntry>,
     pub now: u64,
-    /// Where octets that leave are counted for a person.
+    /// The counter of octets that are sent.
     pub progress: Option<Octets>,
 }
 

@@ -26,7 +26,7 @@ impl SubmissionOutcome {
             answer.as_ref().is_err_and(|refusal| !refusal.is_temporary())
         };
         match (&self.accepted, &self.interrupted) {
-            // One permanent refusal is enough, whatever follows it.
+            // One permanent refusal is enough, with anything behind it.
             (None, Some(_))
                 if demand == RecipientPolicy::All && self.recipients.iter().any(is_refused) =>
             {
@@ -76,12 +76,12 @@ impl SubmissionOutcome {
     }
 }
 
-/// What became of a recipient, and what the server or this side said.
+/// A recipient's status, with the server's reply or the reason.
 #[derive(Debug, Serialize)]
 pub struct RecipientOutcome {
     /// The recipient's address.
     pub address: String,
-    /// What became of it.
+    /// The status.
     pub status: RecipientStatus,
     /// The reply, or the reason.
     pub reply: Option<String>,
@@ -93,7 +93,7 @@ impl RecipientOutcome {
     }
 }
 
-/// What became of each recipient in an attempt.
+/// Returns each recipient's outcome in an attempt.
 pub fn recipient_outcomes(
     outcome: &Result<SubmissionOutcome, Error>,
     recipients: &[Mailbox],

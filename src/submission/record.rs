@@ -11,21 +11,14 @@ use super::SubmissionOutcome;
 use super::outcome::recipient_outcomes;
 use crate::error::Error;
 use crate::store::disk::{Disk, Os};
-use crate::store::{self, Maildir, Stamp};
+use crate::store::{self, Maildir};
 use crate::text::{RecipientStatus, shown};
 
 impl Submission {
     /// Keeps a copy in the Maildir for what was sent, if there is one.
     pub(super) fn keep(&mut self) -> Result<(), store::Error> {
         let Some(root) = &self.job.sent_maildir else { return Ok(()) };
-        let moment = &self.job.moment;
-        let stamp = Stamp {
-            seconds: moment.seconds,
-            pid: moment.pid,
-            host: moment.host.clone(),
-            random: moment.random,
-        };
-        let maildir = Maildir::open(Arc::new(Os), root, stamp, "sent")?;
+        let maildir = Maildir::open(Arc::new(Os), root, self.job.run_id.clone(), "sent")?;
         maildir.keep(|file| self.message.copy(file))
     }
 
@@ -40,7 +33,7 @@ impl Submission {
 
     /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
     fn line(&self, outcome: &Result<SubmissionOutcome, Error>) -> String {
-        let mut line = self.job.moment.timestamp();
+        let mut line = self.job.run_id.timestamp();
         let mut add = |name: &str, value: &str| {
             let value = shown(value);
             let is_bare = !value.is_empty() && !value.contains([' ', '"', '\\', '=']);

@@ -18,7 +18,8 @@ use crate::cli;
 use crate::config::RewriteFrom;
 use crate::net::Bounds;
 use crate::password::Source;
-use crate::settings::{Peer, RunId};
+use crate::run_id::RunId;
+use crate::settings::Peer;
 use crate::store::disk::simulated::Simulated;
 use crate::text::Secret;
 use crate::tls::Trust;
@@ -244,13 +245,13 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         from: from.clone(),
         name: None,
         reverse_path: from.clone().into(),
-        hello: "example.com".parse().unwrap(),
+        ehlo_name: "example.com".parse().unwrap(),
         rewrite_from: RewriteFrom::Missing,
         chunking: true,
         queue: false,
         sent_maildir: None,
         log_file: None,
-        moment: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
+        run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
@@ -264,7 +265,7 @@ fn silent() -> Report {
 
 /// From the greeting to an accepted login, on a stream that somebody else has made.
 fn log_in(submission: &Submission, stream: Box<dyn Private>) -> Result<SmtpSession, Error> {
-    let mut session = Session::open(stream, submission.job.hello.clone(), None)?;
+    let mut session = Session::open(stream, submission.job.ehlo_name.clone(), None)?;
     if submission.job.peer.tls == Tls::Starttls {
         // The stream is private as it is.
         session = session.starttls(Ok::<_, Error>)?;

@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use super::{Domain, shown};
 
-/// Where a connection goes instead of to the server that it is for. Name, certificate and protocol
-/// stay the server's.
+/// An address to dial in place of a server's own. Name, certificate and protocol stay the server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detour {
     host: Option<Domain>,

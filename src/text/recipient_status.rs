@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// What became of a recipient in an attempt, or stands in the outbox.
+/// The status of a recipient, in an attempt or in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecipientStatus {
@@ -15,7 +15,7 @@ pub enum RecipientStatus {
     Refused,
     /// The server refused it temporarily (4xx).
     Deferred,
-    /// No answer decided, and the message was not submitted to it.
+    /// Not submitted: no reply of the server decided about it.
     NotSent,
     /// The message may have been delivered: the final reply was lost.
     InDoubt,

@@ -19,7 +19,7 @@ use crate::text::shown;
 pub struct Certificate {
     /// The names that it is valid for.
     pub subject: String,
-    /// Its issuer.
+    /// The issuer.
     pub issuer: String,
     /// The host names and addresses that it is for.
     pub names: Vec<String>,
@@ -53,8 +53,8 @@ impl Certificate {
             subject: in_brief(read.subject()),
             issuer: in_brief(read.issuer()),
             names: names.filter_map(name).collect(),
-            not_before: moment(read.validity().not_before),
-            not_after: moment(read.validity().not_after),
+            not_before: date(read.validity().not_before),
+            not_after: date(read.validity().not_after),
             is_self_signed: read.subject() == read.issuer(),
             pin: Pin::of(der),
         })
@@ -87,7 +87,7 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-fn moment(time: Time) -> Date {
+fn date(time: Time) -> Date {
     let date = time.to_date_time();
     Date {
         seconds: i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX),

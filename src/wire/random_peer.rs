@@ -14,7 +14,7 @@ use super::{Private, Stream, sealed};
 /// Says what was prepared, a piece for each time that something is waited for, and then no more.
 pub(crate) struct RandomPeer {
     pieces: VecDeque<Vec<u8>>,
-    /// What it was told.
+    /// The octets that it received.
     pub(crate) heard: Rc<RefCell<Vec<u8>>>,
 }
 

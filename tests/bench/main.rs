@@ -36,7 +36,7 @@ use dovecot::Dovecot;
 use line::{Line, View};
 use postfix::Postfix;
 use process::Cost;
-use programs::{Keep, Letter, Login, Program};
+use programs::{Keep, Login, Mail, Program};
 use transcript::Tls;
 
 #[expect(dead_code, reason = "shared with the tests")]
@@ -298,7 +298,7 @@ fn send_round_trips(bench: &Bench) {
         ("send, 20 recipients, DATA", 7, &twenty, false),
     ];
     for (what, goal, to, chunking) in rows {
-        let letter = Letter { path: written(bench, 500), to: to.clone(), chunking };
+        let letter = Mail { path: written(bench, 500), to: to.clone(), chunking };
         let count = |program: Program| {
             program.send(&bench.dir(), &login, &letter).measure();
             postfix.arrived();
@@ -411,7 +411,7 @@ fn send_in_turns(bench: &Bench, number: usize, octets: usize, what: &str, goal: 
         authority: postfix.site.path("ca.pem"),
     };
     let to = vec!["bob@example.net".to_owned()];
-    let letter = Letter { path: written(bench, octets), to, chunking: true };
+    let letter = Mail { path: written(bench, octets), to, chunking: true };
     let run = |program: Program| {
         let cost = program.send(&bench.dir(), &login, &letter).measure();
         // Nothing of one run is left to be done when the next begins.

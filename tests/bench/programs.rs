@@ -36,7 +36,7 @@ pub enum Keep {
 }
 
 /// A message in a file, with CRLF at line ends, and what must be known to send it.
-pub struct Letter {
+pub struct Mail {
     pub path: PathBuf,
     pub to: Vec<String>,
     pub chunking: bool,
@@ -136,9 +136,9 @@ impl Program {
         }
     }
 
-    pub fn send(self, dir: &Path, login: &Login, letter: &Letter) -> Call {
+    pub fn send(self, dir: &Path, login: &Login, letter: &Mail) -> Call {
         let Login { port, authority, .. } = login;
-        let Letter { path, to, chunking } = letter;
+        let Mail { path, to, chunking } = letter;
         let authority = authority.to_str().unwrap();
         let recipients = to.iter().map(String::as_str);
         let stdin = Some(path.clone());

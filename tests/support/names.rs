@@ -12,7 +12,7 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, 
 
 /// What is said of a name.
 #[derive(Clone, Debug)]
-pub enum Said {
+pub enum DnsReply {
     /// A mail exchanger.
     Mx(&'static str),
     /// A service: its port and its host; a host of "" says that there is none.
@@ -30,11 +30,11 @@ pub struct Names {
     pub address: SocketAddr,
 }
 
-type Zone = HashMap<&'static str, Vec<Said>>;
+type Zone = HashMap<&'static str, Vec<DnsReply>>;
 
 impl Names {
     /// What is below one of `domains` exists, whether or not something is said of it.
-    pub fn start(domains: &'static [&'static str], said: &[(&'static str, Said)]) -> Self {
+    pub fn start(domains: &'static [&'static str], said: &[(&'static str, DnsReply)]) -> Self {
         let mut zone = Zone::new();
         for (name, said) in said {
             zone.entry(name).or_default().push(said.clone());
@@ -89,12 +89,12 @@ fn answers(question: &[u8], domains: &[&str], zone: &Zone, is_stream: bool) -> V
         let mut said = said;
         loop {
             match said {
-                Said::OnlyByStream(inner) if is_stream => said = inner,
-                Said::OnlyByStream(_) => {
+                DnsReply::OnlyByStream(inner) if is_stream => said = inner,
+                DnsReply::OnlyByStream(_) => {
                     reply.set_flags(PacketFlag::TRUNCATION);
                     break;
                 }
-                Said::Forged(host, inner) => {
+                DnsReply::Forged(host, inner) => {
                     forged = Some(*host);
                     said = inner;
                 }
@@ -123,7 +123,7 @@ fn answers(question: &[u8], domains: &[&str], zone: &Zone, is_stream: bool) -> V
     if let Some(host) = forged {
         let mut packet = query.clone().into_reply();
         packet.set_id(query.id().wrapping_add(1));
-        let data = record(&Said::Mx(host));
+        let data = record(&DnsReply::Mx(host));
         packet.answers.push(ResourceRecord::new(asked.qname.clone(), CLASS::IN, 60, data));
         datagrams.push(packet.build_bytes_vec().unwrap());
     }
@@ -132,10 +132,10 @@ fn answers(question: &[u8], domains: &[&str], zone: &Zone, is_stream: bool) -> V
 }
 
 /// Adds what is said of another name for it, once round a circle.
-fn follow(said: &Said, zone: &Zone, reply: &mut Packet<'_>) {
+fn follow(said: &DnsReply, zone: &Zone, reply: &mut Packet<'_>) {
     let mut said = said.clone();
     for _ in 0..4 {
-        let Said::Cname(to) = said else { return };
+        let DnsReply::Cname(to) = said else { return };
         let Some(next) = zone.get(to).and_then(|all| all.first()) else { return };
         let name = Name::new_unchecked(to).into_owned();
         reply.answers.push(ResourceRecord::new(name, CLASS::IN, 60, record(next)));
@@ -143,14 +143,14 @@ fn follow(said: &Said, zone: &Zone, reply: &mut Packet<'_>) {
     }
 }
 
-fn record(said: &Said) -> RData<'static> {
+fn record(said: &DnsReply) -> RData<'static> {
     let name = |name: &'static str| Name::new_unchecked(name);
     match said {
-        Said::Mx(host) => RData::MX(MX { preference: 10, exchange: name(host) }),
-        Said::Srv(port, host) => {
+        DnsReply::Mx(host) => RData::MX(MX { preference: 10, exchange: name(host) }),
+        DnsReply::Srv(port, host) => {
             RData::SRV(SRV { priority: 0, weight: 0, port: *port, target: name(host) })
         }
-        Said::Cname(to) => RData::CNAME(CNAME(name(to))),
+        DnsReply::Cname(to) => RData::CNAME(CNAME(name(to))),
         other => panic!("{other:?}"),
     }
 }

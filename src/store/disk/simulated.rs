@@ -1,4 +1,4 @@
-//! A disk in memory, for tests. Any of its steps can fail, somebody else can do something before any
+//! A disk in memory, for tests. Any of its steps can fail, another program can act before any
 //! of them, and it knows what a power cut may leave of what was done to it. Weaker than any real
 //! one: what was not synced may be there or not, each part of it for itself, and a later part
 //! without an earlier one.
@@ -32,13 +32,13 @@ struct State {
     gives_up: bool,
     /// The file to which [`CertificateProblem::Stays`] stays.
     spoilt: Option<usize>,
-    /// What somebody else does just before the step of that number.
+    /// An action of another program just before the step of that number.
     meddling: Option<(usize, Meddling)>,
-    /// What every sync of a directory fails with.
+    /// The error of every sync of a directory.
     no_dir_sync: Option<i32>,
     /// Octets of all files that have a name; no more can be written.
     capacity: Option<usize>,
-    /// What is said of the file system.
+    /// The size and free space that the file system reports.
     space: Option<Space>,
     /// The files that are locked.
     locked: BTreeSet<usize>,
@@ -137,13 +137,13 @@ impl Simulated {
         (state.steps, state.fault, state.spoilt) = (0, fault, None);
     }
 
-    /// Has somebody else do something just before a step of that number, after which the count of
-    /// steps and the fault are what they were.
+    /// Lets another program act just before the step of that number; the count of steps and the
+    /// fault stay as they are.
     pub(crate) fn meddle_at(&self, step: usize, act: impl FnOnce(&Self) + Send + 'static) {
         self.state().meddling = Some((step, Box::new(act)));
     }
 
-    /// Whether what somebody else was to do is still to be done; it is not done any more.
+    /// Cancels the action of another program. Returns whether it was still to come.
     pub(crate) fn give_up_meddling(&self) -> bool {
         self.state().meddling.take().is_some()
     }
@@ -159,18 +159,18 @@ impl Simulated {
         self.state().gives_up = true;
     }
 
-    /// From here on every sync of a directory fails with an error of the system.
+    /// Makes every sync of a directory fail with this error.
     pub(crate) fn refuse_dir_syncs(&self, error: i32) {
         self.state().no_dir_sync = Some(error);
     }
 
-    /// From here on there is room for nothing more.
+    /// Makes the disk full.
     pub(crate) fn fill(&self) {
         let mut state = self.state();
         state.capacity = Some(state.now.octets());
     }
 
-    /// What the file system says of its size, and of what is free.
+    /// Sets the size and free space that the file system reports.
     pub(crate) fn set_space(&self, total: u64, free: u64) {
         self.state().space = Some(Space { total, free });
     }
@@ -271,7 +271,7 @@ impl Simulated {
         self.step_of(None)
     }
 
-    /// One step; if it writes or syncs a file, its number is known.
+    /// Counts one step, with the number of the file that it writes or syncs.
     fn step_of(&self, file: Option<usize>) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         let step = state.steps;

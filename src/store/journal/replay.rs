@@ -33,7 +33,7 @@ pub(super) struct Replay {
     pub(super) is_damaged: bool,
     /// The place of the next deliveries.
     place: Option<usize>,
-    /// Whether a hole was passed over. Lines behind it may speak of what it has swallowed.
+    /// True if a hole was skipped. Lines behind it may refer to what it has swallowed.
     has_hole: bool,
     /// Lines and octets that were read.
     read: (usize, u64),

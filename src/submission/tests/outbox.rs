@@ -67,8 +67,8 @@ impl Fixture {
     }
 
     fn id(&self) -> Id {
-        let moment = self.submission().job.moment;
-        Id::new(moment.seconds, moment.random)
+        let run_id = self.submission().job.run_id;
+        Id::new(run_id.seconds, run_id.random)
     }
 
     /// Back to the beginning.

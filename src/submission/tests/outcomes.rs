@@ -394,7 +394,7 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
         let script = Script::new(Tls::Implicit, offers, replies);
         let stream: Box<dyn Private> = Box::new(Server::new(&script, &Rc::default()));
         let mut submission = submission(&RECIPIENTS, RecipientPolicy::Any);
-        let session = Session::open(stream, submission.job.hello.clone(), None).unwrap();
+        let session = Session::open(stream, submission.job.ehlo_name.clone(), None).unwrap();
         let attempts = submission
             .job
             .peer

@@ -1,0 +1,49 @@
+//! The identity of a run: its time, process, machine and a random number, read once.
+
+/// The identity of a run. It makes names that no other run gives, here or on another machine, and is
+/// the only clock of what a run writes.
+#[derive(Clone, Debug)]
+pub struct RunId {
+    /// Seconds since 1970.
+    pub seconds: u64,
+    /// The process id.
+    pub pid: u32,
+    /// The machine's name.
+    pub host: String,
+    /// Drawn once.
+    pub random: u64,
+}
+
+impl RunId {
+    /// The identity of this run. `None` if the system has no random numbers.
+    pub fn now() -> Option<Self> {
+        let seconds = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let random = getrandom::u64().ok()?;
+        Some(Self { seconds, pid: std::process::id(), host, random })
+    }
+
+    /// The time for people, in this machine's time zone (RFC 5322 §3.3).
+    pub fn date(&self) -> String {
+        jiff::fmt::rfc2822::to_string(&self.local_time()).unwrap_or_default()
+    }
+
+    /// The time for logs (RFC 3339).
+    pub fn timestamp(&self) -> String {
+        self.local_time().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// The time in the local time zone. Finding that out is slow, so it is done only here.
+    fn local_time(&self) -> jiff::ZonedDateTime {
+        let seconds = i64::try_from(self.seconds).unwrap_or_default();
+        let then = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        then.to_zoned_datetime(jiff::tz::TimeZone::system())
+    }
+
+    /// A text for Message-ID (RFC 5322 §3.6.4) that no other message has, and that says nothing of
+    /// this machine.
+    pub fn unique(&self) -> String {
+        let Self { seconds, pid, random, .. } = self;
+        format!("{seconds:x}.{pid:x}.{random:016x}")
+    }
+}
