@@ -223,7 +223,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
-            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Install for this user, in `XDG_DATA_HOME` [default: ~/.local/share]')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Install for this user, below ~/.local/share')
             [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List the files and their states; change nothing')
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Remove the installed files')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')

@@ -208,7 +208,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -c 'Read this configuration file instead of the default one'
             cand --config 'Read this configuration file instead of the default one'
             cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
-            cand --user 'Install for this user, in `XDG_DATA_HOME` [default: ~/.local/share]'
+            cand --user 'Install for this user, below ~/.local/share'
             cand --list 'List the files and their states; change nothing'
             cand --remove 'Remove the installed files'
             cand -q 'Print errors only'

@@ -155,7 +155,7 @@ complete -c postie -n "__fish_postie_using_subcommand check" -s h -l help -d 'Pr
 complete -c postie -n "__fish_postie_using_subcommand install" -l prefix -d 'Install for the whole system, below DIR [default: /usr/local]' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand install" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
 complete -c postie -n "__fish_postie_using_subcommand install" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
-complete -c postie -n "__fish_postie_using_subcommand install" -l user -d 'Install for this user, in `XDG_DATA_HOME` [default: ~/.local/share]'
+complete -c postie -n "__fish_postie_using_subcommand install" -l user -d 'Install for this user, below ~/.local/share'
 complete -c postie -n "__fish_postie_using_subcommand install" -l list -d 'List the files and their states; change nothing'
 complete -c postie -n "__fish_postie_using_subcommand install" -l remove -d 'Remove the installed files'
 complete -c postie -n "__fish_postie_using_subcommand install" -s q -l quiet -d 'Print errors only'

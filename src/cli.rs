@@ -381,7 +381,7 @@ pub enum QueueAction {
 /// `postie install`.
 #[derive(Debug, clap::Args)]
 pub struct Install {
-    /// Install for this user, in `XDG_DATA_HOME` [default: ~/.local/share].
+    /// Install for this user, below ~/.local/share.
     #[arg(long, conflicts_with = "prefix")]
     pub user: bool,
     /// Install for the whole system, below DIR [default: /usr/local].
@@ -458,24 +458,24 @@ impl OneOff {
 /// Examples of `postie`; a `#` begins a remark.
 pub const EXAMPLES: &str = "\
 Examples:
-  postie setup ann@example.com                 # print an account configuration
-  postie check                                 # find out what is wrong
-  postie fetch                                 # fetch new messages, all accounts
-  postie send bob@example.net < message.eml    # send a complete message";
+  postie setup ann@example.com              # print its account
+  postie check                              # find out what is wrong
+  postie fetch                              # fetch new messages
+  postie send bob@example.net < message.eml # send a complete message";
 
 /// Examples of `postie fetch`.
 pub const FETCH_EXAMPLES: &str = "\
 Examples:
-  postie fetch                        # all accounts in the configuration file
-  postie fetch home --keep 30d        # delete from the server after 30 days
-  postie fetch --server pop.example.com --user ann@example.com --maildir ~/Mail";
+  postie fetch                        # all accounts
+  postie fetch home --keep 30d        # delete after 30 days
+  postie fetch --server pop.example.com --user ann@example.com";
 
 /// Examples of `postie send`.
 pub const SEND_EXAMPLES: &str = "\
 Examples:
   postie send bob@example.net < message.eml    # a complete message
-  postie send -t < message.eml                 # recipients from its To, Cc and Bcc
-  date | postie send --to bob@example.net --subject \"The time\" --attach photo.jpg";
+  postie send -t < message.eml                 # recipients from the header
+  date | postie send --to bob@example.net --subject \"The time\"";
 
 impl Queue {
     /// Returns whether messages are to be sent.
@@ -509,7 +509,7 @@ Examples:
 /// How `postie install` is called.
 pub const INSTALL_EXAMPLES: &str = "\
 Examples:
-  postie install                      # for this user; as root, below /usr/local
+  postie install                      # for this user, or system as root
   postie install --list               # list installed files
   postie install --remove";
 

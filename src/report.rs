@@ -34,6 +34,8 @@ pub struct Report {
     terminal: bool,
     /// True if colours are allowed (no-color.org).
     colour: bool,
+    /// True if the terminal shows marks beyond ASCII; words are printed instead.
+    has_marks: bool,
     start: Instant,
     bars: MultiProgress,
     /// True if progress bars are shown.
@@ -45,14 +47,18 @@ impl Report {
     /// A report as the global options ask for it.
     #[expect(clippy::disallowed_methods, reason = "a trace has times for people")]
     pub fn new(global: &cli::Global) -> Self {
-        let is_bar_wanted = io::stderr().is_terminal() && !global.quiet && global.verbose == 0;
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_bar_wanted =
+            io::stderr().is_terminal() && !is_dumb && !global.quiet && global.verbose == 0;
         Self {
             quiet: global.quiet,
             verbose: global.verbose,
             json: global.json,
             is_stdout_taken: false,
             terminal: io::stdout().is_terminal(),
+            has_marks: !is_dumb && !is_ascii_locale(),
             colour: io::stdout().is_terminal()
+                && !is_dumb
                 && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             start: Instant::now(),
             has_bars: is_bar_wanted,
@@ -275,14 +281,19 @@ impl Report {
             (false, _) => ("FAILED", "1;31"),
         };
         if self.terminal {
-            let sign = if *is_good { "✓" } else { "✗" };
+            let sign = match (self.has_marks, is_good) {
+                (true, true) => "✓",
+                (true, false) => "✗",
+                (false, _) => mark,
+            };
+            let width = if self.has_marks { 1 } else { "FAILED".len() };
             let (on, dim, off) = if self.colour {
                 (format!("\x1b[{colour}m"), "\x1b[2m", "\x1b[m")
             } else {
                 (String::new(), "", "")
             };
             let text = escaped(text);
-            print(&format!("  {on}{sign}{off} {name:<13} {text} {dim}({ms} ms){off}"))?;
+            print(&format!("  {on}{sign:<width$}{off} {name:<13} {text} {dim}({ms} ms){off}"))?;
             let Some(hint) = hint else { return Ok(()) };
             print(&format!("    {on}hint:{off} {}", escaped(hint)))
         } else {
@@ -313,6 +324,14 @@ impl Report {
             print_stderr(format_args!("{line}"));
         }
     }
+}
+
+/// Returns whether the locale says that a terminal shows ASCII only. The first of the variables that
+/// is set and not empty counts (POSIX, Environment Variables §8.2).
+fn is_ascii_locale() -> bool {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    locale.is_some_and(|locale| locale == "C" || locale == "POSIX")
 }
 
 /// A step of a check.

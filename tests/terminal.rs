@@ -215,6 +215,15 @@ fn a_check_has_marks_and_colours_unless_nobody_wants_them() {
     let plain = check(&[("NO_COLOR", "1")]);
     assert!(plain.contains("  ✓ login         ann@example.com by PLAIN ("), "{plain:?}");
     assert!(!plain.contains('\x1b'), "{plain:?}");
+    for (variables, mark) in [
+        (&[("TERM", "dumb")][..], "  ok     login "),
+        (&[("LC_ALL", "C"), ("NO_COLOR", "1")], "  ok     login "),
+        (&[("LANG", "POSIX"), ("NO_COLOR", "1")], "  ok     login "),
+        (&[("LC_ALL", "C.UTF-8"), ("LANG", "C"), ("NO_COLOR", "1")], "  ✓ login "),
+    ] {
+        let seen = check(variables);
+        assert!(seen.contains(mark) && !seen.contains('\x1b'), "{variables:?}: {seen:?}");
+    }
 }
 
 #[test]
