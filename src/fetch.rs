@@ -661,7 +661,9 @@ impl<'a> Run<'a> {
                 Err(Halt::Ended(error)) => Err(error.into()),
             })
         });
-        self.fetched.unasked += wanted.len();
+        if ended.is_ok() {
+            self.fetched.unasked += wanted.len();
+        }
         if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
             && let Some(uid) = &listed.uid
         {
