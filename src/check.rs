@@ -502,8 +502,8 @@ impl<'a> Checklist<'a> {
         let sizes = session.sizes().at(NAME)?;
         let octets = listing.iter().filter_map(|listed| sizes.of(listed.number));
         let octets = octets.fold(0, u64::saturating_add);
-        let known = Store::peek(&Os, &job.state).at(NAME)?;
-        session.leave();
+        let known = Store::read_only(&Os, &job.state).at(NAME)?;
+        session.abandon();
         let has_uids = match listing.as_slice() {
             [] => announces_uidl,
             some => some.iter().all(|listed| listed.uid().is_some()),

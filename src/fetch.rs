@@ -53,18 +53,18 @@ pub fn fetch(
 ) -> Exit {
     let at_once = at_once.clamp(1, jobs.len().clamp(1, limits::ACCOUNTS));
     let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
-    let company = FetchContext { report, stop, talkers: jobs.len(), batch };
+    let context = FetchContext { report, stop, accounts: jobs.len(), batch };
     // A person is asked for a password before the screen is full. Everything else that an account
     // needs is opened, and every command it names is run, when its turn comes.
     let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
-    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, &company)));
+    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, &context)));
     let jobs: Vec<_> = jobs.iter().map(asked).collect();
     let (jobs, exit) = (Mutex::new(jobs.into_iter()), Mutex::new(Exit::Done));
     let work = || {
         loop {
             let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((job, asked)) = next else { return };
-            let this = Run::new(job, &company).run(asked);
+            let this = Run::new(job, &context).run(asked);
             if let Some(account) = &job.account
                 && matches!(this, Exit::Done | Exit::Partial)
                 && !job.dry_run
@@ -92,13 +92,13 @@ struct FetchContext<'a> {
     report: &'a Report,
     stop: &'a Stop,
     /// The number of accounts.
-    talkers: usize,
+    accounts: usize,
     /// The most messages that one of them makes safe together.
     batch: usize,
 }
 
-fn attempts(job: &FetchJob, company: &FetchContext<'_>) -> Result<Attempts, Error> {
-    let (peer, run) = (&job.peer, company.report.token_run(company.stop));
+fn attempts(job: &FetchJob, context: &FetchContext<'_>) -> Result<Attempts, Error> {
+    let (peer, run) = (&job.peer, context.report.token_run(context.stop));
     Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?)
 }
 
@@ -114,11 +114,11 @@ fn store_options(job: &FetchJob) -> StoreOptions {
 /// A fetch under way.
 struct Run<'a> {
     job: &'a FetchJob,
-    company: &'a FetchContext<'a>,
+    context: &'a FetchContext<'a>,
     /// The account's name.
     label: String,
     fetched: Fetched,
-    doomed: Vec<Deletable>,
+    deletable: Vec<Deletable>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
     /// Messages that were given up in this run because their texts did not end.
@@ -141,13 +141,13 @@ enum Left {
 }
 
 impl<'a> Run<'a> {
-    fn new(job: &'a FetchJob, company: &'a FetchContext<'a>) -> Self {
+    fn new(job: &'a FetchJob, context: &'a FetchContext<'a>) -> Self {
         Self {
             job,
-            company,
+            context,
             label: job.account.clone().unwrap_or_else(|| job.mailbox.clone()),
             fetched: Fetched::default(),
-            doomed: Vec::new(),
+            deletable: Vec::new(),
             shared: HashMap::new(),
             overlong: HashSet::new(),
             is_for_suspects: false,
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
 
     /// `asked` is what a person said who was asked before.
     fn run(mut self, asked: Option<Result<Attempts, Error>>) -> Exit {
-        let attempts = asked.unwrap_or_else(|| attempts(self.job, self.company));
+        let attempts = asked.unwrap_or_else(|| attempts(self.job, self.context));
         let outcome = attempts.and_then(|attempts| {
             let attempts = attempts.ready()?;
             if self.job.dry_run { self.preview(&attempts) } else { self.sessions(&attempts) }
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
     }
 
     fn repeat(&mut self, attempts: &Attempts, opened: &mut Option<Store>) -> Result<(), Error> {
-        let way = Connector::to(&self.job.peer, self.company.report, self.company.stop)?;
+        let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let mut server = Server::recall(self.job);
         loop {
             let before = self.fetched.new;
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session, store.present())?;
-        session.leave();
+        session.abandon();
         let new = listing.into_iter().filter_map(|listed| listed.uid);
         let new: Vec<_> = new.filter(|uid| store.seen().get(uid).is_none()).collect();
         self.fetched.noted = new.len();
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
 
     /// Reports as new what an earlier run had not finished to deliver.
     fn take_over(&mut self, store: &mut Store) {
-        let report = self.company.report;
+        let report = self.context.report;
         if let Some(kept) = store.damaged() {
             report.warn(format_args!(
                 "fetch {}: the journal was damaged and is kept as {}; what could be read of it counts",
@@ -290,8 +290,8 @@ impl<'a> Run<'a> {
     }
 
     fn trace(&self) -> Option<Trace> {
-        let is_one_of_many = self.company.talkers > 1;
-        self.company.report.trace(is_one_of_many.then_some(&self.label))
+        let is_one_of_many = self.context.accounts > 1;
+        self.context.report.trace(is_one_of_many.then_some(&self.label))
     }
 
     /// Runs one session, from the listing on. Suspects come last, so that a session that they end
@@ -303,8 +303,8 @@ impl<'a> Run<'a> {
         store: &mut Store,
         server: &mut Server<'_>,
     ) -> Result<Left, Error> {
-        // Numbers are good for one session: what another had doomed must not be deleted in this one.
-        self.doomed.clear();
+        // Numbers are good for one session: what another may delete must not be deleted in this one.
+        self.deletable.clear();
         let listing = self.listing(&mut session, store.present())?;
         server.learn(session.shown());
         let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
@@ -330,11 +330,11 @@ impl<'a> Run<'a> {
             (compare, due) = self.look_again(store, known, sizes, room, &mut suspects);
             if self.is_for_suspects {
                 compare.clear();
-                self.doomed.clear();
+                self.deletable.clear();
             }
             self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
         }
-        if !suspects.is_empty() && !self.doomed.is_empty() {
+        if !suspects.is_empty() && !self.deletable.is_empty() {
             self.end(session, store)?;
             return Ok(Left::Suspects);
         }
@@ -380,20 +380,20 @@ impl<'a> Run<'a> {
         session: Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
     ) -> Result<(), Error> {
-        let doomed = std::mem::take(&mut self.doomed);
-        if doomed.is_empty() {
+        let deletable = std::mem::take(&mut self.deletable);
+        if deletable.is_empty() {
             if self.fetched.new > 0 {
                 store.settle()?;
             }
             if self.job.repeat {
                 session.quit([])?;
             } else {
-                session.leave();
+                session.abandon();
             }
             return Ok(());
         }
-        store.record_deletions(doomed.iter().filter_map(Identified::uid))?;
-        for parting in session.quit(doomed)? {
+        store.record_deletions(deletable.iter().filter_map(Identified::uid))?;
+        for parting in session.quit(deletable)? {
             match parting.refusal {
                 None => self.fetched.deleted += 1,
                 Some(refusal) => {
@@ -430,7 +430,7 @@ impl<'a> Run<'a> {
             let size = sizes.of(listed.number);
             match plan::look_again(self.job, entry, store.standing(&uid, size)) {
                 Action::Delete => {
-                    self.doomed.extend(store.recall(listed, size).map(Deletable::from));
+                    self.deletable.extend(store.recall(listed, size).map(Deletable::from));
                 }
                 Action::Compare => {
                     if plan::is_too_large(self.job, Some(sizes), &listed) {
@@ -460,7 +460,7 @@ impl<'a> Run<'a> {
     /// Reports once that nothing is new because everything was fetched into another place, where
     /// messages would be deleted.
     fn say_where(&self, store: &mut Store) -> Result<(), Error> {
-        let report = self.company.report;
+        let report = self.context.report;
         let Some(path) = self.fetched.elsewhere.as_ref().filter(|_| self.fetched.new == 0) else {
             return Ok(());
         };
@@ -510,7 +510,7 @@ impl<'a> Run<'a> {
     fn warn_about_new_uids(&self, present: usize) {
         let listed = self.fetched.listed;
         if present > 1 && listed >= present {
-            self.company.report.warn(format_args!(
+            self.context.report.warn(format_args!(
                 "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
                  fetched again",
                 self.label,
@@ -596,10 +596,10 @@ impl<'a> Run<'a> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let progress = self.company.report.progress(&self.label);
+        let progress = self.context.report.progress(&self.label);
         progress.expect(wanted.len());
         let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
-        let arrivals = DeliveryQueue::new(self.company.batch);
+        let arrivals = DeliveryQueue::new(self.context.batch);
         let measured = |sizes: &Sizes| {
             // Where known messages have changed their sizes is noted before anything is delivered.
             drop(arrivals.add(Arrival::Sizes(sizes.clone())));
@@ -611,8 +611,10 @@ impl<'a> Run<'a> {
         let most = self.most();
         let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
         let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
-        let Self { job, company: FetchContext { report, .. }, fetched, doomed, shared, .. } = self;
-        let keeper = DeliveryWorker { job, report, store, fetched, doomed, shared, due, purpose };
+        let Self { job, context: FetchContext { report, .. }, fetched, deletable, shared, .. } =
+            self;
+        let keeper =
+            DeliveryWorker { job, report, store, fetched, deletable, shared, due, purpose };
         let ended = thread::scope(|scope| {
             let keeping = thread::Builder::new()
                 .spawn_scoped(scope, || keeper.keep(&arrivals))
@@ -682,17 +684,17 @@ impl<'a> Run<'a> {
 
     /// Says what would be done, and does nothing.
     fn preview(&mut self, attempts: &Attempts) -> Result<(), Error> {
-        let seen = Store::peek(&Os, &self.job.state)?;
-        let way = Connector::to(&self.job.peer, self.company.report, self.company.stop)?;
+        let seen = Store::read_only(&Os, &self.job.state)?;
+        let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let approach = Server::recall(self.job).approach();
         let session = connect(self.job, &way, self.trace(), approach)?;
         let mut session = login(self.job, &way, session, attempts)?;
         let listing = self.listing(&mut session, seen.len())?;
         let sizes = session.sizes()?.clone();
-        session.leave();
+        session.abandon();
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
         let here = self.job.destination.place();
-        let _turn = self.company.report.turn();
+        let _turn = self.context.report.turn();
         for listed in listing {
             let uid = listed.uid.as_ref();
             let (number, octets) = (listed.number, sizes.of(listed.number));
@@ -700,24 +702,24 @@ impl<'a> Run<'a> {
             let condition = plan::condition(self.job, &seen, &listed);
             let entry = uid.and_then(|uid| seen.get(uid));
             let action = plan.action(&listed, entry, standing, condition);
-            if self.company.report.is_json() {
+            if self.context.report.is_json() {
                 let uid = uid.map(ToString::to_string);
                 let message = json!({ "number": number, "size": octets, "uid": uid, "action": action.word() });
-                self.company.report.answer(json!({ "account": self.label, "message": message }))?;
+                self.context.report.answer(json!({ "account": self.label, "message": message }))?;
             } else {
                 let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
                 let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);
                 let label = &self.label;
                 let what = action.words(self.job.deletes_at_once());
                 let line = format_args!("{label} {number:>5} {octets:>9} {uid}  {what}");
-                self.company.report.answer(line)?;
+                self.context.report.answer(line)?;
             }
         }
         Ok(())
     }
 
     fn tell(&self, outcome: &Result<(), Error>) -> Exit {
-        let Self { job, company: FetchContext { report, .. }, label, fetched, .. } = self;
+        let Self { job, context: FetchContext { report, .. }, label, fetched, .. } = self;
         let exit = fetched.exit(outcome);
         let _turn = report.turn();
         let account = job.account.as_deref();
@@ -759,7 +761,7 @@ impl<'a> Run<'a> {
 
     /// Returns whether a failure is reported now, and the outage's age in seconds if it is tracked.
     fn patience(&self, outcome: &Result<(), Error>, exit: Exit) -> (bool, Option<u64>) {
-        if !self.company.report.is_unattended() {
+        if !self.context.report.is_unattended() {
             return (true, None);
         }
         // Not a failure, but a long first fetch.

@@ -346,8 +346,8 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the journal cannot be read or is of a newer version.
-    pub fn peek(disk: &dyn Disk, state: &Path) -> Result<SeenUids, Error> {
-        Journal::peek(disk, state)
+    pub fn read_only(disk: &dyn Disk, state: &Path) -> Result<SeenUids, Error> {
+        Journal::read_only(disk, state)
     }
 
     /// Returns whether messages could be delivered, without a lock and without changing anything.
@@ -367,7 +367,7 @@ impl Store {
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
             return Ok(Readiness::Ready);
         }
-        if Journal::peek(disk, state)?.knows_place(root) {
+        if Journal::read_only(disk, state)?.knows_place(root) {
             return Err(Error::MaildirGone(root.clone()));
         }
         maildir::parent_exists(disk, root)?;
@@ -628,7 +628,7 @@ impl Store {
         // From here on the journal may know the files, even if what follows fails half-way: they
         // stay where they are, and recovery has the last word.
         for (message, _) in &mut batch {
-            message.as_mut().leave();
+            message.as_mut().keep_file();
         }
         let intents: Vec<_> =
             batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();

@@ -61,7 +61,7 @@ mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\
 mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${fetch[@]}"
 mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${fetch[@]}"
 mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${fetch[@]}"
-mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.leave\(\);/let _ = message.as_mut();/' "${fetch[@]}"
+mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.keep_file\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
 mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
 store=(--lib store::)

@@ -120,7 +120,7 @@ pub(super) struct DeliveryWorker<'a> {
     pub(super) report: &'a Report,
     pub(super) store: &'a mut Store,
     pub(super) fetched: &'a mut Fetched,
-    pub(super) doomed: &'a mut Vec<Deletable>,
+    pub(super) deletable: &'a mut Vec<Deletable>,
     /// Unique-ids that several messages have.
     pub(super) shared: &'a HashMap<Uid, u32>,
     /// Known messages whose time on the server is over.
@@ -152,7 +152,7 @@ impl DeliveryWorker<'_> {
     }
 
     fn deliver(&mut self, batch: Vec<Retrieved<Incoming>>) -> Result<(), Error> {
-        let Self { job, report, store, fetched, doomed, shared, due, purpose } = self;
+        let Self { job, report, store, fetched, deletable, shared, due, purpose } = self;
         let drafts = store.drafts();
         store.deliver(batch, *purpose, |message| match message {
             Delivery::New(saved) => {
@@ -173,14 +173,14 @@ impl DeliveryWorker<'_> {
                 } else if is_short {
                     fetched.miss(listed, Lack::Deletion, TOO_SHORT.to_owned());
                 } else {
-                    doomed.push(saved.into());
+                    deletable.push(saved.into());
                 }
             }
             Delivery::Same(saved) => {
                 let message = saved.get();
                 let is_due = message.listed().uid.as_ref().is_some_and(|uid| due.contains(uid));
                 if is_due && !message.is_short() {
-                    doomed.push(saved.into());
+                    deletable.push(saved.into());
                 }
             }
             Delivery::SameElsewhere(_) => {}

@@ -232,8 +232,8 @@ fn converse(
     let session = log_in()?;
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
-    let company = FetchContext { report: &report, stop: &stop, talkers: 1, batch };
-    let (mut run, mut server) = (Run::new(job, &company), server::Server::recall(job));
+    let context = FetchContext { report: &report, stop: &stop, accounts: 1, batch };
+    let (mut run, mut server) = (Run::new(job, &context), server::Server::recall(job));
     run.take_over(store);
     store.prepare()?;
     if run.session(session, store, &mut server)? == Left::Suspects {

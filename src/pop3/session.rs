@@ -563,13 +563,13 @@ impl<S: Private> Session<Transaction, S> {
     /// deleted.
     pub fn quit(
         mut self,
-        doomed: impl IntoIterator<Item = Deletable>,
+        deletable: impl IntoIterator<Item = Deletable>,
     ) -> Result<Vec<DeleteResult>, Error> {
         let window = self.window();
         let mut partings = Vec::new();
-        let mut doomed: Vec<_> = doomed.into_iter().collect();
-        doomed.sort_unstable_by_key(|Deletable(listed)| listed.number);
-        let exchanges = doomed.into_iter().map(QuitFlight::Dele).chain([QuitFlight::Quit]);
+        let mut deletable: Vec<_> = deletable.into_iter().collect();
+        deletable.sort_unstable_by_key(|Deletable(listed)| listed.number);
+        let exchanges = deletable.into_iter().map(QuitFlight::Dele).chain([QuitFlight::Quit]);
         self.wire.exchange_each(window, exchanges, |answer| {
             match answer {
                 QuitFlightReply::Dele(parting) => partings.push(parting),
@@ -585,7 +585,7 @@ impl<S: Private> Session<Transaction, S> {
 
     /// Ends a session in which nothing was deleted. Nothing depends on whether this arrives, so no
     /// answer is waited for.
-    pub fn leave(mut self) {
+    pub fn abandon(mut self) {
         drop(self.wire.send_only(&Command::new("QUIT")));
     }
 }

@@ -110,7 +110,7 @@ impl Journal {
     }
 
     /// Returns what the journal in `dir` says, even while another run writes to it.
-    pub(super) fn peek(disk: &dyn Disk, dir: &Path) -> Result<SeenUids, Error> {
+    pub(super) fn read_only(disk: &dyn Disk, dir: &Path) -> Result<SeenUids, Error> {
         let mut seen = Replay::of(disk, &dir.join(FILE))?.seen;
         for intent in std::mem::take(&mut seen.intents) {
             seen.deliver(intent);

@@ -145,7 +145,7 @@ impl Maildir {
         draft.sync().map_err(failed)?;
         self.disk.rename(&from, &to).map_err(|error| Error::io("deliver", &to, error))?;
         // Nothing is left in tmp/ to be removed.
-        draft.leave();
+        draft.keep_file();
         self.disk.sync_dir(&cur).map_err(|error| Error::io("write", &cur, error))
     }
 
@@ -244,7 +244,7 @@ impl Draft {
     }
 
     /// Keeps the file when the draft is dropped: from here on the journal may name it.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn keep_file(&mut self) {
         self.fate = OnDrop::Keep;
     }
 

@@ -41,8 +41,8 @@ fn run(maildrop: &Arc<Mutex<Maildrop>>) -> (Exit, String) {
     };
     let global = cli::Global { quiet: true, ..cli::Global::default() };
     let (report, stop) = (Report::new(&global), Stop::default());
-    let company = FetchContext { report: &report, stop: &stop, talkers: 1, batch: 3 };
-    let mut run = Run::new(&job, &company);
+    let context = FetchContext { report: &report, stop: &stop, accounts: 1, batch: 3 };
+    let mut run = Run::new(&job, &context);
     let mut store = Store::create(Arc::new(disk), store_options(&job)).unwrap();
     store.prepare().unwrap();
     let outcome = loop {
