@@ -1147,12 +1147,15 @@ pub const KEYS: [Key; 34] = [
     },
     Key {
         name: "log-file",
-        place: Place::Send,
+        place: Place::Account,
         value: "\"FILE\"",
-        text: "A file to which a line is added for each attempt to send: when, with which account, \
+        text: "A file to which a line is added for each attempt. To send: when, with which account, \
                to which server, who sent, to whom with which reply, size, Message-ID, the server's \
-               last words or the error, and the exit status. It is opened anew for each line, so \
-               it may be renamed at any time.",
+               last words or the error, and the exit status. To fetch: when, account, server, user, \
+               how many messages are new and their octets, how many were deleted, how many stay on \
+               the server and how many were missed, the error, and the exit status. It is opened anew \
+               for each line, so it may be renamed at any time. If it cannot be written, that is \
+               reported, and changes nothing.",
     },
     Key {
         name: "queue",

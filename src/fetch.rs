@@ -37,6 +37,7 @@ use crate::pop3::{
 use crate::report::{Report, count};
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
+use crate::store::log::LogLine;
 use crate::store::outage::OutageTracker;
 use crate::store::{self, Condition, Purpose, Standing, Store, StoreOptions};
 use crate::text::{Identified, Uid};
@@ -724,6 +725,7 @@ impl<'a> Run<'a> {
         let _turn = report.turn();
         let account = job.account.as_deref();
         let peer = &job.peer;
+        self.log(outcome, exit);
         let (is_told, lasting) = self.patience(outcome, exit);
         for line in fetched.missed_lines().iter().filter(|_| is_told) {
             report.warn(format_args!("fetch {label}: {peer}: {line}"));
@@ -756,6 +758,28 @@ impl<'a> Run<'a> {
                 report.failure(&failure);
                 exit.worse((&error).into())
             }
+        }
+    }
+
+    /// Adds a line to the log file, if there is one. That it cannot be written is reported, and
+    /// changes nothing.
+    fn log(&self, outcome: &Result<(), Error>, exit: Exit) {
+        let Self { job, context: FetchContext { report, .. }, label, fetched, .. } = self;
+        let Some(path) = job.log_file.as_ref().filter(|_| !job.dry_run) else { return };
+        let mut line = LogLine::new(job.run_id.timestamp());
+        line.add("account", job.account.as_deref().unwrap_or("-"));
+        line.add("server", &job.peer.to_string());
+        line.add("user", &job.peer.user);
+        for (name, number) in fetched.numbers() {
+            line.add(name, &number.to_string());
+        }
+        if let Err(error) = outcome {
+            line.add("error", &error.to_string());
+        }
+        line.add("status", &exit.status().to_string());
+        if let Err(source) = line.append_to(path) {
+            let error = Error::Log { path: path.clone(), source };
+            report.warn(format_args!("fetch {label}: {error}"));
         }
     }
 

@@ -325,6 +325,8 @@ pub struct FetchJob {
     pub note_only: bool,
     /// The time for which temporary failures are not reported away from a terminal.
     pub patience: Option<Span>,
+    /// The file that gets a line for each attempt.
+    pub log_file: Option<PathBuf>,
     /// The maildrop's name in memory and messages: user and server.
     pub mailbox: String,
     /// The directory of the maildrop's state.
@@ -560,6 +562,7 @@ impl Settings {
         let (after_fetch, keep) = (table.after_fetch.take(), table.keep.unwrap_or_default());
         let (max_size, patience) = (table.max_size, table.patience);
         let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
+        let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
         let peer = self.peer(account.as_deref(), table, Side::Fetch.default_ports())?;
         let mut mailbox = format!(
             "{}@{}",
@@ -587,6 +590,7 @@ impl Settings {
             dry_run: args.dry_run,
             note_only: args.note_only,
             patience,
+            log_file,
             mailbox,
             state,
             server,

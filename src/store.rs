@@ -29,6 +29,7 @@ mod command;
 mod digest;
 pub mod disk;
 mod journal;
+pub mod log;
 mod maildir;
 pub mod outage;
 pub mod outbox;

@@ -1,5 +1,7 @@
 //! What is sent is what is fetched: the real program on both sides of a small real server.
 
+use std::fs;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -72,6 +74,44 @@ fn what_was_fetched_is_not_fetched_again_and_goes_when_it_may() {
     let messages = home.messages("Maildir");
     assert_eq!(messages.len(), 2);
     assert!(messages.iter().any(|text| text.ends_with(b"\n\n.\n..two\n\n")));
+}
+
+#[test]
+fn each_fetch_is_a_line_in_the_log_and_a_log_that_cannot_be_written_changes_nothing() {
+    let home = home("not-a-secret");
+    let config = fs::read_to_string(home.path().join(".config/postie/config.toml")).unwrap();
+    let log_to = |file: &str| {
+        home.config(&config.replace("fetch.port", &format!("log-file = \"{file}\"\nfetch.port")))
+    };
+    let send = || home.postie(["send", "ann@example.com"]).stdin("Subject: hello\n\nhi\n").run();
+    send().exit(0);
+    log_to("log");
+    home.postie(["fetch", "--dry-run"]).run().exit(0);
+    home.postie(["fetch"]).run().exit(0).silent();
+    home.postie(["fetch", "--keep=none"]).run().exit(0).silent();
+    let (shared, _) = config.split_once("fetch.port").unwrap();
+    home.config(&format!("{shared}log-file = \"log\"\nport = 1\n"));
+    home.postie(["fetch"]).run().exit(75);
+    let text = fs::read_to_string(home.path().join("log")).unwrap();
+    let [first, second, failed] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    let (time, rest) = first.split_once(' ').unwrap();
+    assert!(time.len() == "2026-11-24T12:00:00+00:00".len() && &time[10..11] == "T", "{time}");
+    let bytes = home.messages("Maildir").concat().len();
+    assert!(rest.starts_with("account=ann server=127.0.0.1:"), "{rest}");
+    let numbers =
+        format!(" user=ann@example.com new=1 bytes={bytes} deleted=0 left=1 refused=0 status=0");
+    assert!(rest.ends_with(&numbers), "{rest}");
+    assert!(second.ends_with(" new=0 bytes=0 deleted=1 left=0 refused=0 status=0"), "{second}");
+    assert!(failed.contains(" error=\"cannot connect: connection refused\" status=75"), "{failed}");
+
+    home.config(&config);
+    send().exit(0);
+    for file in ["no/log", "/dev/full"] {
+        log_to(file);
+        let outcome = home.postie(["fetch", "--all", "--json"]).run();
+        outcome.exit(0).says("postie: fetch ann: cannot write to ");
+        assert!(outcome.stdout.contains("\"new\":1"), "{}", outcome.stdout);
+    }
 }
 
 #[test]

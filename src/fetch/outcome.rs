@@ -165,6 +165,18 @@ impl Fetched {
         sentence
     }
 
+    /// The numbers for a log.
+    pub(super) fn numbers(&self) -> [(&'static str, u64); 5] {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        [
+            ("new", number(self.new)),
+            ("bytes", self.octets),
+            ("deleted", number(self.deleted)),
+            ("left", number(self.listed.saturating_sub(self.deleted))),
+            ("refused", number(self.missed.len())),
+        ]
+    }
+
     pub(super) fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
         let file = |FetchedFile { octets, uid, path }: &FetchedFile| {
             let uid = uid.as_ref().map(ToString::to_string);

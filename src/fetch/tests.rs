@@ -157,6 +157,7 @@ impl Fixture {
             dry_run: false,
             note_only: false,
             patience: None,
+            log_file: None,
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join(self.state),
             server: self.dir.path().join("server"),

@@ -1,18 +1,16 @@
 //! What is kept of an attempt to send: a copy of what was accepted, and a line in a log. Neither
 //! changes what became of the message.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Submission;
 use super::SubmissionOutcome;
 use super::outcome::recipient_outcomes;
 use crate::error::Error;
-use crate::store::disk::{Disk, Os};
+use crate::store::disk::Os;
+use crate::store::log::LogLine;
 use crate::store::{self, Maildir};
-use crate::text::{RecipientStatus, shown};
+use crate::text::RecipientStatus;
 
 impl Submission {
     /// Keeps a copy in the Maildir for what was sent, if there is one.
@@ -22,25 +20,16 @@ impl Submission {
         maildir.keep(|file| self.message.copy(file))
     }
 
-    /// Adds a line to the log file, if there is one. It is written at once to a file opened for it
-    /// alone: several processes may write, and the file may be rotated at any time.
+    /// Adds a line to the log file, if there is one.
     pub(super) fn log(&self, outcome: &Result<SubmissionOutcome, Error>) -> Result<(), Error> {
         let Some(path) = &self.job.log_file else { return Ok(()) };
-        let line = self.line(outcome);
-        let written = Os.append(path).and_then(|mut file| file.write_all(line.as_bytes()));
-        written.map_err(|source| failed(path, source))
+        let written = self.line(outcome).append_to(path);
+        written.map_err(|source| Error::Log { path: path.clone(), source })
     }
 
-    /// `name=value` with blanks between; a value that has blanks or quotes stands in quotes.
-    fn line(&self, outcome: &Result<SubmissionOutcome, Error>) -> String {
-        let mut line = self.job.run_id.timestamp();
-        let mut add = |name: &str, value: &str| {
-            let value = shown(value);
-            let is_bare = !value.is_empty() && !value.contains([' ', '"', '\\', '=']);
-            let value = if is_bare { value } else { format!("{value:?}") };
-            // Writing to a String cannot fail.
-            let _ = write!(line, " {name}={value}");
-        };
+    fn line(&self, outcome: &Result<SubmissionOutcome, Error>) -> LogLine {
+        let mut line = LogLine::new(self.job.run_id.timestamp());
+        let mut add = |name: &str, value: &str| line.add(name, value);
         add("account", self.job.account.as_deref().unwrap_or("-"));
         add("server", &self.job.peer.to_string());
         add("from", self.envelope.reverse_path().as_str());
@@ -73,11 +62,6 @@ impl Submission {
             }
         }
         add("status", &self.verdict(outcome).status().to_string());
-        line.push('\n');
         line
     }
-}
-
-fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Log { path: path.to_owned(), source }
 }
