@@ -464,6 +464,12 @@ impl From<&smtp::Error> for Exit {
             smtp::Error::Refused { refusal, .. } if matches!(refusal.code, 500 | 502 | 504) => {
                 Self::Missing
             }
+            // The login does not count (RFC 4954 §6), and nothing is wrong with the message.
+            smtp::Error::Refused { what: smtp::Subject::Sender, refusal }
+                if refusal.code == 530 =>
+            {
+                Self::Denied
+            }
             smtp::Error::TurnedAway(refusal) => lasting(refusal, Self::Missing),
             smtp::Error::Refused { refusal, .. } => lasting(refusal, Self::Message),
             smtp::Error::Missing(_) => Self::Missing,

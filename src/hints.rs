@@ -30,7 +30,7 @@ pub struct Advice {
 }
 
 /// All hints, the more specific first.
-pub const TABLE: [Advice; 64] = [
+pub const TABLE: [Advice; 81] = [
     on(Situation::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         Situation::NoPassword,
@@ -117,6 +117,10 @@ pub const TABLE: [Advice; 64] = [
     on(Situation::NoHost, "compare `server` with what the provider's help pages call it"),
     on(Situation::NoLookup, "is this machine online? ask again in a minute"),
     on(
+        Situation::RelayPort,
+        "port 25 is for mail between servers, and many networks block it: submit on port 465 or 587",
+    ),
+    on(
         Situation::ConnectionRefused,
         "nothing listens there: `port` and `tls` must fit, and the server must be running",
     ),
@@ -150,6 +154,11 @@ pub const TABLE: [Advice; 64] = [
         Situation::Silence,
         "if this port speaks TLS from the start, as 995 and 465 do, use `tls = \"implicit\"` \
          (--tls implicit)",
+    ),
+    on(
+        Situation::TlsSilence,
+        "the port is open and the server silent: it may be overloaded, or a firewall or virus \
+         scanner holds the connection; try later, or from another network",
     ),
     on(
         Situation::TlsNotOffered,
@@ -232,9 +241,37 @@ pub const TABLE: [Advice; 64] = [
         "one logs in on the ports for submission, 465 or 587; 25 is for servers among themselves",
     ),
     says(
+        Situation::ServerRefuses,
+        &["block", "reputation", "spamhaus", "dnsbl", "rbl", "black"],
+        "this network's address is on a block list: try from another network, or ask your provider",
+    ),
+    on(
+        Situation::ServerRefuses,
+        "the server takes no mail here: submit on port 465 or 587 of the server that the provider's \
+         help pages name",
+    ),
+    says(
+        Situation::SenderRefused,
+        &["5.7.57"],
+        "SMTP AUTH is off for this mailbox or organization: an administrator of Microsoft 365 can \
+         allow it (Authenticated SMTP)",
+    ),
+    says(Situation::SenderRefused, &["5.4.5", "sending limit"], DAILY_LIMIT),
+    says(
+        Situation::SenderRefused,
+        &["not verified"],
+        "this provider sends only from addresses and domains that were verified in its console",
+    ),
+    says(
+        Situation::SenderRefused,
+        &["authentication required", "530"],
+        "the server does not count this login for submission: use port 465 or 587, and the server \
+         that the provider's help pages name",
+    ),
+    says(
         Situation::SenderRefused,
         &["5.7.60", "not owned", "send as this sender", "does not belong"],
-        "the account may not send as this address: use its own as `from` (--from)",
+        NOT_OWN,
     ),
     says(
         Situation::SenderRefused,
@@ -242,6 +279,12 @@ pub const TABLE: [Advice; 64] = [
         "the account has sent too much, or its storage is full",
     ),
     on(Situation::SenderRefused, "use the account's own address as `from` (--from)"),
+    says(
+        Situation::RecipientRefused,
+        &["sender address rejected", "not owned by", "5.7.60"],
+        NOT_OWN,
+    ),
+    says(Situation::RecipientRefused, &["5.4.5", "sending limit"], DAILY_LIMIT),
     says(
         Situation::RecipientRefused,
         &["relay"],
@@ -262,6 +305,41 @@ pub const TABLE: [Advice; 64] = [
         &["5.3.4", "too large", "exceeds", "takes at most"],
         "attachments grow by a third on their way: send fewer or smaller ones, or a link to them",
     ),
+    says(
+        Situation::MessageRefused,
+        &["not verified"],
+        "Amazon SES sends only from addresses and domains that were verified in its console; in its \
+         sandbox only to verified ones, too",
+    ),
+    says(
+        Situation::MessageRefused,
+        &["sendasdenied", "5.2.252", "from address", "not one of your addresses"],
+        "From must be an address of this account (`from`, --from); others are added at the \
+         provider's web site first",
+    ),
+    says(Situation::MessageRefused, &["5.4.5", "sending limit"], DAILY_LIMIT),
+    says(
+        Situation::MessageRefused,
+        &["552-5.7.0", "552 5.7.0", "security issue"],
+        "the provider takes no programs, scripts or encrypted archives as attachments: send a link \
+         to them",
+    ),
+    says(
+        Situation::MessageRefused,
+        &["spam", "unsolicited", "bulk"],
+        "the server takes it for spam: look at links, attachments and the sender's address, or ask \
+         the provider",
+    ),
+    on(
+        Situation::NotDirectory,
+        "a Maildir is a directory: if that file is an mbox, name another place with `maildir` \
+         (--maildir)",
+    ),
+    on(
+        Situation::NotAnAddress,
+        "write the whole address, or name it in [aliases]; commas separate addresses: one in a name \
+         needs quotes, one for a dot is a typing error",
+    ),
     on(Situation::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
     on(Situation::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
     on(
@@ -272,6 +350,11 @@ pub const TABLE: [Advice; 64] = [
     on(Situation::NoSuchDomain, "look for a typing error in the address"),
     on(Situation::NotAccepted, "if your provider says that they are right: --accept HOST for each"),
 ];
+
+const NOT_OWN: &str = "the account may not send as this address: use its own as `from` (--from)";
+
+const DAILY_LIMIT: &str =
+    "the provider's limit for one day is reached: wait a day, or send to fewer recipients";
 
 /// Stands for what is known of the server's provider; the row counts only where something is.
 pub const PROVIDER: &str = "{provider}";
@@ -367,6 +450,8 @@ pub enum Situation {
     ConnectionRefused,
     /// The connection timed out.
     ConnectionTimedOut,
+    /// The port for mail between servers does not answer.
+    RelayPort,
     /// There is no route.
     Unreachable,
     /// A port of IMAP's.
@@ -379,6 +464,8 @@ pub enum Situation {
     OnlyTls,
     /// The server sent no greeting on a plaintext port.
     Silence,
+    /// The server does not answer to TLS, or sends no greeting inside.
+    TlsSilence,
     /// The server does not offer STLS or STARTTLS.
     TlsNotOffered,
     /// A certificate of the future.
@@ -403,6 +490,8 @@ pub enum Situation {
     LoginLater,
     /// The server offers no way to log in.
     NoLogin,
+    /// The greeting of a submission server is a refusal.
+    ServerRefuses,
     /// The sender's address was refused.
     SenderRefused,
     /// A recipient's address was refused.
@@ -413,6 +502,10 @@ pub enum Situation {
     NoUniqueIds,
     /// The Maildir has no parent.
     NoMaildir,
+    /// The Maildir is no directory.
+    NotDirectory,
+    /// A part of a list of addresses is none.
+    NotAnAddress,
     /// No source knows the servers of an address.
     NothingFound,
     /// The domain of an address does not exist.
@@ -446,6 +539,10 @@ impl Situation {
         if is_imap && is_of_port {
             return Some(Self::ImapPort);
         }
+        let is_relay = peer.is_some_and(|peer| peer.port == 25);
+        if is_relay && matches!(error, Error::Net(net::Error::Connect(_))) {
+            return Some(Self::RelayPort);
+        }
         Some(match error {
             Error::Settings(settings::Error::Config(config::Error::Ownership(error)))
             | Error::Password(password::Error::Ownership(error))
@@ -456,6 +553,7 @@ impl Situation {
                 _ => return None,
             },
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
+            Error::Settings(settings::Error::NoAlias(_)) => Self::NotAnAddress,
             Error::Settings(settings::Error::IncompleteClient { key: "client-id", .. }) => {
                 Self::NoClientId
             }
@@ -495,6 +593,9 @@ impl Situation {
                 },
                 tls::Error::NotTls => Self::NotTls,
                 tls::Error::OnlyTls => Self::OnlyTls,
+                tls::Error::Stream(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    Self::TlsSilence
+                }
                 tls::Error::File { key: "ca-file", .. } => Self::CaFile,
                 _ => return None,
             },
@@ -526,6 +627,8 @@ impl Situation {
                 smtp::Error::Missing(smtp::Extension::Starttls)
                 | smtp::Error::Refused { what: smtp::Subject::Starttls, .. } => Self::TlsNotOffered,
                 smtp::Error::Missing(smtp::Extension::Auth) => Self::NoLogin,
+                smtp::Error::TurnedAway(refusal) if refusal.is_temporary() => return None,
+                smtp::Error::TurnedAway(_) => Self::ServerRefuses,
                 smtp::Error::Refused { refusal, .. } if refusal.is_temporary() => return None,
                 smtp::Error::Refused { what: smtp::Subject::Sender, .. } => Self::SenderRefused,
                 smtp::Error::Refused { what: smtp::Subject::Recipient, .. } => {
@@ -535,6 +638,11 @@ impl Situation {
                 _ => return None,
             },
             Error::Store(store::Error::NoParent { .. }) => Self::NoMaildir,
+            Error::Store(store::Error::Io { source, .. } | store::Error::Create { source, .. })
+                if source.kind() == io::ErrorKind::NotADirectory =>
+            {
+                Self::NotDirectory
+            }
             _ => return None,
         })
     }
@@ -571,7 +679,13 @@ impl Situation {
             wire::Error::Closed(phase) => *phase == wire::Phase::Greeting,
             _ => false,
         };
-        (is_silence && peer.is_some_and(|peer| peer.tls != Tls::Implicit)).then_some(Self::Silence)
+        let is_begun = peer?.tls == Tls::Implicit;
+        let is_timeout = matches!(error, wire::Error::Stream { .. });
+        match is_begun {
+            false if is_silence => Some(Self::Silence),
+            true if is_silence && is_timeout => Some(Self::TlsSilence),
+            _ => None,
+        }
     }
 }
 
@@ -617,12 +731,14 @@ impl fmt::Display for Situation {
             Self::NoLookup => "The host name cannot be looked up now",
             Self::ConnectionRefused => "The connection is refused",
             Self::ConnectionTimedOut => "The connection times out",
+            Self::RelayPort => "Port 25 does not answer",
             Self::Unreachable => "The network or host is unreachable",
             Self::ImapPort => "The port is one of IMAP's",
             Self::OtherProtocol => "Another protocol than the expected is spoken",
             Self::NotTls => "The server does not speak TLS on this port",
             Self::OnlyTls => "The server speaks TLS from the start on this port",
             Self::Silence => "The greeting does not come, though no TLS was begun",
+            Self::TlsSilence => "The server does not answer on a port for TLS",
             Self::TlsNotOffered => "The server does not offer STLS or STARTTLS, or refuses it",
             Self::NotYetValid => "The certificate is not valid yet",
             Self::Expired => "The certificate has expired",
@@ -635,11 +751,14 @@ impl fmt::Display for Situation {
             Self::LoginBarred => "The login is refused by [SYS/PERM]",
             Self::LoginLater => "The login is refused for now",
             Self::NoLogin => "The server does not offer to log in",
+            Self::ServerRefuses => "The greeting of a submission server is a refusal",
             Self::SenderRefused => "The sender's address is refused",
             Self::RecipientRefused => "A recipient's address is refused",
             Self::MessageRefused => "The message is refused",
             Self::NoUniqueIds => "The server does not offer unique-ids (UIDL)",
             Self::NoMaildir => "The Maildir cannot be created",
+            Self::NotDirectory => "The path of the Maildir is a file",
+            Self::NotAnAddress => "A part of a list of addresses is no address",
             Self::NothingFound => "No servers are found for an address",
             Self::NoSuchDomain => "The domain of an address does not exist",
             Self::NotAccepted => "Only an unsigned DNS answer names a server elsewhere",
@@ -717,7 +836,7 @@ mod tests {
             Situation::ImapPort | Situation::ConnectionRefused => {
                 kind(io::ErrorKind::ConnectionRefused)
             }
-            Situation::ConnectionTimedOut => kind(io::ErrorKind::TimedOut),
+            Situation::ConnectionTimedOut | Situation::RelayPort => kind(io::ErrorKind::TimedOut),
             Situation::Unreachable => kind(io::ErrorKind::HostUnreachable),
             Situation::OtherProtocol => {
                 let what = wire::Malformed(format!("expected another, {words}"));
@@ -726,6 +845,7 @@ mod tests {
             Situation::NotTls => tls::Error::NotTls.into(),
             Situation::OnlyTls => tls::Error::OnlyTls.into(),
             Situation::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
+            Situation::TlsSilence => tls::Error::Stream(io::ErrorKind::TimedOut.into()).into(),
             Situation::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
             Situation::NotYetValid => certificate(CertificateProblem::NotYetValid),
             Situation::Expired => certificate(CertificateProblem::Expired),
@@ -739,10 +859,20 @@ mod tests {
             Situation::LoginLater if words.starts_with('[') => pop3(""),
             Situation::LoginLater => pop3("[SYS/TEMP]"),
             Situation::NoLogin => smtp::Error::Missing(smtp::Extension::Auth).into(),
+            Situation::ServerRefuses => {
+                let greeting = format!("554 {words}\r\n");
+                let (reply, _) = Smtp::parse(greeting.as_bytes()).unwrap().unwrap();
+                smtp::Error::TurnedAway(reply.into()).into()
+            }
             Situation::SenderRefused => refused(smtp::Subject::Sender),
             Situation::RecipientRefused => refused(smtp::Subject::Recipient),
             Situation::MessageRefused => refused(smtp::Subject::Message),
             Situation::NoUniqueIds => pop3::Error::Missing(pop3::Feature::Uidl).into(),
+            Situation::NotDirectory => {
+                let source = io::ErrorKind::NotADirectory.into();
+                store::Error::Create { path: "x".into(), source }.into()
+            }
+            Situation::NotAnAddress => settings::Error::NoAlias("net".parse().unwrap()).into(),
             Situation::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
             Situation::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
             Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
@@ -779,7 +909,11 @@ mod tests {
             let words = if row.says.is_empty() { &["no"] } else { row.says };
             for words in words {
                 let said = words.to_ascii_uppercase();
-                let port = if row.when == Situation::ImapPort { 993 } else { 110 };
+                let port = match row.when {
+                    Situation::ImapPort => 993,
+                    Situation::RelayPort => 25,
+                    _ => 110,
+                };
                 let mut peer = Peer { port, ..peer("pop.mail.example") };
                 if row.when == Situation::TokenRefused {
                     peer.source = Source::TokenCommand(config::CommandLine::shell("true"));
@@ -838,7 +972,11 @@ mod tests {
         let silent = example(Situation::Silence, "");
         assert!(hint(&silent, Some(&peer("mail.example"))).is_some());
         let implicit = Peer { tls: Tls::Implicit, ..peer("mail.example") };
-        assert_eq!(hint(&silent, Some(&implicit)), None);
+        assert_eq!(hint(&silent, Some(&implicit)), None, "it hung up");
+        let source = io::ErrorKind::TimedOut.into();
+        let silent = pop3::Error::Wire(wire::Error::Stream { phase: Phase::Greeting, source });
+        let said = hint(&silent.into(), Some(&implicit)).unwrap();
+        assert!(said.starts_with("the port is open and the server silent"), "{said}");
     }
 
     #[test]

@@ -365,6 +365,7 @@ impl Store {
             return Ok(Readiness::Busy);
         }
         let Destination::Maildir(root) = destination else { return Ok(Readiness::Ready) };
+        check_destination(disk, destination)?;
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
             return Ok(Readiness::Ready);
         }

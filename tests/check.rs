@@ -189,6 +189,16 @@ fn a_blank_at_the_end_of_a_password_is_told() {
 }
 
 #[test]
+fn a_maildir_that_is_a_file_is_not_written_to() {
+    let (home, _server) = account("password = \"not-a-secret\"\nfetch.maildir = \"mbox\"\n");
+    home.file("mbox", "From ann\n");
+    let outcome = home.postie(["check", "--fetch"]).run();
+    assert!(outcome.stdout.contains("FAILED maildir: cannot "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("hint: a Maildir is a directory"), "{}", outcome.stdout);
+    home.postie(["fetch"]).run().says("hint: a Maildir is a directory");
+}
+
+#[test]
 fn a_maildir_that_cannot_be_made_is_told_and_one_that_is_in_use() {
     let (home, server) = account("password = \"not-a-secret\"\nfetch.maildir = \"no/such\"\n");
     let outcome = home.postie(["check"]).run();

@@ -141,7 +141,9 @@ fn a_malformed_address_in_the_header_is_65() {
 #[test]
 fn a_recipient_without_domain_or_alias_is_67() {
     let home = Home::new();
-    let line = "postie: send: `root` has no domain, and [aliases] does not say who gets its mail\n";
+    let line = "postie: send: `root` has no domain, and [aliases] does not say who gets its mail\n\
+                hint: write the whole address, or name it in [aliases]; commas separate addresses: \
+                one in a name needs quotes, one for a dot is a typing error\n";
     for recipient in ["root", "-t"] {
         let args = send(&["--from=ann@example.com", "--dry-run", recipient]);
         home.postie(args).stdin("To: root\n\nhello\n").run().exit(67).stderr(line);
@@ -306,4 +308,18 @@ fn words_behind_a_file_to_attach_are_files_if_they_exist_and_hold_no_at() {
     // Behind `=` there is one.
     let outcome = home.postie(send(&[&args[..], &["--attach=1.txt", "2.txt"]].concat())).run();
     outcome.exit(67);
+}
+
+#[test]
+fn a_comma_for_a_dot_or_in_a_name_is_explained() {
+    let home = Home::new();
+    home.config(
+        "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\npassword = \"x\"\n",
+    );
+    for (recipient, what) in
+        [("bob@example,net", "`net` has no domain"), ("Doe, Jr <joe@example.com>", "`Doe`")]
+    {
+        let outcome = home.postie(["send", recipient]).stdin("A: b\n\nc\n").run();
+        outcome.says(what).says("commas separate addresses");
+    }
 }
