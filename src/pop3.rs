@@ -8,6 +8,7 @@
 //!
 //! The client never sees a socket, a file or a clock. APOP is left out: its MD5 can be broken by a
 //! server in the middle (CVE-2007-1558).
+#![warn(clippy::missing_errors_doc)]
 
 mod profile;
 mod reply;

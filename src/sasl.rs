@@ -1,5 +1,6 @@
 //! Login mechanisms (RFC 4422): which one to use, and what it says. Knows nothing of the
 //! protocols that carry it; base64 (RFC 4648 §4) is done here for both.
+#![warn(clippy::missing_errors_doc)]
 
 mod scram;
 
@@ -250,6 +251,10 @@ impl<'a> Negotiation<'a> {
     /// The mechanisms among those `offered` that the credentials have a key for; only the one that
     /// was decided on, if there is one. `known` is the one that last succeeded here: it is tried
     /// first, and after it only weaker ones. [`Error::NoMechanism`] if none is left.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NoMechanism`] if both sides have none in common.
     pub fn new(
         offered: &[String],
         credentials: &'a Credentials,
@@ -378,6 +383,10 @@ impl Login {
     /// The line that answers a challenge, both in base64. To a server that asks for more than the
     /// mechanism has to say, this is the `*` that breaks the login off (RFC 4954 §4, RFC 5034 §4):
     /// the refusal that it must answer with is the outcome.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the challenge breaks the rules of the mechanism, or none was due.
     pub fn respond(&mut self, challenge: &str) -> Result<Secret, Error> {
         let is_first = !std::mem::replace(&mut self.is_challenged, true);
         // An empty challenge in answer to an initial response is a server's that overlooked it.
@@ -426,6 +435,10 @@ impl Login {
 
     /// The server says that the login succeeded; an error if it had something to prove and did
     /// not.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unproven`] if the server has not proved that it knows the password.
     pub fn accepted(&self) -> Result<(), Error> {
         match &self.state {
             State::Scram(scram) if !scram.is_proven() => Err(Error::Unproven),

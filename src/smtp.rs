@@ -10,6 +10,7 @@
 //!
 //! There is no HELO and no way to send mail without logging in. The client never sees a socket, a
 //! file or a clock.
+#![warn(clippy::missing_errors_doc)]
 
 mod ehlo;
 mod reply;

@@ -23,6 +23,7 @@
 //!
 //! All of this happens under a lock that is held for the whole run. What is to be sent and waits
 //! for it is another matter, and [`outbox`]'s.
+#![warn(clippy::missing_errors_doc)]
 
 mod breaks;
 mod command;
@@ -509,6 +510,10 @@ impl Store {
     }
 
     /// Notes that the server refused to delete a message, so that it is there as before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
     pub fn record_refusal(&mut self, uid: &Uid) -> Result<(), Error> {
         self.journal.record_same(uid, None)
     }

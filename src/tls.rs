@@ -1,5 +1,6 @@
 //! TLS 1.2 and 1.3 by rustls with the aws-lc provider, whose first key exchange is the hybrid
 //! X25519MLKEM768. Certificates are always verified; there is no switch.
+#![warn(clippy::missing_errors_doc)]
 
 mod certificate;
 

@@ -1,6 +1,7 @@
 //! One side of a line-oriented conversation: the only buffer, and the only place that reads and
 //! writes the stream. A [`Grammar`] says what a reply looks like, an [`Exchange`] is a command and
 //! the meaning of its answer; neither knows of streams or clocks.
+#![warn(clippy::missing_errors_doc)]
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -110,6 +111,10 @@ pub trait Grammar {
 
     /// Finds the reply at the start of `input`: itself and its length in octets, or `None` when
     /// more must be read first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the octets are not the beginning of a reply.
     fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
 
     /// The status of a reply that is a SASL challenge; `None` for any other. Challenges are masked
@@ -145,6 +150,10 @@ pub trait Exchange {
     }
 
     /// Reads the answer. `body` is the multi-line part that follows in POP3.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the answer makes no sense, so that the conversation cannot go on.
     fn answer(
         self,
         reply: <Self::Grammar as Grammar>::Reply,
@@ -535,6 +544,10 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
 
     /// The stream and its listener, to put TLS around the one and keep the other. An error if the
     /// peer has already said more than it was asked ([`Error::Leftover`]).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Leftover`] if octets are buffered.
     pub fn into_stream(self, verb: &'static str) -> Result<(S, Option<Trace>), Error> {
         self.ensure_no_buffered_input(Phase::Answer(verb))?;
         Ok((self.stream, self.trace))
@@ -690,6 +703,10 @@ impl Body<'_> {
 
     /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
     /// `limit` of them are an error ([`Error::TooLong`]).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text exceeds `limit`, the stream ends, or writing to `sink` fails.
     pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
         let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
         // However little comes at a time, as much as this is written.

@@ -1,4 +1,21 @@
-//! One test crate: everything the library's own unit tests cannot show.
+//! One test crate: everything the library's own unit tests cannot show. Where a test goes:
+//!
+//! | what it shows | module |
+//! | --- | --- |
+//! | a conversation, line by line, also with a hostile server | `transcripts` (files in `tests/transcripts/`) |
+//! | real servers and callers | `servers`, `interop`, `proof`, `sendmail`, `switched_users`, `round_trip` |
+//! | kills, full disks, several runs at once | `crash`, `side_by_side`, `many_accounts` |
+//! | login, trust, OAuth 2.0 | `logins`, `oauth` |
+//! | what waits in the outbox, what is kept of what was sent | `outbox`, `sent` |
+//! | the command line, the configuration, owners of files | `cli`, `config`, `ownership`, `least_surprise`, `injected_words` |
+//! | a person at a terminal | `terminal`, `check`, `setup` |
+//! | other programs' configurations and parsers | `import`, `parsed` |
+//! | programs that are run, connections through programs | `programs`, `relays` |
+//! | slow servers | `dripping` |
+//! | inputs drawn at random | `properties` |
+//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `readme`, `layers`, `language` |
+//!
+//! `support` has the servers, the transcript player and the way to run the program.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

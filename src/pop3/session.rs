@@ -162,6 +162,11 @@ impl<S: Private> Session<Authorization, S> {
     ///
     /// [`Error::SentAhead`] and [`Error::CapabilitiesChanged`] mean that the approach was wrong, and
     /// that a new session with another one may succeed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no mechanism is common, the login is refused, or the conversation
+    /// breaks.
     pub fn login<E: From<Error>>(
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
@@ -490,6 +495,10 @@ impl<S: Private> Session<Transaction, S> {
     /// whose replies overtake its texts, would otherwise pass a part of a message for the whole
     /// ([`Error::Torn`]). An error with which the server ended the session in the middle of a message
     /// names that message ([`Error::InMessage`]).
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `each`, or the one that ended the session.
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = ScanListing>,

@@ -261,6 +261,11 @@ impl<S: Stream> Session<Unauthenticated, S> {
 impl<S: Private> Session<Unauthenticated, S> {
     /// Logs in with the strongest mechanism that both sides know. Credentials that are refused are
     /// followed by the next ones.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if AUTH is not offered, no mechanism is common, the login is refused, or
+    /// the conversation breaks.
     pub fn auth<E: From<Error>>(
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
@@ -479,6 +484,10 @@ impl<S: Private> Session<Authenticated, S> {
     /// # use postie::{smtp::{Unauthenticated as State, Session}, text::Mailbox, tls::TlsStream};
     /// fn ask(session: &mut Session<State, TlsStream>, from: &Mailbox) { drop(session.probe(from)); }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the address is refused or the conversation breaks.
     pub fn probe(&mut self, reverse_path: &Mailbox) -> Result<(), Error> {
         let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{reverse_path}>"));
         if reverse_path.is_international() {

@@ -1,4 +1,5 @@
 //! The few things the store asks of a disk. A trait, so that tests can make any of them fail.
+#![expect(clippy::missing_errors_doc, reason = "every method returns the system's own error")]
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File as OsFile, OpenOptions, TryLockError};

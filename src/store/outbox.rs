@@ -719,6 +719,10 @@ impl LockedEntry {
     }
 
     /// Drops the message: each recipient has it, or the sender knows of those who have not.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message cannot be removed.
     pub fn remove(self) -> Result<(), Error> {
         self.outbox.drop_from(OutboxState::Waiting, &self.id)
     }

@@ -100,6 +100,10 @@ impl<'a> TokenStore<'a> {
     }
 
     /// Reads the tokens; `None` if there are none. A file that others may read or write is an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read, is no token file, or others may use it.
     pub fn read(&self) -> Result<Option<Tokens>, Error> {
         let path = self.path();
         let Some(octets) = self.disk.read_secret(&path)? else { return Ok(None) };
@@ -111,6 +115,10 @@ impl<'a> TokenStore<'a> {
 
     /// Locks the login, and makes its directory if it is not there; `None` if another run has locked
     /// it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the lock file cannot be made.
     pub fn lock(&self) -> Result<Option<Lock>, Error> {
         super::directory(self.disk, self.dir)?;
         let path = self.dir.join("lock");
