@@ -154,6 +154,24 @@ impl TryFrom<Words> for Alias {
     }
 }
 
+/// Defines a table: a struct of options, and `or`, which completes it from another one key by key.
+macro_rules! table {
+    ($(#[$table:meta])* pub struct $name:ident { $($(#[$key:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$table])*
+        pub struct $name {
+            $($(#[$key])* pub $field: $type,)*
+        }
+
+        impl $name {
+            /// Returns this table, and for each key that it lacks the value of `below`.
+            fn or(self, below: Self) -> Self {
+                Self { $($field: self.$field.or(below.$field),)* }
+            }
+        }
+    };
+}
+
+table! {
 /// A table of an account, of one of its sides, or of the defaults; or what the command line says.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -248,59 +266,42 @@ pub struct Table {
     /// The values for sending only.
     pub send: Option<Box<Self>>,
 }
+}
 
 impl Table {
     /// Returns this table, completed from the one below. Of keys that exclude each other, one that
     /// is set here hides all of those below; and a port belongs to the server that it was written
     /// for.
     #[must_use]
-    pub fn over(self, below: Self) -> Self {
-        let secrets = self.password.is_none()
-            && self.password_command.is_none()
-            && self.password_file.is_none()
-            && self.token_command.is_none()
-            && self.oauth.is_none();
-        let anchors = self.trust.is_none() && self.ca_file.is_none() && self.pin.is_none();
-        let places = self.maildir.is_none() && self.deliver_command.is_none();
-        let port = self.server.is_none();
-        Self {
-            port: self.port.or(below.port.filter(|_| port)),
-            server: self.server.or(below.server),
-            tls: self.tls.or(below.tls),
-            user: self.user.or(below.user),
-            password: self.password.or(below.password.filter(|_| secrets)),
-            password_command: self.password_command.or(below.password_command.filter(|_| secrets)),
-            password_file: self.password_file.or(below.password_file.filter(|_| secrets)),
-            token_command: self.token_command.or(below.token_command.filter(|_| secrets)),
-            oauth: self.oauth.or(below.oauth.filter(|_| secrets)),
-            auth: self.auth.or(below.auth),
-            timeout: self.timeout.or(below.timeout),
-            max_time: self.max_time.or(below.max_time),
-            pipelining: self.pipelining.or(below.pipelining),
-            source_address: self.source_address.or(below.source_address),
-            connect_command: self.connect_command.or(below.connect_command),
-            patience: self.patience.or(below.patience),
-            trust: self.trust.or(below.trust.filter(|_| anchors)),
-            ca_file: self.ca_file.or(below.ca_file.filter(|_| anchors)),
-            pin: self.pin.or(below.pin.filter(|_| anchors)),
-            client_cert: self.client_cert.or(below.client_cert),
-            client_key: self.client_key.or(below.client_key),
-            maildir: self.maildir.or(below.maildir.filter(|_| places)),
-            deliver_command: self.deliver_command.or(below.deliver_command.filter(|_| places)),
-            after_fetch: self.after_fetch.or(below.after_fetch),
-            keep: self.keep.or(below.keep),
-            max_size: self.max_size.or(below.max_size),
-            limit: self.limit.or(below.limit),
-            from: self.from.or(below.from),
-            ehlo_name: self.ehlo_name.or(below.ehlo_name),
-            rewrite_from: self.rewrite_from.or(below.rewrite_from),
-            chunking: self.chunking.or(below.chunking),
-            sent_maildir: self.sent_maildir.or(below.sent_maildir),
-            log_file: self.log_file.or(below.log_file),
-            queue: self.queue.or(below.queue),
-            fetch: self.fetch.or(below.fetch),
-            send: self.send.or(below.send),
+    pub fn over(self, mut below: Self) -> Self {
+        if self.has_secret() {
+            below.password = None;
+            below.password_command = None;
+            below.password_file = None;
+            below.token_command = None;
+            below.oauth = None;
         }
+        if self.trust.is_some() || self.ca_file.is_some() || self.pin.is_some() {
+            below.trust = None;
+            below.ca_file = None;
+            below.pin = None;
+        }
+        if self.maildir.is_some() || self.deliver_command.is_some() {
+            below.maildir = None;
+            below.deliver_command = None;
+        }
+        if self.server.is_some() {
+            below.port = None;
+        }
+        self.or(below)
+    }
+
+    fn has_secret(&self) -> bool {
+        self.password.is_some()
+            || self.password_command.is_some()
+            || self.password_file.is_some()
+            || self.token_command.is_some()
+            || self.oauth.is_some()
     }
 }
 
