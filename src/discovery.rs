@@ -445,7 +445,31 @@ fn is_below(host: &str, domain: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+    use std::thread;
+
     use super::*;
+
+    #[test]
+    fn an_answer_to_another_question_is_passed_over() {
+        let resolver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = resolver.local_addr().unwrap();
+        let answering = thread::spawn(move || {
+            let mut answer = [0; 512];
+            let (length, from) = resolver.recv_from(&mut answer).unwrap();
+            // The bit that tells an answer from a question (RFC 1035 §4.1.1).
+            answer[2] |= 0x80;
+            let mut another = answer;
+            another[1] ^= 1;
+            for octets in [another, answer] {
+                resolver.send_to(&octets[..length], from).unwrap();
+            }
+        });
+        let question = Question::new(7, Kind::Mx, "example.com");
+        let answer = ask(address, &question, Allowance::of(IN_ALL), &Stop::default()).unwrap();
+        assert_eq!(answer, Answer::Records(Vec::new()));
+        answering.join().unwrap();
+    }
 
     #[test]
     fn the_first_resolvers_of_this_machine_are_asked() {

@@ -168,7 +168,7 @@ mutate 'the refusal of long options under the name sendmail' src/cli/sendmail.rs
 mutate 'the end of options before recipients' src/cli/sendmail.rs 's/words\.push\(OsString::from\("--"\)\);\s+words\.extend\(self\.recipients\)/words.extend(self.recipients)/' --lib cli
 mutate 'the owner of a configuration that sendmail is given' src/config.rs 's/metadata\.uid\(\) == 0 && metadata\.mode\(\) & 0o022 == 0/true/' "${injected[@]}"
 mutate 'the silence about a configuration that sendmail is given' src/config.rs 's/Error::Wrong \{ path, \.\. \} => Error::NotShown\(path\),//' "${injected[@]}"
-header=(--lib message)
+header=(--lib message::)
 mutate 'the refusal of a CR in a field' src/message/header.rs 's/if text\.contains\(&b'"'\\\\r'"'\)/if false/' "${header[@]}"
 mutate 'the refusal of control characters in a field' src/message/header.rs 's/octet\.is_ascii_control\(\) && octet != b'"'\\\\t'"'/false \&\& octet == 0/' "${header[@]}"
 mutate 'the refusal of a header that breaks off' src/message/header.rs 's/if holds_field\(&line\) \{\s+self\.state = State::Broken\(Defect::NotAField\(number\)\);\s+return;\s+\}//' "${header[@]}"
@@ -219,5 +219,48 @@ mutate 'the file of its own for an imported password' src/import/account.rs 's/s
 mutate 'hiding an imported secret in a comment' src/import/account.rs 's/let is_hidden = matches!\(self\.keyword\.becomes, Becomes::Password \| Becomes::Hidden\(_\)\)/let is_hidden = false/' --lib import::tests
 mutate 'the error for a torn memory' src/import/memory.rs 's/_ => return Err\(source\.wrong\(last, "too few[^,]*,/_ => break,/' --lib import::memory
 mutate 'the refusal of an account that is there' src/config/append.rs 's/names\.into_iter\(\)\.find\(\|name\| before/names.into_iter().find(|name| false \&\& before/' --lib config::append
+
+# What is kept of a login, and how a person logs in.
+token=(--lib token::)
+mutate 'reading the tokens again under the lock' src/token.rs 's/if let Some\(access\) = self\.kept\(disk, refused, now\)\? \{\s+return Ok\(Some\(access\)\);\s+\}\s+(if refused\.is_some\(\) &&)/$1/' "${token[@]}"
+mutate 'the lock on a login' src/token.rs 's/let _lock = self\.lock\(disk, server\)\?;/drop(self.lock(disk, server)?);/' --test tests oauth::twenty_runs
+mutate 'the durability of new tokens before one is used' src/token.rs 's/store\.write\(&tokens\)\?;(\s+Ok\(tokens\))/$1/' "${token[@]}"
+mutate 'the sync of tokens' src/store/token.rs 's/file\.sync\(\)\.map_err\(failed\)\?;//' "${token[@]}"
+mutate 'the sync of the name of tokens' src/store/token.rs 's/(self\.disk\.rename\(&new[^;]*\?;\s+)self\.disk\.sync_dir\(self\.dir\)\.map_err[^\n]*/$1Ok(())/' "${token[@]}"
+mutate 'keeping the old tokens until the new ones are there' src/token.rs 's/(server\.connect\(&endpoint\)\?;.*?)store\.write\(&tokens\)\?;/$1store.forget()?;/s' "${token[@]}"
+mutate 'the record of an answer that may be lost' src/token.rs 's/tokens\.unanswered = Some\(before\.unwrap_or\(server\.now\(\)\)\);\s+store\.write\(&tokens\)\?;//' "${token[@]}"
+mutate 'the old refresh token where no new one comes' src/token.rs 's/granted\.refresh\.or\(refresh\)/granted.refresh.or(refresh.filter(|_| false))/' "${token[@]}"
+mutate 'one renewal in a run after a refusal' src/token.rs 's/if refused\.is_some\(\) && !self/if false \&\& !self/' "${token[@]}"
+mutate 'the end of a renewal before a first signal counts' src/token.rs 's/self\.shelter = Some\(self\.run\.stop\.shelter\(\)\);//' --test tests oauth::a_first_signal
+mutate 'the distrust of a token whose clock was set back' src/token.rs 's/\(left <= expires\.saturating_sub\(granted\)\)\.then_some\(left\)/Some(left)/' "${token[@]}"
+mutate 'tokens for the endpoint that granted them' src/token.rs 's/endpoint\.is_some_and\(\|endpoint\| endpoint != tokens\.endpoint\)/endpoint.is_some_and(|_| false)/' "${token[@]}"
+mutate 'tokens for the user who logged in' src/token.rs 's/tokens\.user != self\.user/false/' "${token[@]}"
+mutate 'masking what an authorization server says back' src/token.rs 's/known\.add\(secret\.expose\(\)\);//' "${token[@]}"
+mutate 'the refusal to follow with what holds secrets' src/token.rs 's/if response\.redirect\(endpoint\)/if false \&\& response.redirect(endpoint)/' --test tests oauth::each_refusal
+mutate 'the check of who may read tokens' src/store/disk.rs 's/ownership::check_readers\(&file, path\)\?;//' "${token[@]}"
+oauth=(--lib oauth)
+mutate 'the state of a login in its answer' src/oauth/redirect.rs 's/if found\.as_deref\(\) != Some\(state\)/if false \&\& found.as_deref() != Some(state)/' "${oauth[@]}"
+mutate 'the issuer in the answer to a login' src/oauth/redirect.rs 's/_ => return Err\(Unexpected::Issuer\),/_ => {}/' "${oauth[@]}"
+mutate 'the place of the answer to a login' src/oauth/redirect.rs 's/if path != redirect\.path/if false \&\& path != redirect.path/' "${oauth[@]}"
+mutate 'one value for each field of an answer' src/oauth/redirect.rs 's/if place\.replace\(decoded\(value\)\)\.is_some\(\)/if place.replace(decoded(value)).is_some() \&\& false/' "${oauth[@]}"
+mutate 'the machine of an address that is pasted' src/oauth/redirect.rs 's/(host\.map_or\(authority, \|\(host, _\)\| host\) != redirect\.host)/false \&\& $1/' "${oauth[@]}"
+mutate 'the proof that the program asked for a code' src/oauth.rs 's/\s+\.with\("code_verifier", proof\.verifier\.expose\(\)\)//' --test tests oauth::a_login_takes
+mutate 'the terminal for a login' src/login.rs 's/if !io::stdin\(\)/if false \&\& !io::stdin()/' --test tests oauth::without_a_login
+
+# What `postie setup` believes.
+mutate 'https for an address of the web' src/text/url.rs 's/if !scheme/if false \&\& !scheme/' --lib -- text::url http::
+mutate 'the count of redirects' src/http.rs 's/0\.\.=limits::HTTP_REDIRECTS \{/0..=99 {/' --lib http::
+mutate 'the host that metadata is asked for at' src/http.rs 's/if redirects == Redirects::SameHost/if false/' --lib http::
+mutate 'the number of a DNS answer' src/dns.rs 's/if octets\.get\(\.\.2\) !=/if false \&\& octets.get(..2) !=/' --lib dns::
+mutate 'the question of a DNS answer' src/dns.rs 's/\|\| !is_echoed/|| (false \&\& !is_echoed)/' --lib dns::
+mutate 'the difference of a DNS answer from a question' src/dns.rs 's/if !packet\.has_flags\(PacketFlag::RESPONSE\) \|\|/if/' --lib dns::
+mutate 'passing over an answer to another question' src/discovery.rs 's/Err\(dns::Error::Another\) => None,/Err(dns::Error::Another) if false => None,/' --lib discovery::
+mutate 'accepting a server elsewhere before it is written' src/setup.rs 's/if \*write && !strangers/if false \&\& !strangers/' --test tests setup::a_server_elsewhere
+mutate 'accepting a server elsewhere before it is asked' src/setup.rs 's/if !offline && strangers\.is_empty\(\)/if !offline/' --test tests setup::a_server_elsewhere
+mutate 'accepting a server elsewhere before its lines count' src/setup.rs 's/if strangers\.is_empty\(\) \{ block \} else/if true { block } else/' --test tests setup::a_server_elsewhere
+mutate 'accepting a server elsewhere before a password is shown' src/setup.rs 's/if !strangers\.is_empty\(\) \{\s+return Err\(Error::NotAccepted/if false {\nreturn Err(Error::NotAccepted/' --test tests setup::an_address
+
+# The program of `connect-command`.
+mutate 'the end of connect-command with its connection' src/program.rs 's/drop\(self\.end\(\)\);//' --test tests relays::a_program_that_hangs
 exit "$missed"
 }

@@ -232,6 +232,7 @@ fn a_server_elsewhere_that_only_the_dns_names_has_to_be_accepted() {
     let found = world.setup(&[]);
     found.exit(0).says("--accept pop.evil.example");
     assert_eq!(keys(&found.stdout), [""; 0], "all of it is commented out");
+    assert!(!found.stderr.contains(" answers, "), "it was asked: {}", found.stderr);
     assert!(found.stdout.contains("# server = \"pop.evil.example\""), "{}", found.stdout);
     world.setup(&["--write"]).exit(77).says("pop.evil.example");
     assert_eq!(world.config(), None);
@@ -331,6 +332,19 @@ fn an_address_that_is_no_account_is_checked_and_saved() {
     assert!(block.contains(written.trim_end()), "what is printed to be kept is what is written");
     check(&["--save"]).exit(78);
     assert_eq!(world.config().unwrap(), written);
+}
+
+#[test]
+fn an_address_whose_server_only_the_dns_names_elsewhere_is_not_logged_in() {
+    let said = [("_pop3s._tcp.example.org", DnsReply::Srv(995, "pop.evil.example"))];
+    let world = World::new(&said, &[]);
+    let password = world.home.file("pw", "not-a-secret\n");
+    let args = ["check".to_owned(), "ann@example.org".to_owned()];
+    let args = args.into_iter().chain([format!("--password-file={}", password.display())]);
+    let seen = world.home.postie(args.chain(world.options.iter().cloned())).run();
+    seen.exit(77);
+    assert!(seen.stdout.contains("FAILED configuration: pop.evil.example"), "{}", seen.stdout);
+    assert!(!seen.stdout.contains("ok login"), "{}", seen.stdout);
 }
 
 #[test]

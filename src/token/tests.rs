@@ -271,12 +271,13 @@ fn a_refused_token_is_renewed_once_in_a_run() {
 #[test]
 fn what_was_granted_for_another_client_is_not_used() {
     let server = Fake::new(true);
-    let change: [(_, fn(&mut Login)); 3] = [
+    let change: [(_, fn(&mut Login)); 4] = [
         ("client-id", |login| login.client.id = "other".to_owned()),
         ("token endpoint", |login| {
             let token = "https://other.example/token".parse().unwrap();
             login.client.server = Server::Known(Box::new(Endpoints { token, ..endpoints() }));
         }),
+        ("user", |login| login.user = "bob@x.example".to_owned()),
         ("scope", |login| login.client.scope = "pop smtp more".to_owned()),
     ];
     for (what, change) in change {

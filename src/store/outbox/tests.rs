@@ -456,6 +456,10 @@ fn an_incomplete_order_is_resolved_as_a_whole_or_not() {
     // Nobody is known yet who would wait for it, which does not mean that nobody does.
     assert!(held.record().waiting().is_empty() && !held.record().is_finished());
     assert_eq!(held.record().clone().take(&format!("resolved {NOW}")), None);
+    // A message to nobody would count as sent.
+    let mut record = held.record().clone();
+    assert_eq!(["account home", "from <>"].map(|line| record.take(line)), [Some(()); 2]);
+    assert_eq!(record.take(&format!("resolved {NOW}")), None);
     drop(held);
     // Cut off in the middle of it.
     let mut journal = Os.append(&place.journal()).unwrap();
