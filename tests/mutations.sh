@@ -48,6 +48,7 @@ echo '| Without | notices |'
 echo '| --- | --- |'
 
 fetch=(--lib fetch::tests)
+cut=(--lib fetch::tests::whenever_the_power_is_cut)
 hostile=(--test tests transcripts::a_hostile)
 mutate 'the sync of a message' src/store/maildir.rs 's/self\.open\(\)\?\.sync\(\)\?;/self.open()?;/' "${fetch[@]}"
 mutate 'what comes of a file that others wait for' src/store.rs 's/ended\.fold\(done, Result::and\)/ended.fold(done, |done, _| done)/' --lib store::tests
@@ -55,12 +56,12 @@ mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/syn
 mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(\.map_err\(failed\)\?;\s+drop\(file\))/Ok(())$1/' "${fetch[@]}"
 mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
 mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, replay\.octets\)/Ok(())/' "${fetch[@]}"
-mutate 'the sync of new/' src/store.rs 's/self\.sync_opened\(&\*into, &new\)\?;(\s+\/\/ What will be deleted)/$1/' "${fetch[@]}"
+mutate 'the sync of new/' src/store.rs 's/self\.sync_opened\(&\*into, &new\)\?;(\s+\/\/ What will be deleted)/$1/' "${cut[@]}"
 mutate 'the sync of new/ in recovery' src/store.rs 's/self\.sync_opened\(&\*dir, &path\)\?;//' "${fetch[@]}"
-mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.seen\.intents\.extend)/$1$2/' "${fetch[@]}"
-mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${fetch[@]}"
-mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${fetch[@]}"
-mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${fetch[@]}"
+mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.seen\.intents\.extend)/$1$2/' "${cut[@]}"
+mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${cut[@]}"
+mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${cut[@]}"
+mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${cut[@]}"
 mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.keep_file\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
 mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
@@ -197,13 +198,41 @@ mutate 'showing the password twice at most' src/sasl.rs 's/refused == Refused::E
 mutate 'the order behind a mechanism that is known to work' src/sasl.rs 's/candidates\.drain\(\.\.at\);/candidates.rotate_left(at);/' "${login[@]}"
 mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/LoginFlightReply::Capa\(offered\) if offered == \*expected =>/LoginFlightReply::Capa(_) if true =>/' "${pop3[@]}"
 mutate 'the doubt in a refused listing behind a login' src/pop3/session.rs 's/return Err\(Error::SentAhead \{ pace: Pace::BehindLogin, error: error\.into\(\) \}\);/return Err(error);/' "${hostile[@]}"
-mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.moment\.seconds\);//' "${hostile[@]}"
+mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.run_id\.seconds\);//' "${hostile[@]}"
 mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"
 mutate 'PASS only behind an accepted USER' src/pop3/session.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
 mutate 'the bound of a reply that drips' src/net.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
 mutate 'the bound of what comes before a login' src/net.rs 's/opening: Some\(now\(\)\)/opening: None/' --lib net::tests
+
+# What the fetch side does about servers, disks and programs that misbehave.
+poison=(--lib fetch::tests::poison)
+others=(--lib fetch::tests::others)
+mutate 'three sessions that end in a message before it is skipped' src/store/breaks.rs 's/self\.count >= LASTING/self.count >= LASTING \/ 3/' "${poison[@]}"
+mutate 'the place in a message where a session ended' src/store/breaks.rs 's/self\.octets\.abs_diff\(octets\) <= SAME_PLACE/true || self.octets.abs_diff(octets) <= SAME_PLACE/' "${poison[@]}"
+mutate 'what came through between two sessions that ended in a message' src/store/breaks.rs 's/\|\| is_delivered_since\(\)/|| is_delivered_since() || true/' "${poison[@]}"
+mutate 'asking once a day for a message that the server cannot finish' src/store/breaks.rs 's/Some\(age\) if age < AGAIN/Some(age) if age < AGAIN || true/' "${poison[@]}"
+mutate 'the end of asking after refusals that are alike' src/fetch/refusals.rs 's/self\.count >= limits::REFUSALS/false/' "${pop3[@]}"
+mutate 'the last message, before refusals that are alike end a fetch' src/fetch.rs 's/if let Some\(last\) = wanted\.pop_back\(\) \{/if !wanted.is_empty() { break; }\n if let Some(last) = wanted.pop_back() {/' "${pop3[@]}"
+mutate 'the look for another person who listens' src/ownership/listener.rs 's/uids\.find\(\|&uid\| uid >=/uids.find(|\&uid| false \&\& uid >=/' --lib ownership::listener
+mutate 'new/ opened before messages are moved into it' src/store.rs 's/let into = self\.open_dir\(&new\)\?;(.*?)(self\.sync_opened\(&\*into, &new\)\?;)/$1let into = self.open_dir(&new)?; $2/s' "${others[@]}"
+mutate 'the sync of a directory that took the name of another' src/store/disk.rs 's/if dir\.is_at\(path\) \{ Ok/if true { Ok/' "${others[@]}"
+mutate 'the room on a disk that is left to others' src/store/disk.rs 's/self\.free < limits::KEPT_FREE/false \&\& self.free < limits::KEPT_FREE/' --lib store::tests
+mutate 'the largest message where the user sets none' src/fetch.rs 's/map_or\(limits::MESSAGE, \|limit\|/map_or(u64::MAX, |limit|/' --lib fetch::tests::a_message_has
+mutate 'the other session behind a text without an end' src/fetch.rs 's/if self\.overlong\.len\(\) >= limits::OVERLONG \{/if true {/' "${hostile[@]}"
+mutate 'the bound of sessions behind texts without an end' src/fetch.rs 's/if self\.overlong\.len\(\) >= limits::OVERLONG \{/if false {/' "${hostile[@]}"
+mutate 'refusing to make a known Maildir anew' src/store.rs 's/if self\.journal\.seen\.knows_place\(root\) \{(\s+\/\/ It is not made)/if false {$1/' "${others[@]}"
+mutate 'doing with a disk that cannot sync directories' src/store/disk.rs 's/Errno::INVAL \| Errno::NOTSUP \| Errno::NOSYS/Errno::NOSYS/' "${others[@]}"
+mutate 'the error of a disk that fails to sync a directory' src/store/disk.rs 's/Some\(Errno::INVAL \| Errno::NOTSUP \| Errno::NOSYS\)/Some(_)/' "${others[@]}"
+mutate 'the room in the journal before a program gets a message' src/store.rs 's/self\.journal\.reserve\(&intent, &place\)\?;//' --lib store::tests
+mutate 'forgetting the numbers of the session before' src/fetch.rs 's/self\.deletable\.clear\(\);(\s+let listing)/$1/' "${hostile[@]}"
+mutate 'leaving a message that came shorter than half its listed size' src/pop3/session.rs 's/self\.size\.is_some_and\(\|size\| least < size\)/self.size.is_some_and(|size| least < size \&\& false)/' "${pop3[@]}"
+young=(--test tests a_run_that_finds_a_young_one)
+mutate 'the silence about a young run at work' src/fetch.rs 's/if \*age < limits::LONG_RUN/if false \&\& *age < limits::LONG_RUN/' "${young[@]}"
+mutate 'the word about an old run at work' src/fetch.rs 's/if \*age < limits::LONG_RUN/if true || *age < limits::LONG_RUN/' "${young[@]}"
+mutate 'the mark that tells the files of two state directories apart' src/store.rs 's/let mark = maildir::fnv1a\(&drawn\);/let mark = 7;/' "${others[@]}"
+mutate 'looking for announced files where readers put them' src/store.rs 's/self\.names\(&\[&new, &cur\]\)/self.names(\&[\&new])/' "${others[@]}"
 
 # What `postie install` replaces and removes.
 installed=(--test tests install::)
