@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::postie::{Home, Run};
 use crate::support::servers::{self, NOBODY};
+use crate::support::sink::Sink;
 
 /// Nobody listens there, so that a run which gets this far ends with 75.
 const ACCOUNT: &str = "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\n";
@@ -321,4 +322,28 @@ fn mail_is_not_put_into_another_users_maildir() {
         own(&maildir.join(part), NOBODY, NOBODY);
         place.fetch().run().exit(73).says("belongs to another user (nobody)");
     }
+}
+
+#[test]
+fn no_copy_of_what_was_sent_is_put_into_another_users_maildir() {
+    if !can_act(&[]) {
+        return;
+    }
+    let sink = Sink::start(&[]);
+    for part in ["", "tmp", "new", "cur"] {
+        let home = Home::new();
+        home.config(&sink.config("sent-maildir = \"Sent\""));
+        let maildir = home.path().join("Sent");
+        for dir in ["", "tmp", "new", "cur"] {
+            fs::create_dir_all(maildir.join(dir)).unwrap();
+        }
+        own(&maildir.join(part), NOBODY, NOBODY);
+        let outcome = home.postie(["send", "bob@example.net", "--body=hello"]).run();
+        // The message is another matter.
+        outcome.exit(0).says("no copy kept: ").says("belongs to another user (nobody)");
+        for dir in ["tmp", "new", "cur"] {
+            assert!(home.files(&format!("Sent/{dir}")).is_empty(), "{part}");
+        }
+    }
+    assert_eq!(sink.taken().len(), 4);
 }
