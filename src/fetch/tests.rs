@@ -580,6 +580,24 @@ fn without_any_one_of_its_syncs_a_power_cut_loses_or_doubles_something() {
     }
 }
 
+/// A server that goes on with one text after the other costs a run so much traffic and no more.
+#[test]
+fn a_message_has_a_largest_size_and_so_many_texts_without_an_end_are_the_most() {
+    let job = Fixture::new(Keep::Forever, Vec::new()).job(START);
+    let report = Report::new(&cli::Global { quiet: true, ..cli::Global::default() });
+    let stop = Stop::default();
+    let context = FetchContext { report: &report, stop: &stop, accounts: 1, batch: 1 };
+    let mut run = Run::new(&job, &context);
+    assert_eq!(run.most(), 2 << 30);
+    let too_long = |number: u32| {
+        let listed = ScanListing { number, uid: Uid::new(number.to_string().as_bytes()) };
+        let error = pop3::Error::Wire(wire::Error::TooLong(1)).into();
+        Err(Error::Pop3(pop3::Error::InMessage { listed, octets: 1, error }))
+    };
+    let passed = (1..20).filter(|&number| run.passes_over(&too_long(number))).count();
+    assert_eq!(passed, 8);
+}
+
 /// A conversation as it should be.
 const GOOD: [&str; 10] = [
     "+OK\r\n",

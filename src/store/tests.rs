@@ -748,3 +748,18 @@ fn a_maildir_with_something_in_its_way_cannot_be_made() {
     assert!(matches!(error, Error::Create { .. }), "{error}");
     assert!(error.to_string().ends_with("Mail/tmp: file exists"), "{error}");
 }
+
+#[test]
+fn a_directory_that_took_the_name_of_another_is_synced_too() {
+    let place = Place::new();
+    let disk = Simulated::new(place.0.path());
+    let (new, old) = (place.0.path().join("new"), place.0.path().join("old"));
+    disk.make_dir(&new).unwrap();
+    let opened = disk.open_dir(&new).unwrap();
+    disk.rename(&new, &old).unwrap();
+    disk.make_dir(&new).unwrap();
+    disk.sync_dir(place.0.path()).unwrap();
+    drop(disk.create(&new.join("message")).unwrap());
+    disk.sync_opened(&*opened, &new).unwrap();
+    assert_eq!(disk.for_sure().list(&new).unwrap(), ["message"]);
+}
