@@ -348,7 +348,7 @@ impl From<&net::Error> for Exit {
 impl From<&tls::Error> for Exit {
     fn from(error: &tls::Error) -> Self {
         match error {
-            tls::Error::Certificate { .. } => Self::Denied,
+            tls::Error::Certificate { .. } | tls::Error::NoClientCertificate => Self::Denied,
             tls::Error::NotTls | tls::Error::OnlyTls | tls::Error::Handshake(_) => Self::Protocol,
             tls::Error::Stream(_) => Self::Later,
             tls::Error::Name(_)
@@ -498,6 +498,12 @@ impl From<&wire::Error> for Exit {
             // What is wrong inside TLS comes as invalid data.
             wire::Error::Stream { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
                 Self::Protocol
+            }
+            // The server requires a client certificate.
+            wire::Error::Stream { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Self::Denied
             }
             wire::Error::Stream { .. } | wire::Error::Closed(_) => Self::Later,
             wire::Error::Bug(_) => Self::Bug,

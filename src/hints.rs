@@ -30,7 +30,7 @@ pub struct Advice {
 }
 
 /// All hints, the more specific first.
-pub const TABLE: [Advice; 81] = [
+pub const TABLE: [Advice; 83] = [
     on(Situation::NoFile, "three lines in it make an account: see postie-config(5)"),
     on(
         Situation::NoPassword,
@@ -168,6 +168,14 @@ pub const TABLE: [Advice; 81] = [
     on(
         Situation::Expired,
         "only who runs the server can renew it; but if this machine's clock is wrong, set it",
+    ),
+    on(
+        Situation::ServersCertificate,
+        "only the server's administrator can put this right; `trust`, `ca-file` and `pin` do not help",
+    ),
+    on(
+        Situation::NoClientCertificate,
+        "name yours with `client-cert` and its key with `client-key`: see postie-config(5)",
     ),
     on(
         Situation::OtherName,
@@ -472,6 +480,10 @@ pub enum Situation {
     NotYetValid,
     /// A certificate of the past.
     Expired,
+    /// The chain or key of the certificate is at fault, whatever is trusted.
+    ServersCertificate,
+    /// The server requires a client certificate.
+    NoClientCertificate,
     /// The certificate is for another name.
     OtherName,
     /// The certificate is its own issuer.
@@ -589,10 +601,14 @@ impl Situation {
                     CertificateProblem::SelfSigned => Self::SelfSigned,
                     CertificateProblem::UnknownAuthority => Self::UnknownAuthority,
                     CertificateProblem::NotPinned => Self::NotPinned,
+                    CertificateProblem::IssuerExpired(_) | CertificateProblem::WeakKey(_) => {
+                        Self::ServersCertificate
+                    }
                     CertificateProblem::Other(_) => return None,
                 },
                 tls::Error::NotTls => Self::NotTls,
                 tls::Error::OnlyTls => Self::OnlyTls,
+                tls::Error::NoClientCertificate => Self::NoClientCertificate,
                 tls::Error::Stream(error) if error.kind() == io::ErrorKind::TimedOut => {
                     Self::TlsSilence
                 }
@@ -672,6 +688,11 @@ impl Situation {
         if let wire::Error::Malformed { phase: wire::Phase::Greeting, .. } = error {
             return Some(Self::OtherProtocol);
         }
+        if let wire::Error::Stream { source, .. } = error
+            && source.kind() == io::ErrorKind::PermissionDenied
+        {
+            return Some(Self::NoClientCertificate);
+        }
         let is_silence = match error {
             wire::Error::Stream { phase: wire::Phase::Greeting, source } => {
                 source.kind() == io::ErrorKind::TimedOut
@@ -742,6 +763,8 @@ impl fmt::Display for Situation {
             Self::TlsNotOffered => "The server does not offer STLS or STARTTLS, or refuses it",
             Self::NotYetValid => "The certificate is not valid yet",
             Self::Expired => "The certificate has expired",
+            Self::ServersCertificate => "The chain or key of the certificate is at fault",
+            Self::NoClientCertificate => "The server requires a client certificate",
             Self::OtherName => "The certificate is for another name",
             Self::SelfSigned => "The certificate is self-signed",
             Self::UnknownAuthority => "No trusted authority vouches for the certificate",
@@ -849,6 +872,8 @@ mod tests {
             Situation::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
             Situation::NotYetValid => certificate(CertificateProblem::NotYetValid),
             Situation::Expired => certificate(CertificateProblem::Expired),
+            Situation::ServersCertificate => certificate(CertificateProblem::WeakKey(1024)),
+            Situation::NoClientCertificate => tls::Error::NoClientCertificate.into(),
             Situation::OtherName => certificate(CertificateProblem::OtherName),
             Situation::SelfSigned => certificate(CertificateProblem::SelfSigned),
             Situation::UnknownAuthority => certificate(CertificateProblem::UnknownAuthority),
@@ -990,6 +1015,7 @@ mod tests {
             not_before: day.clone(),
             not_after: day,
             is_self_signed: true,
+            rsa_bits: None,
             pin,
         };
         let fault = CertificateProblem::SelfSigned;

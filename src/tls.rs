@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
-    ProtocolVersion, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    OtherError, ProtocolVersion, RootCertStore, SignatureScheme,
 };
 
 pub use self::certificate::{Certificate, Date};
@@ -123,6 +124,9 @@ pub enum Error {
     /// The stream failed under the handshake.
     #[error("{0} in the TLS handshake")]
     Stream(io::Error),
+    /// The server closes the connection without a certificate of the client's.
+    #[error("the server requires a client certificate")]
+    NoClientCertificate,
     /// The name cannot stand in a certificate.
     #[error("`{0}` cannot be checked against a certificate")]
     Name(Domain),
@@ -156,6 +160,10 @@ pub enum CertificateProblem {
     SelfSigned,
     /// The certificate differs from the pinned one.
     NotPinned,
+    /// The validity of another certificate of the chain ended on this day.
+    IssuerExpired(String),
+    /// The RSA key is shorter than any that is accepted, and has this many bits.
+    WeakKey(usize),
     /// Any other problem, in the verifier's words.
     Other(String),
 }
@@ -185,12 +193,23 @@ impl CertificateProblem {
             Self::NotPinned => {
                 told("it is not the pinned one", |it| format!(": its pin is {}", it.pin))
             }
+            Self::IssuerExpired(day) => {
+                format!("a certificate between it and its authority expired on {day}")
+            }
+            Self::WeakKey(bits) => {
+                format!("its RSA key of {bits} bits is too short; {RSA_BITS} are needed")
+            }
             Self::Other(reason) => reason.clone(),
         }
     }
 
     fn new(reason: &CertificateError, certificate: Option<&Certificate>) -> Self {
         match reason {
+            CertificateError::ExpiredContext { not_after, .. }
+                if certificate.is_some_and(|it| !it.ends_at(*not_after)) =>
+            {
+                Self::IssuerExpired(certificate::day(*not_after))
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
@@ -199,6 +218,14 @@ impl CertificateProblem {
                 Self::OtherName
             }
             CertificateError::Other(reason) if reason.0.is::<NotPinned>() => Self::NotPinned,
+            // No trust helps: its signatures are never accepted.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_)
+                if let Some(bits) = certificate.and_then(Certificate::weak_key) =>
+            {
+                Self::WeakKey(bits)
+            }
             // One that is an authority of its own comes as one that may not stand for a server.
             CertificateError::UnknownIssuer
             | CertificateError::BadSignature
@@ -214,10 +241,26 @@ impl CertificateProblem {
             CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
                 Self::Other("it is an authority's own, which cannot stand for a server".to_owned())
             }
+            CertificateError::Other(reason) => Self::Other(match reason.to_string().as_str() {
+                "NameConstraintViolation" => {
+                    "its authority may not issue certificates for this name".to_owned()
+                }
+                "MaximumPathDepthExceeded" | "PathLenConstraintViolated" => {
+                    "too many certificates are between it and its authority".to_owned()
+                }
+                "UnsupportedCertVersion" => "it is not of version 3".to_owned(),
+                other => shown(other),
+            }),
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+                Self::Other("it is signed by an algorithm that is not secure".to_owned())
+            }
             other => Self::Other(shown(&other.to_string())),
         }
     }
 }
+
+/// The fewest bits of an RSA key whose signatures are accepted.
+const RSA_BITS: usize = 2048;
 
 /// The TLS configuration of an account, made once and used for each of its connections.
 #[derive(Clone, Debug)]
@@ -234,18 +277,19 @@ impl Client {
     /// Returns an error if a file cannot be used, or the system has no trust store.
     pub fn new(trust: &Trust) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let chain = |roots: RootCertStore| {
+        let chain = |roots: RootCertStore, own: Vec<CertificateDer<'static>>| {
             let provider = Arc::clone(&provider);
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier = verifier.build().map_err(|error| Error::Handshake(error.to_string()))?;
-            Ok::<_, Error>(Verification::Chain(verifier))
+            Ok::<_, Error>(Verification::Chain { verifier, own })
         };
         let judge = match &trust.anchor {
             TrustAnchor::Webpki => {
-                chain(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })?
+                let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
+                chain(RootCertStore { roots }, Vec::new())?
             }
-            TrustAnchor::System => chain(system_roots()?)?,
-            TrustAnchor::CaFile(path) => chain(file_roots(path)?)?,
+            TrustAnchor::System => chain(system_roots()?, Vec::new())?,
+            TrustAnchor::CaFile(path) => chain(file_roots(path)?, certificates("ca-file", path)?)?,
             TrustAnchor::Pin(pin) => Verification::Pin(*pin),
         };
         let seen = Mutex::default();
@@ -411,7 +455,13 @@ struct PeerVerifier {
 #[derive(Debug)]
 enum Verification {
     /// A chain to an authority, the name, and the dates.
-    Chain(Arc<WebPkiServerVerifier>),
+    Chain {
+        /// The verifier of chains.
+        verifier: Arc<WebPkiServerVerifier>,
+        /// The certificates of `ca-file`. A server may show one of these itself, as `openssl req
+        /// -x509` makes them: an authority's, which no chain makes good for a server.
+        own: Vec<CertificateDer<'static>>,
+    },
     /// Equality with this certificate.
     Pin(Pin),
 }
@@ -442,8 +492,17 @@ impl ServerCertVerifier for PeerVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         *self.seen() = Some(certificate.clone().into_owned());
         match &self.judge {
-            Verification::Chain(verifier) => {
-                verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+            Verification::Chain { verifier, own } => {
+                let chain =
+                    verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
+                match chain {
+                    // The very octets that the user named as trusted; possession of its key is
+                    // verified by the handshake as ever.
+                    Err(_) if own.iter().any(|own| own == certificate) => {
+                        verify_own(certificate, name, now)
+                    }
+                    chain => chain,
+                }
             }
             Verification::Pin(pin) if Pin::of(certificate) == *pin => {
                 Ok(ServerCertVerified::assertion())
@@ -477,6 +536,24 @@ impl ServerCertVerifier for PeerVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Verifies name and dates of a certificate that is trusted itself.
+fn verify_own(
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<ServerCertVerified, rustls::Error> {
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+    let read = Certificate::read(certificate).ok_or(CertificateError::BadEncoding)?;
+    let now = i64::try_from(now.as_secs()).map_err(|_| CertificateError::Expired)?;
+    if now < read.not_before.seconds {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > read.not_after.seconds {
+        return Err(CertificateError::Expired.into());
+    }
+    Ok(ServerCertVerified::assertion())
 }
 
 fn system_roots() -> Result<RootCertStore, Error> {
@@ -566,12 +643,21 @@ fn handshake_error(error: io::Error, certificate: Option<Certificate>) -> Error 
             certificate: certificate.map(Box::new),
         },
         rustls::Error::InvalidMessage(_) => Error::NotTls,
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Error::NoClientCertificate
+        }
         other => Error::Handshake(other.to_string()),
     }
 }
 
 /// A TLS stream that ends without `close_notify` was cut off, by whomever.
 fn cut_off(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) = inner {
+        // In TLS 1.3 this follows the handshake. No socket's read fails with this kind.
+        let words = Error::NoClientCertificate.to_string();
+        return io::Error::new(io::ErrorKind::PermissionDenied, words);
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "connection cut off without a TLS close")
@@ -598,6 +684,48 @@ mod tests {
         let anchor = TrustAnchor::CaFile(file.path().to_owned());
         let error = Client::new(&Trust { anchor, identity: None }).unwrap_err();
         assert!(error.to_string().ends_with("it holds no certificate"), "{error}");
+    }
+
+    fn certificate(rsa_bits: Option<usize>) -> Certificate {
+        let date = |seconds| Date { seconds, day: "2100-01-01".to_owned() };
+        Certificate {
+            subject: "mail.example".to_owned(),
+            issuer: "Example CA".to_owned(),
+            names: vec!["mail.example".to_owned()],
+            not_before: date(0),
+            not_after: date(4_102_444_800),
+            is_self_signed: false,
+            rsa_bits,
+            pin: "00".repeat(32).parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_problem_is_named_that_is_not_the_leafs() {
+        let second = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let words = |reason: CertificateError, certificate: &Certificate| {
+            CertificateProblem::new(&reason, Some(certificate)).words(Some(certificate))
+        };
+        let expired = |not_after| CertificateError::ExpiredContext {
+            time: second(5_000_000_000),
+            not_after: second(not_after),
+        };
+        let good = certificate(Some(2048));
+        assert_eq!(words(expired(4_102_444_800), &good), "it has expired on 2100-01-01");
+        assert_eq!(
+            words(expired(951_782_400), &good),
+            "a certificate between it and its authority expired on 2000-02-29"
+        );
+        let weak = certificate(Some(1024));
+        for reason in [CertificateError::BadSignature, CertificateError::UnknownIssuer] {
+            assert_eq!(
+                words(reason, &weak),
+                "its RSA key of 1024 bits is too short; 2048 are needed"
+            );
+        }
+        for strong in [good, certificate(None)] {
+            assert!(words(CertificateError::BadSignature, &strong).starts_with("no authority"));
+        }
     }
 
     #[test]

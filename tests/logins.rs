@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::{ServerConnection, StreamOwned};
 
 use crate::support::dovecot::Dovecot;
-use crate::support::pki::Authority;
+use crate::support::pki::{Authority, Identity};
 use crate::support::postfix::{Auth, Postfix};
 use crate::support::postie::Home;
 use crate::support::server::Server;
@@ -163,4 +163,42 @@ fn a_private_key_that_others_may_read_is_refused() {
     home.postie(["fetch"]).run().exit(78).says("key.pem, which holds a secret: `chmod 600` it");
     home.config(&format!("{account}client-key = \"certificate.pem\"\n"));
     home.postie(["fetch"]).run().exit(78).says("certificate.pem: it holds no private key");
+}
+
+/// A home with an account on a server with this certificate, which is the one that `ca-file` names.
+fn own_server(config: rustls::ServerConfig, ca_file: &str, name: &str) -> Home {
+    let server = Server::start(config, &[("ann@example.com", "not-a-secret")]);
+    let home = Home::new();
+    home.file("ca.pem", ca_file);
+    let port = server.pop3.port();
+    home.config(&format!(
+        "[account.ann]\nserver = \"{name}\"\nport = {port}\nuser = \"ann@example.com\"\n\
+         password = \"not-a-secret\"\nca-file = \"ca.pem\"\n"
+    ));
+    home
+}
+
+#[test]
+fn the_very_certificate_of_ca_file_is_trusted_and_no_other() {
+    for own in
+        [Identity::self_signed(&["127.0.0.1"]), Identity::self_signed_authority(&["127.0.0.1"])]
+    {
+        own_server(own.config(), &own.certificate, "127.0.0.1").postie(["fetch"]).run().exit(0);
+    }
+    let own = Identity::self_signed_authority(&["127.0.0.1"]);
+    let other = Identity::self_signed_authority(&["127.0.0.1"]);
+    let home = own_server(own.config(), &other.certificate, "127.0.0.1");
+    home.postie(["fetch"]).run().exit(77).says("certificate refused");
+    let elsewhere = Identity::self_signed_authority(&["mail.example"]);
+    let home = own_server(elsewhere.config(), &elsewhere.certificate, "127.0.0.1");
+    home.postie(["fetch"]).run().exit(77).says("it is for another name (mail.example)");
+}
+
+#[test]
+fn a_server_that_demands_a_certificate_is_77_and_explained() {
+    let authority = Authority::new();
+    let config = authority.issue(&["127.0.0.1"]).config_for_clients_of(&authority);
+    let home = own_server(config, &authority.pem(), "127.0.0.1");
+    let outcome = home.postie(["fetch"]).run();
+    outcome.exit(77).says("the server requires a client certificate").says("`client-cert`");
 }

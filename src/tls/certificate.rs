@@ -2,12 +2,15 @@
 //! is the verifier's business.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use x509_cert::der::Decode as _;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{DateTime, Decode as _, Reader as _, SliceReader};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::Time;
 
 use super::Pin;
@@ -29,6 +32,8 @@ pub struct Certificate {
     pub not_after: Date,
     /// True if subject and issuer are the same.
     pub is_self_signed: bool,
+    /// The length of the key in bits; `None` if it is no RSA key.
+    pub rsa_bits: Option<usize>,
     /// The value for the key `pin` that accepts this certificate only.
     pub pin: Pin,
 }
@@ -56,8 +61,19 @@ impl Certificate {
             not_before: date(read.validity().not_before),
             not_after: date(read.validity().not_after),
             is_self_signed: read.subject() == read.issuer(),
+            rsa_bits: rsa_bits(read.subject_public_key_info()),
             pin: Pin::of(der),
         })
+    }
+
+    /// Returns the length in bits of an RSA key that is too short; `None` for any other key.
+    pub(super) fn weak_key(&self) -> Option<usize> {
+        self.rsa_bits.filter(|bits| *bits < super::RSA_BITS)
+    }
+
+    /// Returns whether its validity ends in this second.
+    pub(super) fn ends_at(&self, time: UnixTime) -> bool {
+        u64::try_from(self.not_after.seconds) == Ok(time.as_secs())
     }
 
     /// Whole days from `now`, in seconds since 1970, to its end.
@@ -87,10 +103,37 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
+/// Returns the length in bits of an RSA key's modulus (RFC 8017 §A.1.1); `None` for any other key.
+fn rsa_bits(key: &SubjectPublicKeyInfoOwned) -> Option<usize> {
+    const RSA: &str = "1.2.840.113549.1.1.1";
+    if key.algorithm.oid.to_string() != RSA {
+        return None;
+    }
+    let mut reader = SliceReader::new(key.subject_public_key.as_bytes()?).ok()?;
+    let modulus = reader.sequence(|reader| {
+        let modulus = UintRef::decode(reader)?;
+        UintRef::decode(reader)?;
+        Ok::<_, x509_cert::der::Error>(modulus)
+    });
+    let octets = modulus.ok()?.as_bytes();
+    let unused = usize::try_from(octets.first()?.leading_zeros()).ok()?;
+    octets.len().checked_mul(8)?.checked_sub(unused)
+}
+
+/// Returns the day of a time as YYYY-MM-DD; an empty text after the year 9999.
+pub(super) fn day(time: UnixTime) -> String {
+    DateTime::from_unix_duration(Duration::from_secs(time.as_secs()))
+        .map(in_digits)
+        .unwrap_or_default()
+}
+
+fn in_digits(date: DateTime) -> String {
+    format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+}
+
 fn date(time: Time) -> Date {
-    let date = time.to_date_time();
     Date {
         seconds: i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX),
-        day: format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()),
+        day: in_digits(time.to_date_time()),
     }
 }

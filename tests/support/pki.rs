@@ -93,6 +93,15 @@ impl Identity {
         Self { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
+    /// The same as `openssl req -x509` makes it: an authority's own (CA:TRUE).
+    pub fn self_signed_authority(names: &[&str]) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(names);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     /// The same for rustls.
     pub fn config(&self) -> ServerConfig {
         self.finish(builder().with_no_client_auth())
