@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -115,7 +116,9 @@ fn plaintext_is_not_spoken_to_a_program() {
 fn a_program_that_hangs_is_given_up_and_ended() {
     const HANGS: [&str; 3] = ["sh", "-c", "echo $$ > pid; exec sleep 60"];
     let (home, _server) = home(&HANGS, "");
+    let began = Instant::now();
     home.postie(["fetch", "--timeout=1"]).run().exit(75).says("timed out after 1 s");
+    assert!(began.elapsed() < Duration::from_secs(30), "its end was waited for");
     assert_is_over(pid(&home, "pid"));
     let (home, _server) = self::home(&HANGS, "max-time = \"1s\"\n");
     home.postie(["fetch"]).run().exit(75).says("timed out after 1 s in all");

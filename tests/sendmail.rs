@@ -669,6 +669,11 @@ fn frameworks_speak_smtp_on_standard_input() {
             let listed = home.program(&sendmail, ["-bp"]).run();
             assert_eq!(listed.stdout, "Mail queue is empty\n", "{more}");
         }
+        for option in ["--json", "-v"] {
+            let outcome = home.postie([option, "send", "-bs"]).stdin(symfony(&[BOB])).run();
+            assert_eq!(codes(&outcome.exit(0).stdout), "220 250 250 354 250", "{outcome:?}");
+            sink.taken();
+        }
     }
 }
 
@@ -730,6 +735,7 @@ fn smtp_is_spoken_on_no_connection_from_elsewhere() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
     let refused = run(Stdio::from(std::os::fd::OwnedFd::from(server)));
     refused.exit(77).says("standard input is a connection from elsewhere");
     assert_eq!(refused.stdout, "");
