@@ -42,7 +42,7 @@ pub enum Error {
     #[error(transparent)]
     Ownership(#[from] ownership::Error),
     /// A caller of sendmail has named it, and it is not root's alone.
-    #[error("{}: -C is for files that root has written and nobody else can write to", .0.display())]
+    #[error("{}: -C needs a file that belongs to root and no other user can write", .0.display())]
     NotOfRoot(PathBuf),
     /// A caller of sendmail has named it, to whom it is not to be shown.
     #[error("{} is not a configuration file", .0.display())]

@@ -65,7 +65,7 @@ pub enum Error {
     #[error("the name cannot be looked up")]
     Name,
     /// The message is an answer to another question, or forged. The real answer may still come.
-    #[error("an answer to another question came")]
+    #[error("the answer is for another question")]
     Another,
     /// The message is malformed.
     #[error("the resolver's answer cannot be read")]

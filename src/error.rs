@@ -96,15 +96,13 @@ pub enum Error {
         reason: String,
     },
     /// The account's login was refused, and is not tried again yet.
-    #[error("the login was refused before, and is tried again in {time}")]
+    #[error("login refused earlier; next attempt in {time}")]
     HeldBack {
         /// The time until the next attempt, in words.
         time: String,
     },
     /// Standard input is a socket whose other end is not known to be this user.
-    #[error(
-        "standard input is a connection from elsewhere, and -bs is for this user's own programs"
-    )]
+    #[error("standard input is a socket of another user; -bs is for this user's own programs")]
     Elsewhere,
     /// A file to be imported says what is not understood.
     #[error("{}:{line}: {what}", path.display())]
@@ -131,7 +129,7 @@ pub enum Error {
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
     /// The same, and it was to be in the header.
-    #[error("no recipients: its To, Cc and Bcc name nobody")]
+    #[error("no recipients in To, Cc or Bcc")]
     NobodyNamed,
     /// The log cannot be written to.
     #[error("cannot write to {}: {}", path.display(), plain(source))]
@@ -156,7 +154,7 @@ pub enum Error {
     },
     /// A file is in the place of one that would be installed.
     #[error(
-        "{} is there: `postie install` did not put it there, or it was changed since; nothing is \
+        "{} exists and was not installed by `postie install`, or was changed since; nothing was \
          installed",
         .0.display()
     )]
@@ -224,27 +222,28 @@ impl Exit {
             Self::Done,
             0,
             "done",
-            "Done; also when there was nothing new, or a message waits in the outbox.",
+            "Success; also if nothing is new, or a message waits in the outbox.",
         ),
         (Self::Usage, 64, "usage", "The command line is wrong."),
-        (Self::Message, 65, "message", "The message itself is bad, or was refused for good."),
+        (Self::Message, 65, "message", "The message itself is bad, or was refused permanently."),
         (Self::NoInput, 66, "no-input", "A file to be attached or imported cannot be read."),
         (
             Self::NoRecipient,
             67,
             "no-recipient",
-            "Every recipient was refused for good, or one has neither domain nor alias.",
+            "Every recipient was refused permanently, or one has neither domain nor alias.",
         ),
         (Self::NoHost, 68, "no-host", "The server's name does not exist."),
-        (Self::Missing, 69, "missing", "The server lacks what is needed."),
+        (Self::Missing, 69, "missing", "The server lacks a required feature."),
         (Self::Bug, 70, "bug", "A bug in this program."),
         (Self::CannotCreate, 73, "cannot-create", "A file or directory cannot be created."),
-        (Self::Disk, 74, "disk", "Reading or writing failed on this side."),
+        (Self::Disk, 74, "disk", "A local read or write failed."),
         (
             Self::Later,
             75,
             "later",
-            "Try again later: no connection, timed out, refused for now, or another run is at work.",
+            "Try again later: no connection, timed out, refused temporarily, or another run is \
+             active.",
         ),
         (Self::Protocol, 76, "protocol", "The server broke the protocol."),
         (Self::Denied, 77, "denied", "The login or the server's certificate was refused."),
@@ -253,7 +252,7 @@ impl Exit {
             Self::InDoubt,
             80,
             "in-doubt",
-            "The message may have been delivered: the server's verdict was lost.",
+            "The message may have been delivered: the server's final reply was lost.",
         ),
         (
             Self::Partial,

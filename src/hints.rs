@@ -31,128 +31,125 @@ pub struct Advice {
 
 /// All hints, the more specific first.
 pub const TABLE: [Advice; 83] = [
-    on(Situation::NoFile, "three lines in it make an account: see postie-config(5)"),
+    on(Situation::NoFile, "run `postie setup ADDRESS`, or see postie-config(5)"),
     on(
         Situation::NoPassword,
-        "`password-command` prints it, `password-file` holds it: see postie-config(5)",
+        "without a terminal, set `password-file` or `password-command`; see postie-config(5)",
     ),
     on(
         Situation::PasswordCommandFailed,
-        "run it by hand and look; cron gives it no terminal, and few environment variables",
+        "run the command by hand; under cron it has no terminal and a minimal environment",
     ),
     on(
         Situation::PasswordEmpty,
-        "its first line is what counts: run the command, or open the file, and look",
+        "only the first line is used: check the file or the command's output",
     ),
     on(
         Situation::PasswordUnfit,
-        "a line end, a tab or the like has come in with it: write it anew, on one line",
+        "it contains a tab or another control character: enter it again, on one line",
     ),
     on(
         Situation::NoLoginYet,
-        "run `postie login {account}` once; without a browser here, paste the address, or use \
-         `postie login {account} --device`",
+        "run `postie login {account}` once, with --device if this machine has no browser",
     ),
     on(Situation::LoginChanged, "run `postie login {account}` again"),
     says(
         Situation::LoginExpired,
         &["googleapis.com:"],
-        "run `postie login {account}` again; while the client is in \"Testing\", each login ends \
-         after 7 days: publish it",
+        "run `postie login {account}` again; logins of a client in \"Testing\" end after 7 days: \
+         publish it",
     ),
     on(
         Situation::LoginExpired,
-        "run `postie login {account}` again; a changed password or 90 days without use may end a \
+        "run `postie login {account}` again; a password change or 90 days without use may end a \
          login",
     ),
     says(
         Situation::ClientRefused,
         &["microsoftonline.com:"],
-        "this `client-id` is not allowed here: register it as a public client with the redirect \
-         http://localhost and permissions for POP and SMTP; `tenant` must fit",
+        "register the client as public, with the redirect http://localhost and permissions for \
+         POP and SMTP; check `tenant`",
     ),
     on(
         Situation::ClientRefused,
-        "this client is not registered so: compare `client-id`, `client-secret`, `scope` and \
-         `redirect` with the server's pages",
+        "compare `client-id`, `client-secret`, `scope` and `redirect` with the client's \
+         registration",
     ),
     on(
         Situation::ConsentRefused,
-        "if it was not you who said no: your organization's administrator has to allow this \
-         program, or to give you a `client-id`",
+        "if you did not refuse, ask your administrator to allow this program, or for a `client-id`",
     ),
-    on(Situation::TokenLater, "nothing is wrong on this side: the next run tries again"),
+    on(Situation::TokenLater, "the server has a temporary problem: the next run tries again"),
     on(
         Situation::NoClientId,
-        "a client is registered once, by you or your organization, at the provider: see \
-         postie-login(1)",
+        "register a client at the provider, or ask your organization for one; see postie-login(1)",
     ),
     on(
         Situation::TokenRefused,
-        "the server takes no such token: it must be for this `user`, and its `scope` must allow POP \
-         or SMTP; an administrator may have switched that off",
+        "the token must be for this `user`, with a `scope` for POP or SMTP; an administrator may \
+         have disabled both",
     ),
     on(
         Situation::WantsToken,
-        "this server takes OAuth 2.0 tokens and no passwords: use `oauth`, or `token-command`",
+        "this server accepts OAuth 2.0 tokens only: set `oauth` or `token-command`",
     ),
     on(
         Situation::SecretReadable,
-        "if everybody is to read it, as a container's secret: `password-command = [\"cat\", FILE]`",
+        "if everybody is meant to read it, as in a container: `password-command = [\"cat\", FILE]`",
     ),
     on(
         Situation::Foreign,
-        "`chown` it to yourself or root; what is mounted from another machine or into a container \
-         may also be mounted read-only",
+        "`chown` it to yourself or root; a mounted file system may also be mounted read-only",
     ),
     on(
         Situation::CaFile,
-        "it should hold the authorities to trust, as PEM; without `ca-file` the usual ones are",
+        "it must hold PEM certificates; without `ca-file` the usual authorities are trusted",
     ),
     on(
         Situation::ConnectCommand,
         "run `connect-command` by hand, with host and port for %h and %p: it must wait in silence, \
          or print the server's greeting alone",
     ),
-    on(Situation::NoHost, "compare `server` with what the provider's help pages call it"),
-    on(Situation::NoLookup, "is this machine online? ask again in a minute"),
+    on(Situation::NoHost, "compare `server` with the provider's help pages"),
+    on(Situation::NoLookup, "check the network connection, and try again in a minute"),
     on(
         Situation::RelayPort,
         "port 25 is for mail between servers, and many networks block it: submit on port 465 or 587",
     ),
     on(
         Situation::ConnectionRefused,
-        "nothing listens there: `port` and `tls` must fit, and the server must be running",
+        "no server listens there: check `port` and `tls`, and that the server is running",
     ),
     on(
         Situation::ConnectionTimedOut,
-        "a firewall may be in the way: here, at your internet provider, or at the server",
+        "a firewall may block the port: on this machine, at your internet provider or at the \
+         server",
     ),
-    on(Situation::Unreachable, "there is no way to the server: is this machine online?"),
+    on(Situation::Unreachable, "no route to the server: check the network connection"),
     on(
         Situation::ImapPort,
-        "993 and 143 are IMAP's ports: POP3 has 995 (TLS from the start) and 110 (STLS)",
+        "ports 993 and 143 are for IMAP; POP3 uses 995 (TLS from the start) and 110 (STLS)",
     ),
     says(
         Situation::OtherProtocol,
         &["found `* ok", "found `* preauth", "found `* bye"],
-        "an IMAP server answers: POP3 is on port 995 or 110, submission on 465 or 587",
+        "this is an IMAP server; POP3 uses port 995 or 110, submission 465 or 587",
     ),
     says(
         Situation::OtherProtocol,
         &["found `220"],
-        "an SMTP server answers: POP3 is on port 995 or 110",
+        "this is an SMTP server; POP3 uses port 995 or 110",
     ),
     says(
         Situation::OtherProtocol,
         &["found `+ok"],
-        "a POP3 server answers: submission is on port 465 or 587",
+        "this is a POP3 server; submission uses port 465 or 587",
     ),
-    on(Situation::NotTls, "ports 110 and 587 want `tls = \"starttls\"` (--tls starttls)"),
+    on(Situation::NotTls, "ports 110 and 587 need `tls = \"starttls\"` (--tls starttls)"),
     on(Situation::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
     on(
         Situation::Silence,
-        "if this port speaks TLS from the start, as 995 and 465 do, use `tls = \"implicit\"` \
+        "if this port expects TLS from the start, like 995 and 465, use `tls = \"implicit\"` \
          (--tls implicit)",
     ),
     on(
@@ -164,10 +161,10 @@ pub const TABLE: [Advice; 83] = [
         Situation::TlsNotOffered,
         "if the server has port 995 or 465, use `tls = \"implicit\"` (--tls implicit)",
     ),
-    on(Situation::NotYetValid, "look at this machine's clock first"),
+    on(Situation::NotYetValid, "check this machine's clock first"),
     on(
         Situation::Expired,
-        "only who runs the server can renew it; but if this machine's clock is wrong, set it",
+        "check this machine's clock; only the server's operator can renew the certificate",
     ),
     on(
         Situation::ServersCertificate,
@@ -179,75 +176,69 @@ pub const TABLE: [Advice; 83] = [
     ),
     on(
         Situation::OtherName,
-        "use one of its names for `server`; if none is this provider's, you reached another machine",
+        "set `server` to one of these names; if none is your provider's, this is another server",
     ),
     on(
         Situation::SelfSigned,
-        "if the server is yours, and this is its certificate: `pin = \"{pin}\"`, or name it with \
+        "if this is your own server's certificate: `pin = \"{pin}\"`, or name it with \
          `ca-file` (--ca-file)",
     ),
     on(
         Situation::UnknownAuthority,
-        "if the server is your own, name its authority with `ca-file` (--ca-file), or \
-         `pin = \"{pin}\"`; if it is not, the network you are in may be listening",
+        "if this is your own server, use `ca-file` (--ca-file) or `pin = \"{pin}\"`; otherwise \
+         somebody may be intercepting the connection",
     ),
-    on(
-        Situation::NotPinned,
-        "if the server has a new certificate, and this is it: `pin = \"{pin}\"`",
-    ),
+    on(Situation::NotPinned, "if the server has a new certificate: `pin = \"{pin}\"`"),
     says(
         Situation::LoginRefused,
         &["5.7.139", "5.7.30", "basic authentication is"],
-        "Microsoft takes no passwords from mail programs: use an OAuth 2.0 token \
-         (`token-command`); an administrator may have to allow SMTP AUTH",
+        "Microsoft accepts no passwords here: use an OAuth 2.0 token (`token-command`); an \
+         administrator may have to enable SMTP AUTH",
     ),
     says(
         Situation::LoginBarred,
         &["pop access"],
-        "POP is switched off: turn it on in the settings of your mail on the web (in Gmail under \
-         Forwarding and POP/IMAP)",
+        "POP is disabled: enable it in the webmail settings (in Gmail: Forwarding and POP/IMAP)",
     ),
     says(
         Situation::LoginRefused,
         &["not enabled for pop", "pop is disabled", "pop3 is disabled", "enable pop"],
-        "POP is switched off: turn it on in the settings of your mail on the web",
+        "POP is disabled: enable it in the webmail settings",
     ),
     on(Situation::LoginRefused, PROVIDER),
     says(
         Situation::LoginRefused,
         &["application-specific password", "app password", "5.7.9"],
-        "make an app password in the account's security settings, and use that",
+        "create an app password in the account's security settings, and use it",
     ),
     says(
         Situation::LoginRefused,
         &["starttls"],
-        "the server wants TLS first: use `tls = \"starttls\"` (--tls starttls)",
+        "the server requires TLS first: use `tls = \"starttls\"` (--tls starttls)",
     ),
-    on(
-        Situation::LoginRefused,
-        "check user and password; many providers want an app password, not the account's own",
-    ),
+    on(Situation::LoginRefused, "check user and password; many providers require an app password"),
     on(
         Situation::EachLoginRefused,
-        "check user and password; if they are right, set `auth` to the one mechanism that works, \
-         such as \"plain\" or \"user\"",
+        "check user and password; if they are correct, set `auth` to a mechanism that works, e.g. \
+         \"plain\" or \"user\"",
     ),
-    on(Situation::LoginBarred, "the server's administrator has to act, or you at its web site"),
+    on(
+        Situation::LoginBarred,
+        "contact the server's administrator, or check the account on the \
+        provider's web site",
+    ),
     says(
         Situation::LoginLater,
         &["[in-use]"],
-        "another program has the mailbox open: end it, or wait until the server gives up on it",
+        "another session has locked the mailbox: close it, or wait until it times out",
     ),
     says(
         Situation::LoginLater,
         &["[login-delay]"],
-        "the server wants more time between two logins: fetch less often",
+        "the server limits how often you may log in: fetch less often",
     ),
-    on(Situation::LoginLater, "nothing is wrong on this side: try again later"),
-    on(
-        Situation::NoLogin,
-        "one logs in on the ports for submission, 465 or 587; 25 is for servers among themselves",
-    ),
+    on(Situation::LoginLater, "the server has a temporary problem: try again later"),
+    on(Situation::NoLogin, "submit on port 465 or 587; port 25 is for mail between servers"),
     says(
         Situation::ServerRefuses,
         &["block", "reputation", "spamhaus", "dnsbl", "rbl", "black"],
@@ -284,7 +275,7 @@ pub const TABLE: [Advice; 83] = [
     says(
         Situation::SenderRefused,
         &["5.2.2", "quota"],
-        "the account has sent too much, or its storage is full",
+        "the account has reached a sending limit, or its mailbox is full",
     ),
     on(Situation::SenderRefused, "use the account's own address as `from` (--from)"),
     says(
@@ -296,22 +287,22 @@ pub const TABLE: [Advice; 83] = [
     says(
         Situation::RecipientRefused,
         &["relay"],
-        "the server does not know you as one of its own: is it the one for this `user`?",
+        "the server does not relay for this account: check `server` and `user`",
     ),
     says(
         Situation::RecipientRefused,
         &["5.2.2", "quota", "mailbox is full", "mailbox full"],
-        "the recipient's mailbox is full, which only the recipient can change",
+        "the recipient's mailbox is full; only the recipient can change that",
     ),
     says(
         Situation::RecipientRefused,
         &["5.1.1", "no such user", "user unknown"],
-        "nobody has this address: look for a typing error",
+        "the address does not exist: check it for typing errors",
     ),
     says(
         Situation::MessageRefused,
-        &["5.3.4", "too large", "exceeds", "takes at most"],
-        "attachments grow by a third on their way: send fewer or smaller ones, or a link to them",
+        &["5.3.4", "too large", "exceeds", "accepts at most"],
+        "encoding makes attachments a third larger: send fewer or smaller ones, or a link",
     ),
     says(
         Situation::MessageRefused,
@@ -348,15 +339,15 @@ pub const TABLE: [Advice; 83] = [
         "write the whole address, or name it in [aliases]; commas separate addresses: one in a name \
          needs quotes, one for a dot is a typing error",
     ),
-    on(Situation::NoUniqueIds, "with `keep = \"none\"` (--keep none) nothing has to be remembered"),
-    on(Situation::NoMaildir, "make the directory, or name another with `maildir` (--maildir)"),
+    on(Situation::NoUniqueIds, "use `keep = \"none\"` (--keep none), which needs no unique-ids"),
+    on(Situation::NoMaildir, "create the directory, or set another with `maildir` (--maildir)"),
     on(
         Situation::NothingFound,
-        "ask your provider for its \"POP3 server\" and \"SMTP server\", and try them with \
+        "ask your provider for its POP3 and SMTP servers, and test them with \
          `postie check --server`",
     ),
-    on(Situation::NoSuchDomain, "look for a typing error in the address"),
-    on(Situation::NotAccepted, "if your provider says that they are right: --accept HOST for each"),
+    on(Situation::NoSuchDomain, "check the address for typing errors"),
+    on(Situation::NotAccepted, "if your provider confirms them, use --accept HOST for each"),
 ];
 
 const NOT_OWN: &str = "the account may not send as this address: use its own as `from` (--from)";
@@ -731,16 +722,16 @@ impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoFile => "There is no configuration file",
-            Self::NoPassword => "There is no password, and nobody to ask",
+            Self::NoPassword => "There is no password and no terminal",
             Self::PasswordCommandFailed => "The password command fails",
             Self::PasswordEmpty => "The password is empty",
             Self::PasswordUnfit => "The password holds a control character",
-            Self::NoLoginYet => "Nobody has logged in by OAuth 2.0",
-            Self::LoginChanged => "The login by OAuth 2.0 is for another configuration",
-            Self::LoginExpired => "The login by OAuth 2.0 has expired",
+            Self::NoLoginYet => "There is no OAuth 2.0 login",
+            Self::LoginChanged => "The OAuth 2.0 login is for another configuration",
+            Self::LoginExpired => "The OAuth 2.0 login has expired",
             Self::ClientRefused => "The authorization server refuses the client",
             Self::ConsentRefused => "The authorization server refuses the user's login",
-            Self::TokenLater => "The authorization server gives no token now",
+            Self::TokenLater => "The authorization server is temporarily unavailable",
             Self::NoClientId => "A client has no `client-id`",
             Self::TokenRefused => "The login is refused, with a token",
             Self::WantsToken => "The server takes no passwords",
@@ -754,11 +745,11 @@ impl fmt::Display for Situation {
             Self::ConnectionTimedOut => "The connection times out",
             Self::RelayPort => "Port 25 does not answer",
             Self::Unreachable => "The network or host is unreachable",
-            Self::ImapPort => "The port is one of IMAP's",
-            Self::OtherProtocol => "Another protocol than the expected is spoken",
+            Self::ImapPort => "The port is for IMAP",
+            Self::OtherProtocol => "The server speaks another protocol",
             Self::NotTls => "The server does not speak TLS on this port",
             Self::OnlyTls => "The server speaks TLS from the start on this port",
-            Self::Silence => "The greeting does not come, though no TLS was begun",
+            Self::Silence => "The server sends no greeting without TLS",
             Self::TlsSilence => "The server does not answer on a port for TLS",
             Self::TlsNotOffered => "The server does not offer STLS or STARTTLS, or refuses it",
             Self::NotYetValid => "The certificate is not valid yet",
@@ -767,13 +758,13 @@ impl fmt::Display for Situation {
             Self::NoClientCertificate => "The server requires a client certificate",
             Self::OtherName => "The certificate is for another name",
             Self::SelfSigned => "The certificate is self-signed",
-            Self::UnknownAuthority => "No trusted authority vouches for the certificate",
+            Self::UnknownAuthority => "The certificate's issuer is not trusted",
             Self::NotPinned => "The certificate is not the pinned one",
             Self::LoginRefused => "The login is refused",
             Self::EachLoginRefused => "The login is refused by several mechanisms",
             Self::LoginBarred => "The login is refused by [SYS/PERM]",
-            Self::LoginLater => "The login is refused for now",
-            Self::NoLogin => "The server does not offer to log in",
+            Self::LoginLater => "The login is refused temporarily",
+            Self::NoLogin => "The server does not offer AUTH",
             Self::ServerRefuses => "The greeting of a submission server is a refusal",
             Self::SenderRefused => "The sender's address is refused",
             Self::RecipientRefused => "A recipient's address is refused",

@@ -736,7 +736,11 @@ mod tests {
             assert_eq!(text(&mut message(input)), expected, "{input:?}");
         }
         let error = Error::from(Defect::NotAField(2)).to_string();
-        assert_eq!(error, "line 2 of the message is no header field, and fields follow it");
+        assert_eq!(
+            error,
+            "line 2 of the message is not a header field, and header fields follow \
+            it"
+        );
     }
 
     #[test]

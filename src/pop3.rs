@@ -27,10 +27,10 @@ use crate::{sasl, wire};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Feature {
     /// STLS, where `tls` is "starttls" (RFC 2595 §4).
-    #[error("STLS, and without it nothing here would be private")]
+    #[error("STLS, which `tls = \"starttls\"` requires")]
     Stls,
     /// UIDL, unless every message is deleted once it is fetched (RFC 1939 §7).
-    #[error("unique-ids (UIDL), so only `keep = \"none\"` would not repeat messages")]
+    #[error("unique-ids (UIDL), which all but `keep = \"none\"` requires")]
     Uidl,
 }
 
@@ -41,7 +41,7 @@ pub enum Error {
     #[error(transparent)]
     Wire(#[from] wire::Error),
     /// The server does not want to talk at all.
-    #[error("the server turned the connection away: {0}")]
+    #[error("the server refused the connection: {0}")]
     TurnedAway(Refusal),
     /// The login went wrong without being refused.
     #[error(transparent)]

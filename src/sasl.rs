@@ -26,20 +26,20 @@ pub enum Error {
         offered: String,
     },
     /// A challenge that the mechanism does not know.
-    #[error("a challenge of {0} that makes no sense")]
+    #[error("invalid {0} challenge")]
     Challenge(&'static str),
     /// The server answered for another nonce: possibly an answer recorded earlier.
-    #[error("the server answered to another login than this one")]
+    #[error("the server's challenge belongs to another login")]
     Nonce,
     /// The number of rounds is out of bounds: fewer would give the password away, more would keep
     /// this machine busy.
-    #[error("the server asks for {0} rounds of hashing, where 4096 to 1000000 make sense")]
+    #[error("the server asks for {0} SCRAM iterations, expected 4096 to 1000000")]
     Rounds(u64),
     /// The server that accepted the login has not proved that it knows the password (RFC 5802 §9).
     #[error("the server did not prove that it knows the password, so it may be another one")]
     Unproven,
     /// The server sent a further challenge after the last message of the mechanism.
-    #[error("the server asks on after the login was broken off")]
+    #[error("the server continues after the login was aborted")]
     Insistent,
 }
 

@@ -60,7 +60,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// Two accounts would fetch from one maildrop, and lock each other out.
-    #[error("accounts `{first}` and `{second}` are one maildrop: keep one of them, or name one")]
+    #[error("accounts `{first}` and `{second}` have the same maildrop: remove one, or name one")]
     SameMaildrop {
         /// The first of them.
         first: String,
@@ -123,25 +123,25 @@ pub enum Error {
     #[error("--user needs --server, or one account by its name")]
     UserAlone,
     /// A port that says nothing about what is spoken there.
-    #[error("port {0} could be for either: say --fetch or --send")]
+    #[error("port {0} could be POP3 or SMTP: use --fetch or --send")]
     NoSide(u16),
     /// There is no sender's address.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,
     /// A recipient is a local name that `[aliases]` does not have.
-    #[error("`{0}` has no domain, and [aliases] does not say who gets its mail")]
+    #[error("`{0}` has no domain and no entry in [aliases]")]
     NoAlias(LocalName),
     /// The name to log in with would end a command.
     #[error("`{0}` cannot be a user name: it holds a control character")]
     User(String),
     /// Neither the environment nor the system says where this user's files are.
-    #[error("no home directory of this user's: set HOME")]
+    #[error("no home directory for this user: set HOME")]
     NoHome,
     /// A path names the directory of credentials, and systemd has made none.
     #[error("$CREDENTIALS_DIRECTORY is not set: only a service with LoadCredential= has it")]
     NoCredentials,
     /// A path names another variable.
-    #[error("in `{0}`: of all variables only $CREDENTIALS_DIRECTORY is expanded in paths")]
+    #[error("in `{0}`: only $CREDENTIALS_DIRECTORY is expanded in paths")]
     Variable(String),
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]

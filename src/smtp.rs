@@ -30,19 +30,19 @@ use crate::{sasl, wire};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Extension {
     /// AUTH (RFC 4954), without which nothing is sent.
-    #[error("to log in (AUTH), and nothing is sent without")]
+    #[error("AUTH, and no mail is sent without a login")]
     Auth,
     /// DSN (RFC 3461), for a message that asks for delivery status notifications.
-    #[error("the reports that were asked for (DSN)")]
+    #[error("delivery reports (DSN)")]
     Dsn,
     /// REQUIRETLS (RFC 8689), for a message that asks for it.
-    #[error("TLS all the way to the recipients (REQUIRETLS), so nothing was sent")]
+    #[error("REQUIRETLS, so nothing was sent")]
     RequireTls,
     /// SMTPUTF8 (RFC 6531), for an envelope with an address that is not ASCII.
-    #[error("SMTPUTF8, and an address here is not ASCII")]
+    #[error("SMTPUTF8, which a non-ASCII address requires")]
     SmtpUtf8,
     /// STARTTLS (RFC 3207), where `tls` is "starttls".
-    #[error("STARTTLS, and without it nothing here would be private")]
+    #[error("STARTTLS, which `tls = \"starttls\"` requires")]
     Starttls,
 }
 
@@ -76,7 +76,7 @@ pub enum Error {
     #[error(transparent)]
     Wire(#[from] wire::Error),
     /// The server does not want to talk at all.
-    #[error("the server turned the connection away: {0}")]
+    #[error("the server refused the connection: {0}")]
     TurnedAway(Refusal),
     /// The login went wrong without being refused.
     #[error(transparent)]
@@ -101,7 +101,7 @@ pub enum Error {
     #[error("the server does not offer {0}")]
     Missing(Extension),
     /// The server announced a smaller limit (RFC 1870 §6.1), so it was not asked.
-    #[error("the message has {}, and the server takes at most {}", size(*.octets), size(*.limit))]
+    #[error("the message has {}; the server accepts at most {}", size(*.octets), size(*.limit))]
     TooLarge {
         /// Octets of the message in canonical form.
         octets: u64,
@@ -109,6 +109,6 @@ pub enum Error {
         limit: u64,
     },
     /// The end of the message may have reached the server, and its verdict was lost.
-    #[error("{0}: the message may have been delivered, so look before sending it again")]
+    #[error("{0}: the message may have been delivered, so check before sending it again")]
     InDoubt(wire::Error),
 }

@@ -64,7 +64,7 @@ use crate::text::{Identified, Uid, plain};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another run holds the lock.
-    #[error("another run is at work on this mailbox")]
+    #[error("another run is active on this mailbox")]
     Locked {
         /// The age of the lock.
         age: Duration,
@@ -120,7 +120,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Another run has the message's lock.
-    #[error("another run is at work on this message")]
+    #[error("another run is active on this message")]
     Busy,
     /// A message in the outbox has lost its journal.
     #[error("damaged: {} is not there", .0.display())]

@@ -587,13 +587,13 @@ pub enum HeaderFieldError {
     #[error("expected `Name: value`, found `{0}`")]
     Malformed(String),
     /// The field would be in the message twice.
-    #[error("`{0}` is written by other options, or without being asked for")]
+    #[error("`{0}` cannot be set with --header")]
     Written(String),
     /// The field would be removed before sending.
     #[error("`{0}` is removed from every message that is sent: use --bcc")]
     Removed(String),
     /// A word of it has no place on any line.
-    #[error("`{0}` has a word that is longer than a line may be (998 octets)")]
+    #[error("`{0}` has a word of more than 998 octets")]
     TooLong(String),
     /// The field must hold addresses and does not.
     #[error("`{0}`: {1}")]
@@ -630,7 +630,7 @@ impl FromStr for FullName {
 
 /// The name has a word that no line of a header holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a word of it is too long for a line of a header")]
+#[error("it has a word too long for a header line")]
 pub struct FullNameError;
 
 /// A host to connect to: a name, or an address as text.

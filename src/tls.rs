@@ -184,12 +184,11 @@ impl CertificateProblem {
                 let names = if it.names.is_empty() { &it.subject } else { &it.names.join(", ") };
                 format!(" ({})", shown(names))
             }),
-            Self::UnknownAuthority => {
-                told("no authority that is trusted here vouches for it", |it| {
-                    format!(", but `{}`", it.issuer)
-                })
-            }
-            Self::SelfSigned => "it is self-signed, so nobody vouches for it".to_owned(),
+            Self::UnknownAuthority => match certificate {
+                Some(it) => format!("issued by `{}`, which is not trusted here", it.issuer),
+                None => "its issuer is not trusted here".to_owned(),
+            },
+            Self::SelfSigned => "it is self-signed".to_owned(),
             Self::NotPinned => {
                 told("it is not the pinned one", |it| format!(": its pin is {}", it.pin))
             }

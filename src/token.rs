@@ -94,10 +94,10 @@ pub enum Error {
         error: Unreached,
     },
     /// There is no terminal to log in at.
-    #[error("a login needs somebody at a terminal")]
+    #[error("a login needs a terminal")]
     Nobody,
     /// The login was not made in time.
-    #[error("nobody has logged in within {0} s")]
+    #[error("no login within {0} s")]
     NotInTime(u64),
     /// The server has no page to log in at.
     #[error("{host} has no authorization endpoint: use --device, or set `authorize`")]

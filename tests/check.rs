@@ -33,7 +33,7 @@ fn config(server: &Server, more: &str) -> String {
     )
 }
 
-/// The last step of the last ladder, its hint included.
+/// The last step of the last check, its hint included.
 fn broken(outcome: &Outcome) -> &str {
     let at = outcome.stdout.rfind("FAILED ");
     at.map_or("", |at| &outcome.stdout[at..])
@@ -104,7 +104,12 @@ fn a_check_writes_nothing_here_and_changes_nothing_there() {
 fn what_is_broken_in_the_configuration_is_the_first_step() {
     let home = Home::new();
     let none = home.postie(["check"]).run();
-    breaks(&none, 78, "configuration: no account to check with: write ", "three lines in it");
+    breaks(
+        &none,
+        78,
+        "configuration: no account to check with: write ",
+        "run `postie setup ADDRESS`",
+    );
     home.config("[account.home]\nsever = \"x\"\n");
     breaks(&home.postie(["check"]).run(), 78, "configuration: ", "");
     home.config("[account.home]\nserver = \"x\"\n");
@@ -123,7 +128,7 @@ fn what_is_broken_in_the_configuration_is_the_first_step() {
     let no_file = home.postie(["check", "--send"]).run();
     let file = home.path().join("no.pem");
     let step = format!("configuration: `ca-file`: {}: no such file", file.display());
-    breaks(&no_file, 78, &step, "it should hold the authorities to trust");
+    breaks(&no_file, 78, &step, "it must hold PEM certificates");
 }
 
 #[test]
@@ -154,19 +159,34 @@ fn a_port_is_for_one_side() {
     }
     assert_eq!(check("pop.invalid").exit(68).stdout.matches("ad-hoc").count(), 2);
     let either = check("pop.invalid:2525");
-    breaks(&either, 64, "configuration: port 2525 could be for either: say --fetch or --send", "");
+    breaks(
+        &either,
+        64,
+        "configuration: port 2525 could be POP3 or SMTP: use --fetch or --send",
+        "",
+    );
 }
 
 #[test]
 fn what_is_broken_about_the_password_is_told_before_anybody_is_connected_to() {
     for (source, status, step, hint) in [
-        ("password-command = \"exit 3\"", 78, "the password command failed", "run it by hand"),
-        ("password-command = [\"/no/such\"]", 78, "cannot run the password command", "run it"),
-        ("password-command = \"true\"", 78, "the password is empty", "its first line is what"),
-        ("password = \"a\\n\"", 78, "the password holds a control character", "a line end, a tab"),
+        (
+            "password-command = \"exit 3\"",
+            78,
+            "the password command failed",
+            "run the command by hand",
+        ),
+        (
+            "password-command = [\"/no/such\"]",
+            78,
+            "cannot run the password command",
+            "run the command",
+        ),
+        ("password-command = \"true\"", 78, "the password is empty", "only the first line is used"),
+        ("password = \"a\\n\"", 78, "the password holds a control character", "it contains a tab"),
         ("password-file = \"no\"", 78, "cannot read the password from ", ""),
-        ("token-command = \"true\"", 78, "the token is empty", "its first line is what"),
-        ("", 78, "no password: set ", "`password-command` prints it"),
+        ("token-command = \"true\"", 78, "the token is empty", "only the first line is used"),
+        ("", 78, "no password: set ", "without a terminal, set"),
     ] {
         let home = Home::new();
         home.config(&format!(
@@ -204,7 +224,7 @@ fn a_maildir_that_cannot_be_made_is_told_and_one_that_is_in_use() {
     let outcome = home.postie(["check"]).run();
     outcome.exit(73);
     assert!(outcome.stdout.contains("FAILED maildir: cannot create "), "{}", outcome.stdout);
-    assert!(outcome.stdout.contains("\nhint: make the directory, or name another"));
+    assert!(outcome.stdout.contains("\nhint: create the directory, or set another"));
     assert!(outcome.stdout.contains("ok submission: "), "the other side was not checked");
     assert!(!home.path().join("no").exists());
 
@@ -232,13 +252,18 @@ fn a_closed_port_is_told_from_one_that_does_not_answer() {
     let closed = listener.local_addr().unwrap();
     drop(listener);
     let outcome = home.postie(at(closed, &["--fetch"])).run();
-    breaks(&outcome, 75, "connection: cannot connect: connection refused", "nothing listens there");
+    breaks(
+        &outcome,
+        75,
+        "connection: cannot connect: connection refused",
+        "no server listens there",
+    );
 
     // A listener whose queue is full lets whoever comes then wait.
     let full = FullPort::new();
     let outcome = home.postie(at(full.address, &["--send", "--timeout=1"])).run();
     let step = "connection: cannot connect: timed out after 1 s";
-    breaks(&outcome, 75, step, "a firewall may be in the way");
+    breaks(&outcome, 75, step, "a firewall may block the port");
 }
 
 #[test]
@@ -274,7 +299,7 @@ fn a_self_signed_certificate_comes_with_its_pin_which_then_holds() {
     let pin = format!("pin = \"{}\"", identity.pin());
     let outcome = config("");
     breaks(&outcome, 77, "certificate: certificate refused: it is self-signed", &pin);
-    let hint = format!("\nhint: if the server is yours, and this is its certificate: `{pin}`");
+    let hint = format!("\nhint: if this is your own server's certificate: `{pin}`");
     home.postie(["fetch"]).run().exit(77).says("certificate refused").says(&hint);
     config(&pin).exit(0);
 }
@@ -287,7 +312,7 @@ fn a_certificate_of_the_future_is_about_the_clock() {
     home.file("ca.pem", authority.pem());
     let outcome = home.postie(at(server.smtp, &["--send", "--ca-file=ca.pem"])).run();
     let step = "certificate: certificate refused: it is not valid yet before ";
-    breaks(&outcome, 77, step, "look at this machine's clock");
+    breaks(&outcome, 77, step, "check this machine's clock");
 }
 
 #[test]

@@ -69,7 +69,10 @@ fn help_and_version_go_to_standard_output() {
 fn an_account_needs_a_server_a_user_and_a_password() {
     let home = Home::new();
     let outcome = home.postie(["fetch"]).run();
-    outcome.exit(78).says("no account to fetch with: write ").says("\nhint: three lines in it");
+    outcome
+        .exit(78)
+        .says("no account to fetch with: write ")
+        .says("\nhint: run `postie setup ADDRESS`");
     home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
     home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
     let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];
@@ -81,7 +84,7 @@ fn a_host_that_does_not_exist_is_68() {
     let home = Home::new();
     let outcome = home.postie(fetch("pop.invalid", &["--maildir", "Mail"])).run();
     outcome.exit(68).says("postie: fetch: pop.invalid:995: host name not found: ");
-    outcome.says("\nhint: compare `server` with what the provider's help pages call it\n");
+    outcome.says("\nhint: compare `server` with the provider's help pages\n");
     assert_eq!(outcome.stderr.lines().count(), 2);
     assert_eq!(home.messages("Mail").len(), 0);
 }
@@ -91,7 +94,8 @@ fn a_port_where_nobody_listens_is_75() {
     let home = Home::new();
     let lines = "postie: fetch: 127.0.0.1:1: cannot connect: connection refused
 \
-                 hint: nothing listens there: `port` and `tls` must fit, and the server must be running
+                 hint: no server listens there: check `port` and `tls`, and that the server is \
+                 running
 ";
     home.postie(fetch(NOBODY, &["--maildir", "Mail"])).run().exit(75).stderr(lines);
 }
@@ -125,7 +129,7 @@ fn a_message_for_nobody_is_64() {
     let home = Home::new();
     let line = "postie: send: no recipients: name them, or use --read-recipients (-t)\n";
     home.postie(send(&["--from", "ann@example.com"])).stdin("A: b\n\n").run().exit(64).stderr(line);
-    let line = "postie: send: no recipients: its To, Cc and Bcc name nobody\n";
+    let line = "postie: send: no recipients in To, Cc or Bcc\n";
     let args = send(&["--from", "ann@example.com", "-t"]);
     home.postie(args).stdin("Subject: b\n\n").run().exit(65).stderr(line);
 }
@@ -141,7 +145,7 @@ fn a_malformed_address_in_the_header_is_65() {
 #[test]
 fn a_recipient_without_domain_or_alias_is_67() {
     let home = Home::new();
-    let line = "postie: send: `root` has no domain, and [aliases] does not say who gets its mail\n\
+    let line = "postie: send: `root` has no domain and no entry in [aliases]\n\
                 hint: write the whole address, or name it in [aliases]; commas separate addresses: \
                 one in a name needs quotes, one for a dot is a typing error\n";
     for recipient in ["root", "-t"] {
@@ -210,7 +214,7 @@ fn a_page_or_text_that_is_not_utf8_is_sent_all_the_same() {
         assert!(outcome.stdout.contains("caf=E9 au lait\r\n"), "{}", outcome.stdout);
     }
     home.postie(args("--html=none.html")).run().exit(66).says("none.html: no such file");
-    home.postie(args("--header=Bcc: a@x")).run().exit(64).says("`Bcc` is written by other options");
+    home.postie(args("--header=Bcc: a@x")).run().exit(64).says("`Bcc` cannot be set with --header");
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn two_accounts_with_one_maildrop_are_said_before_anything_is_fetched() {
     let home = Home::new();
     let account = "server = \"127.0.0.1:9\"\nuser = \"ann\"\npassword = \"not-a-secret\"\n";
     home.config(&format!("[account.home]\n{account}[account.work]\n{account}maildir = \"Work\"\n"));
-    let words = "accounts `home` and `work` are one maildrop: keep one of them, or name one";
+    let words = "accounts `home` and `work` have the same maildrop: remove one, or name one";
     home.postie(["fetch"]).run().exit(78).says(words);
     // One of them is as good as ever: here, nobody answers.
     home.postie(["fetch", "work"]).run().exit(75);

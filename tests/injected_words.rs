@@ -198,7 +198,7 @@ fn a_configuration_named_by_a_caller_of_sendmail_is_roots_or_refused_and_never_s
     }
     for bad in [0o620, 0o602, 0o666] {
         mode(bad);
-        run(&file).exit(78).says("-C is for files that root has written");
+        run(&file).exit(78).says("-C needs a file that belongs to root");
     }
     run(std::path::Path::new("/dev/zero")).exit(78);
     run(home.path()).exit(78);

@@ -131,8 +131,8 @@ fn a_file_that_it_did_not_make_is_neither_replaced_nor_removed() {
     home.file(path, "somebody else's");
     let before = tree(home.path());
     let error = format!(
-        "postie: install: {} is there: `postie install` did not put it there, or it was changed \
-         since; nothing is installed\n",
+        "postie: install: {} exists and was not installed by `postie install`, or was changed \
+         since; nothing was installed\n",
         home.path().join(path).display()
     );
     run(&home, "install --prefix usr", 73).stderr(&error);

@@ -139,7 +139,7 @@ fn this_machines_authorities_are_trusted_where_that_is_wanted() {
     );
     home.config(&account);
     let run = || home.postie(["fetch"]).env("SSL_CERT_FILE", &collection).run();
-    run().exit(77).says("no authority that is trusted here vouches for it");
+    run().exit(77).says("which is not trusted here");
     home.config(&format!("{account}trust = \"system\"\n"));
     run().exit(0).silent();
     home.config(&format!("{account}trust = \"webpki\"\n"));

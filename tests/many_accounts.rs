@@ -161,7 +161,7 @@ fn a_run_that_finds_a_young_one_at_work_says_nothing_and_one_that_finds_an_old_o
     lock.lock().unwrap();
     home.postie(["fetch"]).run().exit(75).silent();
     lock.set_modified(SystemTime::now() - Duration::from_hours(2)).unwrap();
-    home.postie(["fetch"]).run().exit(75).says("another run is at work on this mailbox");
+    home.postie(["fetch"]).run().exit(75).says("another run is active on this mailbox");
 }
 
 /// A program of another user that greets, and notes all that it is told.

@@ -57,13 +57,12 @@ fn without_a_login_nothing_is_asked_and_the_hint_says_what_to_do() {
     let home = home(&server);
     fetch(&home).exit(78).stderr(
         "postie: fetch work: no login for ann@example.com at 127.0.0.1\n\
-         hint: run `postie login work` once; without a browser here, paste the address, or use \
-         `postie login work --device`\n",
+         hint: run `postie login work` once, with --device if this machine has no browser\n",
     );
     home.postie(["login", "work"])
         .run()
         .exit(78)
-        .stderr("postie: login work: a login needs somebody at a terminal\n");
+        .stderr("postie: login work: a login needs a terminal\n");
     assert_eq!(server.counts().connections, 0);
 }
 
@@ -111,45 +110,51 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
             r#"{"error":"invalid_grant","error_description":"AADSTS70000: The grant has expired. Trace ID: 1"}"#,
             77,
             "the login has expired or was revoked (invalid_grant: AADSTS70000: The grant has expired.)",
-            "run `postie login work` again; a changed password",
+            "run `postie login work` again; a password change",
         ),
         (
             400,
             r#"{"error":"unauthorized_client","error_description":"AADSTS700016: no such application"}"#,
             78,
             "the client is refused (unauthorized_client: AADSTS700016: no such application)",
-            "this client is not registered so",
+            "compare `client-id`",
         ),
         (
             400,
             r#"{"error":"invalid_scope"}"#,
             78,
             "the client is refused (invalid_scope)",
-            "this client",
+            "compare `client-id`",
         ),
         (
             400,
             r#"{"error":"invalid_grant","error_description":"AADSTS65001: has not consented"}"#,
             77,
             "refused: invalid_grant: AADSTS65001: has not consented",
-            "if it was not you who said no",
+            "if you did not refuse",
         ),
-        (403, r#"{"error":"access_denied"}"#, 77, "refused: access_denied", "if it was not you"),
+        (
+            403,
+            r#"{"error":"access_denied"}"#,
+            77,
+            "refused: access_denied",
+            "if you did not refuse",
+        ),
         (
             400,
             r#"{"error":"of_no_standard"}"#,
             78,
             "the client is refused (of_no_standard)",
-            "this client",
+            "compare `client-id`",
         ),
         (
             500,
             "<html>oops</html>",
             75,
             "no token now (HTTP status 500)",
-            "nothing is wrong on this side",
+            "the server has a temporary problem",
         ),
-        (429, "{}", 75, "no token now (HTTP status 429)", "nothing is wrong on this side"),
+        (429, "{}", 75, "no token now (HTTP status 429)", "the server has a temporary problem"),
     ] {
         let server = AuthorizationServer::start(Refreshing::Rotate, HOUR);
         let home = home(&server);
@@ -338,7 +343,7 @@ fn a_client_that_is_not_described_is_said_to_be_missing() {
     home.config(&format!("[oauth.microsoft]\n{}", unreachable().replace("house", "microsoft")));
     fetch(&home).exit(78).stderr(
         "postie: fetch: [oauth.microsoft] has no `client-id`\n\
-         hint: a client is registered once, by you or your organization, at the provider: see \
+         hint: register a client at the provider, or ask your organization for one; see \
          postie-login(1)\n",
     );
     home.config(&format!(

@@ -473,7 +473,7 @@ fn a_refused_login_is_asked_once_per_flush_and_not_at_all_while_it_is_held_back(
     flush(&["--all"]).exit(77);
     assert_eq!(asked(), 1);
     // New messages wait without a word to the server, and so do those that are due.
-    let words = "the login was refused before, and is tried again in ";
+    let words = "login refused earlier; next attempt in ";
     send(&home, "6").exit(0).says(words).says("; the message waits in the outbox as ");
     age(&home, 30);
     flush(&[]).exit(0).silent();

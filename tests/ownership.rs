@@ -182,7 +182,7 @@ fn a_group_of_the_users_own_may_write_and_another_may_not() {
     own(&place.config, 0, ANN);
     place.fetch_as(ANN, ANN).run().exit(75).says(REACHED);
     chmod(&place.config, 0o644);
-    let hint = "hint: if everybody is to read it, as a container's secret: `password-command = ";
+    let hint = "hint: if everybody is meant to read it, as in a container: `password-command = ";
     place.fetch_as(ANN, ANN).run().exit(78).says(hint);
 }
 
@@ -214,7 +214,7 @@ fn credentials_as_systemd_makes_them_are_read_and_an_acl_is_no_way_around() {
     fetch().exit(75).says(REACHED);
 
     place.home.config(&format!("{ACCOUNT}password-file = \"$HOME/mail\"\n"));
-    let words = "`$HOME/mail`: of all variables only $CREDENTIALS_DIRECTORY is expanded in paths";
+    let words = "`$HOME/mail`: only $CREDENTIALS_DIRECTORY is expanded in paths";
     fetch().exit(78).says(words);
 }
 
@@ -294,8 +294,8 @@ fn directories_of_another_users_environment_are_passed_over() {
     foreign.config("this is no configuration");
     // The home of this user without a name is known from the environment alone.
     let fetch = |name: &str, value: &Path| place.fetch_as(ANN, ANN).env(name, value).run();
-    fetch("HOME", foreign.path()).exit(78).says("no home directory of this user's: set HOME");
-    fetch("HOME", Path::new("/")).exit(78).says("no home directory of this user's: set HOME");
+    fetch("HOME", foreign.path()).exit(78).says("no home directory for this user: set HOME");
+    fetch("HOME", Path::new("/")).exit(78).says("no home directory for this user: set HOME");
     // Root's, which cannot be read; another user's; and one that depends on where this is run.
     let outcome = fetch("XDG_CONFIG_HOME", &foreign.path().join(".config"));
     outcome.exit(78).says("no password: set");

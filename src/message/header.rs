@@ -139,7 +139,7 @@ pub enum Defect {
     TooLong,
     /// The header has a line that is no field, with fields behind it. Those, such as Bcc, would be
     /// sent as text.
-    #[error("line {0} of the message is no header field, and fields follow it")]
+    #[error("line {0} of the message is not a header field, and header fields follow it")]
     NotAField(usize),
     /// A field has a CR without LF, which some take for a line end and others do not.
     #[error("line {0} of the message has a carriage return within a header field")]
