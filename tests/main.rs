@@ -57,4 +57,5 @@ mod side_by_side;
 mod support;
 mod switched_users;
 mod terminal;
+mod texts;
 mod transcripts;
