@@ -758,7 +758,7 @@ impl Disk for Simulated {
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn Dir>> {
-        let number = self.state().now.dir(path)?;
+        let number = self.step()?.now.dir(path)?;
         Ok(Box::new(SimulatedDir { disk: self.clone(), number, kind: kind(path, true) }))
     }
 
