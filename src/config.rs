@@ -1076,8 +1076,8 @@ pub const KEYS: [Key; 34] = [
         name: "keep",
         place: Place::Fetch,
         value: "\"forever\" | \"none\" | \"30d\"",
-        text: "What becomes of a message on the server when it is safe on this side: it stays (the \
-               default), goes at once, or goes so many days after it was fetched.",
+        text: "How long a delivered message stays on the server: forever [default], not at all, or \
+               this number of days after it was fetched.",
     },
     Key {
         name: "deliver-command",
@@ -1103,7 +1103,7 @@ pub const KEYS: [Key; 34] = [
         name: "limit",
         place: Place::Fetch,
         value: "NUMBER",
-        text: "Fetch at most so many messages in one run, the oldest first.",
+        text: "Fetch at most this number of messages in one run, oldest first.",
     },
     Key {
         name: "from",
