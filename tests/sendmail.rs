@@ -737,7 +737,7 @@ fn smtp_is_spoken_on_no_connection_from_elsewhere() {
     let (server, _) = listener.accept().unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
     let refused = run(Stdio::from(std::os::fd::OwnedFd::from(server)));
-    refused.exit(77).says("standard input is a connection from elsewhere");
+    refused.exit(77).says("standard input is a socket of another user");
     assert_eq!(refused.stdout, "");
     drop(client);
     // As Node gives to its children.
