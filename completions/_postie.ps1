@@ -36,14 +36,14 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch new messages from POP3 servers into a Maildir')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Submit a message to an SMTP server, always logged in')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'List, send or remove the messages waiting in the outbox')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, step by step')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Install the manual pages, shell completions and systemd units')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
-            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
-            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -177,20 +177,6 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;queue;help;help' {
             break
         }
-        'postie;import' {
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
-            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write the accounts, the passwords and the lists of fetched messages')
-            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
         'postie;check' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Set the sender''s address')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Set the sender''s address')
@@ -209,6 +195,56 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--send', '--send', [CompletionResultType]::ParameterName, 'Check sending only')
             [CompletionResult]::new('--probe-sender', '--probe-sender', [CompletionResultType]::ParameterName, 'Ask whether the server accepts the sender (MAIL FROM, then RSET)')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Add the account to the configuration file if every step succeeds')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'postie;setup' {
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the account NAME [default: first part of the domain]')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Name the account NAME [default: first part of the domain]')
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept this server outside the domain, named by unsigned DNS only')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust only the certification authorities in FILE (PEM)')
+            [CompletionResult]::new('--dns', '--dns', [CompletionResultType]::ParameterName, 'Ask this resolver instead of the system''s')
+            [CompletionResult]::new('--connect-to', '--connect-to', [CompletionResultType]::ParameterName, 'Connect to this address instead of a server''s own')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Add the account to the configuration file')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Look in the table of providers only; connect to nothing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'postie;login' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
+            [CompletionResult]::new('--device', '--device', [CompletionResultType]::ParameterName, 'Print a code to enter in a browser on any machine')
+            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Remove the stored tokens')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'postie;import' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write the accounts, the passwords and the lists of fetched messages')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
@@ -261,27 +297,6 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'postie;setup' {
-            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the account NAME [default: first part of the domain]')
-            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Name the account NAME [default: first part of the domain]')
-            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept this server outside the domain, named by unsigned DNS only')
-            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust only the certification authorities in FILE (PEM)')
-            [CompletionResult]::new('--dns', '--dns', [CompletionResultType]::ParameterName, 'Ask this resolver instead of the system''s')
-            [CompletionResult]::new('--connect-to', '--connect-to', [CompletionResultType]::ParameterName, 'Connect to this address instead of a server''s own')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
-            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Add the account to the configuration file')
-            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Look in the table of providers only; connect to nothing')
-            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
         'postie;version' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
@@ -295,33 +310,18 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'postie;login' {
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
-            [CompletionResult]::new('--device', '--device', [CompletionResultType]::ParameterName, 'Print a code to enter in a browser on any machine')
-            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Remove the stored tokens')
-            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
         'postie;help' {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Fetch new messages from POP3 servers into a Maildir')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Submit a message to an SMTP server, always logged in')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'List, send or remove the messages waiting in the outbox')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, step by step')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Install the manual pages, shell completions and systemd units')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
-            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
-            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -342,10 +342,16 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;help;queue;remove' {
             break
         }
-        'postie;help;import' {
+        'postie;help;check' {
             break
         }
-        'postie;help;check' {
+        'postie;help;setup' {
+            break
+        }
+        'postie;help;login' {
+            break
+        }
+        'postie;help;import' {
             break
         }
         'postie;help;install' {
@@ -357,13 +363,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
         'postie;help;completions' {
             break
         }
-        'postie;help;setup' {
-            break
-        }
         'postie;help;version' {
-            break
-        }
-        'postie;help;login' {
             break
         }
         'postie;help;help' {

@@ -119,7 +119,7 @@ _postie() {
 
     case "${cmd}" in
         postie)
-            opts="-c -q -v -h -V --config --quiet --verbose --timeout --json --help --version fetch send queue import check install man completions setup version login help"
+            opts="-c -q -v -h -V --config --quiet --verbose --timeout --json --help --version fetch send queue check setup login import install man completions version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -448,7 +448,7 @@ _postie() {
             return 0
             ;;
         postie__subcmd__help)
-            opts="fetch send queue import check install man completions setup version login help"
+            opts="fetch send queue check setup login import install man completions version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

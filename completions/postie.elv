@@ -33,14 +33,14 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, always logged in'
             cand queue 'List, send or remove the messages waiting in the outbox'
-            cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand check 'Find out what is wrong with an account, step by step'
+            cand setup 'Find the servers for an address and print its account configuration'
+            cand login 'Log in by OAuth 2.0; later runs renew the tokens'
+            cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand install 'Install the manual pages, shell completions and systemd units'
             cand man 'Print a manual page'
             cand completions 'Print the completion script for a shell'
-            cand setup 'Find the servers for an address and print its account configuration'
             cand version 'Print the version'
-            cand login 'Log in by OAuth 2.0; later runs renew the tokens'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;fetch'= {
@@ -164,19 +164,6 @@ set edit:completion:arg-completer[postie] = {|@words|
         }
         &'postie;queue;help;help'= {
         }
-        &'postie;import'= {
-            cand -c 'Read this configuration file instead of the default one'
-            cand --config 'Read this configuration file instead of the default one'
-            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
-            cand --write 'Write the accounts, the passwords and the lists of fetched messages'
-            cand -q 'Print errors only'
-            cand --quiet 'Print errors only'
-            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --json 'Print results as JSON, one object per line'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
-        }
         &'postie;check'= {
             cand -f 'Set the sender''s address'
             cand --from 'Set the sender''s address'
@@ -195,6 +182,53 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --send 'Check sending only'
             cand --probe-sender 'Ask whether the server accepts the sender (MAIL FROM, then RSET)'
             cand --save 'Add the account to the configuration file if every step succeeds'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --json 'Print results as JSON, one object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;setup'= {
+            cand -a 'Name the account NAME [default: first part of the domain]'
+            cand --account 'Name the account NAME [default: first part of the domain]'
+            cand --accept 'Accept this server outside the domain, named by unsigned DNS only'
+            cand --ca-file 'Trust only the certification authorities in FILE (PEM)'
+            cand --dns 'Ask this resolver instead of the system''s'
+            cand --connect-to 'Connect to this address instead of a server''s own'
+            cand -c 'Read this configuration file instead of the default one'
+            cand --config 'Read this configuration file instead of the default one'
+            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
+            cand --write 'Add the account to the configuration file'
+            cand --offline 'Look in the table of providers only; connect to nothing'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --json 'Print results as JSON, one object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;login'= {
+            cand -c 'Read this configuration file instead of the default one'
+            cand --config 'Read this configuration file instead of the default one'
+            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
+            cand --device 'Print a code to enter in a browser on any machine'
+            cand --forget 'Remove the stored tokens'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --json 'Print results as JSON, one object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'postie;import'= {
+            cand -c 'Read this configuration file instead of the default one'
+            cand --config 'Read this configuration file instead of the default one'
+            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
+            cand --write 'Write the accounts, the passwords and the lists of fetched messages'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
             cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
@@ -243,26 +277,6 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'postie;setup'= {
-            cand -a 'Name the account NAME [default: first part of the domain]'
-            cand --account 'Name the account NAME [default: first part of the domain]'
-            cand --accept 'Accept this server outside the domain, named by unsigned DNS only'
-            cand --ca-file 'Trust only the certification authorities in FILE (PEM)'
-            cand --dns 'Ask this resolver instead of the system''s'
-            cand --connect-to 'Connect to this address instead of a server''s own'
-            cand -c 'Read this configuration file instead of the default one'
-            cand --config 'Read this configuration file instead of the default one'
-            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
-            cand --write 'Add the account to the configuration file'
-            cand --offline 'Look in the table of providers only; connect to nothing'
-            cand -q 'Print errors only'
-            cand --quiet 'Print errors only'
-            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --json 'Print results as JSON, one object per line'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
-        }
         &'postie;version'= {
             cand -c 'Read this configuration file instead of the default one'
             cand --config 'Read this configuration file instead of the default one'
@@ -275,32 +289,18 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'postie;login'= {
-            cand -c 'Read this configuration file instead of the default one'
-            cand --config 'Read this configuration file instead of the default one'
-            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
-            cand --device 'Print a code to enter in a browser on any machine'
-            cand --forget 'Remove the stored tokens'
-            cand -q 'Print errors only'
-            cand --quiet 'Print errors only'
-            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
-            cand --json 'Print results as JSON, one object per line'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
-        }
         &'postie;help'= {
             cand fetch 'Fetch new messages from POP3 servers into a Maildir'
             cand send 'Submit a message to an SMTP server, always logged in'
             cand queue 'List, send or remove the messages waiting in the outbox'
-            cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand check 'Find out what is wrong with an account, step by step'
+            cand setup 'Find the servers for an address and print its account configuration'
+            cand login 'Log in by OAuth 2.0; later runs renew the tokens'
+            cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand install 'Install the manual pages, shell completions and systemd units'
             cand man 'Print a manual page'
             cand completions 'Print the completion script for a shell'
-            cand setup 'Find the servers for an address and print its account configuration'
             cand version 'Print the version'
-            cand login 'Log in by OAuth 2.0; later runs renew the tokens'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'postie;help;fetch'= {
@@ -315,9 +315,13 @@ set edit:completion:arg-completer[postie] = {|@words|
         }
         &'postie;help;queue;remove'= {
         }
-        &'postie;help;import'= {
-        }
         &'postie;help;check'= {
+        }
+        &'postie;help;setup'= {
+        }
+        &'postie;help;login'= {
+        }
+        &'postie;help;import'= {
         }
         &'postie;help;install'= {
         }
@@ -325,11 +329,7 @@ set edit:completion:arg-completer[postie] = {|@words|
         }
         &'postie;help;completions'= {
         }
-        &'postie;help;setup'= {
-        }
         &'postie;help;version'= {
-        }
-        &'postie;help;login'= {
         }
         &'postie;help;help'= {
         }

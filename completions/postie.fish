@@ -34,14 +34,14 @@ complete -c postie -n "__fish_postie_needs_command" -s V -l version -d 'Print ve
 complete -c postie -n "__fish_postie_needs_command" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
 complete -c postie -n "__fish_postie_needs_command" -f -a "send" -d 'Submit a message to an SMTP server, always logged in'
 complete -c postie -n "__fish_postie_needs_command" -f -a "queue" -d 'List, send or remove the messages waiting in the outbox'
-complete -c postie -n "__fish_postie_needs_command" -f -a "import" -d 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
 complete -c postie -n "__fish_postie_needs_command" -f -a "check" -d 'Find out what is wrong with an account, step by step'
+complete -c postie -n "__fish_postie_needs_command" -f -a "setup" -d 'Find the servers for an address and print its account configuration'
+complete -c postie -n "__fish_postie_needs_command" -f -a "login" -d 'Log in by OAuth 2.0; later runs renew the tokens'
+complete -c postie -n "__fish_postie_needs_command" -f -a "import" -d 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
 complete -c postie -n "__fish_postie_needs_command" -f -a "install" -d 'Install the manual pages, shell completions and systemd units'
 complete -c postie -n "__fish_postie_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c postie -n "__fish_postie_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c postie -n "__fish_postie_needs_command" -f -a "setup" -d 'Find the servers for an address and print its account configuration'
 complete -c postie -n "__fish_postie_needs_command" -f -a "version" -d 'Print the version'
-complete -c postie -n "__fish_postie_needs_command" -f -a "login" -d 'Log in by OAuth 2.0; later runs renew the tokens'
 complete -c postie -n "__fish_postie_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l maildir -d 'Deliver into this Maildir instead of the account\'s [default: ~/Maildir]' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand fetch" -l keep -d 'Keep delivered messages on the server: forever, none, 30d [default: forever]' -r
@@ -124,13 +124,6 @@ complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_sub
 complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "flush" -d 'Send the messages that are due'
 complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove messages from the outbox'
 complete -c postie -n "__fish_postie_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postie -n "__fish_postie_using_subcommand import" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
-complete -c postie -n "__fish_postie_using_subcommand import" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
-complete -c postie -n "__fish_postie_using_subcommand import" -l write -d 'Write the accounts, the passwords and the lists of fetched messages'
-complete -c postie -n "__fish_postie_using_subcommand import" -s q -l quiet -d 'Print errors only'
-complete -c postie -n "__fish_postie_using_subcommand import" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
-complete -c postie -n "__fish_postie_using_subcommand import" -l json -d 'Print results as JSON, one object per line'
-complete -c postie -n "__fish_postie_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand check" -s f -l from -d 'Set the sender\'s address' -r -f
 complete -c postie -n "__fish_postie_using_subcommand check" -l dns -d 'Ask this resolver instead of the system\'s' -r
 complete -c postie -n "__fish_postie_using_subcommand check" -l connect-to -d 'Connect to this address instead of a server\'s own' -r
@@ -152,6 +145,34 @@ complete -c postie -n "__fish_postie_using_subcommand check" -s q -l quiet -d 'P
 complete -c postie -n "__fish_postie_using_subcommand check" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
 complete -c postie -n "__fish_postie_using_subcommand check" -l json -d 'Print results as JSON, one object per line'
 complete -c postie -n "__fish_postie_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand setup" -s a -l account -d 'Name the account NAME [default: first part of the domain]' -r -f
+complete -c postie -n "__fish_postie_using_subcommand setup" -l accept -d 'Accept this server outside the domain, named by unsigned DNS only' -r -f -a "(__fish_print_hostnames)"
+complete -c postie -n "__fish_postie_using_subcommand setup" -l ca-file -d 'Trust only the certification authorities in FILE (PEM)' -r -F
+complete -c postie -n "__fish_postie_using_subcommand setup" -l dns -d 'Ask this resolver instead of the system\'s' -r
+complete -c postie -n "__fish_postie_using_subcommand setup" -l connect-to -d 'Connect to this address instead of a server\'s own' -r
+complete -c postie -n "__fish_postie_using_subcommand setup" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand setup" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
+complete -c postie -n "__fish_postie_using_subcommand setup" -l write -d 'Add the account to the configuration file'
+complete -c postie -n "__fish_postie_using_subcommand setup" -l offline -d 'Look in the table of providers only; connect to nothing'
+complete -c postie -n "__fish_postie_using_subcommand setup" -s q -l quiet -d 'Print errors only'
+complete -c postie -n "__fish_postie_using_subcommand setup" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
+complete -c postie -n "__fish_postie_using_subcommand setup" -l json -d 'Print results as JSON, one object per line'
+complete -c postie -n "__fish_postie_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand login" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand login" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
+complete -c postie -n "__fish_postie_using_subcommand login" -l device -d 'Print a code to enter in a browser on any machine'
+complete -c postie -n "__fish_postie_using_subcommand login" -l forget -d 'Remove the stored tokens'
+complete -c postie -n "__fish_postie_using_subcommand login" -s q -l quiet -d 'Print errors only'
+complete -c postie -n "__fish_postie_using_subcommand login" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
+complete -c postie -n "__fish_postie_using_subcommand login" -l json -d 'Print results as JSON, one object per line'
+complete -c postie -n "__fish_postie_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c postie -n "__fish_postie_using_subcommand import" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
+complete -c postie -n "__fish_postie_using_subcommand import" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
+complete -c postie -n "__fish_postie_using_subcommand import" -l write -d 'Write the accounts, the passwords and the lists of fetched messages'
+complete -c postie -n "__fish_postie_using_subcommand import" -s q -l quiet -d 'Print errors only'
+complete -c postie -n "__fish_postie_using_subcommand import" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
+complete -c postie -n "__fish_postie_using_subcommand import" -l json -d 'Print results as JSON, one object per line'
+complete -c postie -n "__fish_postie_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand install" -l prefix -d 'Install for the whole system, below DIR [default: /usr/local]' -r -f -a "(__fish_complete_directories)"
 complete -c postie -n "__fish_postie_using_subcommand install" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
 complete -c postie -n "__fish_postie_using_subcommand install" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
@@ -174,44 +195,23 @@ complete -c postie -n "__fish_postie_using_subcommand completions" -s q -l quiet
 complete -c postie -n "__fish_postie_using_subcommand completions" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
 complete -c postie -n "__fish_postie_using_subcommand completions" -l json -d 'Print results as JSON, one object per line'
 complete -c postie -n "__fish_postie_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c postie -n "__fish_postie_using_subcommand setup" -s a -l account -d 'Name the account NAME [default: first part of the domain]' -r -f
-complete -c postie -n "__fish_postie_using_subcommand setup" -l accept -d 'Accept this server outside the domain, named by unsigned DNS only' -r -f -a "(__fish_print_hostnames)"
-complete -c postie -n "__fish_postie_using_subcommand setup" -l ca-file -d 'Trust only the certification authorities in FILE (PEM)' -r -F
-complete -c postie -n "__fish_postie_using_subcommand setup" -l dns -d 'Ask this resolver instead of the system\'s' -r
-complete -c postie -n "__fish_postie_using_subcommand setup" -l connect-to -d 'Connect to this address instead of a server\'s own' -r
-complete -c postie -n "__fish_postie_using_subcommand setup" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
-complete -c postie -n "__fish_postie_using_subcommand setup" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
-complete -c postie -n "__fish_postie_using_subcommand setup" -l write -d 'Add the account to the configuration file'
-complete -c postie -n "__fish_postie_using_subcommand setup" -l offline -d 'Look in the table of providers only; connect to nothing'
-complete -c postie -n "__fish_postie_using_subcommand setup" -s q -l quiet -d 'Print errors only'
-complete -c postie -n "__fish_postie_using_subcommand setup" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
-complete -c postie -n "__fish_postie_using_subcommand setup" -l json -d 'Print results as JSON, one object per line'
-complete -c postie -n "__fish_postie_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c postie -n "__fish_postie_using_subcommand version" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
 complete -c postie -n "__fish_postie_using_subcommand version" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
 complete -c postie -n "__fish_postie_using_subcommand version" -s q -l quiet -d 'Print errors only'
 complete -c postie -n "__fish_postie_using_subcommand version" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
 complete -c postie -n "__fish_postie_using_subcommand version" -l json -d 'Print results as JSON, one object per line'
 complete -c postie -n "__fish_postie_using_subcommand version" -s h -l help -d 'Print help'
-complete -c postie -n "__fish_postie_using_subcommand login" -s c -l config -d 'Read this configuration file instead of the default one' -r -F
-complete -c postie -n "__fish_postie_using_subcommand login" -l timeout -d 'Give up on any network wait after TIME, e.g. 2m [default: 60s]' -r
-complete -c postie -n "__fish_postie_using_subcommand login" -l device -d 'Print a code to enter in a browser on any machine'
-complete -c postie -n "__fish_postie_using_subcommand login" -l forget -d 'Remove the stored tokens'
-complete -c postie -n "__fish_postie_using_subcommand login" -s q -l quiet -d 'Print errors only'
-complete -c postie -n "__fish_postie_using_subcommand login" -s v -l verbose -d 'Show the conversation, passwords masked; -vv adds TLS and timing'
-complete -c postie -n "__fish_postie_using_subcommand login" -l json -d 'Print results as JSON, one object per line'
-complete -c postie -n "__fish_postie_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "send" -d 'Submit a message to an SMTP server, always logged in'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "queue" -d 'List, send or remove the messages waiting in the outbox'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "import" -d 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "check" -d 'Find out what is wrong with an account, step by step'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "install" -d 'Install the manual pages, shell completions and systemd units'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "man" -d 'Print a manual page'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "setup" -d 'Find the servers for an address and print its account configuration'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "version" -d 'Print the version'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "login" -d 'Log in by OAuth 2.0; later runs renew the tokens'
-complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue import check install man completions setup version login help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "fetch" -d 'Fetch new messages from POP3 servers into a Maildir'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "send" -d 'Submit a message to an SMTP server, always logged in'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "queue" -d 'List, send or remove the messages waiting in the outbox'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "check" -d 'Find out what is wrong with an account, step by step'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "setup" -d 'Find the servers for an address and print its account configuration'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "login" -d 'Log in by OAuth 2.0; later runs renew the tokens'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "import" -d 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "install" -d 'Install the manual pages, shell completions and systemd units'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "man" -d 'Print a manual page'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "version" -d 'Print the version'
+complete -c postie -n "__fish_postie_using_subcommand help; and not __fish_seen_subcommand_from fetch send queue check setup login import install man completions version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postie -n "__fish_postie_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "flush" -d 'Send the messages that are due'
 complete -c postie -n "__fish_postie_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "remove" -d 'Remove messages from the outbox'

@@ -85,13 +85,6 @@ pub enum Command {
     /// of a successful fetch or submission with the same account.
     #[command(after_long_help = QUEUE_EXAMPLES)]
     Queue(Queue),
-    /// Import accounts and state from msmtp, mpop, fetchmail and getmail.
-    ///
-    /// Prints a configuration: one account for each of theirs, and a comment for every setting without
-    /// a counterpart. The type of a file is detected from its content. The other program's list of
-    /// fetched messages is imported, too, so the first fetch retrieves new messages only.
-    #[command(after_long_help = IMPORT_EXAMPLES)]
-    Import(Import),
     /// Find out what is wrong with an account, step by step.
     ///
     /// Checks the configuration, the connection, the certificate, the login, and the maildrop or the
@@ -100,6 +93,25 @@ pub enum Command {
     /// certificate is verified.
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Find the servers for an address and print its account configuration.
+    ///
+    /// Looks in a built-in table of providers, then at what the domain publishes, and tests each
+    /// server found. No password is asked for or sent.
+    #[command(after_long_help = SETUP_EXAMPLES)]
+    Setup(Setup),
+    /// Log in by OAuth 2.0; later runs renew the tokens.
+    ///
+    /// Prints a URL for a browser, waits until the browser returns to this machine or the URL of its
+    /// last page is pasted, stores the tokens, and checks the account.
+    #[command(after_long_help = LOGIN_EXAMPLES)]
+    Login(Login),
+    /// Import accounts and state from msmtp, mpop, fetchmail and getmail.
+    ///
+    /// Prints a configuration: one account for each of theirs, and a comment for every setting without
+    /// a counterpart. The type of a file is detected from its content. The other program's list of
+    /// fetched messages is imported, too, so the first fetch retrieves new messages only.
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(Import),
     /// Install the manual pages, shell completions and systemd units.
     ///
     /// The files are embedded in the program. Without --user or --prefix, they are installed below
@@ -111,21 +123,9 @@ pub enum Command {
     Man(Man),
     /// Print the completion script for a shell.
     Completions(Completions),
-    /// Find the servers for an address and print its account configuration.
-    ///
-    /// Looks in a built-in table of providers, then at what the domain publishes, and tests each
-    /// server found. No password is asked for or sent.
-    #[command(after_long_help = SETUP_EXAMPLES)]
-    Setup(Setup),
     /// Print the version.
     #[command(hide = true)]
     Version,
-    /// Log in by OAuth 2.0; later runs renew the tokens.
-    ///
-    /// Prints a URL for a browser, waits until the browser returns to this machine or the URL of its
-    /// last page is pasted, stores the tokens, and checks the account.
-    #[command(after_long_help = LOGIN_EXAMPLES)]
-    Login(Login),
 }
 
 /// `postie fetch`.
