@@ -30,7 +30,7 @@ struct State {
     lie: Option<&'static str>,
     /// True if a sync that fails drops what was not durable.
     gives_up: bool,
-    /// The file to which [`CertificateProblem::Stays`] stays.
+    /// The file to which [`Fault::Stays`] stays.
     spoilt: Option<usize>,
     /// An action of another program just before the step of that number.
     meddling: Option<(usize, Meddling)>,
