@@ -723,7 +723,7 @@ mod tests {
             );
         }
         for strong in [good, certificate(None)] {
-            assert!(words(CertificateError::BadSignature, &strong).starts_with("no authority"));
+            assert!(words(CertificateError::BadSignature, &strong).starts_with("issued by"));
         }
     }
 
