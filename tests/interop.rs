@@ -308,7 +308,7 @@ fn a_server_that_nobody_can_log_in_to_gets_no_mail() {
         let args = send(postfix.account(tls), &["bob@example.net"]);
         let outcome = home.postie(args).stdin("Subject: hello\n\nhello\n").run();
         let server = format!("postie: send: 127.0.0.1:{}: ", postfix.port(tls));
-        outcome.exit(69).says(&server).says("AUTH").says("\nhint: one logs in on the ports for");
+        outcome.exit(69).says(&server).says("AUTH").says("\nhint: submit on port 465 or 587");
         assert_eq!(outcome.stderr.lines().count(), 2);
     }
     assert_never_says(&postfix, "MAIL FROM");
