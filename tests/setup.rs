@@ -289,7 +289,7 @@ fn a_domain_that_does_not_exist_is_said_to_be_none() {
     found
         .exit(68)
         .says("the domain nowhere.example does not exist")
-        .says("hint: look for a typing");
+        .says("hint: check the");
     assert_eq!(found.stdout, "");
     let offline = world.home.postie(["setup", "ann@nowhere.example", "--offline"]).run();
     offline.exit(68).says("hint: ask your provider");
