@@ -42,7 +42,7 @@ impl Authority {
 
     /// A certificate for these host names or addresses, good for a day.
     pub fn issue(&self, names: &[&str]) -> Identity {
-        self.issue_until(names, SystemTime::now() + Duration::from_hours(24))
+        self.issue_until(names, SystemTime::now() + Duration::from_hours(36))
     }
 
     /// A certificate whose last day was yesterday.
