@@ -286,10 +286,7 @@ fn a_domain_that_does_not_exist_is_said_to_be_none() {
     let world = World::new(&[], &[]);
     let args = ["setup".to_owned(), "ann@nowhere.example".to_owned()];
     let found = world.home.postie(args.into_iter().chain(world.options.iter().cloned())).run();
-    found
-        .exit(68)
-        .says("the domain nowhere.example does not exist")
-        .says("hint: check the");
+    found.exit(68).says("the domain nowhere.example does not exist").says("hint: check the");
     assert_eq!(found.stdout, "");
     let offline = world.home.postie(["setup", "ann@nowhere.example", "--offline"]).run();
     offline.exit(68).says("hint: ask your provider");

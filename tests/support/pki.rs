@@ -40,7 +40,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for these host names or addresses, good for a day.
+    /// A certificate for these host names or addresses, good for a day and a half.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_until(names, SystemTime::now() + Duration::from_hours(36))
     }
