@@ -18,18 +18,18 @@ use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, 
 /// A message can be submitted after logging in. This compiles:
 ///
 /// ```
-/// use postie::{smtp::{self, Authenticated as State, Content, Demand, Envelope}, tls::TlsStream};
-/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut Content<'_>) {
-///     let _ = session.submit(to, message, Demand::Any);
+/// use postie::{smtp::{self, Authenticated as State, MailData, RecipientPolicy, Envelope}, tls::TlsStream};
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut MailData<'_>) {
+///     let _ = session.submit(to, message, RecipientPolicy::Any);
 /// }
 /// ```
 ///
 /// and before it, it does not:
 ///
 /// ```compile_fail
-/// use postie::{smtp::{self, Unauthenticated as State, Content, Demand, Envelope}, tls::TlsStream};
-/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut Content<'_>) {
-///     let _ = session.submit(to, message, Demand::Any);
+/// use postie::{smtp::{self, Unauthenticated as State, MailData, RecipientPolicy, Envelope}, tls::TlsStream};
+/// fn submit(session: &mut smtp::Session<State, TlsStream>, to: &Envelope, message: &mut MailData<'_>) {
+///     let _ = session.submit(to, message, RecipientPolicy::Any);
 /// }
 /// ```
 ///
