@@ -1,5 +1,7 @@
 # What tests/package/test.sh does inside of a system that is thrown away.
 set -euo pipefail
+# It empties root's outbox and the crontabs: never in a system that is to be kept.
+[ -d /debs ] || { echo 'inside.sh: only test.sh runs this, in a system that is thrown away' >&2; exit 1; }
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 mailer=$(dpkg-query -S /usr/sbin/sendmail 2> /dev/null | cut -d: -f1 || true)
 apt-get install -y -q --no-install-recommends /debs/*.deb > /debs/log 2>&1 || { cat /debs/log; exit 1; }
