@@ -9,14 +9,15 @@ use serde_json::json;
 
 use self::input::{Incomplete, Input, Taken};
 use crate::cli;
-use crate::error::{Error, Exit, Failure};
+use crate::error::{Error, Exit};
 use crate::message::Transport;
 use crate::net::Stop;
 use crate::report::{Report, output, size, written};
 use crate::settings::Settings;
 use crate::smtp::{MailParameters, RecipientPolicy};
 use crate::store::outbox::{Id, NotAdded, QueuedEnvelope};
-use crate::submission::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
+use crate::submission::first_attempt::{Ended, fail, failure};
+use crate::submission::{Attempt, SmtpSession, Submission};
 use crate::text::Address;
 
 /// Sends one message and reports how it went. `then` gets the account that it was sent with, and
@@ -61,13 +62,6 @@ fn send_as_far_as_possible(
     ended.exit
 }
 
-/// The end of the first attempt.
-struct Ended {
-    exit: Exit,
-    /// The same in words, for a caller who gets one reply.
-    text: String,
-}
-
 /// Sends what there is, keeps it, or says why it can do neither.
 fn dispatch(
     settings: &Settings,
@@ -95,97 +89,7 @@ fn dispatch(
             Err(error) => fail(report, Some(&submission), &error),
         };
     }
-    let outbox = settings.outbox();
-    if submission.job.queue {
-        match submission.enqueue(&outbox, settings.config()) {
-            // From here on the message is safe, even if this run is killed.
-            Ok(()) => stop.decide(Some(Exit::Done.status())),
-            Err(NotAdded { error, may_be_listed: true }) => {
-                return fail(report, Some(&submission), &error.into());
-            }
-            Err(NotAdded { error, may_be_listed: false }) => {
-                report.warn(format_args!("send: {error}; the message is sent without the outbox"));
-            }
-        }
-    }
-    if attempt == Attempt::OneReply && submission.held.is_none() {
-        // One reply is true of all recipients only if they all have the message, or none has it.
-        submission.demand = RecipientPolicy::All;
-    }
-    if let Some(held_back) = submission.held_back(&outbox) {
-        let (notice, outcome) = (submission.notice(&held_back.to_string()), Err(held_back));
-        let result = report.result(None, || submission.object(&outcome, Exit::Done));
-        report.info(notice.unwrap_or_default());
-        if let Err(error) = result {
-            warn(report, &submission, &error);
-        }
-        return Ended { exit: Exit::Done, text: submission.queued_as().unwrap_or_default() };
-    }
-    let session = submission.begin().and_then(|()| login_noted(&submission, &outbox, report, stop));
-    if session.is_ok() && submission.held.is_none() {
-        // From here on the server may have the message, and no signal says that it has not.
-        stop.decide(Some(Exit::InDoubt.status()));
-    }
-    let Attempted { outcome, session, disposition } = submission.attempt(session, attempt, report);
-    let exit = submission.exit(&outcome);
-    stop.decide((exit != Exit::Later).then(|| exit.status()));
-    let object = || submission.object(&outcome, exit);
-    let sentence = outcome.as_ref().ok().and_then(|sent| submission.sentence(sent));
-    let result = report.result(sentence.as_deref(), object);
-    match &outcome {
-        Ok(sent) => submission.complain(sent, report),
-        Err(_) if submission.waiting().is_some() => {}
-        Err(error) => warn(report, &submission, error),
-    }
-    if let Some(notice) = submission.last().and_then(|last| submission.notice(&last)) {
-        report.info(notice);
-    }
-    if let Ok(Disposition::Failed { path, .. }) = &disposition {
-        report.warn(format_args!("send: the message is in {} now", path.display()));
-    }
-    let notified = match attempt {
-        // The one reply is for the recipients that the message waits for.
-        Attempt::OneReply if submission.waiting().is_some() => Ok(()),
-        Attempt::OneReply | Attempt::First | Attempt::Further => submission.notified(),
-    };
-    // A caller that is not told, or is told of an outbox that failed, is not to send the message again for
-    // that: the status stays.
-    for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
-        warn(report, &submission, &error);
-    }
-    match (session, &submission.job.account) {
-        (Some(session), Some(name)) => then(name, session),
-        (Some(session), None) => session.quit(),
-        (None, _) => {}
-    }
-    let text = match &outcome {
-        _ if submission.held.is_some() => submission.queued_as(),
-        Ok(sent) => sentence.or_else(|| sent.problem()),
-        Err(error) => Some(error.to_string()),
-    };
-    Ended { exit, text: text.unwrap_or_default() }
-}
-
-/// Reports what ended the run before an attempt.
-fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Ended {
-    report.sole_failure(&failure(submission, error));
-    Ended { exit: error.into(), text: error.to_string() }
-}
-
-/// Reports an error beside the outcome.
-fn warn(report: &Report, submission: &Submission, error: &Error) {
-    report.failure(&failure(Some(submission), error));
-}
-
-fn failure<'a>(submission: Option<&'a Submission>, error: &'a Error) -> Failure<'a> {
-    let job = submission.map(|submission| &submission.job);
-    Failure {
-        command: "send",
-        account: job.and_then(|job| job.account.as_deref()),
-        peer: job.map(|job| &job.peer),
-        error,
-        lasting: None,
-    }
+    submission.first_attempt(settings, attempt, report, stop, then)
 }
 
 /// Composes the envelope of a message.

@@ -2,6 +2,7 @@
 //! messages share. It neither reads messages from outside nor decides when they are sent.
 
 pub mod complete;
+pub mod first_attempt;
 mod outbox;
 mod outcome;
 mod record;

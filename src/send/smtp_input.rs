@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use super::{Ended, input};
+use super::input;
 use crate::cli;
 use crate::dot;
 use crate::error::{Error, Exit};
@@ -14,6 +14,7 @@ use crate::net::Stop;
 use crate::ownership;
 use crate::report::{Report, written};
 use crate::settings::Settings;
+use crate::submission::first_attempt::{Ended, fail};
 use crate::submission::{Attempt, SmtpSession};
 use crate::text::{Address, Addressee, Addressees, ReversePath, shown};
 
@@ -26,19 +27,19 @@ pub fn speak(
     then: impl Fn(&Settings, &str, SmtpSession),
 ) -> Exit {
     if !ownership::is_stdin_ours() {
-        return super::fail(report, None, &Error::Elsewhere).exit;
+        return fail(report, None, &Error::Elsewhere).exit;
     }
     let mut conversation =
         Conversation { input: io::stdin().lock(), output: io::stdout(), transaction: None };
     let deliver = |transaction: Transaction, message: Result<Message, message::Error>| {
         let message = match message {
             Ok(message) => message,
-            Err(error) => return super::fail(report, None, &error.into()),
+            Err(error) => return fail(report, None, &error.into()),
         };
         let (settings, broken) = load();
         let settings = match settings {
             Ok(settings) => settings,
-            Err(error) => return super::fail(report, None, &error),
+            Err(error) => return fail(report, None, &error),
         };
         let args = transaction.args();
         let then = |name: &str, session| then(&settings, name, session);
@@ -47,7 +48,7 @@ pub fn speak(
                 Ok(taken) => {
                     super::dispatch(&settings, &args, taken, Attempt::OneReply, report, stop, then)
                 }
-                Err(error) => super::fail(report, None, &error),
+                Err(error) => fail(report, None, &error),
             };
         // Each message has its own status, independent of the next.
         stop.decide(None);
@@ -55,7 +56,7 @@ pub fn speak(
     };
     match written(conversation.run(deliver)) {
         Ok(()) => Exit::Done,
-        Err(error) => super::fail(report, None, &error).exit,
+        Err(error) => fail(report, None, &error).exit,
     }
 }
 

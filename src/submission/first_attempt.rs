@@ -1,0 +1,126 @@
+//! The first attempt to send a message, for a caller who hears what became of it: what `postie send`,
+//! SMTP on standard input and the submission service share.
+
+use super::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
+use crate::error::{Error, Exit, Failure};
+use crate::net::Stop;
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::smtp::RecipientPolicy;
+use crate::store::outbox::NotAdded;
+
+/// The end of the first attempt.
+pub struct Ended {
+    /// The exit status.
+    pub exit: Exit,
+    /// The same in words, for a caller who gets one reply.
+    pub text: String,
+}
+
+impl Submission {
+    /// Sends the message or keeps it in the outbox, and reports how it went. `then` gets the account
+    /// that it was sent with, and the session in which more can be sent.
+    pub fn first_attempt(
+        mut self,
+        settings: &Settings,
+        attempt: Attempt,
+        report: &Report,
+        stop: &Stop,
+        then: impl FnOnce(&str, SmtpSession),
+    ) -> Ended {
+        let outbox = settings.outbox();
+        if self.job.queue {
+            match self.enqueue(&outbox, settings.config()) {
+                // From here on the message is safe, even if this run is killed.
+                Ok(()) => stop.decide(Some(Exit::Done.status())),
+                Err(NotAdded { error, may_be_listed: true }) => {
+                    return fail(report, Some(&self), &error.into());
+                }
+                Err(NotAdded { error, may_be_listed: false }) => {
+                    report.warn(format_args!(
+                        "send: {error}; the message is sent without the outbox"
+                    ));
+                }
+            }
+        }
+        if attempt == Attempt::OneReply && self.held.is_none() {
+            // One reply is true of all recipients only if they all have the message, or none has it.
+            self.demand = RecipientPolicy::All;
+        }
+        if let Some(held_back) = self.held_back(&outbox) {
+            let (notice, outcome) = (self.notice(&held_back.to_string()), Err(held_back));
+            let result = report.result(None, || self.object(&outcome, Exit::Done));
+            report.info(notice.unwrap_or_default());
+            if let Err(error) = result {
+                warn(report, &self, &error);
+            }
+            return Ended { exit: Exit::Done, text: self.queued_as().unwrap_or_default() };
+        }
+        let session = self.begin().and_then(|()| login_noted(&self, &outbox, report, stop));
+        if session.is_ok() && self.held.is_none() {
+            // From here on the server may have the message, and no signal says that it has not.
+            stop.decide(Some(Exit::InDoubt.status()));
+        }
+        let Attempted { outcome, session, disposition } = self.attempt(session, attempt, report);
+        let exit = self.exit(&outcome);
+        stop.decide((exit != Exit::Later).then(|| exit.status()));
+        let object = || self.object(&outcome, exit);
+        let sentence = outcome.as_ref().ok().and_then(|sent| self.sentence(sent));
+        let result = report.result(sentence.as_deref(), object);
+        match &outcome {
+            Ok(sent) => self.complain(sent, report),
+            Err(_) if self.waiting().is_some() => {}
+            Err(error) => warn(report, &self, error),
+        }
+        if let Some(notice) = self.last().and_then(|last| self.notice(&last)) {
+            report.info(notice);
+        }
+        if let Ok(Disposition::Failed { path, .. }) = &disposition {
+            report.warn(format_args!("send: the message is in {} now", path.display()));
+        }
+        let notified = match attempt {
+            // The one reply is for the recipients that the message waits for.
+            Attempt::OneReply if self.waiting().is_some() => Ok(()),
+            Attempt::OneReply | Attempt::First | Attempt::Further => self.notified(),
+        };
+        // A caller that is not told, or is told of an outbox that failed, is not to send the message again for
+        // that: the status stays.
+        for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
+            warn(report, &self, &error);
+        }
+        match (session, &self.job.account) {
+            (Some(session), Some(name)) => then(name, session),
+            (Some(session), None) => session.quit(),
+            (None, _) => {}
+        }
+        let text = match &outcome {
+            _ if self.held.is_some() => self.queued_as(),
+            Ok(sent) => sentence.or_else(|| sent.problem()),
+            Err(error) => Some(error.to_string()),
+        };
+        Ended { exit, text: text.unwrap_or_default() }
+    }
+}
+
+/// Reports what ended the run before an attempt.
+pub fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Ended {
+    report.sole_failure(&failure(submission, error));
+    Ended { exit: error.into(), text: error.to_string() }
+}
+
+/// Reports an error beside the outcome.
+fn warn(report: &Report, submission: &Submission, error: &Error) {
+    report.failure(&failure(Some(submission), error));
+}
+
+/// The failure of a submission, or of a run that has none yet.
+pub fn failure<'a>(submission: Option<&'a Submission>, error: &'a Error) -> Failure<'a> {
+    let job = submission.map(|submission| &submission.job);
+    Failure {
+        command: "send",
+        account: job.and_then(|job| job.account.as_deref()),
+        peer: job.map(|job| &job.peer),
+        error,
+        lasting: None,
+    }
+}
