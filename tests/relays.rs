@@ -1,6 +1,7 @@
 //! `connect-command`: a program as the connection, with what goes wrong with one.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,14 +37,19 @@ while (my @ready = $select->can_read) {
 
 /// A home with an account on a server whose name no resolver knows, reached by this program.
 fn home(program: &[&str], more: &str) -> (Home, Server) {
+    home_for("mail.invalid", program, more)
+}
+
+/// The same for a server of another name.
+fn home_for(host: &str, program: &[&str], more: &str) -> (Home, Server) {
     let authority = Authority::new();
     let users = [("ann@example.com", "not-a-secret")];
-    let server = Server::start(authority.issue(&["mail.invalid"]).config(), &users);
+    let server = Server::start(authority.issue(&[host]).config(), &users);
     let home = Home::new();
     home.file("ca.pem", authority.pem());
     home.file("relay.pl", RELAY);
     home.config(&format!(
-        "[account.ann]\nserver = \"mail.invalid\"\nuser = \"ann@example.com\"\n\
+        "[account.ann]\nserver = \"{host}\"\nuser = \"ann@example.com\"\n\
          password = \"not-a-secret\"\nca-file = \"ca.pem\"\nconnect-command = {program:?}\n{more}\
          fetch.port = {}\nsend.port = {}\n",
         server.pop3.port(),
@@ -243,4 +249,78 @@ fn mail_goes_through_a_real_ssh() {
     // The way is closed: ssh says why, and so does postie.
     drop(sshd);
     home.postie(["fetch"]).run().exit(75).says("`connect-command` ended (exit status: 255)");
+}
+
+/// A SOCKS proxy of its own on this machine, and its log; `None` where there is none.
+struct Socks {
+    daemon: std::process::Child,
+    port: u16,
+    files: tempfile::TempDir,
+}
+
+impl Socks {
+    fn start(options: &[&str]) -> Option<Self> {
+        if !servers::is_installed("microsocks") {
+            return None;
+        }
+        // Only one of the netcats speaks SOCKS.
+        let help = Command::new("nc").arg("-h").output();
+        let help = help.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+        if !help.is_ok_and(|help| help.contains("-X proxy_protocol")) {
+            servers::skip("OpenBSD's netcat is not installed");
+            return None;
+        }
+        let files = tempfile::tempdir().unwrap();
+        let (daemon, port) = servers::start(|| {
+            let [port] = free_ports();
+            let log = fs::File::create(files.path().join("log")).unwrap();
+            let daemon = Command::new("microsocks")
+                .args(["-i", "127.0.0.1", "-p", &port.to_string()])
+                .args(options)
+                .stderr(log)
+                .spawn();
+            let mut daemon = daemon.map_err(|error| error.to_string())?;
+            if servers::wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+                return Ok((daemon, port));
+            }
+            drop(daemon.kill());
+            drop(daemon.wait());
+            Err("microsocks does not answer".to_owned())
+        });
+        Some(Self { daemon, port, files })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.files.path().join("log")).unwrap()
+    }
+}
+
+impl Drop for Socks {
+    fn drop(&mut self) {
+        drop(self.daemon.kill());
+        drop(self.daemon.wait());
+    }
+}
+
+#[test]
+fn mail_goes_through_a_real_socks_proxy_which_looks_the_name_up() {
+    let Some(socks) = Socks::start(&[]) else { return };
+    let proxy = format!("127.0.0.1:{}", socks.port);
+    let program = ["nc", "-X", "5", "-x", &proxy, "%h", "%p"];
+    let (home, server) = home_for("localhost", &program, "");
+    let send = home.postie(["send", "ann@example.com"]).stdin("Subject: hello\n\nhello\n");
+    send.run().exit(0).silent();
+    home.postie(["fetch"]).run().exit(0).silent();
+    assert_eq!(home.messages("Maildir").len(), 1);
+    for port in [server.pop3.port(), server.smtp.port()] {
+        let line = format!("connected to localhost:{port}");
+        assert!(servers::wait_until(|| socks.log().contains(&line)), "{}", socks.log());
+    }
+    drop(socks);
+    home.postie(["fetch"]).run().exit(75).says("`connect-command` ended (exit status: 1)");
+    // One that wants a password lets nothing through.
+    let Some(closed) = Socks::start(&["-u", "ann", "-P", "not-a-secret"]) else { return };
+    let proxy = format!("127.0.0.1:{}", closed.port);
+    let (home, _server) = home_for("localhost", &["nc", "-X", "5", "-x", &proxy, "%h", "%p"], "");
+    home.postie(["fetch"]).run().exit(75).says("`connect-command` ended (exit status: 1)");
 }
