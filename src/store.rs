@@ -29,6 +29,7 @@ mod breaks;
 mod command;
 mod digest;
 pub mod disk;
+mod entries;
 mod journal;
 pub mod log;
 mod maildir;

@@ -30,10 +30,24 @@ pub(super) struct Digest([u8; 16]);
 impl Digest {
     /// Reads what `Display` wrote: 32 hexadecimal digits in lower case.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(text).ok().filter(|text| text.len() == 32)?;
-        let digits = text.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits)?;
-        Some(Self(number.to_be_bytes()))
+        let (digits, []) = text.as_chunks::<2>() else { return None };
+        let mut digest = [0; 16];
+        if digits.len() != digest.len() {
+            return None;
+        }
+        for (octet, [high, low]) in digest.iter_mut().zip(digits) {
+            *octet = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(Self(digest))
+    }
+}
+
+/// The value of a hexadecimal digit in lower case.
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
     }
 }
 

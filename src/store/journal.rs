@@ -36,7 +36,7 @@ use self::replay::Replay;
 use super::Error;
 use super::digest::Digest;
 use super::disk::{Disk, File};
-use super::seen::{Intent, Kind, SeenEntry, SeenUids, is_credible};
+use super::seen::{Intent, Kind, ListSize, SeenEntry, SeenUids, is_credible};
 use crate::limits;
 use crate::text::{Uid, percent_decoded, percent_encoded};
 
@@ -285,9 +285,9 @@ impl Journal {
         self.seen.breaks.swap_remove(uid);
         let name = percent_encoded(uid.as_bytes());
         let mut text = String::new();
-        if let Some(size) = size.filter(|size| entry.size != Some(*size)) {
+        if let Some(size) = size.filter(|size| entry.size.get() != Some(*size)) {
             let _ = writeln!(text, "size {name} {size}");
-            entry.size = Some(size);
+            entry.size = ListSize::new(Some(size));
         }
         let _ = writeln!(text, "same {name}");
         (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
@@ -297,7 +297,7 @@ impl Journal {
     /// Records that another message has come under a known unique-id.
     pub(super) fn record_reuse(&mut self, uid: &Uid) -> Result<(), Error> {
         self.seen.reuses_uids = true;
-        self.seen.entries.swap_remove(uid);
+        self.seen.entries.remove(uid);
         self.append(&format!("reused\nforget {}\n", percent_encoded(uid.as_bytes())))
     }
 
@@ -324,7 +324,7 @@ impl Journal {
     pub(super) fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
         let mut text = String::new();
         for uid in uids {
-            if self.seen.entries.swap_remove(uid).is_some() {
+            if self.seen.entries.remove(uid) {
                 let _ = writeln!(text, "forget {}", percent_encoded(uid.as_bytes()));
             }
         }
@@ -333,7 +333,7 @@ impl Journal {
 
     /// Begins a listing; [`Journal::mark_listed`] follows for each message.
     pub(super) fn begin_listing(&mut self) {
-        for entry in self.seen.entries.values_mut() {
+        for (_, entry) in self.seen.entries.iter_mut() {
             (entry.number, entry.is_shared) = (0, false);
         }
         self.next = 0;
@@ -343,10 +343,10 @@ impl Journal {
     /// they were fetched, so one is usually found behind the one before.
     pub(super) fn mark_listed(&mut self, uid: &Uid, number: u32) -> Option<&SeenEntry> {
         let entries = &mut self.seen.entries;
-        let is_next = entries.get_index(self.next).is_some_and(|(next, _)| next == uid);
-        let at = if is_next { self.next } else { entries.get_index_of(uid)? };
+        let is_next = entries.at(self.next).is_some_and(|(next, _)| next == uid);
+        let at = if is_next { self.next } else { entries.position(uid)? };
         self.next = at + 1;
-        let (_, entry) = entries.get_index_mut(at)?;
+        let entry = entries.at_mut(at)?;
         entry.is_shared |= entry.number != 0;
         entry.number = number;
         Some(entry)
@@ -355,7 +355,7 @@ impl Journal {
     /// The listing is complete: notes what is gone and what is back, durably. How many there are.
     pub(super) fn end_listing(&mut self, now: u64) -> Result<usize, Error> {
         let mut text = String::new();
-        for (uid, entry) in &mut self.seen.entries {
+        for (uid, entry) in self.seen.entries.iter_mut() {
             let name = || percent_encoded(uid.as_bytes());
             match (entry.number != 0, entry.missing) {
                 (false, None) => {
@@ -382,15 +382,15 @@ impl Journal {
     /// Notes which messages are listed with another size than before, durably.
     pub(super) fn note_sizes(&mut self, size_of: impl Fn(u32) -> Option<u64>) -> Result<(), Error> {
         let mut text = String::new();
-        for (uid, entry) in &mut self.seen.entries {
+        for (uid, entry) in self.seen.entries.iter_mut() {
             let is_one = entry.number != 0 && entry.copies == 1 && !entry.is_shared;
             let is_delivered = matches!(entry.kind, Kind::Delivered(..));
             let Some(size) = size_of(entry.number).filter(|_| is_one && is_delivered) else {
                 continue;
             };
-            if entry.size.is_some_and(|known| known != size) {
+            if entry.size.get().is_some_and(|known| known != size) {
                 let _ = writeln!(text, "size {} {size}", percent_encoded(uid.as_bytes()));
-                (entry.size, entry.is_resized) = (Some(size), true);
+                (entry.size, entry.is_resized) = (ListSize::new(Some(size)), true);
             }
         }
         self.append_durably(&text).map(drop)
@@ -888,7 +888,7 @@ mod tests {
             assert_eq!(is_rewritten, journal.seen.entries.len() == 2_500);
         }
         let journal = open(dir.path(), NOW);
-        let order: Vec<_> = journal.seen.entries.keys().map(ToString::to_string).collect();
+        let order: Vec<_> = journal.seen.entries.iter().map(|(uid, _)| uid.to_string()).collect();
         assert_eq!(order, uids);
     }
 

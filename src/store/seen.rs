@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 
 use super::breaks::Breaks;
 use super::digest::Digest;
+use super::entries::Entries;
 use super::journal::encoded_path;
 use crate::limits;
 use crate::text::{Uid, percent_encoded};
@@ -26,8 +27,8 @@ pub struct SeenEntry {
     pub(super) kind: Kind,
     /// The number of messages delivered under this unique-id: a server may give several the same.
     pub(super) copies: u32,
-    /// The size in the listing, if the server listed one.
-    pub(super) size: Option<u64>,
+    /// The size in the listing.
+    pub(super) size: ListSize,
     /// Since when the server does not list it.
     pub(super) missing: Option<NonZero<u64>>,
     /// True if it was in every complete listing since its delivery, or since it was last compared,
@@ -44,12 +45,44 @@ pub struct SeenEntry {
 /// The reason why a unique-id is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It was delivered into a place, numbered as in [`SeenUids::places`], with this digest.
-    Delivered(usize, Digest),
+    /// It was delivered into a place, with this digest.
+    Delivered(Place, Digest),
     /// It was noted as not to be fetched.
     Noted,
     /// It was fetched by another program, whose memory was imported.
     Imported,
+}
+
+/// The number of a place in [`SeenUids::places`], where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u16);
+
+impl Place {
+    /// The place of this number. Those beyond the last that can be told apart are none.
+    pub(super) fn new(number: usize) -> Self {
+        Self(u16::try_from(number).unwrap_or(u16::MAX))
+    }
+
+    /// The number; `None` if it could not be kept.
+    fn number(self) -> Option<usize> {
+        (self.0 != u16::MAX).then(|| self.0.into())
+    }
+}
+
+/// A size in the listing, or none: if the server listed none, or the largest number there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListSize(u64);
+
+impl ListSize {
+    pub(super) const NONE: Self = Self(u64::MAX);
+
+    pub(super) fn new(octets: Option<u64>) -> Self {
+        octets.map_or(Self::NONE, Self)
+    }
+
+    pub(super) fn get(self) -> Option<u64> {
+        (self != Self::NONE).then_some(self.0)
+    }
 }
 
 impl SeenEntry {
@@ -106,7 +139,7 @@ pub enum Standing<'a> {
 /// The entries of one maildrop, by unique-id, in the order of delivery.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SeenUids {
-    pub(super) entries: IndexMap<Uid, SeenEntry>,
+    pub(super) entries: Entries,
     pub(super) places: Vec<PathBuf>,
     pub(super) intents: Vec<Intent>,
     /// Messages in whose middle sessions ended.
@@ -139,7 +172,7 @@ impl SeenUids {
 
     /// Returns whether none is known.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// The entry of a unique-id; `None` if it is unknown.
@@ -147,22 +180,36 @@ impl SeenUids {
         self.entries.get(uid)
     }
 
+    /// The same, for one message after the other. Servers list messages in the order in which they were
+    /// delivered, so each is probably at `near`, which is left behind it.
+    pub fn find(&self, uid: &Uid, near: &mut usize) -> Option<&SeenEntry> {
+        let is_there = self.entries.at(*near).is_some_and(|(there, _)| there == uid);
+        let place = if is_there { *near } else { self.entries.position(uid)? };
+        *near = place + 1;
+        self.entries.at(place).map(|(_, entry)| entry)
+    }
+
     /// Returns what is proven of a listed message: `size` is its size in the present listing,
     /// `here` the place where this run delivers. Every deletion without a comparison is decided
     /// here.
     pub fn standing(&self, uid: &Uid, size: Option<u64>, here: &Path) -> Standing<'_> {
-        let Some(entry) = self.entries.get(uid) else { return Standing::New };
+        self.get(uid).map_or(Standing::New, |entry| self.standing_of(entry, size, here))
+    }
+
+    /// The same of the message that has this entry.
+    pub fn standing_of(&self, entry: &SeenEntry, size: Option<u64>, here: &Path) -> Standing<'_> {
         let Kind::Delivered(place, _) = entry.kind else { return Standing::Unwanted };
         // Of several messages under one name it cannot be said which is which.
         if entry.copies > 1 || entry.is_shared {
             return Standing::Shared;
         }
-        let is_other_size = size.zip(entry.size).is_some_and(|(now, then)| now != then);
+        let known = entry.size.get();
+        let is_other_size = size.zip(known).is_some_and(|(now, then)| now != then);
         if entry.is_resized || is_other_size {
             return Standing::Resized;
         }
         // That a message is safe elsewhere proves nothing of this place.
-        match self.places.get(place) {
+        match self.place(place) {
             Some(place) if place != here => return Standing::Elsewhere(place),
             Some(_) => {}
             None => return Standing::Shared,
@@ -170,11 +217,15 @@ impl SeenUids {
         // Where a name was used twice, a name and a size prove nothing; nor do they if the message
         // was away, for then another one may have come under its name; nor does a size that was
         // never known.
-        let is_same_size = size.is_some() && size == entry.size;
+        let is_same_size = size.is_some() && size == known;
         if self.reuses_uids || !entry.is_unbroken || !is_same_size {
             return Standing::Unproven;
         }
         Standing::Proven
+    }
+
+    fn place(&self, place: Place) -> Option<&Path> {
+        self.places.get(place.number()?).map(PathBuf::as_path)
     }
 
     /// The number of a place, which is new if need be.
@@ -190,7 +241,7 @@ impl SeenUids {
     pub(super) fn is_at(&self, uid: &Uid, place: &Path) -> bool {
         let entry = self.entries.get(uid);
         entry.is_some_and(|entry| match entry.kind {
-            Kind::Delivered(number, _) => self.places.get(number).is_some_and(|at| at == place),
+            Kind::Delivered(at, _) => self.place(at) == Some(place),
             Kind::Noted | Kind::Imported => false,
         })
     }
@@ -209,38 +260,45 @@ impl SeenUids {
         self.breaks.swap_remove(&uid);
         let entry = SeenEntry {
             time,
-            kind: Kind::Delivered(place, digest),
-            copies: 0,
-            size,
+            kind: Kind::Delivered(Place::new(place), digest),
+            copies: 1,
+            size: ListSize::new(size),
             missing: None,
             is_unbroken: true,
             is_resized: false,
             number: 0,
             is_shared: false,
         };
-        let known = self.entries.entry(uid).or_insert(entry);
-        let (copies, number, is_shared) = (known.copies, known.number, known.is_shared);
-        *known = SeenEntry { copies: copies.saturating_add(1), number, is_shared, ..entry };
+        match self.entries.get_mut(&uid) {
+            Some(known) => {
+                let SeenEntry { copies, number, is_shared, .. } = *known;
+                *known = SeenEntry { copies: copies.saturating_add(1), number, is_shared, ..entry };
+            }
+            None => self.entries.add(uid, entry),
+        }
     }
 
     /// Takes note of a message that is not to be fetched.
     pub(super) fn unwanted(&mut self, uid: Uid, time: u64, kind: Kind) {
-        self.entries.entry(uid).or_insert(SeenEntry {
+        let entry = SeenEntry {
             time,
             kind,
             copies: 1,
-            size: None,
+            size: ListSize::NONE,
             missing: None,
             is_unbroken: true,
             is_resized: false,
             number: 0,
             is_shared: false,
-        });
+        };
+        if self.entries.get(&uid).is_none() {
+            self.entries.add(uid, entry);
+        }
     }
 
     /// Withdraws every proof: a part of the journal is lost.
     pub(super) fn distrust(&mut self) {
-        self.entries.values_mut().for_each(|entry| entry.is_unbroken = false);
+        self.entries.iter_mut().for_each(|(_, entry)| entry.is_unbroken = false);
     }
 
     /// Forgets what vanished long ago. A clock that cannot be right forgets nothing, and what was
@@ -249,7 +307,7 @@ impl SeenUids {
         if !is_credible(now) {
             return;
         }
-        self.entries.retain(|_, entry| {
+        self.entries.retain(|entry| {
             let Some(since) = entry.missing else { return true };
             if !is_credible(since.get()) || since.get() > now {
                 entry.missing = NonZero::new(now);
@@ -297,7 +355,7 @@ impl SeenUids {
             go_to(out, place, &mut lines)?;
         }
         let place_of = |entry: &SeenEntry| match entry.kind {
-            Kind::Delivered(place, _) => Some(place),
+            Kind::Delivered(place, _) => place.number(),
             Kind::Noted | Kind::Imported => None,
         };
         let mut entries: Vec<_> = self.entries.iter().collect();
@@ -305,9 +363,11 @@ impl SeenUids {
         for (uid, entry) in entries {
             let (time, uid) = (entry.time, percent_encoded(uid.as_bytes()));
             match entry.kind {
+                // One whose place is not known is fetched again.
                 Kind::Delivered(place, digest) => {
+                    let Some(place) = place.number() else { continue };
                     go_to(out, place, &mut lines)?;
-                    let size = Size(entry.size);
+                    let size = Size(entry.size.get());
                     for _ in 0..entry.copies {
                         writeln!(out, "delivered {time} {uid} {size} {digest}")?;
                     }
@@ -320,7 +380,7 @@ impl SeenUids {
                 (None, false) => writeln!(out, "missing {} {uid}\nlisted {uid}", time.max(1))?,
                 (None, true) => {}
             }
-            if let (true, Some(size)) = (entry.is_resized, entry.size) {
+            if let (true, Some(size)) = (entry.is_resized, entry.size.get()) {
                 writeln!(out, "size {uid} {size}")?;
             }
             lines += entry.lines();

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::super::Error;
 use super::super::digest::Digest;
 use super::super::disk::Disk;
-use super::super::seen::{Intent, Kind, SeenUids};
+use super::super::seen::{Intent, Kind, ListSize, SeenUids};
 use super::{FORMAT, VERSION, decoded_path, decoded_uid};
 use crate::text::number;
 
@@ -82,7 +82,7 @@ impl Replay {
             // The others are probably about as many messages as the first.
             let entries = &mut replay.seen.entries;
             let more = entries.len().saturating_mul(std::mem::take(&mut parts));
-            entries.try_reserve(more).unwrap_or_default();
+            entries.reserve(more);
         }
     }
 
@@ -171,7 +171,7 @@ impl Replay {
         // What a hole has swallowed was not synced, nor was what the same run wrote behind it, so
         // that nothing was done that needed it. The next run names its place anew.
         let swallowed = self.has_hole.then_some(());
-        let mut fields = line.split(|&octet| octet == b' ');
+        let mut fields = Fields(Some(line));
         let word = fields.next()?;
         let mut field = || fields.next();
         match word {
@@ -220,7 +220,7 @@ impl Replay {
             b"size" => {
                 let (uid, size) = (decoded_uid(field()?)?, number(field()?)?);
                 let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
-                (entry.size, entry.is_resized) = (Some(size), true);
+                (entry.size, entry.is_resized) = (ListSize::new(Some(size)), true);
             }
             b"same" => {
                 let uid = decoded_uid(field()?)?;
@@ -228,10 +228,11 @@ impl Replay {
                 (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
                 self.seen.breaks.swap_remove(&uid);
             }
-            b"forget" => match self.seen.entries.swap_remove(&decoded_uid(field()?)?) {
-                Some(_) => {}
-                None => return swallowed,
-            },
+            b"forget" => {
+                if !self.seen.entries.remove(&decoded_uid(field()?)?) {
+                    return swallowed;
+                }
+            }
             b"reused" => self.seen.reuses_uids = true,
             b"broke" => {
                 let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
@@ -241,6 +242,20 @@ impl Replay {
             _ => return None,
         }
         fields.next().is_none().then_some(())
+    }
+}
+
+/// The fields of a line, with one blank between them.
+struct Fields<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.0?;
+        let end = memchr(b' ', rest).unwrap_or(rest.len());
+        self.0 = rest.get(end + 1..);
+        rest.get(..end)
     }
 }
 
