@@ -265,6 +265,7 @@ mutate 'the distrust of a token whose clock was set back' src/token.rs 's/\(left
 mutate 'tokens for the endpoint that granted them' src/token.rs 's/endpoint\.is_some_and\(\|endpoint\| endpoint != tokens\.endpoint\)/endpoint.is_some_and(|_| false)/' "${token[@]}"
 mutate 'tokens for the user who logged in' src/token.rs 's/tokens\.user != self\.user/false/' "${token[@]}"
 mutate 'masking what an authorization server says back' src/token.rs 's/known\.add\(secret\.expose\(\)\);//' "${token[@]}"
+mutate 'the end of a login before a first signal counts' src/token.rs 's/let _shelter = self\.server\.run\.stop\.shelter\(\);//' --test tests oauth::a_first_signal
 mutate 'the refusal to follow with what holds secrets' src/token.rs 's/if response\.redirect\(endpoint\)/if false \&\& response.redirect(endpoint)/' --test tests oauth::each_refusal
 mutate 'the check of who may read tokens' src/store/disk.rs 's/ownership::check_readers\(&file, path\)\?;//' "${token[@]}"
 oauth=(--lib oauth)
@@ -284,6 +285,7 @@ mutate 'the number of a DNS answer' src/dns.rs 's/if octets\.get\(\.\.2\) !=/if 
 mutate 'the question of a DNS answer' src/dns.rs 's/\|\| !is_echoed/|| (false \&\& !is_echoed)/' --lib dns::
 mutate 'the difference of a DNS answer from a question' src/dns.rs 's/if !packet\.has_flags\(PacketFlag::RESPONSE\) \|\|/if/' --lib dns::
 mutate 'passing over an answer to another question' src/discovery.rs 's/Err\(dns::Error::Another\) => None,/Err(dns::Error::Another) if false => None,/' --lib discovery::
+mutate 'the difference between no answer and no servers' src/discovery.rs 's/\(None, Some\(error\)\) => Err\(error\),//' --test tests setup::silent
 mutate 'accepting a server elsewhere before it is written' src/setup.rs 's/if \*write && !strangers/if false \&\& !strangers/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before it is asked' src/setup.rs 's/if !offline && strangers\.is_empty\(\)/if !offline/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before its lines count' src/setup.rs 's/if strangers\.is_empty\(\) \{ block \} else/if true { block } else/' --test tests setup::a_server_elsewhere

@@ -74,7 +74,15 @@ pub struct Counts {
     pub credentials: usize,
 }
 
+/// A request to the token endpoint.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    pub content_type: String,
+    pub fields: HashMap<String, String>,
+}
+
 struct State {
+    asked: Vec<TokenRequest>,
     refreshing: Refreshing,
     lifetime: Duration,
     wrong: VecDeque<Wrong>,
@@ -96,6 +104,7 @@ impl AuthorizationServer {
         let authority = Authority::new();
         let tls = Arc::new(authority.issue(&["127.0.0.1", "localhost"]).config());
         let state = Arc::new(Mutex::new(State {
+            asked: Vec::new(),
             refreshing,
             lifetime,
             wrong: VecDeque::new(),
@@ -163,6 +172,19 @@ impl AuthorizationServer {
 
     pub fn counts(&self) -> Counts {
         self.state().counts
+    }
+
+    /// The requests to the token endpoint so far.
+    pub fn asked(&self) -> Vec<TokenRequest> {
+        self.state().asked.clone()
+    }
+
+    /// Takes the code of this request once more.
+    pub fn allow_again(&self, fields: &HashMap<String, String>) {
+        let Some(code) = fields.get("code") else { return };
+        let verifier = fields["code_verifier"].as_bytes();
+        let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier));
+        self.state().codes.insert(code.clone(), (fields["redirect_uri"].clone(), challenge));
     }
 
     /// Whatever was secret so far.
@@ -334,7 +356,12 @@ fn serve(stream: &mut Stream, state: &Mutex<State>, address: SocketAddr) -> io::
             Some(Wrong::Say(_)) => (200, String::new()),
             _ => {
                 let mut state = state.lock().unwrap();
-                let (status, mut body) = state.grant(&fields(&form));
+                let fields = fields(&form);
+                let is_type = |line: &str| line.to_ascii_lowercase().starts_with("content-type:");
+                let content_type = head.lines().find(|line| is_type(line)).unwrap_or_default();
+                let content_type = content_type.to_ascii_lowercase();
+                state.asked.push(TokenRequest { content_type, fields: fields.clone() });
+                let (status, mut body) = state.grant(&fields);
                 if let Some(Wrong::NoRefreshToken) = wrong {
                     body = body.replace("\"refresh_token\"", "\"other\"");
                 }
