@@ -247,15 +247,27 @@ impl Search<'_> {
                 Err(error) => self.note(&format!("{url}: {error}")),
             }
         }
-        match self.mx()? {
-            Some(findings) => return Ok(Some(findings)),
-            None => self.note("MX: no mail exchanger of a known provider"),
-        }
+        let unanswered = match self.mx() {
+            Ok(Some(findings)) => return Ok(Some(findings)),
+            Ok(None) => {
+                self.note("MX: no mail exchanger of a known provider");
+                None
+            }
+            Err(error @ (Error::Net(_) | Error::Dns(_))) => {
+                self.note(&format!("MX: {error}"));
+                Some(error)
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(findings) = self.srv() {
             return Ok(Some(findings));
         }
         self.note("SRV: no records of a mail server");
-        Ok(self.names())
+        // Without an answer of the domain name system nothing is known of what there is.
+        match (self.names(), unanswered) {
+            (None, Some(error)) => Err(error),
+            (findings, _) => Ok(findings),
+        }
     }
 
     fn note(&self, line: &str) {
@@ -308,17 +320,13 @@ impl Search<'_> {
     }
 
     fn mx(&self) -> Result<Option<Findings>, Error> {
-        let records = match self.lookup(Kind::Mx, self.domain.as_str()) {
-            Ok(Answer::Records(records)) => records,
-            Ok(Answer::NoSuchName) => {
+        let records = match self.lookup(Kind::Mx, self.domain.as_str())? {
+            Answer::Records(records) => records,
+            Answer::NoSuchName => {
                 let domain = self.domain.to_string();
                 return Err(Error::NoSuchDomain { domain });
             }
-            Ok(Answer::Truncated) => return Ok(None),
-            Err(error) => {
-                self.note(&format!("MX: {error}"));
-                return Ok(None);
-            }
+            Answer::Truncated => return Ok(None),
         };
         let known = records.into_iter().find_map(|record| {
             let host = record.host?;

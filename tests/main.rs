@@ -8,7 +8,7 @@
 //! | login, trust, OAuth 2.0 | `logins`, `oauth` |
 //! | what waits in the outbox, what is kept of what was sent | `outbox`, `sent` |
 //! | the command line, the configuration, owners of files | `cli`, `config`, `ownership`, `least_surprise`, `injected_words` |
-//! | a person at a terminal | `terminal`, `check`, `setup` |
+//! | a person at a terminal | `terminal`, `check`, `setup`, `newcomer` |
 //! | other programs' configurations and parsers | `import`, `parsed` |
 //! | programs that are run, connections through programs | `programs`, `relays` |
 //! | slow servers | `dripping` |
@@ -39,6 +39,7 @@ mod layers;
 mod least_surprise;
 mod logins;
 mod many_accounts;
+mod newcomer;
 mod oauth;
 mod outbox;
 mod ownership;

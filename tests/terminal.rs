@@ -13,11 +13,11 @@ use crate::support::servers;
 use crate::support::sink::Sink;
 use crate::support::transcript::Tls;
 
-const ASKED: &str = "Password for ann@example.com at 127.0.0.1: ";
+const ASKED: &str = "Password for ";
 
-/// Runs the program on a terminal of its own. When it asks, it is answered, as soon as the
+/// Runs the program on a terminal of its own. Whenever it asks, it is answered, as soon as the
 /// terminal shows nothing any more of what is typed.
-fn at_a_terminal(home: &Home, args: &[String], answer: &str) -> String {
+pub fn at_a_terminal(home: &Home, args: &[String], answer: &str) -> String {
     at_a_terminal_with(&[], home, args, answer)
 }
 
@@ -42,14 +42,13 @@ fn at_a_terminal_with(
         .stdout(Stdio::piped())
         .spawn();
     let mut script = script.unwrap();
-    let (mut keyboard, mut screen) = (script.stdin.take(), script.stdout.take().unwrap());
-    let (mut seen, mut octets, mut length) = (String::new(), [0; 4096], 1);
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (mut seen, mut octets, mut length, mut answered) = (String::new(), [0; 4096], 1, 0);
     while length > 0 {
         length = screen.read(&mut octets).unwrap_or_default();
         seen.push_str(&String::from_utf8_lossy(&octets[..length]));
-        if seen.contains(ASKED)
-            && let Some(mut keyboard) = keyboard.take()
-        {
+        if seen.matches(ASKED).count() > answered {
+            answered += 1;
             let terminal = seen.lines().next().unwrap().to_owned();
             assert!(servers::wait_until(|| is_blind(&terminal)), "what is typed is shown");
             keyboard.write_all(answer.as_bytes()).unwrap();

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use simple_dns::rdata::{CNAME, MX, RData, SRV};
+use simple_dns::rdata::{A, CNAME, MX, RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
 /// What is said of a name.
 #[derive(Clone, Debug)]
 pub enum DnsReply {
+    /// An address.
+    Address(Ipv4Addr),
     /// A mail exchanger.
     Mx(&'static str),
     /// A service: its port and its host; a host of "" says that there is none.
@@ -35,12 +37,21 @@ type Zone = HashMap<&'static str, Vec<DnsReply>>;
 impl Names {
     /// What is below one of `domains` exists, whether or not something is said of it.
     pub fn start(domains: &'static [&'static str], said: &[(&'static str, DnsReply)]) -> Self {
+        Self::start_at(0, domains, said)
+    }
+
+    /// The same at a port of 127.0.0.1.
+    pub fn start_at(
+        port: u16,
+        domains: &'static [&'static str],
+        said: &[(&'static str, DnsReply)],
+    ) -> Self {
         let mut zone = Zone::new();
         for (name, said) in said {
             zone.entry(name).or_default().push(said.clone());
         }
         let zone = Arc::new(zone);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let socket = UdpSocket::bind(address).unwrap();
         let streamed = Arc::clone(&zone);
@@ -103,6 +114,7 @@ fn answers(question: &[u8], domains: &[&str], zone: &Zone, is_stream: bool) -> V
                     let is_asked = match &data {
                         RData::MX(_) => asked.qtype == QTYPE::TYPE(TYPE::MX),
                         RData::SRV(_) => asked.qtype == QTYPE::TYPE(TYPE::SRV),
+                        RData::A(_) => asked.qtype == QTYPE::TYPE(TYPE::A),
                         _ => true,
                     };
                     if is_asked {
@@ -146,6 +158,7 @@ fn follow(said: &DnsReply, zone: &Zone, reply: &mut Packet<'_>) {
 fn record(said: &DnsReply) -> RData<'static> {
     let name = |name: &'static str| Name::new_unchecked(name);
     match said {
+        DnsReply::Address(address) => RData::A(A { address: u32::from(*address) }),
         DnsReply::Mx(host) => RData::MX(MX { preference: 10, exchange: name(host) }),
         DnsReply::Srv(port, host) => {
             RData::SRV(SRV { priority: 0, weight: 0, port: *port, target: name(host) })

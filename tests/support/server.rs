@@ -30,6 +30,11 @@ pub struct Server {
 impl Server {
     /// Starts a server for these users, each with an address to log in with and a password.
     pub fn start(tls: ServerConfig, users: &[(&str, &str)]) -> Self {
+        Self::start_at([0, 0], tls, users)
+    }
+
+    /// The same at these ports of 127.0.0.1, for POP3 and SMTP.
+    pub fn start_at(ports: [u16; 2], tls: ServerConfig, users: &[(&str, &str)]) -> Self {
         let mailbox = |&(address, password): &(&str, &str)| Mailbox {
             address: address.to_owned(),
             password: password.to_owned(),
@@ -37,7 +42,11 @@ impl Server {
         };
         let mailboxes: Arc<[Mailbox]> = users.iter().map(mailbox).collect();
         let tls = Arc::new(tls);
-        Self { pop3: listen(&tls, &mailboxes, pop3), smtp: listen(&tls, &mailboxes, smtp) }
+        let [pop3_port, smtp_port] = ports;
+        Self {
+            pop3: listen(pop3_port, &tls, &mailboxes, pop3),
+            smtp: listen(smtp_port, &tls, &mailboxes, smtp),
+        }
     }
 }
 
@@ -88,8 +97,13 @@ fn logged_in<'a>(mailboxes: &'a [Mailbox], user: &str, password: &str) -> Option
 type Session = fn(&mut Client, &[Mailbox]) -> io::Result<()>;
 
 /// A thread that accepts connections, and one for each of them.
-fn listen(tls: &Arc<ServerConfig>, mailboxes: &Arc<[Mailbox]>, session: Session) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+fn listen(
+    port: u16,
+    tls: &Arc<ServerConfig>,
+    mailboxes: &Arc<[Mailbox]>,
+    session: Session,
+) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let address = listener.local_addr().unwrap();
     let (tls, mailboxes) = (Arc::clone(tls), Arc::clone(mailboxes));
     thread::spawn(move || {

@@ -18,7 +18,12 @@ impl Web {
     /// Each page is a host with a path, and the whole response but for its length. What is not there
     /// is answered with 404.
     pub fn start(tls: ServerConfig, pages: Vec<(String, String)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(0, tls, pages)
+    }
+
+    /// The same at a port of 127.0.0.1.
+    pub fn start_at(port: u16, tls: ServerConfig, pages: Vec<(String, String)>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let (tls, pages) = (Arc::new(tls), Arc::new(pages));
         let heard = Arc::new(Mutex::new(Vec::new()));
