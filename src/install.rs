@@ -32,6 +32,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("postie-login.1", include_str!("../man/postie-login.1")),
     ("postie-config.5", include_str!("../man/postie-config.5")),
     ("postie-providers.7", include_str!("../man/postie-providers.7")),
+    ("postie-recipes.7", include_str!("../man/postie-recipes.7")),
 ];
 
 /// The completions: the shell's name, the file's, and the text.

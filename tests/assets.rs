@@ -42,6 +42,7 @@ fn the_manual_pages_are_fresh() {
         ("postie-login", "1", LOGIN_EXAMPLES),
         ("postie-config", "5", include_str!("../man/text/postie-config.toml")),
         ("postie-providers", "7", ""),
+        ("postie-recipes", "7", ""),
     ] {
         let text = fs::read_to_string(format!("man/text/{page}.txt")).unwrap();
         let rendered = Page { name: page, section, examples }.render(&text);
@@ -139,6 +140,7 @@ impl Page {
     fn purpose(&self) -> String {
         match self.section {
             "5" => "the configuration file of postie(1)".to_owned(),
+            "7" if self.name == "postie-recipes" => "common tasks with postie(1)".to_owned(),
             "7" => "mail providers known to postie(1)".to_owned(),
             _ => self.command().get_about().unwrap().to_string(),
         }

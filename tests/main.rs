@@ -13,7 +13,7 @@
 //! | programs that are run, connections through programs | `programs`, `relays` |
 //! | slow servers | `dripping` |
 //! | inputs drawn at random | `properties` |
-//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `readme`, `layers`, `language` |
+//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `readme`, `recipes`, `layers`, `language` |
 //!
 //! `support` has the servers, the transcript player and the way to run the program.
 #![expect(
@@ -48,6 +48,7 @@ mod programs;
 mod proof;
 mod properties;
 mod readme;
+mod recipes;
 mod relays;
 mod round_trip;
 mod sendmail;

@@ -99,7 +99,7 @@ fn spans(text: &str) -> Vec<String> {
 }
 
 /// The words of a call of the program within a line for the shell, if there is one.
-fn command(line: &str) -> Option<Vec<String>> {
+pub fn command(line: &str) -> Option<Vec<String>> {
     let words = words(line);
     // To make a link runs nothing.
     if words.iter().any(|word| word == "ln") {
@@ -128,6 +128,6 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-fn parse<T: AsRef<str>>(words: &[T]) -> Result<Args, clap::Error> {
+pub fn parse<T: AsRef<str>>(words: &[T]) -> Result<Args, clap::Error> {
     Args::try_parse_from(words.iter().map(AsRef::as_ref))
 }
