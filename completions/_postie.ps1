@@ -285,6 +285,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             break
         }
         'postie;completions' {
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Print these names, one per line: for the completion scripts')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')

@@ -266,6 +266,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --help 'Print help'
         }
         &'postie;completions'= {
+            cand --list 'Print these names, one per line: for the completion scripts'
             cand -c 'Read this configuration file instead of the default one'
             cand --config 'Read this configuration file instead of the default one'
             cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'

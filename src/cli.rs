@@ -407,8 +407,20 @@ pub struct Man {
 #[derive(Debug, clap::Args)]
 pub struct Completions {
     /// Print completions for this shell.
-    #[arg(value_name = "SHELL", value_parser = SHELLS)]
-    pub shell: String,
+    #[arg(value_name = "SHELL", value_parser = SHELLS, required_unless_present = "list")]
+    pub shell: Option<String>,
+    /// Print these names, one per line: for the completion scripts.
+    #[arg(long, hide = true, value_name = "NAMES", conflicts_with = "shell")]
+    pub list: Option<Names>,
+}
+
+/// Names that a completion script asks for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Names {
+    /// The accounts of the configuration.
+    Accounts,
+    /// The ids of the messages in the outbox.
+    Messages,
 }
 
 /// The shells that there are completions for.

@@ -17,7 +17,7 @@ use self::record::{Digest, Record};
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::report::{self, Report, count};
-use crate::settings;
+use crate::settings::{self, Settings};
 
 /// The manual pages: file name and text.
 pub const PAGES: &[(&str, &str)] = &[
@@ -96,6 +96,22 @@ pub fn completions(shell: &str, report: &Report) -> Exit {
     // Another shell is a usage error before it comes here.
     let found = COMPLETIONS.iter().find(|(name, ..)| *name == shell);
     found.map_or(Exit::Usage, |(.., text)| print("completions", text, report))
+}
+
+/// Prints names for a completion script, one per line.
+pub fn names(settings: &Settings, names: cli::Names, report: &Report) -> Exit {
+    let names: Vec<String> = match names {
+        cli::Names::Accounts => settings.account_names().map(str::to_owned).collect(),
+        cli::Names::Messages => {
+            // An outbox that cannot be read has nothing to offer; `postie queue` says why.
+            let entries = settings.outboxes().into_iter().flat_map(|outbox| outbox.list());
+            entries.flatten().map(|entry| entry.id.to_string()).collect()
+        }
+    };
+    let is_whole = |name: &&String| !name.contains(char::is_control);
+    let names = names.iter().filter(is_whole);
+    let text = names.fold(String::new(), |text, name| text + name + "\n");
+    print("completions", &text, report)
 }
 
 fn print(command: &'static str, text: &str, report: &Report) -> Exit {

@@ -19,7 +19,7 @@ use postie::cli::{self, Args, Command, Global, InvokedAs, OneOff};
 use postie::error::{Error, Exit, Failure};
 use postie::fetch::fetch;
 use postie::import::import;
-use postie::install::{completions, install, man};
+use postie::install::{completions, install, man, names};
 use postie::login::login;
 use postie::net::Stop;
 use postie::program;
@@ -196,7 +196,15 @@ fn run(args: &Args) -> Exit {
         }
         Command::Install(installing) => install(installing, &report),
         Command::Man(printing) => man(&printing.page, &report),
-        Command::Completions(printing) => completions(&printing.shell, &report),
+        Command::Completions(cli::Completions { list: Some(list), .. }) => {
+            // Nobody is there to be told what is wrong: a line is being typed.
+            let settings = settings(&args.global, &OneOff::default());
+            let settings = settings.or_else(|_| Settings::without_file(&args.global));
+            settings.map_or(Exit::Done, |settings| names(&settings, *list, &report))
+        }
+        Command::Completions(printing) => {
+            completions(printing.shell.as_deref().unwrap_or_default(), &report)
+        }
         Command::Login(logging_in) => match settings(&args.global, &OneOff::default()) {
             Ok(settings) => match login(&settings, logging_in, &report, &stop) {
                 // Whether the mail servers take the new token.

@@ -451,6 +451,11 @@ impl Settings {
         self.file.as_ref().is_some_and(|file| file.account.contains_key(name))
     }
 
+    /// The names of all accounts, sorted.
+    pub fn account_names(&self) -> impl Iterator<Item = &str> {
+        self.file.iter().flat_map(|file| file.account.keys().map(String::as_str))
+    }
+
     /// The same for a configuration that is in no file yet, with connections that go elsewhere.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ use postie::limits;
 use postie::providers::{Endpoint, LoginName, TABLE};
 use postie::text::RecipientStatus;
 
+use crate::support::completions::{bash, fish, zsh};
+
 /// Set by hand with every release: a page must not change because the day does.
 const DATE: &str = "2026-11-24";
 
@@ -52,13 +54,16 @@ fn the_manual_pages_are_fresh() {
 
 #[test]
 fn the_completions_are_fresh() {
-    for (shell, name) in [
-        (Shell::Bash, "postie.bash"),
-        (Shell::Zsh, "_postie"),
-        (Shell::Fish, "postie.fish"),
-        (Shell::Elvish, "postie.elv"),
-        (Shell::PowerShell, "_postie.ps1"),
+    let mut program = Args::command();
+    program.build();
+    for (name, text) in [
+        ("postie.bash", bash(&program)),
+        ("_postie", zsh(&program)),
+        ("postie.fish", fish(&program)),
     ] {
+        fresh(&format!("completions/{name}"), text.as_bytes());
+    }
+    for (shell, name) in [(Shell::Elvish, "postie.elv"), (Shell::PowerShell, "_postie.ps1")] {
         let mut text = Vec::new();
         generate(shell, &mut Args::command(), "postie", &mut text);
         fresh(&format!("completions/{name}"), &text);

@@ -13,7 +13,7 @@
 //! | programs that are run, connections through programs | `programs`, `relays` |
 //! | slow servers | `dripping` |
 //! | inputs drawn at random | `properties` |
-//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `readme`, `recipes`, `layers`, `language` |
+//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `completions`, `readme`, `recipes`, `layers`, `language` |
 //!
 //! `support` has the servers, the transcript player and the way to run the program.
 #![expect(
@@ -27,6 +27,7 @@
 mod assets;
 mod check;
 mod cli;
+mod completions;
 mod config;
 mod crash;
 mod dripping;

@@ -1,6 +1,7 @@
 //! What the tests share: a way to run the program, servers to run it against.
 
 pub mod authorization;
+pub mod completions;
 pub mod courier;
 pub mod cyrus;
 pub mod dovecot;
