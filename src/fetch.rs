@@ -7,40 +7,33 @@ mod incoming;
 mod outcome;
 mod plan;
 mod refusals;
+mod report;
+mod retrieval;
 mod server;
+mod sorting;
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::iter;
-use std::panic::resume_unwind;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use serde_json::json;
-
-use self::delivery::{Arrival, DeliveryQueue, DeliveryWorker};
-use self::incoming::{Incoming, too_large};
+use self::incoming::too_large;
 use self::outcome::{Fetched, FetchedFile, Lack, Missed};
-use self::plan::{Action, Plan};
-use self::refusals::Refusals;
 use self::server::Server;
+use self::sorting::Sorted;
 use crate::config::{Keep, Tls};
 use crate::connect::Connector;
-use crate::error::{Error, Exit, Failure};
+use crate::error::{Error, Exit};
 use crate::limits;
 use crate::net::Stop;
 use crate::password::{Attempts, Source};
 use crate::pop3::{
-    self, Approach, Authorization, Deletable, Prefetch, ScanListing, Session, Sizes, Transaction,
-    UniqueIds,
+    self, Approach, Authorization, Deletable, Prefetch, ScanListing, Session, Transaction,
 };
-use crate::report::{Report, count};
+use crate::report::Report;
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
-use crate::store::log::LogLine;
-use crate::store::outage::OutageTracker;
-use crate::store::{self, Condition, Purpose, Standing, Store, StoreOptions};
-use crate::text::{Identified, Uid};
+use crate::store::{self, Purpose, Store, StoreOptions};
+use crate::text::Uid;
 use crate::wire::{self, Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
@@ -359,105 +352,6 @@ impl<'a> Run<'a> {
         Ok(Left::Nothing)
     }
 
-    /// A session that ended in the middle of a message that has ended several is no failure of the
-    /// run: everything else was fetched.
-    fn after_break(&mut self, store: &Store, error: Error) -> Result<Left, Error> {
-        match error {
-            Error::Pop3(pop3::Error::InMessage { listed, error, .. })
-                if listed.uid.as_ref().is_some_and(|uid| {
-                    store.seen().condition(uid, self.job.run_id.seconds) == Condition::Broken
-                }) =>
-            {
-                self.fetched.miss(listed, Lack::End, error.to_string());
-                Ok(Left::Nothing)
-            }
-            error => Err(error),
-        }
-    }
-
-    /// Deletes what may go, and ends the session.
-    fn end(
-        &mut self,
-        session: Session<Transaction, Box<dyn Private>>,
-        store: &mut Store,
-    ) -> Result<(), Error> {
-        let deletable = std::mem::take(&mut self.deletable);
-        if deletable.is_empty() {
-            if self.fetched.new > 0 {
-                store.settle()?;
-            }
-            if self.job.repeat {
-                session.quit([])?;
-            } else {
-                session.abandon();
-            }
-            return Ok(());
-        }
-        store.record_deletions(deletable.iter().filter_map(Identified::uid))?;
-        for parting in session.quit(deletable)? {
-            match parting.refusal {
-                None => self.fetched.deleted += 1,
-                Some(refusal) => {
-                    if let Some(uid) = &parting.listed.uid {
-                        store.record_refusal(uid)?;
-                    }
-                    self.fetched.miss(parting.listed, Lack::Deletion, refusal.to_string());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_due(&self, store: &Store, listed: &ScanListing) -> bool {
-        let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
-        entry.is_some_and(|entry| plan::is_due(self.job, entry))
-    }
-
-    /// Decides on known messages with the sizes of the listing: marks those that may be deleted,
-    /// and returns those that must be compared, at most `room`, and which of these are deleted if
-    /// they are equal. Suspects among them are added to `suspects`.
-    fn look_again(
-        &mut self,
-        store: &Store,
-        known: Vec<ScanListing>,
-        sizes: &Sizes,
-        room: usize,
-        suspects: &mut Vec<Suspect>,
-    ) -> (Vec<ScanListing>, HashSet<Uid>) {
-        let (mut compare, mut due) = (Vec::new(), HashSet::new());
-        for listed in known {
-            let Some(uid) = listed.uid.clone() else { continue };
-            let Some(entry) = store.seen().get(&uid) else { continue };
-            let size = sizes.of(listed.number);
-            match plan::look_again(self.job, entry, store.standing(&uid, size)) {
-                Action::Delete => {
-                    self.deletable.extend(store.recall(listed, size).map(Deletable::from));
-                }
-                Action::Compare => {
-                    if plan::is_too_large(self.job, Some(sizes), &listed) {
-                        continue;
-                    }
-                    match plan::condition(self.job, store.seen(), &listed) {
-                        Condition::Sound if compare.len() < room => compare.push(listed),
-                        Condition::Sound => continue,
-                        Condition::Suspect => {
-                            suspects.push(Suspect { listed, purpose: Purpose::Compare });
-                        }
-                        Condition::Broken => {
-                            self.fetched.skipped += 1;
-                            continue;
-                        }
-                    }
-                    if plan::is_due(self.job, entry) {
-                        due.insert(uid);
-                    }
-                }
-                _ => {}
-            }
-        }
-        (compare, due)
-    }
-
     /// Reports once that nothing is new because everything was fetched into another place, where
     /// messages would be deleted.
     fn say_where(&self, store: &mut Store) -> Result<(), Error> {
@@ -477,204 +371,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The maildrop as the server shows it. Without unique-ids, messages that stay would be fetched
-    /// again and again; and where `known` messages have them, a server that does not tell them has
-    /// a passing reason.
-    fn listing(
-        &mut self,
-        session: &mut Session<Transaction, Box<dyn Private>>,
-        known: usize,
-    ) -> Result<Vec<ScanListing>, Error> {
-        let are_needed = !self.job.deletes_at_once();
-        let uids = UniqueIds { are_needed, are_known: known > 0 };
-        let mut listing = session.list(uids)?;
-        self.fetched.listed = listing.len() + self.fetched.deleted;
-        if self.job.deletes_at_once() || listing.iter().all(|listed| listed.uid.is_some()) {
-            return Ok(listing);
-        }
-        if listing.iter().all(|listed| listed.uid.is_none()) {
-            return Err(pop3::Error::Missing(pop3::Feature::Uidl).into());
-        }
-        listing.retain(|listed| {
-            let has_uid = listed.uid.is_some();
-            if !has_uid {
-                let reason = "the server lists no valid unique-id for it".to_owned();
-                self.fetched.miss(listed.clone(), Lack::Retrieval, reason);
-            }
-            has_uid
-        });
-        Ok(listing)
-    }
-
-    /// Warns that a server lists none of the known unique-ids: a server that was moved may have
-    /// renamed all messages, and then they are fetched again.
-    fn warn_about_new_uids(&self, present: usize) {
-        let listed = self.fetched.listed;
-        if present > 1 && listed >= present {
-            self.context.report.warn(format_args!(
-                "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
-                 fetched again",
-                self.label,
-                self.job.peer,
-                count(listed, "message"),
-            ));
-        }
-    }
-
-    /// Tells what is new of a listing from what is known, and notes what is gone and what is back.
-    fn sort_out(
-        &mut self,
-        store: &mut Store,
-        listing: Vec<ScanListing>,
-        sizes: Option<&Sizes>,
-    ) -> Result<Sorted, Error> {
-        let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
-        let present = store.present();
-        store.begin_listing();
-        for listed in &listing {
-            store.mark_listed(listed, listed.number);
-        }
-        let mut changes = store.end_listing()?;
-        let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        let Fetched { too_large, skipped, postponed, .. } = &mut self.fetched;
-        (*too_large, *skipped, *postponed) = (0, 0, 0);
-        for listed in listing {
-            if listed.uid.as_ref().is_some_and(|uid| self.overlong.contains(uid)) {
-                continue;
-            }
-            let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
-            let standing = match &listed.uid {
-                Some(uid) => store.standing(uid, None),
-                None => Standing::New,
-            };
-            let condition = plan::condition(self.job, store.seen(), &listed);
-            match plan.action(&listed, entry, standing, condition) {
-                Action::Retrieve => wanted.push(listed),
-                Action::RetrieveLast => {
-                    suspects.push(Suspect { listed, purpose: Purpose::Deliver });
-                }
-                Action::Skipped => self.fetched.skipped += 1,
-                Action::TooLarge => self.fetched.too_large += 1,
-                Action::OverLimit => self.fetched.postponed += 1,
-                Action::AlreadyFetched | Action::Compare | Action::Delete | Action::Unwanted => {
-                    known.push(listed);
-                }
-                Action::Elsewhere => {
-                    if let Standing::Elsewhere(path) = standing {
-                        self.fetched.elsewhere = Some(path.to_owned());
-                    }
-                    known.push(listed);
-                }
-            }
-        }
-        if known.is_empty() {
-            self.warn_about_new_uids(present);
-        }
-        let (shared, room) = plan.into_parts();
-        self.fetched.postponed += suspects.len().saturating_sub(room);
-        suspects.truncate(room);
-        self.shared = shared;
-        self.fetched.ambiguous = self.shared.values().sum();
-        if self.job.all {
-            let suspects = suspects.iter().map(|suspect| &suspect.listed);
-            store.forget(wanted.iter().chain(suspects).filter_map(Identified::uid))?;
-        }
-        changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
-        let room = room.saturating_sub(suspects.len());
-        Ok(Sorted { wanted, suspects, known, room, changes })
-    }
-
-    /// Messages stream in on one side and are made safe on the other. What is whole is delivered
-    /// even if the line breaks behind it.
-    fn retrieve(
-        &mut self,
-        session: &mut Session<Transaction, Box<dyn Private>>,
-        store: &mut Store,
-        wanted: Vec<ScanListing>,
-        due: &HashSet<Uid>,
-        purpose: Purpose,
-    ) -> Result<(), Error> {
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let progress = self.context.report.progress(&self.label);
-        progress.expect(wanted.len());
-        let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
-        let arrivals = DeliveryQueue::new(self.context.batch);
-        let measured = |sizes: &Sizes| {
-            // Where known messages have changed their sizes is noted before anything is delivered.
-            drop(arrivals.add(Arrival::Sizes(sizes.clone())));
-            // The server may say that a message is as large as a number can be.
-            let octets = numbers.iter().filter_map(|number| sizes.of(*number));
-            progress.expect_octets(octets.fold(0, u64::saturating_add));
-        };
-        let drafts = store.drafts();
-        let most = self.most();
-        let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
-        let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
-        let Self { job, context: FetchContext { report, .. }, fetched, deletable, shared, .. } =
-            self;
-        let keeper =
-            DeliveryWorker { job, report, store, fetched, deletable, shared, due, purpose };
-        let ended = thread::scope(|scope| {
-            let keeping = thread::Builder::new()
-                .spawn_scoped(scope, || keeper.keep(&arrivals))
-                .map_err(Error::Thread)?;
-            let present = arrivals.present();
-            let longest = most.saturating_add(limits::EXCESS);
-            let mut retr_each = |flight: &mut dyn Iterator<Item = ScanListing>| {
-                session.retr_each(flight, longest, measured, draft, |arrival| {
-                    progress.message();
-                    let mut refusals = refusals.borrow_mut();
-                    arrivals.add(match arrival {
-                        Ok(retrieved) => {
-                            refusals.end();
-                            Arrival::Message(Box::new(retrieved))
-                        }
-                        Err(refused) => {
-                            refusals.add(&refused.refusal.to_string());
-                            Arrival::Refused(refused)
-                        }
-                    })
-                })
-            };
-            let mut retrieve = || {
-                while !wanted.is_empty() {
-                    let mut flight = iter::from_fn(|| {
-                        if refusals.borrow().are_many() { None } else { wanted.pop_front() }
-                    });
-                    retr_each(&mut flight)?;
-                    let refused = refusals.borrow().count();
-                    if let Some(last) = wanted.pop_back() {
-                        retr_each(&mut iter::once(last))?;
-                        if refusals.borrow().count() > refused {
-                            break;
-                        }
-                        refusals.borrow_mut().end();
-                    }
-                }
-                Ok(())
-            };
-            let retrieved = retrieve();
-            drop(present);
-            let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
-            // If messages could not be kept, that is why no more were retrieved.
-            kept.and(match retrieved {
-                Ok(()) | Err(Halt::Unkept) => Ok(()),
-                Err(Halt::Ended(error)) => Err(error.into()),
-            })
-        });
-        if ended.is_ok() {
-            self.fetched.unasked += wanted.len();
-        }
-        if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
-            && let Some(uid) = &listed.uid
-        {
-            store.record_break(uid, *octets)?;
-        }
-        ended
-    }
-
     /// Runs `after-fetch` if there are new messages.
     fn after(&self) -> Result<(), Error> {
         match &self.job.after_fetch {
@@ -682,145 +378,6 @@ impl<'a> Run<'a> {
             _ => Ok(()),
         }
     }
-
-    /// Says what would be done, and does nothing.
-    fn preview(&mut self, attempts: &Attempts) -> Result<(), Error> {
-        let seen = Store::read_only(&Os, &self.job.state)?;
-        let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
-        let approach = Server::recall(self.job).approach();
-        let session = connect(self.job, &way, self.trace(), approach)?;
-        let mut session = login(self.job, &way, session, attempts)?;
-        let listing = self.listing(&mut session, seen.len())?;
-        let sizes = session.sizes()?.clone();
-        session.abandon();
-        let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
-        let here = self.job.destination.place();
-        let _turn = self.context.report.turn();
-        for listed in listing {
-            let uid = listed.uid.as_ref();
-            let (number, octets) = (listed.number, sizes.of(listed.number));
-            let standing = uid.map_or(Standing::New, |uid| seen.standing(uid, octets, &here));
-            let condition = plan::condition(self.job, &seen, &listed);
-            let entry = uid.and_then(|uid| seen.get(uid));
-            let action = plan.action(&listed, entry, standing, condition);
-            if self.context.report.is_json() {
-                let uid = uid.map(ToString::to_string);
-                let message = json!({ "number": number, "size": octets, "uid": uid, "action": action.word() });
-                self.context.report.answer(json!({ "account": self.label, "message": message }))?;
-            } else {
-                let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
-                let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);
-                let label = &self.label;
-                let what = action.words(self.job.deletes_at_once());
-                let line = format_args!("{label} {number:>5} {octets:>9} {uid}  {what}");
-                self.context.report.answer(line)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn tell(&self, outcome: &Result<(), Error>) -> Exit {
-        let Self { job, context: FetchContext { report, .. }, label, fetched, .. } = self;
-        let exit = fetched.exit(outcome);
-        let _turn = report.turn();
-        let account = job.account.as_deref();
-        let peer = &job.peer;
-        self.log(outcome, exit);
-        let (is_told, lasting) = self.patience(outcome, exit);
-        for line in fetched.missed_lines().iter().filter(|_| is_told) {
-            report.warn(format_args!("fetch {label}: {peer}: {line}"));
-        }
-        let failure = outcome.as_ref().err().map(|error| Failure {
-            command: "fetch",
-            account,
-            peer: Some(peer),
-            error,
-            lasting,
-        });
-        // After a failure nothing is known of what is new.
-        let is_sure = failure.is_none() || fetched.new > 0;
-        let sentence = is_sure.then(|| fetched.sentence(label));
-        let object = || fetched.object(label, failure.as_ref());
-        let result = if job.dry_run && failure.is_none() {
-            // Each message was one.
-            Ok(())
-        } else {
-            report.result(sentence.as_deref(), object)
-        };
-        if let Some(failure) = failure.filter(|_| is_told) {
-            report.failure(&failure);
-        }
-        match result {
-            Ok(()) => exit,
-            Err(error) => {
-                let failure =
-                    Failure { command: "fetch", account, peer: None, error: &error, lasting: None };
-                report.failure(&failure);
-                exit.worse((&error).into())
-            }
-        }
-    }
-
-    /// Adds a line to the log file, if there is one. That it cannot be written is reported, and
-    /// changes nothing.
-    fn log(&self, outcome: &Result<(), Error>, exit: Exit) {
-        let Self { job, context: FetchContext { report, .. }, label, fetched, .. } = self;
-        let Some(path) = job.log_file.as_ref().filter(|_| !job.dry_run) else { return };
-        let mut line = LogLine::new(job.run_id.timestamp());
-        line.add("account", job.account.as_deref().unwrap_or("-"));
-        line.add("server", &job.peer.to_string());
-        line.add("user", &job.peer.user);
-        for (name, number) in fetched.numbers() {
-            line.add(name, &number.to_string());
-        }
-        if let Err(error) = outcome {
-            line.add("error", &error.to_string());
-        }
-        line.add("status", &exit.status().to_string());
-        if let Err(source) = line.append_to(path) {
-            let error = Error::Log { path: path.clone(), source };
-            report.warn(format_args!("fetch {label}: {error}"));
-        }
-    }
-
-    /// Returns whether a failure is reported now, and the outage's age in seconds if it is tracked.
-    fn patience(&self, outcome: &Result<(), Error>, exit: Exit) -> (bool, Option<u64>) {
-        if !self.context.report.is_unattended() {
-            return (true, None);
-        }
-        // Not a failure, but a long first fetch.
-        if matches!(outcome, Err(Error::Store(store::Error::Locked { age })) if *age < limits::LONG_RUN)
-        {
-            return (false, None);
-        }
-        let Some(span) = self.job.patience else { return (true, None) };
-        let patience = OutageTracker::new(&Os, &self.job.state, span.seconds);
-        let is_temporary = match exit {
-            Exit::Later => true,
-            Exit::Partial => outcome.is_ok() && !self.fetched.has_lasting(),
-            _ => false,
-        };
-        if !is_temporary {
-            patience.succeeded();
-            return (true, None);
-        }
-        let lasting = patience.failed(self.job.run_id.seconds);
-        (lasting.is_some(), lasting)
-    }
-}
-
-/// A listing, sorted by action.
-struct Sorted {
-    /// New messages.
-    wanted: Vec<ScanListing>,
-    /// New messages that are asked for behind all others.
-    suspects: Vec<Suspect>,
-    /// Messages that are known.
-    known: Vec<ScanListing>,
-    /// The number of messages that may still be retrieved.
-    room: usize,
-    /// The number of differences from the last listing.
-    changes: usize,
 }
 
 /// Connects, and verifies the server's certificate.

@@ -27,128 +27,38 @@
 
 mod breaks;
 mod command;
+mod delivery;
 mod digest;
 pub mod disk;
 mod entries;
+mod error;
 mod journal;
 pub mod log;
 mod maildir;
 pub mod outage;
 pub mod outbox;
+mod recovery;
 mod seen;
 pub mod token;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
 use std::io;
-use std::iter;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub use self::breaks::Condition;
+pub use self::delivery::{Delivery, Measured};
+use self::disk::{Disk, Lock};
+pub use self::error::Error;
+use self::journal::Journal;
 pub use self::maildir::{Draft, Maildir};
+pub use self::recovery::Recovered;
+use self::seen::Kind;
 pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
-
-use self::disk::{Dir, Disk, Lock};
-use self::journal::{FollowUp, Journal, Outcome};
-use self::seen::{Intent, Kind};
-use crate::limits;
-use crate::ownership;
 use crate::run_id::RunId;
-use crate::text::{Identified, Uid, plain};
-
-/// A failure of the disk or of what it holds.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another run holds the lock.
-    #[error("another run is active on this mailbox")]
-    Locked {
-        /// The age of the lock.
-        age: Duration,
-    },
-    /// A Maildir is made, its parents are not.
-    #[error("cannot create {}: {} does not exist", path.display(), parent.display())]
-    NoParent {
-        /// The Maildir.
-        path: PathBuf,
-        /// The directory that is missing.
-        parent: PathBuf,
-    },
-    /// A file or directory could not be made.
-    #[error("cannot create {}: {}", path.display(), plain(source))]
-    Create {
-        /// The file or directory.
-        path: PathBuf,
-        /// The failure.
-        source: io::Error,
-    },
-    /// Any other failure of the disk.
-    #[error("cannot {doing} {}: {}", path.display(), plain(source))]
-    Io {
-        /// The action, as a verb.
-        doing: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// The failure.
-        source: io::Error,
-    },
-    /// A version of this program that is newer than this one wrote the journal.
-    #[error("{} is a journal of version {version}, newer than this program", path.display())]
-    NewerJournal {
-        /// The journal.
-        path: PathBuf,
-        /// The journal's version.
-        version: u64,
-    },
-    /// A line of a file of the outbox makes no sense.
-    #[error("{}:{line}: not a line of a journal", path.display())]
-    Journal {
-        /// The journal.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-    },
-    /// The program that takes messages cannot be run.
-    #[error("cannot run {}: {}", program, plain(source))]
-    Program {
-        /// The program.
-        program: String,
-        /// The failure.
-        source: io::Error,
-    },
-    /// Another run has the message's lock.
-    #[error("another run is active on this message")]
-    Busy,
-    /// A message in the outbox has lost its journal.
-    #[error("damaged: {} is not there", .0.display())]
-    NoJournal(PathBuf),
-    /// There is no such message in the outbox.
-    #[error("no message `{0}` in the outbox")]
-    Unknown(String),
-    /// The file with the tokens of a login makes no sense.
-    #[error("{} is damaged", .0.display())]
-    Token(PathBuf),
-    /// Another user has written there, or could; or could read what this run would write.
-    #[error(transparent)]
-    Ownership(#[from] ownership::Error),
-    /// A Maildir into which messages were delivered is not there, or not whole.
-    #[error("{} is gone, and mail was delivered into it", .0.display())]
-    MaildirGone(PathBuf),
-}
-
-impl Error {
-    fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { doing, path: path.to_owned(), source }
-    }
-
-    fn create(path: &Path, source: io::Error) -> Self {
-        Self::Create { path: path.to_owned(), source }
-    }
-}
+use crate::text::{Identified, Uid};
 
 /// Proof that something is durable on this side. Only the store makes one: of a message that it has
 /// published or compared ([`Store::deliver`]), or that the journal proves ([`Store::recall`]).
@@ -186,19 +96,6 @@ impl Destination {
     }
 }
 
-/// The result of delivering a retrieved message.
-#[derive(Debug)]
-pub enum Delivery<T> {
-    /// A new message that was delivered.
-    New(Saved<T>),
-    /// A message equal to the one that was delivered here before.
-    Same(Saved<T>),
-    /// A message equal to the one that was delivered elsewhere before.
-    SameElsewhere(T),
-    /// A message that was not delivered, with the reason.
-    Rejected(T, String),
-}
-
 /// A reason to retrieve messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -206,17 +103,6 @@ pub enum Purpose {
     Deliver,
     /// Comparison with the messages that were delivered.
     Compare,
-}
-
-/// A message that a run before this one had not finished to deliver, and that is delivered now.
-#[derive(Clone, Debug)]
-pub struct Recovered {
-    /// The unique-id.
-    pub uid: Option<Uid>,
-    /// The size in the listing.
-    pub size: Option<u64>,
-    /// The file's path until a mail reader moves it.
-    pub path: PathBuf,
 }
 
 /// The options of a store.
@@ -524,149 +410,6 @@ impl Store {
         self.maildir.clone()
     }
 
-    /// Delivers messages, each of which carries its draft, and hands `each` what became of them.
-    /// Those that are to be compared are delivered only if they are others than those that are known
-    /// by their unique-ids.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the disk fails; messages not yet handed to `each` are not delivered, or
-    /// recovered by the next run.
-    pub fn deliver<T: AsMut<Draft> + Identified + Measured>(
-        &mut self,
-        batch: Vec<T>,
-        purpose: Purpose,
-        mut each: impl FnMut(Delivery<T>),
-    ) -> Result<(), Error> {
-        let mut new = Vec::with_capacity(batch.len());
-        for mut message in batch {
-            if let Some(reason) = message.as_mut().take_failure() {
-                each(Delivery::Rejected(message, reason));
-                continue;
-            }
-            let digest = message.as_mut().digest();
-            match message.uid().cloned() {
-                Some(uid) if purpose == Purpose::Compare => {
-                    if self.journal.seen.is_text_of(&uid, digest) {
-                        self.journal.record_same(&uid, message.size())?;
-                        let here = self.options.destination.place();
-                        let is_here = self.journal.seen.is_at(&uid, &here);
-                        // It is equal to what was delivered; only if that was here is it safe here.
-                        each(if is_here {
-                            Delivery::Same(Saved(message))
-                        } else {
-                            Delivery::SameElsewhere(message)
-                        });
-                        continue;
-                    }
-                    self.journal.record_reuse(&uid)?;
-                }
-                _ => {}
-            }
-            new.push((message, digest));
-        }
-        match self.options.destination.clone() {
-            Destination::Maildir(root) => self.commit(new, &root, &mut each),
-            Destination::Program(words) => {
-                for (message, digest) in new {
-                    each(self.hand_over(message, digest, &words)?);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn intent<T: AsMut<Draft> + Identified + Measured>(
-        &self,
-        message: &mut T,
-        digest: digest::Digest,
-    ) -> Intent {
-        Intent {
-            time: self.options.run_id.seconds,
-            uid: message.uid().cloned(),
-            size: message.size(),
-            digest,
-            name: message.as_mut().name.clone(),
-            place: self.journal.seen.places.len(),
-        }
-    }
-
-    fn hand_over<T: AsMut<Draft> + Identified + Measured>(
-        &mut self,
-        mut message: T,
-        digest: digest::Digest,
-        words: &[String],
-    ) -> Result<Delivery<T>, Error> {
-        let place = self.options.destination.place().into_owned();
-        let intent = self.intent(&mut message, digest);
-        // What could not be noted afterwards would be handed over again in every run.
-        self.journal.reserve(&intent, &place)?;
-        if let Err(reason) = command::run(words, message.as_mut(), limits::DELIVERY)? {
-            return Ok(Delivery::Rejected(message, reason));
-        }
-        self.journal.record_delivery(intent, &place)?;
-        Ok(Delivery::New(Saved(message)))
-    }
-
-    /// Delivers messages to the Maildir: durable, in new/, and in the journal, all or none of them
-    /// as far as the next run can tell.
-    fn commit<T: AsMut<Draft> + Identified + Measured>(
-        &mut self,
-        mut batch: Vec<(T, digest::Digest)>,
-        root: &Path,
-        each: &mut impl FnMut(Delivery<T>),
-    ) -> Result<(), Error> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let (tmp, new) = (self.maildir.root().join("tmp"), self.maildir.root().join("new"));
-        let mut drafts: Vec<&mut Draft> =
-            batch.iter_mut().map(|(message, _)| message.as_mut()).collect();
-        sync(&mut drafts)?;
-        // A message for which there is no room, as is known only now, is not delivered; the others are.
-        let mut kept = Vec::with_capacity(batch.len());
-        for (mut message, digest) in batch {
-            match message.as_mut().take_failure() {
-                Some(reason) => each(Delivery::Rejected(message, reason)),
-                None => kept.push((message, digest)),
-            }
-        }
-        let mut batch = kept;
-        self.sync_dir(&tmp)?;
-        // From here on the journal may know the files, even if what follows fails half-way: they
-        // stay where they are, and recovery has the last word.
-        for (message, _) in &mut batch {
-            message.as_mut().keep_file();
-        }
-        let intents: Vec<_> =
-            batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();
-        self.journal.record_intents(root, intents.into_iter())?;
-        let into = self.open_dir(&new)?;
-        for (message, _) in &mut batch {
-            let draft = message.as_mut();
-            if let Err(error) = self.publish(&draft.path(), &new.join(&draft.name)) {
-                // It was there a moment ago. Wherever it is now, it was not delivered.
-                let name = draft.name.clone();
-                let is_it = |intent: &Intent| (intent.name == name).then_some(Outcome::Void);
-                self.journal.resolve(is_it, FollowUp::None)?;
-                return Err(error);
-            }
-        }
-        self.sync_opened(&*into, &new)?;
-        // What will be deleted at once is noted as such with its delivery: if this run is cut off
-        // before, another message may have its unique-id when the next one looks.
-        let follow_up = if self.options.deletes_at_once {
-            FollowUp::Note("deleted", self.options.run_id.seconds.max(1))
-        } else {
-            FollowUp::None
-        };
-        self.journal.resolve(|_| Some(Outcome::Done), follow_up)?;
-        for (message, _) in batch {
-            each(Delivery::New(Saved(message)));
-        }
-        Ok(())
-    }
-
     /// Makes durable what the journal says.
     ///
     /// # Errors
@@ -684,121 +427,6 @@ impl Store {
     pub fn compact(&mut self) -> Result<(), Error> {
         self.journal.compact()
     }
-
-    fn publish(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        self.disk.rename(from, to).map_err(|error| Error::io("deliver", to, error))
-    }
-
-    /// A directory that is about to get files. Its Maildir may go away before it is synced, and
-    /// another one be in its place.
-    fn open_dir(&self, path: &Path) -> Result<Box<dyn Dir>, Error> {
-        self.disk.open_dir(path).map_err(|error| Error::io("open", path, error))
-    }
-
-    fn sync_opened(&self, dir: &dyn Dir, path: &Path) -> Result<(), Error> {
-        let synced = self.disk.sync_opened(dir, path);
-        synced.map_err(|error| Error::io("write", path, error))
-    }
-
-    fn sync_dir(&self, path: &Path) -> Result<(), Error> {
-        self.disk.sync_dir(path).map_err(|error| Error::io("write", path, error))
-    }
-
-    /// Finishes or gives up every delivery that was announced and not confirmed.
-    fn recover(&mut self) -> Result<(), Error> {
-        if self.journal.seen.intents.is_empty() {
-            return Ok(());
-        }
-        // That they can be read does not mean that they are durable, nor that a sync would make them
-        // so: one that failed gives up what it could not write.
-        self.journal.rewrite()?;
-        let intents = self.journal.seen.intents.clone();
-        let places: BTreeSet<_> = intents.iter().map(|intent| intent.place).collect();
-        let (mut found, mut recovered) = (HashSet::new(), Vec::new());
-        for place in places {
-            let root = self.journal.seen.places.get(place).cloned().unwrap_or_default();
-            let (tmp, new, cur) = (root.join("tmp"), root.join("new"), root.join("cur"));
-            for dir in [&tmp, &new, &cur] {
-                // A disk that is not mounted looks like this.
-                if !self.exists(dir)? {
-                    return Err(Error::MaildirGone(root));
-                }
-            }
-            let opened = [(self.open_dir(&new)?, new.clone()), (self.open_dir(&cur)?, cur.clone())];
-            let read = self.names(&[&new, &cur])?;
-            for intent in intents.iter().filter(|intent| intent.place == place) {
-                let (from, to) = (tmp.join(&intent.name), new.join(&intent.name));
-                if !read.contains(&intent.name) {
-                    if !self.exists(&from)? {
-                        continue;
-                    }
-                    self.publish(&from, &to)?;
-                }
-                found.insert(intent.name.clone());
-                let (uid, size) = (intent.uid.clone(), intent.size);
-                recovered.push(Recovered { uid, size, path: to });
-            }
-            for (dir, path) in opened {
-                self.sync_opened(&*dir, &path)?;
-            }
-        }
-        let outcome = |intent: &Intent| {
-            Some(if found.contains(&intent.name) { Outcome::Done } else { Outcome::Void })
-        };
-        // The time since the interrupted session is unknown: they count as absent since.
-        let follow_up = FollowUp::Note("missing", self.options.run_id.seconds.max(1));
-        self.journal.resolve(outcome, follow_up)?;
-        self.journal.sync()?;
-        self.recovered = recovered;
-        Ok(())
-    }
-
-    fn exists(&self, path: &Path) -> Result<bool, Error> {
-        self.disk.exists(path).map_err(|error| Error::io("look at", path, error))
-    }
-
-    /// The unique part of every file name in these directories: readers append `:2,` and flags.
-    fn names(&self, dirs: &[&Path]) -> Result<HashSet<String>, Error> {
-        let mut names = HashSet::new();
-        for dir in dirs {
-            let list = self.disk.list(dir).map_err(|error| Error::io("read", dir, error))?;
-            names.extend(list.iter().filter_map(|name| {
-                let name = name.to_str()?;
-                Some(name.split(':').next().unwrap_or(name).to_owned())
-            }));
-        }
-        Ok(names)
-    }
-
-    /// Removes what runs that were cut off left in tmp/, apart from what they had announced: before
-    /// anything is written, for the disk may be full of it.
-    fn sweep(&self) -> Result<(), Error> {
-        let tmp = self.maildir.root().join("tmp");
-        if !self.journal.is_begun() || !self.exists(&tmp)? {
-            return Ok(());
-        }
-        let announced: HashSet<_> =
-            self.journal.seen.intents.iter().map(|intent| intent.name.as_str()).collect();
-        let names = self.disk.list(&tmp).map_err(|error| Error::io("read", &tmp, error))?;
-        for name in names.iter().filter(|name| self.maildir.is_ours(name)) {
-            if name.to_str().is_some_and(|name| announced.contains(name)) {
-                continue;
-            }
-            let path = tmp.join(name);
-            match self.disk.remove(&path) {
-                // Another sweeper was faster.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed.map_err(|error| Error::io("remove", &path, error))?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A message that may have a size in the listing.
-pub trait Measured {
-    /// Octets, as the server counts.
-    fn size(&self) -> Option<u64>;
 }
 
 /// The outlook of a delivery.
@@ -884,40 +512,6 @@ fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
         }
     }
     Ok(disk.check_place(path)?)
-}
-
-/// Makes files durable: write-back is begun for all before the first is waited for, and a large
-/// batch is waited for in parallel, since what waits together can be written together.
-fn sync(drafts: &mut [&mut Draft]) -> Result<(), Error> {
-    let wait = |part: &mut [&mut Draft]| {
-        for draft in part.iter_mut() {
-            draft.begin_sync();
-        }
-        part.iter_mut().try_for_each(|draft| {
-            let draft: &mut Draft = draft;
-            match draft.sync() {
-                // This file has no room, which others may have.
-                Err(error) if is_no_room(&error) => {
-                    draft.fail(plain(&error));
-                    Ok(())
-                }
-                synced => synced.map_err(|error| Error::io("write", &draft.path(), error)),
-            }
-        })
-    };
-    let count = drafts.len().div_ceil(limits::WAIT_TOGETHER);
-    let parts = Mutex::new(drafts.chunks_mut(limits::WAIT_TOGETHER));
-    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || iter::from_fn(next).map(wait).fold(Ok(()), Result::and);
-    thread::scope(|scope| {
-        // Where there can be no more threads, those there are wait for one part after the other.
-        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..count).map_while(spawn).collect();
-        let done = work();
-        let ended =
-            others.into_iter().map(|other| other.join().unwrap_or_else(|p| resume_unwind(p)));
-        ended.fold(done, Result::and)
-    })
 }
 
 #[cfg(test)]

@@ -3,30 +3,29 @@
 #![warn(clippy::missing_errors_doc)]
 
 mod certificate;
+mod files;
+mod verify;
 
 use std::io::{self, BufReader, IoSlice, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
-    OtherError, ProtocolVersion, RootCertStore, SignatureScheme,
-};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion, RootCertStore};
 
 pub use self::certificate::{Certificate, Date};
-
+use self::files::{KEY, certificates, file_roots, private_key, system_roots, unusable};
+pub use self::verify::CertificateProblem;
+use self::verify::{PeerVerifier, RSA_BITS, Verification};
 use crate::limits;
 use crate::net::Tcp;
 use crate::ownership;
-use crate::text::{Domain, plain, shown};
+use crate::text::Domain;
 use crate::wire::{self, Private, Stream, Wait};
 
 /// The trust in servers, and the client's own certificate.
@@ -144,122 +143,6 @@ pub enum Error {
     #[error("this machine has no certification authorities: {0}")]
     NoSystem(String),
 }
-
-/// A problem with a server's certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CertificateProblem {
-    /// The validity is over.
-    Expired,
-    /// The validity has not begun.
-    NotYetValid,
-    /// The server has another name.
-    OtherName,
-    /// The issuer is not trusted here.
-    UnknownAuthority,
-    /// The certificate is its own issuer.
-    SelfSigned,
-    /// The certificate differs from the pinned one.
-    NotPinned,
-    /// The validity of another certificate of the chain ended on this day.
-    IssuerExpired(String),
-    /// The RSA key is shorter than any that is accepted, and has this many bits.
-    WeakKey(usize),
-    /// Any other problem, in the verifier's words.
-    Other(String),
-}
-
-impl CertificateProblem {
-    /// Describes the problem for people.
-    fn words(&self, certificate: Option<&Certificate>) -> String {
-        let told = |words: &str, tell: fn(&Certificate) -> String| match certificate {
-            Some(certificate) => format!("{words}{}", tell(certificate)),
-            None => words.to_owned(),
-        };
-        match self {
-            Self::Expired => told("it has expired", |it| format!(" on {}", it.not_after.day)),
-            Self::NotYetValid => {
-                told("it is not valid yet", |it| format!(" before {}", it.not_before.day))
-            }
-            Self::OtherName => told("it is for another name", |it| {
-                let names = if it.names.is_empty() { &it.subject } else { &it.names.join(", ") };
-                format!(" ({})", shown(names))
-            }),
-            Self::UnknownAuthority => match certificate {
-                Some(it) => format!("issued by `{}`, which is not trusted here", it.issuer),
-                None => "its issuer is not trusted here".to_owned(),
-            },
-            Self::SelfSigned => "it is self-signed".to_owned(),
-            Self::NotPinned => {
-                told("it is not the pinned one", |it| format!(": its pin is {}", it.pin))
-            }
-            Self::IssuerExpired(day) => {
-                format!("a certificate between it and its authority expired on {day}")
-            }
-            Self::WeakKey(bits) => {
-                format!("its RSA key of {bits} bits is too short; {RSA_BITS} are needed")
-            }
-            Self::Other(reason) => reason.clone(),
-        }
-    }
-
-    fn new(reason: &CertificateError, certificate: Option<&Certificate>) -> Self {
-        match reason {
-            CertificateError::ExpiredContext { not_after, .. }
-                if certificate.is_some_and(|it| !it.ends_at(*not_after)) =>
-            {
-                Self::IssuerExpired(certificate::day(*not_after))
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Self::NotYetValid
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Self::OtherName
-            }
-            CertificateError::Other(reason) if reason.0.is::<NotPinned>() => Self::NotPinned,
-            // No trust helps: its signatures are never accepted.
-            CertificateError::UnknownIssuer
-            | CertificateError::BadSignature
-            | CertificateError::Other(_)
-                if let Some(bits) = certificate.and_then(Certificate::weak_key) =>
-            {
-                Self::WeakKey(bits)
-            }
-            // One that is an authority of its own comes as one that may not stand for a server.
-            CertificateError::UnknownIssuer
-            | CertificateError::BadSignature
-            | CertificateError::Other(_)
-                if certificate.is_some_and(|certificate| certificate.is_self_signed) =>
-            {
-                Self::SelfSigned
-            }
-            // An authority that has a trusted one's name, and not its key, is an unknown one.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                Self::UnknownAuthority
-            }
-            CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
-                Self::Other("it is an authority's own, which cannot stand for a server".to_owned())
-            }
-            CertificateError::Other(reason) => Self::Other(match reason.to_string().as_str() {
-                "NameConstraintViolation" => {
-                    "its authority may not issue certificates for this name".to_owned()
-                }
-                "MaximumPathDepthExceeded" | "PathLenConstraintViolated" => {
-                    "too many certificates are between it and its authority".to_owned()
-                }
-                "UnsupportedCertVersion" => "it is not of version 3".to_owned(),
-                other => shown(other),
-            }),
-            CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
-                Self::Other("it is signed by an algorithm that is not secure".to_owned())
-            }
-            other => Self::Other(shown(&other.to_string())),
-        }
-    }
-}
-
-/// The fewest bits of an RSA key whose signatures are accepted.
-const RSA_BITS: usize = 2048;
 
 /// The TLS configuration of an account, made once and used for each of its connections.
 #[derive(Clone, Debug)]
@@ -439,193 +322,6 @@ impl Private for TlsStream {
     }
 }
 
-/// The certificate verifier of a connection; it keeps the certificate for error messages.
-/// Possession of the certificate's key is verified in every case.
-#[derive(Debug)]
-struct PeerVerifier {
-    judge: Verification,
-    provider: Arc<CryptoProvider>,
-    /// The last certificate, which is the one of the handshake under way: an account's connections
-    /// are made one after another.
-    seen: Mutex<Option<CertificateDer<'static>>>,
-}
-
-/// A way of verifying a certificate.
-#[derive(Debug)]
-enum Verification {
-    /// A chain to an authority, the name, and the dates.
-    Chain {
-        /// The verifier of chains.
-        verifier: Arc<WebPkiServerVerifier>,
-        /// The certificates of `ca-file`. A server may show one of these itself, as `openssl req
-        /// -x509` makes them: an authority's, which no chain makes good for a server.
-        own: Vec<CertificateDer<'static>>,
-    },
-    /// Equality with this certificate.
-    Pin(Pin),
-}
-
-impl PeerVerifier {
-    fn seen(&self) -> MutexGuard<'_, Option<CertificateDer<'static>>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn certificate(&self) -> Option<Certificate> {
-        Certificate::read(self.seen().as_ref()?)
-    }
-}
-
-/// The certificate is another one than the pinned.
-#[derive(Debug, thiserror::Error)]
-#[error("it is not the pinned one")]
-struct NotPinned;
-
-impl ServerCertVerifier for PeerVerifier {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.seen() = Some(certificate.clone().into_owned());
-        match &self.judge {
-            Verification::Chain { verifier, own } => {
-                let chain =
-                    verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
-                match chain {
-                    // The very octets that the user named as trusted; possession of its key is
-                    // verified by the handshake as ever.
-                    Err(_) if own.iter().any(|own| own == certificate) => {
-                        verify_own(certificate, name, now)
-                    }
-                    chain => chain,
-                }
-            }
-            Verification::Pin(pin) if Pin::of(certificate) == *pin => {
-                Ok(ServerCertVerified::assertion())
-            }
-            Verification::Pin(_) => {
-                Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into())
-            }
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Verifies name and dates of a certificate that is trusted itself.
-fn verify_own(
-    certificate: &CertificateDer<'_>,
-    name: &ServerName<'_>,
-    now: UnixTime,
-) -> Result<ServerCertVerified, rustls::Error> {
-    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-    let read = Certificate::read(certificate).ok_or(CertificateError::BadEncoding)?;
-    let now = i64::try_from(now.as_secs()).map_err(|_| CertificateError::Expired)?;
-    if now < read.not_before.seconds {
-        return Err(CertificateError::NotValidYet.into());
-    }
-    if now > read.not_after.seconds {
-        return Err(CertificateError::Expired.into());
-    }
-    Ok(ServerCertVerified::assertion())
-}
-
-fn system_roots() -> Result<RootCertStore, Error> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // A machine's collection may hold some that are not understood here; the others will do.
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let reason = found.errors.first().map(|error| shown(&error.to_string()));
-        return Err(Error::NoSystem(reason.unwrap_or_else(|| "none were found".to_owned())));
-    }
-    Ok(roots)
-}
-
-fn file_roots(path: &Path) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("ca-file", path)? {
-        let wrong = |error: rustls::Error| Error::File {
-            key: "ca-file",
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        roots.add(certificate).map_err(wrong)?;
-    }
-    Ok(roots)
-}
-
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let found = pem(key, path)?.into_iter().filter_map(|item| match item {
-        rustls_pemfile::Item::X509Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    let found: Vec<_> = found.collect();
-    if found.is_empty() {
-        let reason = "it holds no certificate".to_owned();
-        return Err(Error::File { key, path: path.to_owned(), reason });
-    }
-    Ok(found)
-}
-
-/// The setting that names a private key.
-const KEY: &str = "client-key";
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let wrong =
-        |reason: &str| Error::File { key: KEY, path: path.to_owned(), reason: reason.to_owned() };
-    let key = pem(KEY, path)?.into_iter().find_map(|item| match item {
-        rustls_pemfile::Item::Pkcs1Key(key) => Some(key.into()),
-        rustls_pemfile::Item::Pkcs8Key(key) => Some(key.into()),
-        rustls_pemfile::Item::Sec1Key(key) => Some(key.into()),
-        _ => None,
-    });
-    key.ok_or_else(|| wrong("it holds no private key, or an encrypted one"))
-}
-
-/// Reads a PEM file. `rustls-pemfile` is no longer maintained (RUSTSEC-2025-0134), so this is the
-/// only function that uses it.
-fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Error> {
-    let failed = |error| Error::File { key, path: path.to_owned(), reason: plain(&error) };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    ownership::check_writers(&file, path)?;
-    if key == KEY {
-        ownership::check_readers(&file, path)?;
-    }
-    rustls_pemfile::read_all(&mut BufReader::new(file.take(limits::PEM)))
-        .collect::<Result<_, _>>()
-        .map_err(failed)
-}
-
-fn unusable(error: &rustls::Error) -> Error {
-    Error::Handshake(error.to_string())
-}
-
 fn handshake_error(error: io::Error, certificate: Option<Certificate>) -> Error {
     let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
     else {
@@ -669,6 +365,8 @@ fn cut_off(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::CertificateError;
+    use rustls::pki_types::UnixTime;
 
     #[test]
     fn the_first_key_exchange_offered_is_post_quantum() {

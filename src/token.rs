@@ -5,151 +5,27 @@
 //! one run at a time asks, under a lock, after it has read again what is kept; and what came is
 //! durable before any of it is used.
 
+mod error;
+mod remote;
+
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::http::{self, Form, Redirects, Request, Response, form_encoded};
+pub use self::error::{Error, Unreached};
+use self::remote::Remote;
+use crate::http::{Form, Response, form_encoded};
 use crate::limits;
-use crate::net::{self, Bounds, Stop};
-use crate::oauth::{self, Client, Endpoints, Granted, Meaning, Refusal, Server};
+use crate::net::Stop;
+use crate::oauth::{self, Client, Endpoints, Granted, Meaning, Server};
 use crate::store;
 use crate::store::disk::{Disk, Lock, Os};
 use crate::store::token::{TokenStore, Tokens};
-use crate::text::{HttpsUrl, Secret, plain};
-use crate::tls::{self, Trust};
+use crate::text::{HttpsUrl, Secret};
+use crate::tls::Trust;
 use crate::wire::Secrets;
-
-/// The reason why there is no token.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No login has been made yet.
-    #[error("no login for {user} at {host}")]
-    NoLogin {
-        /// The account's user.
-        user: String,
-        /// The authorization server.
-        host: String,
-    },
-    /// The stored tokens were granted for another configuration.
-    #[error("{host}: the login is for another {what} than the configuration")]
-    Changed {
-        /// The authorization server.
-        host: String,
-        /// The key that differs.
-        what: &'static str,
-    },
-    /// The login has ended.
-    #[error("{host}: the login has expired or was revoked ({refusal}){}", .lost.as_deref().unwrap_or_default())]
-    Expired {
-        /// The authorization server.
-        host: String,
-        /// The server's answer.
-        refusal: Refusal,
-        /// The time when an answer was lost before, in words.
-        lost: Option<String>,
-    },
-    /// The user, or their administrator, has not consented.
-    #[error("{host}: refused: {refusal}")]
-    Consent {
-        /// The authorization server.
-        host: String,
-        /// The server's answer.
-        refusal: Refusal,
-    },
-    /// The client is not registered as it should be.
-    #[error("{host}: the client is refused ({refusal})")]
-    Client {
-        /// The authorization server.
-        host: String,
-        /// The server's answer.
-        refusal: Refusal,
-    },
-    /// The server cannot answer now.
-    #[error("{host}: no token now ({refusal})")]
-    Later {
-        /// The authorization server.
-        host: String,
-        /// The server's answer.
-        refusal: Refusal,
-    },
-    /// The server's answer makes no sense.
-    #[error("{host}: {error}")]
-    Protocol {
-        /// The authorization server.
-        host: String,
-        /// The fault.
-        error: oauth::Error,
-    },
-    /// The server could not be reached, or the connection failed.
-    #[error("{place}: {error}")]
-    Unreached {
-        /// Host and port.
-        place: String,
-        /// The failure.
-        error: Unreached,
-    },
-    /// There is no terminal to log in at.
-    #[error("a login needs a terminal")]
-    Nobody,
-    /// The login was not made in time.
-    #[error("no login within {0} s")]
-    NotInTime(u64),
-    /// The server has no page to log in at.
-    #[error("{host} has no authorization endpoint: use --device, or set `authorize`")]
-    NoBrowser {
-        /// The authorization server.
-        host: String,
-    },
-    /// The server has no login with a code.
-    #[error("{host} has no device login for mail: leave --device out, and paste the address")]
-    NoDevice {
-        /// The authorization server.
-        host: String,
-    },
-    /// The browser cannot come back.
-    #[error("cannot listen on this machine for the browser: {}", plain(.0))]
-    Listen(io::Error),
-    /// The system gives no random numbers.
-    #[error("the system has no random numbers")]
-    Random,
-    /// Another run renews the same login, and takes too long.
-    #[error("another run is renewing this login, and had not finished after {} s", limits::TOKEN_LOCK.as_secs())]
-    Busy,
-    /// The token file cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-}
-
-impl Error {
-    /// Returns the error for a refusal, with the secrets that were sent masked.
-    pub fn refused(host: String, refusal: Refusal, secrets: &[Option<&Secret>]) -> Self {
-        refused(host, oauth::Error::Refused(refusal), secrets)
-    }
-
-    /// Returns whether the login was refused, and stays so until a new login.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Expired { .. } | Self::Consent { .. })
-    }
-}
-
-/// The reason why there was no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreached {
-    /// There is no connection.
-    #[error(transparent)]
-    Net(#[from] net::Error),
-    /// TLS failed.
-    #[error(transparent)]
-    Tls(#[from] tls::Error),
-    /// The conversation failed.
-    #[error(transparent)]
-    Http(#[from] http::Error),
-}
 
 /// Hears of what goes on, in lines without secrets.
 pub type Listener = Arc<dyn Fn(&dyn fmt::Display) + Send + Sync>;
@@ -641,113 +517,6 @@ trait AuthorizationServer {
 
     /// Posts a form on that connection.
     fn ask(&mut self, url: &HttpsUrl, form: Form) -> Result<Response, Error>;
-}
-
-/// The real one. A first signal does not cut off what is asked of it, which takes
-/// [`limits::HTTP_TIME`] at most: a lost answer may be a lost login.
-struct Remote<'a> {
-    login: &'a Login,
-    run: &'a Run,
-    tls: tls::Client,
-    stream: Option<tls::TlsStream>,
-    shelter: Option<net::Shelter>,
-}
-
-impl<'a> Remote<'a> {
-    fn new(login: &'a Login, run: &'a Run) -> Result<Self, Error> {
-        let unreached = |error: tls::Error| Error::Unreached {
-            place: Login::place(login.client.server.url()),
-            error: error.into(),
-        };
-        let tls = tls::Client::new(&login.trust).map_err(unreached)?;
-        Ok(Self { login, run, tls, stream: None, shelter: None })
-    }
-
-    fn open(&self, url: &HttpsUrl) -> Result<tls::TlsStream, Unreached> {
-        let bounds = Bounds {
-            per_wait: self.login.per_wait.min(limits::HTTP_TIME),
-            in_all: Some(limits::HTTP_TIME),
-        };
-        // Not the run's own `Stop`: a first signal would end the connection.
-        let tcp = net::connect(url.host(), url.port(), None, bounds, &Stop::default())?;
-        Ok(self.tls.handshake(tcp, url.host())?)
-    }
-
-    fn tell(&self, request: &dyn fmt::Display, outcome: &dyn fmt::Display) {
-        if let Some(listener) = &self.run.listener {
-            listener(&format_args!("{request} -> {outcome}"));
-        }
-    }
-}
-
-impl AuthorizationServer for Remote<'_> {
-    fn now(&self) -> u64 {
-        now()
-    }
-
-    fn pause(&mut self) -> Duration {
-        const PAUSE: Duration = Duration::from_millis(20);
-        thread::sleep(PAUSE);
-        PAUSE
-    }
-
-    fn endpoints(&mut self) -> Result<Endpoints, Error> {
-        let issuer = match &self.login.client.server {
-            Server::Known(endpoints) => return Ok((**endpoints).clone()),
-            Server::Issuer(issuer) => issuer,
-        };
-        let place = Login::place(issuer);
-        let mut status = 0;
-        for url in oauth::metadata_urls(issuer).into_iter().flatten() {
-            let found = http::get(url.clone(), "application/json", Redirects::SameHost, |url| {
-                self.open(url)
-            });
-            let (_, response) = match found {
-                Ok(found) => found,
-                Err(error) => {
-                    self.tell(&format_args!("GET {url}"), &error);
-                    return Err(Error::Unreached { place, error });
-                }
-            };
-            self.tell(&format_args!("GET {url}"), &response.status);
-            status = response.status;
-            if response.is_success() {
-                let read = oauth::metadata(issuer, &response.body);
-                let host = issuer.host().to_string();
-                return read.map_err(|error| Error::Protocol { host, error });
-            }
-        }
-        let host = issuer.host().to_string();
-        if status >= 500 || status == 429 {
-            let code = oauth::ErrorCode::Other(format!("HTTP status {status}"));
-            let refusal = Refusal { code, description: String::new(), status };
-            return Err(Error::Later { host, refusal });
-        }
-        let words = format!("it has no metadata (HTTP status {status})");
-        Err(Error::Protocol { host, error: oauth::Error::Malformed(words) })
-    }
-
-    fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error> {
-        let unreached = |error| Error::Unreached { place: Login::place(url), error };
-        self.shelter = Some(self.run.stop.shelter());
-        self.stream = Some(self.open(url).map_err(unreached)?);
-        Ok(())
-    }
-
-    fn ask(&mut self, url: &HttpsUrl, form: Form) -> Result<Response, Error> {
-        let unreached = |error: Unreached| Error::Unreached { place: Login::place(url), error };
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => self.open(url).map_err(unreached)?,
-        };
-        let request = Request::post(url.clone(), "application/json", form);
-        let response = http::exchange(stream, &request);
-        match &response {
-            Ok(response) => self.tell(&request, &response.status),
-            Err(error) => self.tell(&request, error),
-        }
-        response.map_err(|error| unreached(error.into()))
-    }
 }
 
 #[cfg(test)]

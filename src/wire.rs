@@ -3,19 +3,25 @@
 //! the meaning of its answer; neither knows of streams or clocks.
 #![warn(clippy::missing_errors_doc)]
 
+mod body;
+mod command;
+mod mask;
+#[cfg(test)]
+pub(crate) mod random_peer;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+pub use self::body::Body;
+use self::body::Input;
+use self::command::Raw;
+pub use self::command::{Command, Exchange, Grammar, Malformed};
 pub(crate) use self::mask::Secrets;
 use crate::dot;
 use crate::limits;
-
-mod mask;
-#[cfg(test)]
-pub(crate) mod random_peer;
 
 /// A stream that ends a wait in time. A peer that sends an octet now and then keeps any time-out
 /// for a single read from passing, so each wait has a bound as a whole, too.
@@ -102,147 +108,6 @@ impl sealed::Sealed for Box<dyn Private> {}
 pub(crate) mod sealed {
     /// Keeps [`super::Private`] to this crate's two streams.
     pub trait Sealed {}
-}
-
-/// The syntax of a protocol's replies.
-pub trait Grammar {
-    /// A whole reply.
-    type Reply;
-
-    /// Finds the reply at the start of `input`: itself and its length in octets, or `None` when
-    /// more must be read first.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the octets are not the beginning of a reply.
-    fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
-
-    /// The status of a reply that is a SASL challenge; `None` for any other. Challenges are masked
-    /// in traces: with the response, a SCRAM challenge is enough to guess the password offline.
-    fn challenge(reply: &Self::Reply) -> Option<&'static str>;
-}
-
-/// The octets are not a reply; the words say what was expected instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(pub String);
-
-/// A command and the meaning of its answer, in one value.
-pub trait Exchange {
-    /// The language both are in.
-    type Grammar: Grammar;
-    /// The meaning of the answer, a refusal included.
-    type Answer;
-    /// The error that ends the conversation.
-    type Error: From<Error>;
-
-    /// The command line.
-    fn command(&self) -> Command;
-
-    /// The kind of wait for the reply, which bounds it.
-    fn wait(&self) -> Wait {
-        Wait::Reply
-    }
-
-    /// Octets that follow the command line at once, as BDAT has them (RFC 3030 §2).
-    fn octets(&self) -> &[u8] {
-        &[]
-    }
-
-    /// Reads the answer. `body` is the multi-line part that follows in POP3.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the answer makes no sense, so that the conversation cannot go on.
-    fn answer(
-        self,
-        reply: <Self::Grammar as Grammar>::Reply,
-        body: Body<'_>,
-    ) -> Result<Self::Answer, Self::Error>;
-}
-
-/// A command line. It holds no line end, and its `Debug` masks secrets, so that neither a newline
-/// in an argument nor a trace can do harm.
-#[derive(Clone)]
-pub struct Command {
-    verb: &'static str,
-    line: String,
-    /// The number of octets from the start of the line that may be shown.
-    open: usize,
-}
-
-impl Command {
-    /// A command without arguments yet. The verb is also its name in error messages.
-    pub fn new(verb: &'static str) -> Self {
-        Self { verb, line: verb.to_owned(), open: verb.len() }
-    }
-
-    /// A line that is not a command but an answer to a challenge, all of it secret.
-    pub fn response(verb: &'static str, secret: &str) -> Self {
-        let mut command = Self { verb, line: String::new(), open: 0 };
-        command.push(secret);
-        command
-    }
-
-    /// Adds a blank and an argument.
-    #[must_use]
-    pub fn arg(mut self, text: impl fmt::Display) -> Self {
-        self.push(&format!(" {text}"));
-        self.open = self.line.len();
-        self
-    }
-
-    /// Adds a blank and an argument that is masked wherever the command is shown.
-    #[must_use]
-    pub fn secret(mut self, text: &str) -> Self {
-        self.push(" ");
-        self.push(text);
-        self
-    }
-
-    /// Octets of the line, its end included.
-    pub fn octets(&self) -> usize {
-        self.line.len() + 2
-    }
-
-    fn secret_part(&self) -> &str {
-        self.line.get(self.open..).unwrap_or_default().trim_start()
-    }
-
-    // The values that come here have no control characters by their types; should one slip
-    // through, it must not become a second command.
-    fn push(&mut self, text: &str) {
-        self.line.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
-    }
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (open, secret) = self.line.split_at(self.open);
-        let blank = if secret.starts_with(' ') { " " } else { "" };
-        write!(f, "{open}{blank}{}", if secret.is_empty() { "" } else { "****" })
-    }
-}
-
-/// A command whose asker looks at the reply.
-struct Raw<G>(Command, Wait, std::marker::PhantomData<G>);
-
-impl<G: Grammar> Exchange for Raw<G> {
-    type Grammar = G;
-    type Answer = G::Reply;
-    type Error = Error;
-
-    fn command(&self) -> Command {
-        self.0.clone()
-    }
-
-    fn wait(&self) -> Wait {
-        self.1
-    }
-
-    fn answer(self, reply: G::Reply, _: Body<'_>) -> Result<G::Reply, Error> {
-        Ok(reply)
-    }
 }
 
 /// One event of a conversation, as a trace sees it.
@@ -634,154 +499,6 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     fn trace(&mut self, said: TraceEvent<'_>) {
         if let Some(trace) = &mut self.trace {
             trace(said);
-        }
-    }
-}
-
-/// The dot-terminated text that follows a reply (RFC 1939 §3). If it is due and not read, the
-/// next reply will not make sense, so an answer either refuses or reads it whole.
-pub struct Body<'a> {
-    stream: &'a mut dyn Stream,
-    input: &'a mut Input,
-    trace: Option<&'a mut Trace>,
-    secrets: &'a Secrets,
-    phase: Phase,
-}
-
-impl Body<'_> {
-    /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
-    /// octets as [`limits::LISTING_OCTETS`].
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of `each`, or an error if the text exceeds its bounds or the stream ends.
-    pub fn lines<E: From<Error>>(
-        mut self,
-        limit: usize,
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (mut count, mut octets) = (0, 0);
-        self.stream.begin(Wait::Text);
-        loop {
-            let waiting = self.input.waiting();
-            let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', waiting) {
-                let line = waiting.get(start..end).unwrap_or_default();
-                start = end + 1;
-                if let Some(trace) = &mut self.trace {
-                    trace(TraceEvent::Server(&self.secrets.mask(line)));
-                }
-                let text = line.strip_suffix(b"\r").unwrap_or(line);
-                if text == b"." {
-                    self.input.consume(start);
-                    return Ok(());
-                }
-                count += 1;
-                if count > limit {
-                    return Err(self.malformed(format!("more than {limit} lines")).into());
-                }
-                octets += line.len();
-                if octets > limits::LISTING_OCTETS {
-                    let most = limits::LISTING_OCTETS;
-                    return Err(self.malformed(format!("more than {most} octets")).into());
-                }
-                let text = text.strip_prefix(b".").unwrap_or(text);
-                // An error that shows the line shows it masked.
-                each(text)
-                    .map_err(|error| each(&self.secrets.mask(text)).err().unwrap_or(error))?;
-            }
-            let rest = waiting.len() - start;
-            self.input.consume(start);
-            if rest > limits::REPLY_LINE {
-                return Err(self.malformed("a line without end".to_owned()).into());
-            }
-            if !self.input.fill(self.stream, self.phase)? {
-                return Err(Error::Closed(self.phase).into());
-            }
-        }
-    }
-
-    /// Copies the text to `sink`, unstuffed and with LF at line ends; returns its octets. More than
-    /// `limit` of them are an error ([`Error::TooLong`]).
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the text exceeds `limit`, the stream ends, or writing to `sink` fails.
-    pub fn copy(mut self, limit: u64, sink: &mut dyn Write) -> Result<u64, Error> {
-        let (mut decoder, mut total) = (dot::Decoder::default(), 0_u64);
-        // However little comes at a time, as much as this is written.
-        let mut text = Vec::with_capacity(limits::BUFFER);
-        self.stream.begin(Wait::Text);
-        while !decoder.is_done() {
-            if self.input.is_empty() && !self.input.fill(self.stream, self.phase)? {
-                return Err(Error::Closed(self.phase));
-            }
-            if text.len() + self.input.waiting().len() > limits::BUFFER {
-                sink.write_all(&text).map_err(Error::Sink)?;
-                text.clear();
-            }
-            let before = text.len();
-            let used = decoder.decode(self.input.waiting(), &mut text);
-            self.input.consume(used);
-            total = total.saturating_add(u64::try_from(text.len() - before).unwrap_or(u64::MAX));
-            if total > limit {
-                return Err(Error::TooLong(limit));
-            }
-        }
-        sink.write_all(&text).map_err(Error::Sink)?;
-        if let Some(trace) = &mut self.trace {
-            trace(TraceEvent::Octets(total));
-        }
-        Ok(total)
-    }
-
-    fn malformed(&self, what: String) -> Error {
-        Error::Malformed { phase: self.phase, what: Malformed(what) }
-    }
-}
-
-/// Octets that came and were not yet understood.
-#[derive(Default)]
-struct Input {
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Input {
-    fn waiting(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    fn consume(&mut self, length: usize) {
-        self.start = (self.start + length).min(self.end);
-    }
-
-    /// Reads once; false at the end of the stream.
-    fn fill(&mut self, stream: &mut (impl Read + ?Sized), phase: Phase) -> Result<bool, Error> {
-        if self.is_empty() {
-            (self.start, self.end) = (0, 0);
-        } else if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-        }
-        if self.end == self.buffer.len() {
-            self.buffer.resize((self.buffer.len() * 2).max(limits::BUFFER), 0);
-        }
-        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        loop {
-            match stream.read(room) {
-                Ok(read) => {
-                    self.end += read;
-                    return Ok(read > 0);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::Stream { phase, source }),
-            }
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::text::Secret;
 use crate::tls::Trust;
 use crate::wire::random_peer::{RandomPeer, babble};
 use crate::wire::sealed::Sealed;
+use std::collections::VecDeque;
 
 /// The errors a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];

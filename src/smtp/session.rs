@@ -1,17 +1,20 @@
 //! The session as a typestate: what a state does not allow does not compile.
 
+mod envelope;
+mod login;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::time::Duration;
 
+pub use self::envelope::{Envelope, MailData, MailParameters, RecipientPolicy};
 use super::ehlo::Extensions;
 use super::reply::{Refusal, Reply, Smtp};
 use super::{Error, Extension, Subject};
 use crate::limits;
-use crate::sasl::{Credentials, Login, Mechanism, Negotiation, Refused};
-use crate::text::{EhloName, Mailbox, Notify, Return, ReversePath, xtext};
-use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, Wait, Wire};
+use crate::text::{EhloName, Mailbox};
+use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -57,145 +60,6 @@ pub enum Unauthenticated {}
 /// AUTH was accepted (RFC 4954 §6).
 #[derive(Debug)]
 pub enum Authenticated {}
-
-/// The reverse-path and at least one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    reverse_path: ReversePath,
-    recipients: Vec<Mailbox>,
-    terms: MailParameters,
-}
-
-/// Parameters of MAIL and RCPT that ask for more than delivery.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MailParameters {
-    /// The occasions for a delivery status notification (RFC 3461 §4.1).
-    pub notify: Option<Notify>,
-    /// The part of the message that a notification holds (RFC 3461 §4.3).
-    pub ret: Option<Return>,
-    /// The envelope identifier that a notification names (RFC 3461 §4.4).
-    pub id: String,
-    /// REQUIRETLS: the message is passed on by verified TLS, or not at all (RFC 8689).
-    pub require_tls: bool,
-}
-
-impl MailParameters {
-    fn ask_for_reports(&self) -> bool {
-        self.notify.is_some() || self.ret.is_some()
-    }
-}
-
-impl Envelope {
-    /// `None` without recipients. One that is named twice gets the message once; domains have no
-    /// case (RFC 5321 §2.4).
-    pub fn new(reverse_path: ReversePath, recipients: Vec<Mailbox>) -> Option<Self> {
-        let mut known = std::collections::HashSet::new();
-        let key = |mailbox: &Mailbox| {
-            (mailbox.local_part().to_owned(), mailbox.domain().to_ascii_lowercase())
-        };
-        let recipients: Vec<_> =
-            recipients.into_iter().filter(|mailbox| known.insert(key(mailbox))).collect();
-        let terms = MailParameters::default();
-        (!recipients.is_empty()).then_some(Self { reverse_path, recipients, terms })
-    }
-
-    /// The same on these terms.
-    #[must_use]
-    pub fn on(self, terms: MailParameters) -> Self {
-        Self { terms, ..self }
-    }
-
-    /// The same for some of the recipients; `None` without any.
-    pub fn among(&self, recipients: &[Mailbox]) -> Option<Self> {
-        let recipients = recipients.to_vec();
-        (!recipients.is_empty()).then(|| Self { recipients, ..self.clone() })
-    }
-
-    /// The MAIL command, without the parameters that depend on message and server.
-    pub fn mail(&self) -> Command {
-        let MailParameters { ret, id, require_tls, .. } = &self.terms;
-        let mut mail = Command::new("MAIL").arg(format_args!("FROM:<{}>", self.reverse_path));
-        if let Some(ret) = ret {
-            mail = mail.arg(format_args!("RET={ret}"));
-        }
-        if self.terms.ask_for_reports() && !id.is_empty() {
-            mail = mail.arg(format_args!("ENVID={}", xtext(id)));
-        }
-        if *require_tls {
-            mail = mail.arg("REQUIRETLS");
-        }
-        mail
-    }
-
-    /// The RCPT command for a recipient.
-    pub fn rcpt(&self, recipient: &Mailbox) -> Command {
-        let mut rcpt = Command::new("RCPT").arg(format_args!("TO:<{recipient}>"));
-        if let Some(notify) = &self.terms.notify {
-            rcpt = rcpt.arg(format_args!("NOTIFY={notify}"));
-        }
-        // An international address would need a type of its own here (RFC 6533 §3).
-        if self.terms.ask_for_reports() && !recipient.is_international() {
-            rcpt = rcpt.arg(format_args!("ORCPT=rfc822;{}", xtext(recipient.as_str())));
-        }
-        rcpt
-    }
-
-    /// The reverse-path, to which failures are reported (RFC 5321 §3.3).
-    pub fn reverse_path(&self) -> &ReversePath {
-        &self.reverse_path
-    }
-
-    /// The parameters.
-    pub fn terms(&self) -> &MailParameters {
-        &self.terms
-    }
-
-    /// The recipients.
-    pub fn recipients(&self) -> &[Mailbox] {
-        &self.recipients
-    }
-
-    fn is_international(&self) -> bool {
-        self.reverse_path.mailbox().is_some_and(Mailbox::is_international)
-            || self.recipients.iter().any(Mailbox::is_international)
-    }
-}
-
-/// A message in canonical form, and what must be said of it beforehand.
-pub struct MailData<'a> {
-    /// The text; every line ends in CRLF.
-    pub text: &'a mut dyn Read,
-    /// The size in octets, dots not stuffed (RFC 1870 §3).
-    pub octets: u64,
-    /// True if any octet is above 127.
-    pub is_8bit: bool,
-    /// True for a small message that holds no command ([`holds_command`]), which may leave before
-    /// the server has accepted a recipient.
-    pub may_go_along: bool,
-}
-
-impl MailData<'_> {
-    /// The whole text, which must be as long as was said.
-    #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-    fn whole(&mut self) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        (&mut self.text).take(self.octets.saturating_add(1)).read_to_end(&mut text)?;
-        if u64::try_from(text.len()) == Ok(self.octets) {
-            Ok(text)
-        } else {
-            Err(io::Error::other("the message has changed its size"))
-        }
-    }
-}
-
-/// The policy for a message some of whose recipients are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecipientPolicy {
-    /// The others get the message.
-    Any,
-    /// The message is sent to none of them.
-    All,
-}
 
 /// The outcome of a submission that was answered.
 #[derive(Debug)]
@@ -255,106 +119,6 @@ impl<S: Stream> Session<Unauthenticated, S> {
             .accepted(2, EHLO)?
             .map_err(|refusal| Error::Refused { what: Subject::Ehlo, refusal })?;
         Ok(Self::new(wire, name, offered))
-    }
-}
-
-impl<S: Private> Session<Unauthenticated, S> {
-    /// Logs in with the strongest mechanism that both sides know. Credentials that are refused are
-    /// followed by the next ones.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if AUTH is not offered, no mechanism is common, the login is refused, or
-    /// the conversation breaks.
-    pub fn auth<E: From<Error>>(
-        mut self,
-        attempts: impl IntoIterator<Item = Result<Credentials, E>>,
-    ) -> Result<Session<Authenticated, S>, E> {
-        let mut refused = None;
-        for credentials in attempts {
-            match self.attempt(&credentials?) {
-                Ok(()) => {
-                    let Self { wire, name, offered, .. } = self;
-                    return Ok(Session::new(wire, name, offered));
-                }
-                Err(Error::Login { refusal, explanation }) if !refusal.is_temporary() => {
-                    refused = Some(Error::Login { refusal, explanation });
-                }
-                // A server that hangs up after a refusal has said what matters before.
-                Err(error) => return Err(refused.unwrap_or(error).into()),
-            }
-        }
-        Err(refused.unwrap_or(wire::Error::Bug("a login without credentials").into()).into())
-    }
-
-    /// The mechanism that would be tried first with these credentials.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if none is common to both sides, or AUTH is not offered.
-    pub fn mechanism(&self, credentials: &Credentials) -> Result<Mechanism, Error> {
-        let offered = &self.offered.auth;
-        if offered.is_empty() {
-            return Err(Error::Missing(Extension::Auth));
-        }
-        let negotiation = self.negotiation(credentials)?;
-        // A negotiation without a candidate is an error.
-        negotiation.mechanism().ok_or(wire::Error::Bug("a login without a mechanism").into())
-    }
-
-    fn negotiation<'a>(&self, credentials: &'a Credentials) -> Result<Negotiation<'a>, Error> {
-        let binding = self.wire.stream().binding();
-        Ok(Negotiation::new(&self.offered.auth, credentials, binding, None)?)
-    }
-
-    /// Tries one mechanism after the other, until one is accepted or a refusal is final.
-    fn attempt(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        self.mechanism(credentials)?;
-        credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
-        let mut negotiation = self.negotiation(credentials)?;
-        let mut refused = None;
-        while let Some(mut login) = negotiation.begin() {
-            match self.auth_by(&mut login) {
-                Err(error @ Error::Login { .. }) => {
-                    let Error::Login { refusal, .. } = &error else { continue };
-                    let left_open = match refusal.code {
-                        500..=504 => Refused::Mechanism,
-                        _ if refusal.is_temporary() => return Err(error),
-                        _ => Refused::Credentials,
-                    };
-                    negotiation.refused(&login, left_open);
-                    refused = Some(error);
-                }
-                // A server that hangs up after a refusal has said what matters before.
-                Err(Error::Wire(error)) => return Err(refused.unwrap_or(Error::Wire(error))),
-                outcome => return outcome,
-            }
-        }
-        Err(refused.unwrap_or(wire::Error::Bug("a login without a mechanism").into()))
-    }
-
-    fn auth_by(&mut self, login: &mut Login) -> Result<(), Error> {
-        const AUTH: &str = "AUTH";
-        let mut command = Command::new(AUTH).arg(login.mechanism().name());
-        let room = limits::SMTP_COMMAND.saturating_sub(command.octets() + 1);
-        if let Some(response) = login.initial_response(room) {
-            command = command.secret(response.expose());
-        }
-        loop {
-            let reply = self.wire.say_and_wait(command, Wait::Login)?;
-            if reply.code == 334 {
-                let challenge = reply.lines.join("");
-                command = Command::response(AUTH, login.respond(&challenge)?.expose());
-                continue;
-            }
-            return match reply.accepted(2, AUTH)? {
-                Ok(_) => Ok(login.accepted()?),
-                Err(refusal) => {
-                    let explanation = login.explanation().map(|text| self.wire.masked(text));
-                    Err(Error::Login { refusal, explanation })
-                }
-            };
-        }
     }
 }
 
@@ -758,6 +522,7 @@ impl Exchange for Step<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::ReversePath;
 
     #[test]
     fn recipients_whose_domains_differ_in_case_get_the_message_once() {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
-use super::disk::Os;
 use super::disk::simulated::{Fault, Simulated};
+use super::disk::{Dir, Os};
 use super::*;
 
 /// The real disk, apart from the steps for which it is dead. If those are all from a given one on, it

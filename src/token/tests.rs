@@ -4,6 +4,7 @@ use std::path::Path;
 use super::*;
 use crate::oauth::Grant;
 use crate::store::disk::simulated::{Fault, Simulated};
+use crate::tls;
 
 /// An authorization server in memory.
 struct Fake {

@@ -1,6 +1,7 @@
 //! Messages that a server cannot finish, and lines that drop.
 
 use super::*;
+use std::collections::VecDeque;
 
 const DAY: u64 = 24 * 60 * 60;
 

@@ -4,10 +4,13 @@ use std::sync::atomic::Ordering;
 
 use tempfile::TempDir;
 
+use super::record::DAY;
 use super::*;
 use crate::store::disk::Os;
 use crate::store::disk::simulated::{Fault, Simulated};
 use crate::store::tests::mortal;
+use crate::text::Mailbox;
+use crate::text::Return;
 
 const NOW: u64 = 1_800_000_000;
 const TEXT: &[u8] = b"Subject: hello\n\nhello\n";

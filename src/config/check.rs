@@ -1,0 +1,147 @@
+//! The first fault of a configuration, found in the order of the file.
+
+use toml::de::{DeTable, DeValue};
+
+use super::key::EXCLUSIVE;
+use super::key::{KEYS, Place};
+use super::oauth::OAUTH_KEYS;
+use super::{Aliases, nearest};
+use crate::text::{LocalName, shown};
+
+/// Goes through all keys before their values are looked at, so that a misspelt one is reported
+/// with its place and the one that was probably meant.
+pub(super) struct Check {
+    pub(super) has_password: bool,
+}
+
+/// A line number, and the fault there.
+type Finding = (usize, String);
+
+impl Check {
+    pub(super) fn root(&mut self, table: &DeTable<'_>) -> Result<(), Finding> {
+        for (key, value) in table {
+            let at = key.span().start;
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("default", _) => {}
+                ("defaults", DeValue::Table(table)) => self.table(table, Place::Account)?,
+                ("account", DeValue::Table(accounts)) => {
+                    for (name, account) in accounts {
+                        let DeValue::Table(table) = account.get_ref() else {
+                            let name = shown(name.get_ref());
+                            let what = format!("expected an account, as in [account.{name}]");
+                            return Err((account.span().start, what));
+                        };
+                        self.table(table, Place::Account)?;
+                    }
+                }
+                ("oauth", DeValue::Table(clients)) => {
+                    for (name, client) in clients {
+                        let DeValue::Table(table) = client.get_ref() else {
+                            let name = shown(name.get_ref());
+                            let what = format!("expected a client, as in [oauth.{name}]");
+                            return Err((client.span().start, what));
+                        };
+                        self.table(table, Place::OAuth)?;
+                    }
+                }
+                ("aliases", DeValue::Table(aliases)) => {
+                    for name in aliases.keys() {
+                        let (at, name) = (name.span().start, name.get_ref().as_ref());
+                        if name != Aliases::OTHERS && name.parse::<LocalName>().is_err() {
+                            let what = "expected a name without a domain, or \"*\"";
+                            return Err((at, format!("{what}, found `{}`", shown(name))));
+                        }
+                    }
+                }
+                (name @ ("defaults" | "account" | "aliases" | "oauth"), _) => {
+                    return Err((at, format!("expected a table, as in [{name}]")));
+                }
+                // Most likely an account's key above the first [account.NAME].
+                (name, _) if KEYS.iter().any(|key| key.name == name) => {
+                    let what = "belongs into an [account.NAME] or [defaults]";
+                    return Err((at, format!("`{}` {what}", shown(name))));
+                }
+                (name, value) => {
+                    let known = ["default", "defaults", "aliases", "oauth", "account"];
+                    let mut what = unknown(name, known.into_iter());
+                    if value.is_table() && nearest(name, known.into_iter()).is_none() {
+                        what += &format!(", did you mean [account.{}]?", shown(name));
+                    }
+                    return Err((at, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, place: Place) -> Result<(), Finding> {
+        for (key, value) in table {
+            let (at, name) = (key.span().start, key.get_ref().as_ref());
+            match (name, place, value.get_ref()) {
+                ("fetch", Place::Account, DeValue::Table(side)) => {
+                    self.table(side, Place::Fetch)?;
+                    continue;
+                }
+                ("send", Place::Account, DeValue::Table(side)) => {
+                    self.table(side, Place::Send)?;
+                    continue;
+                }
+                _ => {}
+            }
+            let keys = || KEYS.iter().chain(&OAUTH_KEYS);
+            if !keys().any(|known| known.name == name && known.may_stand_in(place)) {
+                if let Some(known) = keys().find(|known| known.name == name) {
+                    return Err((at, format!("`{name}` is for {} only", known.place)));
+                }
+                let known = keys().filter(|known| known.may_stand_in(place));
+                return Err((at, unknown(name, known.map(|known| known.name))));
+            }
+            // What the parser would say of a number here shows the number.
+            let is_password = matches!(name, "password" | "client-secret");
+            if is_password && !value.get_ref().is_str() {
+                return Err((at, format!("`{name}` is text and stands in quotes")));
+            }
+            self.has_password |= is_password;
+        }
+        for group in EXCLUSIVE {
+            let mut found: Vec<_> = table
+                .iter()
+                .map(|(key, _)| (key.span().start, key.get_ref().as_ref()))
+                .filter(|(_, name)| group.contains(name))
+                .collect();
+            found.sort_unstable();
+            if let [(_, one), (at, other), ..] = found.as_slice() {
+                return Err((*at, format!("`{one}` and `{other}`: one of them is too many")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keys of other programs, and what does here what they do there.
+pub(super) const ELSEWHERE: [(&str, &str); 9] = [
+    ("username", "the name to log in with is `user`"),
+    ("login", "the name to log in with is `user`"),
+    ("host", "the server is `server`"),
+    ("hostname", "the server is `server`"),
+    ("email", "the name to log in with is `user`, the sender's address `from`"),
+    ("insecure", VERIFIED),
+    ("tls-verify", VERIFIED),
+    ("verify", VERIFIED),
+    ("ssl", "`tls` is \"implicit\" (the default) or \"starttls\""),
+];
+
+const VERIFIED: &str =
+    "certificates are always verified; for a server of your own, `ca-file` or `pin`";
+
+/// The message for an unknown key.
+fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let found = shown(name);
+    if let Some((_, answer)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
+        return format!("unknown key `{found}`: {answer}");
+    }
+    match nearest(name, known) {
+        Some(meant) => format!("unknown key `{found}`, did you mean `{meant}`?"),
+        None => format!("unknown key `{found}`"),
+    }
+}

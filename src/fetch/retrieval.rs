@@ -1,0 +1,208 @@
+//! Retrieval of what is new, and what becomes of a connection that breaks in it.
+
+use std::cell::RefCell;
+use std::collections::{HashSet, VecDeque};
+use std::iter;
+use std::panic::resume_unwind;
+use std::thread;
+
+use super::delivery::{Arrival, DeliveryQueue, DeliveryWorker};
+use super::incoming::Incoming;
+use super::outcome::Lack;
+use super::plan::Action;
+use super::refusals::Refusals;
+use super::{FetchContext, Halt, Left, Run, Suspect};
+use crate::error::Error;
+use crate::fetch::plan;
+use crate::limits;
+use crate::pop3::{self, Deletable, ScanListing, Session, Sizes, Transaction};
+use crate::store::{Condition, Purpose, Store};
+use crate::text::{Identified, Uid};
+use crate::wire::Private;
+
+impl Run<'_> {
+    /// A session that ended in the middle of a message that has ended several is no failure of the
+    /// run: everything else was fetched.
+    pub(super) fn after_break(&mut self, store: &Store, error: Error) -> Result<Left, Error> {
+        match error {
+            Error::Pop3(pop3::Error::InMessage { listed, error, .. })
+                if listed.uid.as_ref().is_some_and(|uid| {
+                    store.seen().condition(uid, self.job.run_id.seconds) == Condition::Broken
+                }) =>
+            {
+                self.fetched.miss(listed, Lack::End, error.to_string());
+                Ok(Left::Nothing)
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Deletes what may go, and ends the session.
+    pub(super) fn end(
+        &mut self,
+        session: Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
+    ) -> Result<(), Error> {
+        let deletable = std::mem::take(&mut self.deletable);
+        if deletable.is_empty() {
+            if self.fetched.new > 0 {
+                store.settle()?;
+            }
+            if self.job.repeat {
+                session.quit([])?;
+            } else {
+                session.abandon();
+            }
+            return Ok(());
+        }
+        store.record_deletions(deletable.iter().filter_map(Identified::uid))?;
+        for parting in session.quit(deletable)? {
+            match parting.refusal {
+                None => self.fetched.deleted += 1,
+                Some(refusal) => {
+                    if let Some(uid) = &parting.listed.uid {
+                        store.record_refusal(uid)?;
+                    }
+                    self.fetched.miss(parting.listed, Lack::Deletion, refusal.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides on known messages with the sizes of the listing: marks those that may be deleted,
+    /// and returns those that must be compared, at most `room`, and which of these are deleted if
+    /// they are equal. Suspects among them are added to `suspects`.
+    pub(super) fn look_again(
+        &mut self,
+        store: &Store,
+        known: Vec<ScanListing>,
+        sizes: &Sizes,
+        room: usize,
+        suspects: &mut Vec<Suspect>,
+    ) -> (Vec<ScanListing>, HashSet<Uid>) {
+        let (mut compare, mut due) = (Vec::new(), HashSet::new());
+        for listed in known {
+            let Some(uid) = listed.uid.clone() else { continue };
+            let Some(entry) = store.seen().get(&uid) else { continue };
+            let size = sizes.of(listed.number);
+            match plan::look_again(self.job, entry, store.standing(&uid, size)) {
+                Action::Delete => {
+                    self.deletable.extend(store.recall(listed, size).map(Deletable::from));
+                }
+                Action::Compare => {
+                    if plan::is_too_large(self.job, Some(sizes), &listed) {
+                        continue;
+                    }
+                    match plan::condition(self.job, store.seen(), &listed) {
+                        Condition::Sound if compare.len() < room => compare.push(listed),
+                        Condition::Sound => continue,
+                        Condition::Suspect => {
+                            suspects.push(Suspect { listed, purpose: Purpose::Compare });
+                        }
+                        Condition::Broken => {
+                            self.fetched.skipped += 1;
+                            continue;
+                        }
+                    }
+                    if plan::is_due(self.job, entry) {
+                        due.insert(uid);
+                    }
+                }
+                _ => {}
+            }
+        }
+        (compare, due)
+    }
+
+    /// Messages stream in on one side and are made safe on the other. What is whole is delivered
+    /// even if the line breaks behind it.
+    pub(super) fn retrieve(
+        &mut self,
+        session: &mut Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
+        wanted: Vec<ScanListing>,
+        due: &HashSet<Uid>,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let progress = self.context.report.progress(&self.label);
+        progress.expect(wanted.len());
+        let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
+        let arrivals = DeliveryQueue::new(self.context.batch);
+        let measured = |sizes: &Sizes| {
+            // Where known messages have changed their sizes is noted before anything is delivered.
+            drop(arrivals.add(Arrival::Sizes(sizes.clone())));
+            // The server may say that a message is as large as a number can be.
+            let octets = numbers.iter().filter_map(|number| sizes.of(*number));
+            progress.expect_octets(octets.fold(0, u64::saturating_add));
+        };
+        let drafts = store.drafts();
+        let most = self.most();
+        let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
+        let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
+        let Self { job, context: FetchContext { report, .. }, fetched, deletable, shared, .. } =
+            self;
+        let keeper =
+            DeliveryWorker { job, report, store, fetched, deletable, shared, due, purpose };
+        let ended = thread::scope(|scope| {
+            let keeping = thread::Builder::new()
+                .spawn_scoped(scope, || keeper.keep(&arrivals))
+                .map_err(Error::Thread)?;
+            let present = arrivals.present();
+            let longest = most.saturating_add(limits::EXCESS);
+            let mut retr_each = |flight: &mut dyn Iterator<Item = ScanListing>| {
+                session.retr_each(flight, longest, measured, draft, |arrival| {
+                    progress.message();
+                    let mut refusals = refusals.borrow_mut();
+                    arrivals.add(match arrival {
+                        Ok(retrieved) => {
+                            refusals.end();
+                            Arrival::Message(Box::new(retrieved))
+                        }
+                        Err(refused) => {
+                            refusals.add(&refused.refusal.to_string());
+                            Arrival::Refused(refused)
+                        }
+                    })
+                })
+            };
+            let mut retrieve = || {
+                while !wanted.is_empty() {
+                    let mut flight = iter::from_fn(|| {
+                        if refusals.borrow().are_many() { None } else { wanted.pop_front() }
+                    });
+                    retr_each(&mut flight)?;
+                    let refused = refusals.borrow().count();
+                    if let Some(last) = wanted.pop_back() {
+                        retr_each(&mut iter::once(last))?;
+                        if refusals.borrow().count() > refused {
+                            break;
+                        }
+                        refusals.borrow_mut().end();
+                    }
+                }
+                Ok(())
+            };
+            let retrieved = retrieve();
+            drop(present);
+            let kept = keeping.join().unwrap_or_else(|panic| resume_unwind(panic));
+            // If messages could not be kept, that is why no more were retrieved.
+            kept.and(match retrieved {
+                Ok(()) | Err(Halt::Unkept) => Ok(()),
+                Err(Halt::Ended(error)) => Err(error.into()),
+            })
+        });
+        if ended.is_ok() {
+            self.fetched.unasked += wanted.len();
+        }
+        if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
+            && let Some(uid) = &listed.uid
+        {
+            store.record_break(uid, *octets)?;
+        }
+        ended
+    }
+}

@@ -1,0 +1,163 @@
+//! Listings of a maildrop: LIST and UIDL (RFC 1939).
+
+use super::super::Error;
+use super::super::reply::{Pop3, Refusal, Reply};
+use super::Number;
+use crate::limits;
+use crate::text::{self, Identified, Uid, shown};
+use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Wait};
+
+/// A message as the server lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanListing {
+    /// The message-number in this session.
+    pub number: Number,
+    /// The unique-id; `None` if the server gave no valid one.
+    pub uid: Option<Uid>,
+}
+
+impl Identified for ScanListing {
+    fn uid(&self) -> Option<&Uid> {
+        self.uid.as_ref()
+    }
+}
+
+/// The caller's need for unique-ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UniqueIds {
+    /// Messages stay on the server, and without them would be retrieved again and again.
+    pub are_needed: bool,
+    /// The server has told them before, so a refusal is a passing one.
+    pub are_known: bool,
+}
+
+/// The listings that are sent in one flight with a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefetch {
+    /// The unique-ids.
+    Uids,
+    /// The unique-ids and the sizes.
+    UidsAndSizes,
+}
+
+/// The sizes of the messages of a maildrop (RFC 1939 §5).
+#[derive(Clone, Debug)]
+pub struct Sizes(Vec<(Number, u64)>);
+
+impl Sizes {
+    /// The size of a message in octets as the server counts, if it told. `None` if it did not.
+    pub fn of(&self, number: Number) -> Option<u64> {
+        let at = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.0.get(at).map(|(_, size)| *size)
+    }
+
+    /// The messages that have one.
+    pub(super) fn listed(&self) -> impl Iterator<Item = ScanListing> {
+        self.0.iter().map(|&(number, _)| ScanListing { number, uid: None })
+    }
+}
+
+/// The messages that UIDL lists.
+pub(super) struct UidListing {
+    pub(super) listed: Vec<ScanListing>,
+    /// The first line without a valid unique-id.
+    pub(super) invalid: Option<Malformed>,
+}
+
+/// UIDL (RFC 1939 §7), which a server need not know.
+pub(super) struct Uidl;
+
+impl Exchange for Uidl {
+    type Grammar = Pop3;
+    type Answer = Result<UidListing, Refusal>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new("UIDL")
+    }
+
+    fn wait(&self) -> Wait {
+        Wait::Login
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        let mut invalid = None;
+        // One that is no unique-id does not keep the others from being fetched.
+        let listed = |number, uid: &[u8]| {
+            let uid = Uid::new(uid).or_else(|| {
+                let line = format!("{number} {}", String::from_utf8_lossy(uid));
+                invalid.get_or_insert_with(|| unexpected(line.trim()));
+                None
+            });
+            Some(ScanListing { number, uid })
+        };
+        if let Err(refusal) = reply.accepted() {
+            return Ok(Err(refusal));
+        }
+        let listed = column(body, "UIDL", listed)?;
+        Ok(Ok(UidListing { listed, invalid }))
+    }
+}
+
+/// LIST (RFC 1939 §5).
+pub(super) struct List;
+
+impl Exchange for List {
+    type Grammar = Pop3;
+    type Answer = Result<Sizes, Refusal>;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        Command::new("LIST")
+    }
+
+    fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
+        if let Err(refusal) = reply.accepted() {
+            return Ok(Err(refusal));
+        }
+        let mut sizes = column(body, "LIST", |number, text| Some((number, size(text)?)))?;
+        // They are sorted already, as every server lists them.
+        sizes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(Ok(Sizes(sizes)))
+    }
+}
+
+/// LIST, unlike UIDL, is known to every server.
+pub(super) fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
+    sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
+}
+
+/// Lines of a message number and a value, with blanks of any kind around them. Lines without
+/// content are left out.
+fn column<T>(
+    body: Body<'_>,
+    command: &'static str,
+    mut entry: impl FnMut(Number, &[u8]) -> Option<T>,
+) -> Result<Vec<T>, Error> {
+    let mut entries = Vec::new();
+    body.lines(limits::LISTING, |line| {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return Ok(());
+        }
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let found = line.split_at_checked(end).and_then(|(number, rest)| {
+            entry(text::number(number)?.try_into().ok()?, rest.trim_ascii())
+        });
+        entries.push(found.ok_or_else(|| {
+            let what = unexpected(&String::from_utf8_lossy(line));
+            wire::Error::Malformed { phase: Phase::Text(command), what }
+        })?);
+        Ok::<_, Error>(())
+    })?;
+    Ok(entries)
+}
+
+fn unexpected(line: &str) -> Malformed {
+    Malformed(format!("expected a message number and a value, found `{}`", shown(line)))
+}
+
+/// Some servers add remarks behind the size, which the standard allows (RFC 1939 §5).
+pub(super) fn size(text: &[u8]) -> Option<u64> {
+    text::number(text.split(u8::is_ascii_whitespace).next()?)
+}

@@ -1,0 +1,129 @@
+//! What is wrong with the settings.
+
+use std::path::PathBuf;
+
+use crate::config::{self};
+use crate::text::LocalName;
+
+/// The reason why there is no job.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration file is at fault.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// There is no file.
+    #[error("no account to {purpose} with: write {}, or use --server and --user", path.display())]
+    NoFile {
+        /// `fetch` or `send`.
+        purpose: &'static str,
+        /// The configuration file that was looked for.
+        path: PathBuf,
+    },
+    /// There is a file, and no account in it would do.
+    #[error("no account in {} has a `server` to {purpose} with", path.display())]
+    NoAccount {
+        /// `fetch` or `send`.
+        purpose: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The account that was named does not exist.
+    #[error("no account `{name}`{}", meant(.nearest.as_ref()))]
+    UnknownAccount {
+        /// The name that was given.
+        name: String,
+        /// The nearest existing name.
+        nearest: Option<String>,
+    },
+    /// Two accounts would fetch from one maildrop, and lock each other out.
+    #[error("accounts `{first}` and `{second}` have the same maildrop: remove one, or name one")]
+    SameMaildrop {
+        /// The first of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Several accounts could send, and none is chosen.
+    #[error("several accounts could send: name one with --account, or set `default`")]
+    Ambiguous,
+    /// An account logs in with a client that is not described.
+    #[error("there is no [oauth.{name}]{}", meant(.nearest.as_ref()))]
+    UnknownClient {
+        /// The name that the account uses.
+        name: String,
+        /// The nearest existing name.
+        nearest: Option<String>,
+    },
+    /// The description of an OAuth 2.0 client lacks a key.
+    #[error("[oauth.{name}] has no `{key}`")]
+    IncompleteClient {
+        /// The client.
+        name: String,
+        /// The missing key.
+        key: &'static str,
+    },
+    /// The tenant cannot stand in an address.
+    #[error("[oauth.{name}]: `{tenant}` is no tenant: expected an id or a domain")]
+    Tenant {
+        /// The client.
+        name: String,
+        /// The value.
+        tenant: String,
+    },
+    /// The account has no login by OAuth 2.0.
+    #[error("account `{account}` logs in without OAuth 2.0: it has no `oauth`")]
+    NoOAuth {
+        /// The account.
+        account: String,
+    },
+    /// An account lacks `server` or `user`.
+    #[error("account `{account}` has no `{key}`")]
+    Incomplete {
+        /// The account.
+        account: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A program as the connection, which nothing would encrypt.
+    #[error(
+        "account `{account}`: `connect-command` needs TLS: `tls = \"none\"` is for this machine"
+    )]
+    CommandWithoutTls {
+        /// The account.
+        account: String,
+    },
+    /// An ad-hoc account without a name to log in with.
+    #[error("--server needs --user")]
+    NoUser,
+    /// A name to log in with, and several accounts that it might be for.
+    #[error("--user needs --server, or one account by its name")]
+    UserAlone,
+    /// A port that says nothing about what is spoken there.
+    #[error("port {0} could be POP3 or SMTP: use --fetch or --send")]
+    NoSide(u16),
+    /// There is no sender's address.
+    #[error("no sender's address: use --from, or set `from`")]
+    NoSender,
+    /// A recipient is a local name that `[aliases]` does not have.
+    #[error("`{0}` has no domain and no entry in [aliases]")]
+    NoAlias(LocalName),
+    /// The name to log in with would end a command.
+    #[error("`{0}` cannot be a user name: it holds a control character")]
+    User(String),
+    /// Neither the environment nor the system says where this user's files are.
+    #[error("no home directory for this user: set HOME")]
+    NoHome,
+    /// A path names the directory of credentials, and systemd has made none.
+    #[error("$CREDENTIALS_DIRECTORY is not set: only a service with LoadCredential= has it")]
+    NoCredentials,
+    /// A path names another variable.
+    #[error("in `{0}`: only $CREDENTIALS_DIRECTORY is expanded in paths")]
+    Variable(String),
+    /// The system gives no random numbers.
+    #[error("the system has no random numbers")]
+    Random,
+}
+
+pub(super) fn meant(nearest: Option<&String>) -> String {
+    nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}

@@ -1,0 +1,260 @@
+//! Jobs of fetch and check, from the settings.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::Settings;
+use super::error::Error;
+use super::job::{Check, FetchJob, Job, Side};
+use crate::cli::{self};
+use crate::config::{self, Sender, Table};
+use crate::store::{self, Destination};
+use crate::text::{ReversePath, percent_encoded};
+
+impl Settings {
+    /// The mailboxes to fetch: those that were named, or all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an account is unknown or incomplete, or two are one maildrop.
+    pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
+        let top = Table {
+            maildir: args.maildir.clone(),
+            keep: args.keep,
+            max_size: args.max_size,
+            limit: args.limit,
+            ..self.command_line_table(&args.one_off)
+        };
+        if top.server.is_some() {
+            return Ok(vec![self.fetch_job(None, top, args)?]);
+        }
+        if args.one_off.user.is_some() && args.accounts.len() != 1 {
+            return Err(Error::UserAlone);
+        }
+        let accounts: Vec<_> = if args.accounts.is_empty() {
+            let all = self.file.iter().flat_map(|file| file.account.keys());
+            let has_server = |name: &&String| {
+                self.account(name, Side::Fetch).is_ok_and(|table| table.server.is_some())
+            };
+            all.filter(has_server).cloned().collect()
+        } else {
+            args.accounts.clone()
+        };
+        if accounts.is_empty() {
+            return Err(self.no_account(Side::Fetch));
+        }
+        let job = |name: String| {
+            let table = self.account(&name, Side::Fetch)?;
+            self.fetch_job(Some(name), top.clone().over(table), args)
+        };
+        let jobs = accounts.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+        let mut maildrops = HashMap::new();
+        for job in &jobs {
+            let name = job.account.clone().unwrap_or_default();
+            if let Some(first) = maildrops.insert(&job.state, name.clone())
+                && first != name
+            {
+                return Err(Error::SameMaildrop { first, second: name });
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn fetch_job(
+        &self,
+        account: Option<String>,
+        mut table: Table,
+        args: &cli::Fetch,
+    ) -> Result<FetchJob, Error> {
+        let destination = match (&table.maildir, &table.deliver_command) {
+            (None, Some(program)) => Destination::Program(program.words().to_vec()),
+            (maildir, _) => {
+                let maildir = match maildir {
+                    // What is typed is meant from where it is typed, what is configured from home.
+                    Some(path) if account.is_none() => path.clone(),
+                    Some(path) => self.path(path)?,
+                    None => self.home.join("Maildir"),
+                };
+                // The journal outlives this run's working directory.
+                Destination::Maildir(std::path::absolute(&maildir).unwrap_or(maildir))
+            }
+        };
+        let (after_fetch, keep) = (table.after_fetch.take(), table.keep.unwrap_or_default());
+        let (max_size, patience) = (table.max_size, table.patience);
+        let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
+        let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
+        let peer = self.peer(account.as_deref(), table, Side::Fetch.default_ports())?;
+        let mut mailbox = format!(
+            "{}@{}",
+            percent_encoded(peer.user.as_bytes()),
+            percent_encoded(peer.host.as_str().as_bytes())
+        );
+        // Two tunnels to two servers are two mailboxes, whose unique-ids may be alike.
+        if ![995, 110].contains(&peer.port) {
+            mailbox = format!("{mailbox}+{}", peer.port);
+        }
+        let state = self.state.join("fetch").join(store::state_name(&mailbox).as_ref());
+        let host = percent_encoded(peer.host.as_str().as_bytes());
+        let server = self.state.join("server").join(format!("{host}+{}", peer.port));
+        let run_id = self.run_id.clone();
+        Ok(FetchJob {
+            account,
+            peer,
+            destination,
+            after_fetch,
+            keep,
+            max_size,
+            limit,
+            all: args.all,
+            repeat: args.repeat,
+            dry_run: args.dry_run,
+            note_only: args.note_only,
+            patience,
+            log_file,
+            mailbox,
+            state,
+            server,
+            run_id,
+        })
+    }
+
+    /// Returns the checks of the named accounts, or of all: of each the sides that were asked for,
+    /// or those that have a server. A side that is incomplete comes as its error.
+    pub fn checks(&self, args: &cli::Check) -> Result<Vec<Check>, Error> {
+        let wanted: &[Side] = match (args.fetch, args.send) {
+            (true, false) => &[Side::Fetch],
+            (false, true) => &[Side::Send],
+            _ => &[Side::Fetch, Side::Send],
+        };
+        if let Some(server) = &args.one_off.server {
+            // A host may well be both; a port is one side's.
+            let sides = match (server.port, wanted) {
+                (Some(port), [_, _]) => {
+                    let side = wanted.iter().find(|side| side.default_ports().has(port));
+                    vec![*side.ok_or(Error::NoSide(port))?]
+                }
+                _ => wanted.to_vec(),
+            };
+            let check = |side| Check { account: None, side, job: self.job(None, side, args) };
+            return Ok(sides.into_iter().map(check).collect());
+        }
+        if args.one_off.user.is_some() && args.accounts.len() != 1 {
+            return Err(Error::UserAlone);
+        }
+        let file = self.file.as_ref().ok_or_else(|| self.nothing_to("check"))?;
+        let names: Vec<_> = match args.accounts.as_slice() {
+            [] => file.account.keys().cloned().collect(),
+            named => named.to_vec(),
+        };
+        let mut checks = Vec::new();
+        for name in names {
+            let mut sides = Vec::new();
+            for &side in wanted {
+                if self.account(&name, side)?.server.is_some() {
+                    sides.push(side);
+                }
+            }
+            let sides = if sides.is_empty() { wanted } else { &sides };
+            checks.extend(sides.iter().map(|&side| Check {
+                account: Some(name.clone()),
+                side,
+                job: self.job(Some(&name), side, args),
+            }));
+        }
+        if checks.is_empty() { Err(self.nothing_to("check")) } else { Ok(checks) }
+    }
+
+    /// Returns the configuration that makes a working ad-hoc account permanent; `None` for
+    /// configured accounts.
+    pub fn permanent(&self, args: &cli::Check, checks: &[Check]) -> Option<String> {
+        let cli::OneOff { server, user, tls, password_file, password_command, ca_file } =
+            &args.one_off;
+        let path = |path: &PathBuf| {
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        };
+        if self.unsaved.is_some() {
+            return self.unsaved.clone();
+        }
+        let password = match (password_file, password_command) {
+            (Some(file), _) => Some(("password-file", path(file))),
+            (_, Some(line)) => Some(("password-command", line.clone())),
+            (None, None) => None,
+        };
+        let server = Some(("server", server.as_ref()?.to_string()));
+        let from = args.from.as_ref().map(|from| ("from", from.to_string()));
+        // Two sides share a server; one has it for itself, since the other's is elsewhere.
+        let (shared, side, own) = match checks {
+            [only] => (None, only.side, vec![server, from]),
+            _ => (server, Side::Send, vec![from]),
+        };
+        let needs_from =
+            args.from.is_none() && user.as_ref().is_some_and(|user| !user.contains('@'));
+        let keys = [
+            shared,
+            user.clone().map(|user| ("user", user)),
+            tls.map(|tls| ("tls", tls.name().to_owned())),
+            ca_file.as_ref().map(|file| ("ca-file", path(file))),
+            password,
+        ];
+        let mut block = "[account.home]\n".to_owned();
+        for (key, value) in keys.into_iter().flatten() {
+            block += &format!("{key} = {}\n", config::quoted(&value));
+        }
+        if password_file.is_none() && password_command.is_none() {
+            block += "# password-command = \"...\"    # prints the password; without it, you are asked for it\n";
+        }
+        let mut head = format!("\n[account.home.{}]\n", side.purpose());
+        for (key, value) in own.into_iter().flatten() {
+            block += &std::mem::take(&mut head);
+            block += &format!("{key} = {}\n", config::quoted(&value));
+        }
+        if needs_from && checks.iter().any(|check| check.side == Side::Send) {
+            block += &std::mem::take(&mut head);
+            block +=
+                "# from = \"...\"                # your address, which messages are sent from\n";
+        }
+        Some(block)
+    }
+
+    /// Returns the job of one side of an account in a check.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the account is unknown or incomplete.
+    pub fn checked_job(&self, account: &str, side: Side) -> Result<Job, Error> {
+        let args = cli::Check::default();
+        self.job(Some(account), side, &args)
+    }
+
+    pub(super) fn job(
+        &self,
+        account: Option<&str>,
+        side: Side,
+        args: &cli::Check,
+    ) -> Result<Job, Error> {
+        let (account, one_off) = (account.map(str::to_owned), args.one_off.clone());
+        Ok(match side {
+            Side::Fetch => {
+                let accounts = account.into_iter().collect();
+                let args = cli::Fetch { accounts, one_off, ..cli::Fetch::default() };
+                let mut jobs = self.fetch_jobs(&args)?;
+                Job::Fetch(Box::new(jobs.pop().ok_or_else(|| self.nothing_to("check"))?))
+            }
+            Side::Send => {
+                // To log in needs no address, nor does it matter which; only to probe one does.
+                let domain = match &account {
+                    _ if args.probe_sender => None,
+                    None => one_off.server.as_ref().map(|server| server.host.to_string()),
+                    Some(name) => match self.account(name, side)?.from {
+                        Some(Sender::Anybody(own)) => Some(own.domain().to_owned()),
+                        _ => None,
+                    },
+                };
+                let author = domain.and_then(|domain| format!("nobody@{domain}").parse().ok());
+                let from = args.from.clone().map(|from| ReversePath::from(from).into());
+                let args = cli::Send { account, from, one_off, ..cli::Send::default() };
+                Job::Send(Box::new(self.send_job(&args, author.as_slice())?))
+            }
+        })
+    }
+}

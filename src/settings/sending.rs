@@ -1,0 +1,188 @@
+//! Jobs of send and the outbox, and the aliases, from the settings.
+
+use std::net::Ipv4Addr;
+
+use super::Settings;
+use super::error::Error;
+use super::job::{SendJob, Side};
+use crate::cli::{self, InvokedAs};
+use crate::config::{Sender, Table};
+use crate::text::{Address, Addressee, EhloName, Mailbox, ReversePath};
+
+impl Settings {
+    /// The account that a message is sent with: the one that was named, else the one that has the
+    /// sender's address, else the one that has one of the authors', else the default, else the only
+    /// one. `authors` are those whom the message names, the one that counts most first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no account, or more than one, is meant, or it is incomplete.
+    pub fn send_job(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
+        let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
+        let typed_name = args.from.as_ref().and_then(|from| from.name.clone());
+        let from = typed
+            .cloned()
+            .map(|address| Sender::Mailbox(Addressee { name: typed_name.clone(), address }));
+        let mut top = Table { from, ..self.command_line_table(&args.one_off) };
+        let mut configured = None;
+        let (account, table) = if top.server.is_some() {
+            (None, top)
+        } else {
+            if args.one_off.user.is_some() && args.account.is_none() {
+                return Err(Error::UserAlone);
+            }
+            let name = match &args.account {
+                Some(name) => name.clone(),
+                None => self.sending_account(typed.into_iter().chain(authors))?,
+            };
+            let table = self.account(&name, Side::Send)?;
+            if let Some(Sender::Mailbox(own)) = &table.from {
+                configured = Some(own.clone());
+            }
+            let rewrite = table.rewrite_from.unwrap_or_default();
+            let host = &self.run_id.host;
+            let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
+            top.from = top.from.filter(|_| !typed.is_some_and(gives_way));
+            (Some(name), top.over(table))
+        };
+        let is_null = args.from.as_ref().is_some_and(|from| from.path == ReversePath::Null);
+        let from = match sender(&table) {
+            Some(Sender::Mailbox(Addressee { address, .. })) => Some(address),
+            Some(anybody) => {
+                let own = authors.iter().find(|author| anybody.likeness(author).is_some());
+                own.or_else(|| authors.first().filter(|_| is_null)).cloned()
+            }
+            None => authors.first().filter(|_| account.is_none() || is_null).cloned(),
+        };
+        let from = from.ok_or(Error::NoSender)?;
+        let reverse_path = if is_null { ReversePath::Null } else { from.clone().into() };
+        let own = configured.filter(|own| own.address == from).and_then(|own| own.name);
+        let name = typed_name.filter(|_| typed == Some(&from)).or(own);
+        let job = self.sending(account, table, from, reverse_path)?;
+        // What was typed of the account is not known later.
+        let queue = (job.queue || args.queue) && !args.one_off.is_given();
+        Ok(SendJob { name, queue, ..job })
+    }
+
+    /// The same for a message that was accepted from this sender before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the account no longer exists or is incomplete.
+    pub fn queued_job(&self, account: &str, from: &ReversePath) -> Result<SendJob, Error> {
+        let top = Table { timeout: self.timeout, ..Table::default() };
+        let table = top.over(self.account(account, Side::Send)?);
+        let own = match (from.mailbox(), sender(&table)) {
+            (Some(mailbox), _) => mailbox.clone(),
+            // The message has its From field: only EHLO is still to be named, after the domain.
+            (None, Some(own)) => own.address().clone(),
+            (None, None) => return Err(Error::NoSender),
+        };
+        self.sending(Some(account.to_owned()), table, own, from.clone())
+    }
+
+    fn sending(
+        &self,
+        account: Option<String>,
+        table: Table,
+        from: Mailbox,
+        reverse_path: ReversePath,
+    ) -> Result<SendJob, Error> {
+        // An address literal is allowed (RFC 5321 §4.1.4), and keeps the machine's own name private.
+        let ehlo_name = match &table.ehlo_name {
+            Some(ehlo_name) => ehlo_name.clone(),
+            None => from
+                .domain()
+                .parse()
+                .unwrap_or_else(|_| EhloName::literal(Ipv4Addr::LOCALHOST.into())),
+        };
+        let rewrite_from = table.rewrite_from.unwrap_or_default();
+        let chunking = table.chunking.unwrap_or(true);
+        let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path)).transpose()?;
+        let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
+        let queue = table.queue.unwrap_or(self.invoked_as == InvokedAs::Sendmail);
+        let peer = self.peer(account.as_deref(), table, Side::Send.default_ports())?;
+        let run_id = self.run_id.clone();
+        Ok(SendJob {
+            account,
+            peer,
+            from,
+            name: None,
+            reverse_path,
+            ehlo_name,
+            rewrite_from,
+            chunking,
+            sent_maildir,
+            log_file,
+            queue,
+            run_id,
+        })
+    }
+
+    /// Resolves local names by `[aliases]`; other addresses stay. An error for a name that is not
+    /// there.
+    pub fn mailboxes(&self, addresses: Vec<Address>) -> Result<Vec<Mailbox>, Error> {
+        let mut mailboxes = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            match (self.alias(&address), address) {
+                (Some(alias), _) => mailboxes.extend_from_slice(alias),
+                (None, Address::Mailbox(mailbox)) => mailboxes.push(mailbox),
+                (None, Address::Local(name)) => return Err(Error::NoAlias(name)),
+            }
+        }
+        Ok(mailboxes)
+    }
+
+    /// Returns the alias of a local name, or of an address at this machine unless an account has
+    /// that domain. `None` for any other address, and if there is no alias.
+    pub fn alias(&self, address: &Address) -> Option<&[Mailbox]> {
+        let aliases = &self.file.as_ref()?.aliases;
+        match address {
+            Address::Local(name) => aliases.of(name),
+            Address::Mailbox(mailbox) => {
+                let is_known = mailbox.is_at_host(&self.run_id.host) && !self.has_domain(mailbox);
+                let name = mailbox.local_part().parse().ok().filter(|_| is_known)?;
+                aliases.of(&name)
+            }
+        }
+    }
+
+    /// Returns whether an account's own address has the domain.
+    fn has_domain(&self, mailbox: &Mailbox) -> bool {
+        let names = self.file.iter().flat_map(|file| file.account.keys());
+        let mut own = names.filter_map(|name| sender(&self.account(name, Side::Send).ok()?));
+        own.any(|own| own.domain().eq_ignore_ascii_case(mailbox.domain()))
+    }
+
+    /// The account of the first of these addresses that is some account's.
+    fn sending_account<'a>(
+        &self,
+        mut wanted: impl Iterator<Item = &'a Mailbox>,
+    ) -> Result<String, Error> {
+        let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
+        let mut able = file.account.keys().filter_map(|name| {
+            let table = self.account(name, Side::Send).ok()?;
+            table.server.is_some().then(|| (name, sender(&table)))
+        });
+        let able: Vec<_> = able.by_ref().collect();
+        let has_address = |address: &Mailbox| {
+            let like = |(name, from): &(&String, Option<Sender>)| {
+                Some((from.as_ref()?.likeness(address)?, (*name).clone()))
+            };
+            able.iter().filter_map(like).min_by_key(|&(likeness, _)| likeness).map(|(_, name)| name)
+        };
+        if let Some(name) = wanted.find_map(has_address).or_else(|| file.default.clone()) {
+            return Ok(name);
+        }
+        match able.as_slice() {
+            [] => Err(self.no_account(Side::Send)),
+            [(only, _)] => Ok((*only).clone()),
+            _ => Err(Error::Ambiguous),
+        }
+    }
+}
+
+/// Returns the address or domain that an account sends from: `from`, else `user` if it has an `@`.
+pub(super) fn sender(table: &Table) -> Option<Sender> {
+    table.from.clone().or_else(|| table.user.as_deref()?.parse().ok())
+}

@@ -1,0 +1,182 @@
+//! An entry that this process holds: its attempts, answers and end.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use super::super::Error;
+use super::super::disk::{File, Lock};
+use super::record::{Answer, AttemptResult, DeliveryRecord};
+use super::record::{encoded, octets, reverse_path};
+use super::{Id, JOURNAL, MESSAGE, Outbox, OutboxState};
+use crate::text::{Mailbox, ReversePath, percent_encoded, shown};
+
+/// A locked message that waits.
+pub struct LockedEntry {
+    pub(super) outbox: Outbox,
+    pub(super) id: Id,
+    pub(super) record: DeliveryRecord,
+    pub(super) journal: Box<dyn File>,
+    /// The length of the journal's whole lines, in octets.
+    pub(super) length: u64,
+    /// Lines that are still to be written behind them.
+    pub(super) owed: String,
+    pub(super) _lock: Lock,
+}
+
+impl LockedEntry {
+    /// The id.
+    pub fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// The contents of its journal.
+    pub fn record(&self) -> &DeliveryRecord {
+        &self.record
+    }
+
+    /// The message, as it was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be opened.
+    pub fn message(&self) -> Result<impl Read + use<>, Error> {
+        let path = self.path().join(MESSAGE);
+        let opened = self.outbox.disk.open(&path);
+        opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
+    }
+
+    /// An account was chosen, and `[aliases]` resolved: the message is sent with it from now on, by
+    /// this reverse-path and to these recipients.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn resolve(
+        &mut self,
+        now: u64,
+        account: &str,
+        from: &ReversePath,
+        recipients: &[Mailbox],
+    ) -> Result<(), Error> {
+        let account = percent_encoded(account.as_bytes());
+        let mut text = format!("account {account}\nfrom {}\n", reverse_path(from));
+        for mailbox in recipients {
+            text += &format!("to {}\n", encoded(mailbox));
+        }
+        self.write(&format!("{text}resolved {now}\n"))
+    }
+
+    /// The configuration lacks what the message needs, which is being reported.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn missing(&mut self, now: u64, what: &str) -> Result<(), Error> {
+        self.write(&format!("missing {now} {}\n", shown(what)))
+    }
+
+    /// An attempt begins.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn begin(&mut self, now: u64) -> Result<(), Error> {
+        self.write(&format!("attempt {now}\n"))
+    }
+
+    /// The end of the message is about to leave: from here on the server may have taken it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be made durable: then the end must not be sent.
+    pub fn mark_data(&mut self, now: u64) -> Result<(), Error> {
+        self.write(&format!("data {now}\n"))
+    }
+
+    /// The server has answered for these recipients: they have the message, or never will. Without
+    /// a verdict on the message itself, what was in doubt stays so.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn answer<'a>(
+        &mut self,
+        now: u64,
+        answers: impl IntoIterator<Item = (&'a Mailbox, Answer)>,
+        verdict: Option<&str>,
+    ) -> Result<(), Error> {
+        let mut text = String::new();
+        for (mailbox, answer) in answers {
+            let (word, reply) = answer.parts();
+            text += &format!("{word} {} {}\n", encoded(mailbox), shown(reply));
+        }
+        if let Some(verdict) = verdict {
+            text += &format!("reply {now} {}\n", shown(verdict));
+        }
+        if text.is_empty() { Ok(()) } else { self.write(&text) }
+    }
+
+    /// Records that the sender was told of every recipient that will never get the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn record_notification(&mut self, now: u64) -> Result<(), Error> {
+        self.write(&format!("notified {now}\n"))
+    }
+
+    /// The attempt is over, for those who are still to get the message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn end(&mut self, now: u64, ending: AttemptResult, reason: &str) -> Result<(), Error> {
+        let word =
+            AttemptResult::NAMES.iter().find(|(_, named)| *named == ending).map_or("", |row| row.0);
+        self.write(&format!("{word} {now} {}\n", shown(reason)))
+    }
+
+    /// Drops the message: each recipient has it, or the sender knows of those who have not.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message cannot be removed.
+    pub fn remove(self) -> Result<(), Error> {
+        self.outbox.drop_from(OutboxState::Waiting, &self.id)
+    }
+
+    /// Puts the message where a person will look at it, and says where that is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message cannot be moved.
+    pub fn fail(self) -> Result<PathBuf, Error> {
+        let Self { outbox, id, .. } = &self;
+        outbox.publish(&self.path(), OutboxState::Failed, id)?;
+        outbox.sync(&outbox.root.join(OutboxState::Waiting.name()))?;
+        Ok(outbox.place(OutboxState::Failed, id))
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.outbox.place(OutboxState::Waiting, &self.id)
+    }
+
+    /// Makes lines durable. What they say is true, even if it cannot be written; the next are
+    /// written behind it then, and not behind the half of it that was.
+    fn write(&mut self, text: &str) -> Result<(), Error> {
+        text.lines().for_each(|line| self.record.take(line).unwrap_or_default());
+        let path = self.path().join(JOURNAL);
+        let mended = match self.owed.as_str() {
+            "" => Ok(()),
+            _ => self.outbox.disk.truncate(&path, self.length),
+        };
+        self.owed += text;
+        mended
+            .and_then(|()| self.journal.write_all(self.owed.as_bytes()))
+            .and_then(|()| self.journal.sync())
+            .map_err(|error| Error::io("write", &path, error))?;
+        self.length = self.length.saturating_add(octets(self.owed.len()));
+        self.owed.clear();
+        Ok(())
+    }
+}

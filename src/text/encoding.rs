@@ -1,0 +1,57 @@
+//! Percent-encoding and numbers, as files and protocols of ours hold them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Writes octets as text without blanks or slashes, as in a URL: for names and journal fields.
+pub fn percent_encoded(octets: &[u8]) -> Cow<'_, str> {
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"@._-+=,!~$".contains(octet);
+    if let Ok(text) = str::from_utf8(octets)
+        && octets.iter().all(is_plain)
+    {
+        return text.into();
+    }
+    let mut text = String::with_capacity(octets.len());
+    for &octet in octets {
+        if is_plain(&octet) {
+            text.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{octet:02X}");
+        }
+    }
+    text.into()
+}
+
+/// Undoes [`percent_encoded`]; `None` if the text was not written by it.
+pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !text.contains(&b'%') {
+        return Some(text.into());
+    }
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first == b'%' {
+            let (digits, tail) = rest.split_at_checked(2)?;
+            octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            octets.push(first);
+        }
+    }
+    Some(octets.into())
+}
+
+/// A decimal number: digits and nothing else. `None` for anything else, and for a number beyond 64
+/// bits.
+pub fn number(digits: &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    }
+    (!digits.is_empty()).then_some(number)
+}

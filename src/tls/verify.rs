@@ -1,0 +1,247 @@
+//! Verification of the peer's certificate.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+
+use super::Pin;
+use super::certificate::Certificate;
+use crate::text::shown;
+use crate::tls::certificate;
+
+/// A problem with a server's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateProblem {
+    /// The validity is over.
+    Expired,
+    /// The validity has not begun.
+    NotYetValid,
+    /// The server has another name.
+    OtherName,
+    /// The issuer is not trusted here.
+    UnknownAuthority,
+    /// The certificate is its own issuer.
+    SelfSigned,
+    /// The certificate differs from the pinned one.
+    NotPinned,
+    /// The validity of another certificate of the chain ended on this day.
+    IssuerExpired(String),
+    /// The RSA key is shorter than any that is accepted, and has this many bits.
+    WeakKey(usize),
+    /// Any other problem, in the verifier's words.
+    Other(String),
+}
+
+impl CertificateProblem {
+    /// Describes the problem for people.
+    pub(super) fn words(&self, certificate: Option<&Certificate>) -> String {
+        let told = |words: &str, tell: fn(&Certificate) -> String| match certificate {
+            Some(certificate) => format!("{words}{}", tell(certificate)),
+            None => words.to_owned(),
+        };
+        match self {
+            Self::Expired => told("it has expired", |it| format!(" on {}", it.not_after.day)),
+            Self::NotYetValid => {
+                told("it is not valid yet", |it| format!(" before {}", it.not_before.day))
+            }
+            Self::OtherName => told("it is for another name", |it| {
+                let names = if it.names.is_empty() { &it.subject } else { &it.names.join(", ") };
+                format!(" ({})", shown(names))
+            }),
+            Self::UnknownAuthority => match certificate {
+                Some(it) => format!("issued by `{}`, which is not trusted here", it.issuer),
+                None => "its issuer is not trusted here".to_owned(),
+            },
+            Self::SelfSigned => "it is self-signed".to_owned(),
+            Self::NotPinned => {
+                told("it is not the pinned one", |it| format!(": its pin is {}", it.pin))
+            }
+            Self::IssuerExpired(day) => {
+                format!("a certificate between it and its authority expired on {day}")
+            }
+            Self::WeakKey(bits) => {
+                format!("its RSA key of {bits} bits is too short; {RSA_BITS} are needed")
+            }
+            Self::Other(reason) => reason.clone(),
+        }
+    }
+
+    pub(super) fn new(reason: &CertificateError, certificate: Option<&Certificate>) -> Self {
+        match reason {
+            CertificateError::ExpiredContext { not_after, .. }
+                if certificate.is_some_and(|it| !it.ends_at(*not_after)) =>
+            {
+                Self::IssuerExpired(certificate::day(*not_after))
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::OtherName
+            }
+            CertificateError::Other(reason) if reason.0.is::<NotPinned>() => Self::NotPinned,
+            // No trust helps: its signatures are never accepted.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_)
+                if let Some(bits) = certificate.and_then(Certificate::weak_key) =>
+            {
+                Self::WeakKey(bits)
+            }
+            // One that is an authority of its own comes as one that may not stand for a server.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_)
+                if certificate.is_some_and(|certificate| certificate.is_self_signed) =>
+            {
+                Self::SelfSigned
+            }
+            // An authority that has a trusted one's name, and not its key, is an unknown one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Self::UnknownAuthority
+            }
+            CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
+                Self::Other("it is an authority's own, which cannot stand for a server".to_owned())
+            }
+            CertificateError::Other(reason) => Self::Other(match reason.to_string().as_str() {
+                "NameConstraintViolation" => {
+                    "its authority may not issue certificates for this name".to_owned()
+                }
+                "MaximumPathDepthExceeded" | "PathLenConstraintViolated" => {
+                    "too many certificates are between it and its authority".to_owned()
+                }
+                "UnsupportedCertVersion" => "it is not of version 3".to_owned(),
+                other => shown(other),
+            }),
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+                Self::Other("it is signed by an algorithm that is not secure".to_owned())
+            }
+            other => Self::Other(shown(&other.to_string())),
+        }
+    }
+}
+
+/// The fewest bits of an RSA key whose signatures are accepted.
+pub(super) const RSA_BITS: usize = 2048;
+
+/// The certificate verifier of a connection; it keeps the certificate for error messages.
+/// Possession of the certificate's key is verified in every case.
+#[derive(Debug)]
+pub(super) struct PeerVerifier {
+    pub(super) judge: Verification,
+    pub(super) provider: Arc<CryptoProvider>,
+    /// The last certificate, which is the one of the handshake under way: an account's connections
+    /// are made one after another.
+    pub(super) seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+/// A way of verifying a certificate.
+#[derive(Debug)]
+pub(super) enum Verification {
+    /// A chain to an authority, the name, and the dates.
+    Chain {
+        /// The verifier of chains.
+        verifier: Arc<WebPkiServerVerifier>,
+        /// The certificates of `ca-file`. A server may show one of these itself, as `openssl req
+        /// -x509` makes them: an authority's, which no chain makes good for a server.
+        own: Vec<CertificateDer<'static>>,
+    },
+    /// Equality with this certificate.
+    Pin(Pin),
+}
+
+impl PeerVerifier {
+    fn seen(&self) -> MutexGuard<'_, Option<CertificateDer<'static>>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn certificate(&self) -> Option<Certificate> {
+        Certificate::read(self.seen().as_ref()?)
+    }
+}
+
+/// The certificate is another one than the pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the pinned one")]
+struct NotPinned;
+
+impl ServerCertVerifier for PeerVerifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.seen() = Some(certificate.clone().into_owned());
+        match &self.judge {
+            Verification::Chain { verifier, own } => {
+                let chain =
+                    verifier.verify_server_cert(certificate, intermediates, name, ocsp, now);
+                match chain {
+                    // The very octets that the user named as trusted; possession of its key is
+                    // verified by the handshake as ever.
+                    Err(_) if own.iter().any(|own| own == certificate) => {
+                        verify_own(certificate, name, now)
+                    }
+                    chain => chain,
+                }
+            }
+            Verification::Pin(pin) if Pin::of(certificate) == *pin => {
+                Ok(ServerCertVerified::assertion())
+            }
+            Verification::Pin(_) => {
+                Err(CertificateError::Other(OtherError(Arc::new(NotPinned))).into())
+            }
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Verifies name and dates of a certificate that is trusted itself.
+fn verify_own(
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<ServerCertVerified, rustls::Error> {
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+    let read = Certificate::read(certificate).ok_or(CertificateError::BadEncoding)?;
+    let now = i64::try_from(now.as_secs()).map_err(|_| CertificateError::Expired)?;
+    if now < read.not_before.seconds {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > read.not_after.seconds {
+        return Err(CertificateError::Expired.into());
+    }
+    Ok(ServerCertVerified::assertion())
+}

@@ -1,0 +1,120 @@
+//! The authorization server, over the network.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use super::{AuthorizationServer, Error, Login, Run, Unreached, now};
+use crate::http::{self, Form, Redirects, Request, Response};
+use crate::limits;
+use crate::net::{self, Bounds, Stop};
+use crate::oauth::{self, Endpoints, Refusal, Server};
+use crate::text::HttpsUrl;
+use crate::tls::{self};
+
+/// The real one. A first signal does not cut off what is asked of it, which takes
+/// [`limits::HTTP_TIME`] at most: a lost answer may be a lost login.
+pub(super) struct Remote<'a> {
+    pub(super) login: &'a Login,
+    pub(super) run: &'a Run,
+    tls: tls::Client,
+    stream: Option<tls::TlsStream>,
+    pub(super) shelter: Option<net::Shelter>,
+}
+
+impl<'a> Remote<'a> {
+    pub(super) fn new(login: &'a Login, run: &'a Run) -> Result<Self, Error> {
+        let unreached = |error: tls::Error| Error::Unreached {
+            place: Login::place(login.client.server.url()),
+            error: error.into(),
+        };
+        let tls = tls::Client::new(&login.trust).map_err(unreached)?;
+        Ok(Self { login, run, tls, stream: None, shelter: None })
+    }
+
+    fn open(&self, url: &HttpsUrl) -> Result<tls::TlsStream, Unreached> {
+        let bounds = Bounds {
+            per_wait: self.login.per_wait.min(limits::HTTP_TIME),
+            in_all: Some(limits::HTTP_TIME),
+        };
+        // Not the run's own `Stop`: a first signal would end the connection.
+        let tcp = net::connect(url.host(), url.port(), None, bounds, &Stop::default())?;
+        Ok(self.tls.handshake(tcp, url.host())?)
+    }
+
+    fn tell(&self, request: &dyn fmt::Display, outcome: &dyn fmt::Display) {
+        if let Some(listener) = &self.run.listener {
+            listener(&format_args!("{request} -> {outcome}"));
+        }
+    }
+}
+
+impl AuthorizationServer for Remote<'_> {
+    fn now(&self) -> u64 {
+        now()
+    }
+
+    fn pause(&mut self) -> Duration {
+        const PAUSE: Duration = Duration::from_millis(20);
+        thread::sleep(PAUSE);
+        PAUSE
+    }
+
+    fn endpoints(&mut self) -> Result<Endpoints, Error> {
+        let issuer = match &self.login.client.server {
+            Server::Known(endpoints) => return Ok((**endpoints).clone()),
+            Server::Issuer(issuer) => issuer,
+        };
+        let place = Login::place(issuer);
+        let mut status = 0;
+        for url in oauth::metadata_urls(issuer).into_iter().flatten() {
+            let found = http::get(url.clone(), "application/json", Redirects::SameHost, |url| {
+                self.open(url)
+            });
+            let (_, response) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    self.tell(&format_args!("GET {url}"), &error);
+                    return Err(Error::Unreached { place, error });
+                }
+            };
+            self.tell(&format_args!("GET {url}"), &response.status);
+            status = response.status;
+            if response.is_success() {
+                let read = oauth::metadata(issuer, &response.body);
+                let host = issuer.host().to_string();
+                return read.map_err(|error| Error::Protocol { host, error });
+            }
+        }
+        let host = issuer.host().to_string();
+        if status >= 500 || status == 429 {
+            let code = oauth::ErrorCode::Other(format!("HTTP status {status}"));
+            let refusal = Refusal { code, description: String::new(), status };
+            return Err(Error::Later { host, refusal });
+        }
+        let words = format!("it has no metadata (HTTP status {status})");
+        Err(Error::Protocol { host, error: oauth::Error::Malformed(words) })
+    }
+
+    fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error> {
+        let unreached = |error| Error::Unreached { place: Login::place(url), error };
+        self.shelter = Some(self.run.stop.shelter());
+        self.stream = Some(self.open(url).map_err(unreached)?);
+        Ok(())
+    }
+
+    fn ask(&mut self, url: &HttpsUrl, form: Form) -> Result<Response, Error> {
+        let unreached = |error: Unreached| Error::Unreached { place: Login::place(url), error };
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.open(url).map_err(unreached)?,
+        };
+        let request = Request::post(url.clone(), "application/json", form);
+        let response = http::exchange(stream, &request);
+        match &response {
+            Ok(response) => self.tell(&request, &response.status),
+            Err(error) => self.tell(&request, error),
+        }
+        response.map_err(|error| unreached(error.into()))
+    }
+}

@@ -1,0 +1,151 @@
+//! A command, and the meaning of its answer.
+
+use std::fmt;
+
+use super::body::Body;
+use super::{Error, Wait};
+
+/// The syntax of a protocol's replies.
+pub trait Grammar {
+    /// A whole reply.
+    type Reply;
+
+    /// Finds the reply at the start of `input`: itself and its length in octets, or `None` when
+    /// more must be read first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the octets are not the beginning of a reply.
+    fn parse(input: &[u8]) -> Result<Option<(Self::Reply, usize)>, Malformed>;
+
+    /// The status of a reply that is a SASL challenge; `None` for any other. Challenges are masked
+    /// in traces: with the response, a SCRAM challenge is enough to guess the password offline.
+    fn challenge(reply: &Self::Reply) -> Option<&'static str>;
+}
+
+/// The octets are not a reply; the words say what was expected instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub String);
+
+/// A command and the meaning of its answer, in one value.
+pub trait Exchange {
+    /// The language both are in.
+    type Grammar: Grammar;
+    /// The meaning of the answer, a refusal included.
+    type Answer;
+    /// The error that ends the conversation.
+    type Error: From<Error>;
+
+    /// The command line.
+    fn command(&self) -> Command;
+
+    /// The kind of wait for the reply, which bounds it.
+    fn wait(&self) -> Wait {
+        Wait::Reply
+    }
+
+    /// Octets that follow the command line at once, as BDAT has them (RFC 3030 §2).
+    fn octets(&self) -> &[u8] {
+        &[]
+    }
+
+    /// Reads the answer. `body` is the multi-line part that follows in POP3.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the answer makes no sense, so that the conversation cannot go on.
+    fn answer(
+        self,
+        reply: <Self::Grammar as Grammar>::Reply,
+        body: Body<'_>,
+    ) -> Result<Self::Answer, Self::Error>;
+}
+
+/// A command line. It holds no line end, and its `Debug` masks secrets, so that neither a newline
+/// in an argument nor a trace can do harm.
+#[derive(Clone)]
+pub struct Command {
+    pub(super) verb: &'static str,
+    pub(super) line: String,
+    /// The number of octets from the start of the line that may be shown.
+    pub(super) open: usize,
+}
+
+impl Command {
+    /// A command without arguments yet. The verb is also its name in error messages.
+    pub fn new(verb: &'static str) -> Self {
+        Self { verb, line: verb.to_owned(), open: verb.len() }
+    }
+
+    /// A line that is not a command but an answer to a challenge, all of it secret.
+    pub fn response(verb: &'static str, secret: &str) -> Self {
+        let mut command = Self { verb, line: String::new(), open: 0 };
+        command.push(secret);
+        command
+    }
+
+    /// Adds a blank and an argument.
+    #[must_use]
+    pub fn arg(mut self, text: impl fmt::Display) -> Self {
+        self.push(&format!(" {text}"));
+        self.open = self.line.len();
+        self
+    }
+
+    /// Adds a blank and an argument that is masked wherever the command is shown.
+    #[must_use]
+    pub fn secret(mut self, text: &str) -> Self {
+        self.push(" ");
+        self.push(text);
+        self
+    }
+
+    /// Octets of the line, its end included.
+    pub fn octets(&self) -> usize {
+        self.line.len() + 2
+    }
+
+    pub(super) fn secret_part(&self) -> &str {
+        self.line.get(self.open..).unwrap_or_default().trim_start()
+    }
+
+    // The values that come here have no control characters by their types; should one slip
+    // through, it must not become a second command.
+    pub(super) fn push(&mut self, text: &str) {
+        self.line.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (open, secret) = self.line.split_at(self.open);
+        let blank = if secret.starts_with(' ') { " " } else { "" };
+        write!(f, "{open}{blank}{}", if secret.is_empty() { "" } else { "****" })
+    }
+}
+
+/// A command whose asker looks at the reply.
+pub(super) struct Raw<G>(
+    pub(super) Command,
+    pub(super) Wait,
+    pub(super) std::marker::PhantomData<G>,
+);
+
+impl<G: Grammar> Exchange for Raw<G> {
+    type Grammar = G;
+    type Answer = G::Reply;
+    type Error = Error;
+
+    fn command(&self) -> Command {
+        self.0.clone()
+    }
+
+    fn wait(&self) -> Wait {
+        self.1
+    }
+
+    fn answer(self, reply: G::Reply, _: Body<'_>) -> Result<G::Reply, Error> {
+        Ok(reply)
+    }
+}
