@@ -4,6 +4,8 @@
 //! themselves. Every answer is bounded, and all of it takes ten seconds at most. No address and no
 //! password is ever sent.
 
+pub mod account;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};

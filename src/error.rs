@@ -84,7 +84,7 @@ pub enum Error {
         instead: &'static str,
     },
     /// Servers that only an unsigned answer names, which the user has not accepted.
-    #[error("only an unsigned DNS answer names {hosts}, outside the address's domain: not written")]
+    #[error("only an unsigned DNS answer names {hosts}, outside the address's domain")]
     NotAccepted {
         /// The servers' names.
         hosts: String,

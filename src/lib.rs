@@ -14,6 +14,7 @@
 //! check  setup  login
 //! import  install
 //! submission               a message with its envelope and job, from account to outcome
+//! steps                    the steps of reaching a server: what check reports, setup and login walk
 //! discovery                the servers of an address: where they are named, how far that is trusted
 //! connect                  a connection to one server: name, TCP, TLS
 //! report                   output for a terminal, for cron, and as JSON
@@ -110,6 +111,7 @@ pub mod send;
 pub mod settings;
 pub mod setup;
 pub mod smtp;
+pub mod steps;
 pub mod store;
 pub mod submission;
 pub mod text;

@@ -19,34 +19,31 @@ use crate::oauth::{self, Grant, Proof, Returned};
 use crate::password::{self, Source};
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::steps::{self, Depth};
 use crate::text::{Secret, shown};
 use crate::token::{self, Access, Login};
 
-/// Logs an account in, or forgets its login. Returns how that went, and the account's name if it is
-/// to be checked now.
-pub fn login(
-    settings: &Settings,
-    args: &cli::Login,
-    report: &Report,
-    stop: &Stop,
-) -> (Exit, Option<String>) {
+/// Logs an account in and walks its steps, or forgets its login.
+pub fn login(settings: &Settings, args: &cli::Login, report: &Report, stop: &Stop) -> Exit {
     let account = match settings.login_account(args.account.as_deref()) {
         Ok(account) => account,
-        Err(error) => {
-            let account = args.account.as_deref();
-            return (refuse(report, account, &error.into()), None);
-        }
+        Err(error) => return refuse(report, args.account.as_deref(), &error.into()),
     };
     match run(settings, &account, args, report, stop) {
-        Ok(()) if args.forget => (Exit::Done, None),
+        Ok(()) if args.forget => Exit::Done,
         Ok(()) => {
             // What waits for a login needs to wait no longer.
             for outbox in settings.outboxes() {
                 outbox.login_accepted(&account);
             }
-            (Exit::Done, Some(account))
+            // Whether the mail servers take the new token.
+            let accounts = vec![account];
+            match settings.checks(&cli::Check { accounts, ..cli::Check::default() }) {
+                Ok(checks) => steps::walk(checks, Depth::Login, report, stop),
+                Err(error) => steps::fail("configuration", error.into(), None, report),
+            }
         }
-        Err(error) => (refuse(report, Some(&account), &error), None),
+        Err(error) => refuse(report, Some(&account), &error),
     }
 }
 

@@ -28,9 +28,8 @@ use postie::report::{self, Report};
 use postie::send::smtp_input::speak;
 use postie::send::{send, send_later};
 use postie::settings::Settings;
-use postie::setup::{account_of, setup};
+use postie::setup::setup;
 use postie::submission::SmtpSession;
-use postie::text::Mailbox;
 
 /// Accounts that are fetched side by side by default.
 const AT_ONCE: usize = 8;
@@ -183,7 +182,7 @@ fn run(args: &Args) -> Exit {
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);
-            check_address(settings, checking, &report, &stop)
+            check(settings, checking, &report, &stop)
         }
         Command::Version => match report.answer(concat!("postie ", env!("CARGO_PKG_VERSION"))) {
             Ok(()) => Exit::Done,
@@ -206,15 +205,7 @@ fn run(args: &Args) -> Exit {
             completions(printing.shell.as_deref().unwrap_or_default(), &report)
         }
         Command::Login(logging_in) => match settings(&args.global, &OneOff::default()) {
-            Ok(settings) => match login(&settings, logging_in, &report, &stop) {
-                // Whether the mail servers take the new token.
-                (Exit::Done, Some(account)) => {
-                    let accounts = vec![account];
-                    let checking = cli::Check { accounts, ..cli::Check::default() };
-                    check(Ok(settings), &checking, &report, &stop)
-                }
-                (exit, _) => exit,
-            },
+            Ok(settings) => login(&settings, logging_in, &report, &stop),
             Err(error) => refuse(&report, "login", &error),
         },
     };
@@ -263,30 +254,6 @@ impl Interrupted {
             0 => {}
             signal => drop(emulate_default_handler(signal)),
         }
-    }
-}
-
-/// Checks accounts; one word that is an address and no account stands for the servers that are found
-/// for it.
-fn check_address(
-    settings: Result<Settings, Error>,
-    checking: &cli::Check,
-    report: &Report,
-    stop: &Stop,
-) -> Exit {
-    let (Ok(known), [word]) = (&settings, checking.accounts.as_slice()) else {
-        return check(settings, checking, report, stop);
-    };
-    let Some(address) = word.parse::<Mailbox>().ok().filter(|_| !known.has_account(word)) else {
-        return check(settings, checking, report, stop);
-    };
-    let different = (&checking.one_off, &checking.elsewhere);
-    match account_of(known, &address, different, report, stop) {
-        Ok((settings, account)) => {
-            let checking = cli::Check { accounts: vec![account], ..checking.clone() };
-            check(Ok(settings), &checking, report, stop)
-        }
-        Err(error) => check(Err(error), checking, report, stop),
     }
 }
 

@@ -241,7 +241,12 @@ impl Report {
 
     /// Prints the hint for an error, if there is one and --quiet is not given.
     pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
-        if let Some(hint) = hints::hint(error, peer).filter(|_| !self.quiet) {
+        self.hint(hints::hint(error, peer));
+    }
+
+    /// Prints a hint, if there is one and --quiet is not given.
+    pub fn hint(&self, hint: Option<String>) {
+        if let Some(hint) = hint.filter(|_| !self.quiet) {
             self.bars.suspend(|| print_stderr(format_args!("hint: {hint}")));
         }
     }

@@ -59,8 +59,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "check",
         &[
-            "hints", "cli", "config", "error", "net", "password", "pop3", "report", "sasl",
-            "settings", "smtp", "store", "text", "tls", "token", "connect", "wire",
+            "cli",
+            "config",
+            "discovery",
+            "error",
+            "net",
+            "report",
+            "settings",
+            "steps",
+            "text",
+            "tls",
         ],
     ),
     (
@@ -71,14 +79,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "discovery",
             "error",
             "net",
-            "pop3",
             "report",
             "settings",
-            "smtp",
+            "steps",
             "text",
             "tls",
-            "connect",
-            "wire",
+        ],
+    ),
+    (
+        "steps",
+        &[
+            "hints", "config", "error", "net", "password", "pop3", "report", "sasl", "settings",
+            "smtp", "store", "text", "tls", "token", "connect", "wire",
         ],
     ),
     (
@@ -92,11 +104,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "net",
             "providers",
             "report",
+            "settings",
             "text",
             "tls",
         ],
     ),
-    ("login", &["cli", "error", "net", "oauth", "password", "report", "settings", "text", "token"]),
+    (
+        "login",
+        &[
+            "cli", "error", "net", "oauth", "password", "report", "settings", "steps", "text",
+            "token",
+        ],
+    ),
     ("import", &["cli", "config", "error", "ownership", "report", "settings", "store", "text"]),
     ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
     ("report", &["hints", "cli", "error", "net", "settings", "text", "token", "wire"]),
@@ -205,7 +224,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "serde_json",
         &[
-            "check",
+            "steps",
             "discovery",
             "fetch",
             "import",
@@ -233,7 +252,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "std::net",
         &[
-            "check",
+            "steps",
             "cli",
             "config",
             "discovery",

@@ -289,7 +289,7 @@ mutate 'the difference between no answer and no servers' src/discovery.rs 's/\(N
 mutate 'accepting a server elsewhere before it is written' src/setup.rs 's/if \*write && !strangers/if false \&\& !strangers/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before it is asked' src/setup.rs 's/if !offline && strangers\.is_empty\(\)/if !offline/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before its lines count' src/setup.rs 's/if strangers\.is_empty\(\) \{ block \} else/if true { block } else/' --test tests setup::a_server_elsewhere
-mutate 'accepting a server elsewhere before a password is shown' src/setup.rs 's/if !strangers\.is_empty\(\) \{\s+return Err\(Error::NotAccepted/if false {\nreturn Err(Error::NotAccepted/' --test tests setup::an_address
+mutate 'accepting a server elsewhere before a password is shown' src/check.rs 's/if !strangers\.is_empty\(\)/if false/' --test tests setup::an_address
 
 # The program of `connect-command`.
 mutate 'the end of connect-command with its connection' src/program.rs 's/drop\(self\.end\(\)\);//' --test tests relays::a_program_that_hangs

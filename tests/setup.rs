@@ -344,6 +344,10 @@ fn an_address_whose_server_only_the_dns_names_elsewhere_is_not_logged_in() {
     seen.exit(77);
     let failed = "FAILED configuration: only an unsigned DNS answer names pop.evil.example";
     assert!(seen.stdout.contains(failed), "{}", seen.stdout);
+    let hint = "hint: if your provider confirms it, run `postie setup ann@example.org --accept \
+                pop.evil.example --write` first";
+    assert!(seen.stdout.contains(hint), "{}", seen.stdout);
+    assert!(seen.stderr.starts_with("postie: check: SRV records"), "{}", seen.stderr);
     assert!(!seen.stdout.contains("ok login"), "{}", seen.stdout);
 }
 
