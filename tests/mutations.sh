@@ -51,20 +51,20 @@ fetch=(--lib fetch::tests)
 cut=(--lib fetch::tests::whenever_the_power_is_cut)
 hostile=(--test tests transcripts::a_hostile)
 mutate 'the sync of a message' src/store/maildir.rs 's/self\.open\(\)\?\.sync\(\)\?;/self.open()?;/' "${fetch[@]}"
-mutate 'what comes of a file that others wait for' src/store.rs 's/ended\.fold\(done, Result::and\)/ended.fold(done, |done, _| done)/' --lib store::tests
+mutate 'what comes of a file that others wait for' src/store/delivery.rs 's/ended\.fold\(done, Result::and\)/ended.fold(done, |done, _| done)/' --lib store::tests
 mutate 'the sync of a new journal'"'"'s directories' src/store/journal.rs 's/sync_names\(&\*self\.disk, &self\.dir\)\?;//' "${fetch[@]}"
 mutate 'the sync of a rewritten journal' src/store/journal.rs 's/file\.sync\(\)(\.map_err\(failed\)\?;\s+drop\(file\))/Ok(())$1/' "${fetch[@]}"
 mutate 'the sync of a rewritten journal'"'"'s name' src/store/journal.rs 's/self\.disk\.sync_dir\(&self\.dir\)/Ok(())/' "${fetch[@]}"
 mutate 'mending a torn journal' src/store/journal.rs 's/disk\.truncate\(&path, replay\.octets\)/Ok(())/' "${fetch[@]}"
-mutate 'the sync of new/' src/store.rs 's/self\.sync_opened\(&\*into, &new\)\?;(\s+\/\/ What will be deleted)/$1/' "${cut[@]}"
-mutate 'the sync of new/ in recovery' src/store.rs 's/self\.sync_opened\(&\*dir, &path\)\?;//' "${fetch[@]}"
+mutate 'the sync of new/' src/store/delivery.rs 's/self\.sync_opened\(&\*into, &new\)\?;(\s+\/\/ What will be deleted)/$1/' "${cut[@]}"
+mutate 'the sync of new/ in recovery' src/store/recovery.rs 's/self\.sync_opened\(&\*dir, &path\)\?;//' "${fetch[@]}"
 mutate 'the sync of announcements' src/store/journal.rs 's/(self\.append\(&text\)\?;\s+)self\.sync\(\)\?;(\s+self\.seen\.intents\.extend)/$1$2/' "${cut[@]}"
-mutate 'rewriting the journal in recovery' src/store.rs 's/self\.journal\.rewrite\(\)\?;//' "${cut[@]}"
+mutate 'rewriting the journal in recovery' src/store/recovery.rs 's/self\.journal\.rewrite\(\)\?;//' "${cut[@]}"
 mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)\?;//' "${cut[@]}"
-mutate 'the announcement' src/store.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${cut[@]}"
-mutate 'leaving files that were announced' src/store.rs 's/message\.as_mut\(\)\.keep_file\(\);/let _ = message.as_mut();/' "${fetch[@]}"
+mutate 'the announcement' src/store/delivery.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${cut[@]}"
+mutate 'leaving files that were announced' src/store/delivery.rs 's/message\.as_mut\(\)\.keep_file\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
-mutate 'the order of announcement and delivery' src/store.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
+mutate 'the order of announcement and delivery' src/store/delivery.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
 store=(--lib store::)
 pop3=(--test tests transcripts::mail_is_fetched)
 mutate 'the lock' src/store/disk.rs 's/Err\(TryLockError::WouldBlock\) => return Ok\(None\),(\s+Err\(TryLockError::Error\(error\)\) => return Err)/Err(TryLockError::WouldBlock) => {}$1/' "${store[@]}"
@@ -76,11 +76,11 @@ mutate 'comparing what once had another size' src/store/seen.rs 's/if entry\.is_
 mutate 'comparing what was away' src/store/seen.rs 's/\|\| !entry\.is_unbroken//' "${store[@]}"
 mutate 'comparing everything where a name was used again' src/store/seen.rs 's/self\.reuses_uids \|\| //' "${store[@]}"
 mutate 'deleting nothing that shares its name' src/store/seen.rs 's/if entry\.copies > 1 \|\| entry\.is_shared/if false/' "${store[@]}"
-mutate 'deleting only what proved equal' src/store.rs 's/if self\.journal\.seen\.is_text_of\(&uid, digest\)/if true/' "${store[@]}"
-mutate 'equal to what was delivered elsewhere' src/store.rs 's/each\(if is_here \{/each(if is_here || true {/' "${store[@]}"
+mutate 'deleting only what proved equal' src/store/delivery.rs 's/if self\.journal\.seen\.is_text_of\(&uid, digest\)/if true/' "${store[@]}"
+mutate 'equal to what was delivered elsewhere' src/store/delivery.rs 's/each\(if is_here \{/each(if is_here || true {/' "${store[@]}"
 mutate 'noting a deletion before it is asked for' src/store.rs 's/self\.journal\.record_deletions\(uids[^;]*\?;/let _ = uids;/; s/let follow_up = if self\.options\.deletes_at_once/let follow_up = if false/' "${pop3[@]}"
-mutate 'void for a rename that fails' src/store.rs 's/self\.journal\.resolve\(is_it, FollowUp::None\)\?;/let _ = is_it;/' "${store[@]}"
-mutate 'absence that proves nothing' src/store.rs 's/if !self\.exists\(&from\)\? \{\s+continue;/if !self.exists(\&from)? { found.insert(intent.name.clone()); continue;/' "${store[@]}"
+mutate 'void for a rename that fails' src/store/delivery.rs 's/self\.journal\.resolve\(is_it, FollowUp::None\)\?;/let _ = is_it;/' "${store[@]}"
+mutate 'absence that proves nothing' src/store/recovery.rs 's/if !self\.exists\(&from\)\? \{\s+continue;/if !self.exists(\&from)? { found.insert(intent.name.clone()); continue;/' "${store[@]}"
 mutate 'the Maildir that has gone' src/store.rs 's/&& !self\.maildir\.is_there\(\)\?/\&\& false/; s/if !self\.exists\(dir\)\?/if false \&\& !self.exists(dir)?/' "${store[@]}"
 mutate 'the distrust of what stands before a hole' src/store/journal/replay.rs 's/Some\(Passed::Hole\) => self\.seen\.distrust\(\)/Some(Passed::Hole) => {}/' "${store[@]}"
 mutate 'the distrust of a damaged journal' src/store/journal/replay.rs 's/if self\.is_damaged \{\s+self\.seen\.distrust\(\);\s+\}//' "${store[@]}"
@@ -94,20 +94,20 @@ mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(te
 mutate 'the sync of an outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\)\n/Ok(())\n/' "${outbox[@]}"
 mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\n/Ok(())\n/' "${outbox[@]}"
 mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
-mutate 'the sync of the history in the outbox' src/store/outbox.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
-mutate 'mending what could not be written in the outbox' src/store/outbox.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
+mutate 'the sync of the history in the outbox' src/store/outbox/entry.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
+mutate 'mending what could not be written in the outbox' src/store/outbox/entry.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
 mutate 'the mark in the outbox that the end of a message leaves' src/submission/outbox.rs 's/held\.mark_data\(self\.now\)\.map_err\(io::Error::other\)\?;/let _ = held;/' "${outbox[@]}"
 mutate 'the answers in the outbox' src/submission.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
-mutate 'the day that is the most between two attempts' src/store/outbox.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
+mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
-mutate 'what counts once all of an incomplete order is resolved' src/store/outbox.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
+mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)
 mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), LockedEntry::remove)?;\n$2/' --lib submission::tests::outbox
-mutate 'waiting for what an incomplete order will resolve to' src/store/outbox.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"
-mutate 'the refusal of an order that resolves to nobody' src/store/outbox.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
-mutate 'the credible clock of an attempt' src/store/outbox.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"
+mutate 'waiting for what an incomplete order will resolve to' src/store/outbox/record.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"
+mutate 'the refusal of an order that resolves to nobody' src/store/outbox/record.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
+mutate 'the credible clock of an attempt' src/store/outbox/record.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"
 mutate 'waiting for a server that does not know a command' src/submission/outbox.rs 's/Subject::Sender \| Subject::Data, \.\. \}\) => \{\s+Exit::from\(error\) == Exit::Message/Subject::Sender | Subject::Data, .. }) => {\n matches!(Exit::from(error), Exit::Message | Exit::Missing)/' "${queued[@]}"
 mutate 'the last word of a server that does not like a message' src/submission/outbox.rs 's/!refusal\.is_temporary\(\)\s+\}\s+Error::Smtp\(smtp::Error::Refused \{ what: Subject::Sender/Exit::from(error) == Exit::Message \&\& refusal.code > 0 }\n Error::Smtp(smtp::Error::Refused { what: Subject::Sender/' "${queued[@]}"
 mutate 'waiting for what an account lacks' src/submission/outbox.rs 's/(Extension::Auth \| Extension::Starttls => )false/$1true/' --test tests outbox
@@ -120,7 +120,7 @@ mutate 'the check of a directory of what is obeyed' src/ownership.rs 's/!is_stic
 mutate 'reading ACLs' src/ownership.rs 's/read\(&mut buffer\)\.unwrap_or_default\(\)/0 * read(\&mut buffer).unwrap_or_default()/' "${ownership[@]}"
 mutate 'the check of what a link leads to' src/ownership.rs 's/if !same\(named, actual\)/if false/' "${ownership[@]}"
 mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_place\(dir\)\?;//' "${ownership[@]}"
-mutate 'passing over the environment of another user' src/settings.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"
+mutate 'passing over the environment of another user' src/settings/places.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
 mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
@@ -141,18 +141,18 @@ mutate 'the least of SCRAM rounds' src/limits.rs 's/4_096\.\.=/1..=/' "${hostile
 mutate 'the bound of a reply line' src/limits.rs 's/REPLY_LINE: usize = 12_288/REPLY_LINE: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bounds of an SMTP reply' src/limits.rs 's/REPLY: usize = 64 << 10/REPLY: usize = 1 << 30/; s/REPLY_LINES: usize = 256/REPLY_LINES: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of capabilities' src/limits.rs 's/CAPABILITIES: usize = 256/CAPABILITIES: usize = 1 << 30/' "${hostile[@]}"
-mutate 'the bound of a sum of sizes' src/fetch.rs 's/\.fold\(0, u64::saturating_add\)/.sum()/' "${hostile[@]}"
+mutate 'the bound of a sum of sizes' src/fetch/retrieval.rs 's/\.fold\(0, u64::saturating_add\)/.sum()/' "${hostile[@]}"
 mutate 'the bound of a unique-id' src/limits.rs 's/UID: usize = 255/UID: usize = 1 << 30/' "${hostile[@]}"
 mutate 'the bound of words that are shown' src/limits.rs 's/SHOWN: usize = 300/SHOWN: usize = 1 << 30/' --lib text
-mutate 'the escapes of what is shown' src/text.rs 's/c if is_unprintable\(c\)/c if false \&\& is_unprintable(c)/' "${hostile[@]}"
+mutate 'the escapes of what is shown' src/text/escape.rs 's/c if is_unprintable\(c\)/c if false \&\& is_unprintable(c)/' "${hostile[@]}"
 mutate 'the bound of messages that wait to be made safe' src/fetch/delivery.rs 's/waiting\.batch\.len\(\) >= self\.most && !waiting\.is_over/false/' --lib fetch::delivery
 mutate 'the end of retrieving when nobody makes messages safe' src/fetch/delivery.rs 's/if waiting\.is_over \{\s+return Err\(Halt::Unkept\);\s+\}//' --lib fetch::delivery
-mutate 'the room of a long unique-id' src/text.rs 's/here\.get_mut\(\.\.octets\.len\(\)\)/here.get_mut(..octets.len().min(23))/' --lib text
+mutate 'the room of a long unique-id' src/text/uid.rs 's/here\.get_mut\(\.\.octets\.len\(\)\)/here.get_mut(..octets.len().min(23))/' --lib text
 mutate 'acknowledging at once' src/net.rs 's/drop\(self\.stream\.set_quickack\(true\)\);//' --lib net::tests
-mutate 'the total deadline' src/net.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
+mutate 'the total deadline' src/net/deadline.rs 's/Duration::ZERO => Err\(self\.passed\(\)\)/Duration::ZERO => Ok(self.bounds.per_wait)/' --lib net::tests
 mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused \{ command: "QUIT", refusal \}\);)/if false { $1 }/' "${hostile[@]}"
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
-mutate 'the end of a text' src/wire.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
+mutate 'the end of a text' src/wire/body.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
 outcomes=(--lib submission::tests::outcomes)
 mutate 'the refusal of the sender as the outcome at once' src/smtp/session.rs 's/return Err\(Halt::Failed\(Error::Refused \{ what: Subject::Sender, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
 mutate 'the refusal of all recipients as the outcome at once' src/smtp/session.rs 's/if answers\.is_for_nobody\(envelope\)/if false \&\& answers.is_for_nobody(envelope)/' "${outcomes[@]}"
@@ -177,33 +177,33 @@ mutate 'encoding a text with MIME fields' src/message/mime.rs 's/Some\("7bit" \|
 mutate 'leaving what is signed' src/message/mime.rs 's/if is_text && !is_signed/if is_text/' "${header[@]}"
 mutate 'the refusal of what is binary' src/message.rs 's/if message\.is_binary\(\)/if false/' "${header[@]}"
 mutate 'leaving the header of what is signed' src/message.rs 's/if !self\.fields\.iter\(\)\.any\(Field::is_signature\)/if true/' "${header[@]}"
-mutate 'one recipient for two cases of a domain' src/smtp/session.rs 's/mailbox\.domain\(\)\.to_ascii_lowercase\(\)/mailbox.domain().to_owned()/' --lib smtp
+mutate 'one recipient for two cases of a domain' src/smtp/session/envelope.rs 's/mailbox\.domain\(\)\.to_ascii_lowercase\(\)/mailbox.domain().to_owned()/' --lib smtp
 mutate 'sending a message as a part without an encoding' src/compose.rs 's/"message\/rfc822" if found\.are_ascii/"message\/x" if found.are_ascii/' --lib compose
 mutate 'encoding a text part that mail would not carry' src/message/plain.rs 's/if measure\.is_transport_safe\(Transport::SevenBit\)/if true/' --lib compose
-mutate 'aliases for addresses at this machine' src/text.rs 's/\["localhost", "localhost\.localdomain", host, label\]/[""; 0]/' --test tests sendmail
+mutate 'aliases for addresses at this machine' src/text/address.rs 's/\["localhost", "localhost\.localdomain", host, label\]/[""; 0]/' --test tests sendmail
 mutate 'aliases in the header' src/message.rs 's/field\.set_value\(&written\.join\(", "\)\);/drop(written);/' "${header[@]}"
 mutate 'the end of a message on standard input' src/send/smtp_input.rs 's/if octets\.is_empty\(\) \{\s+return Ok\(None\);/if octets.is_empty() {\n break;/' --lib smtp_input
 mutate 'the silence about what is in doubt' src/send/smtp_input.rs 's/Exit::InDoubt => break,/Exit::InDoubt => "250 2.0.0 ok:",/' --lib smtp_input
 mutate 'a recipient refused alone, for a caller with one reply' src/submission/outbox.rs 's/Attempt::OneReply => held\.record\(\)\.sent\(\) == 0,/Attempt::OneReply => true,/' --test tests of_two_recipients
-mutate 'all or nothing for one reply without an outbox' src/send.rs 's/submission\.demand = RecipientPolicy::All;//' --test tests of_two_recipients
+mutate 'all or nothing for one reply without an outbox' src/submission/first_attempt.rs 's/self\.demand = RecipientPolicy::All;//' --test tests of_two_recipients
 mutate 'results outside the conversation' src/report.rs 's/_ if self\.is_stdout_taken => Ok\(\(\)\),//' --test tests frameworks_speak
 mutate 'one line in a reply on standard input' src/send/smtp_input.rs 's/if c\.is_ascii_graphic\(\) \|\| c == '"' '"' \{ c \} else \{ '"'\?'"' \}/c/' --lib smtp_input
 mutate 'the refusal of SMTP from elsewhere' src/ownership.rs 's/is_unix && socket_peercred/true || socket_peercred/' --test tests smtp_is_spoken
-mutate 'what cannot be seen in an address' src/text.rs 's/c if is_unseen\(c\) =>/c if false \&\& is_unseen(c) =>/' --lib text
-mutate 'what could not be read in an address' src/text.rs 's/char::REPLACEMENT_CHARACTER => \{/char::REPLACEMENT_CHARACTER if false => {/' --lib text
+mutate 'what cannot be seen in an address' src/text/address.rs 's/c if is_unseen\(c\) =>/c if false \&\& is_unseen(c) =>/' --lib text
+mutate 'what could not be read in an address' src/text/address.rs 's/char::REPLACEMENT_CHARACTER => \{/char::REPLACEMENT_CHARACTER if false => {/' --lib text
 login=(--lib sasl::tests)
 pop3=(--test tests transcripts::mail_is_fetched)
 mutate 'the end of a negotiation after a challenge of SCRAM' src/sasl.rs 's/login\.is_challenged && !mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'showing the password twice at most' src/sasl.rs 's/refused == Refused::Either && mechanism\.shows_password\(\)/false/' "${login[@]}"
 mutate 'the order behind a mechanism that is known to work' src/sasl.rs 's/candidates\.drain\(\.\.at\);/candidates.rotate_left(at);/' "${login[@]}"
-mutate 'the comparison of capabilities before a reply is believed' src/pop3/session.rs 's/LoginFlightReply::Capa\(offered\) if offered == \*expected =>/LoginFlightReply::Capa(_) if true =>/' "${pop3[@]}"
-mutate 'the doubt in a refused listing behind a login' src/pop3/session.rs 's/return Err\(Error::SentAhead \{ pace: Pace::BehindLogin, error: error\.into\(\) \}\);/return Err(error);/' "${hostile[@]}"
+mutate 'the comparison of capabilities before a reply is believed' src/pop3/session/login.rs 's/LoginFlightReply::Capa\(offered\) if offered == \*expected =>/LoginFlightReply::Capa(_) if true =>/' "${pop3[@]}"
+mutate 'the doubt in a refused listing behind a login' src/pop3/session/login.rs 's/return Err\(Error::SentAhead \{ pace: Pace::BehindLogin, error: error\.into\(\) \}\);/return Err(error);/' "${hostile[@]}"
 mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.run_id\.seconds\);//' "${hostile[@]}"
 mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"
-mutate 'PASS only behind an accepted USER' src/pop3/session.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
+mutate 'PASS only behind an accepted USER' src/pop3/session/login.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
-mutate 'the bound of a reply that drips' src/net.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
-mutate 'the rate of a text' src/net.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
+mutate 'the bound of a reply that drips' src/net/deadline.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
+mutate 'the rate of a text' src/net/deadline.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
 mutate 'the bound of what comes before a login' src/net.rs 's/opening: Some\(now\(\)\)/opening: None/' --lib net::tests
 
 # What the fetch side does about servers, disks and programs that misbehave.
@@ -214,9 +214,9 @@ mutate 'the place in a message where a session ended' src/store/breaks.rs 's/sel
 mutate 'what came through between two sessions that ended in a message' src/store/breaks.rs 's/\|\| is_delivered_since\(\)/|| is_delivered_since() || true/' "${poison[@]}"
 mutate 'asking once a day for a message that the server cannot finish' src/store/breaks.rs 's/Some\(age\) if age < AGAIN/Some(age) if age < AGAIN || true/' "${poison[@]}"
 mutate 'the end of asking after refusals that are alike' src/fetch/refusals.rs 's/self\.count >= limits::REFUSALS/false/' "${pop3[@]}"
-mutate 'the last message, before refusals that are alike end a fetch' src/fetch.rs 's/if let Some\(last\) = wanted\.pop_back\(\) \{/if !wanted.is_empty() { break; }\n if let Some(last) = wanted.pop_back() {/' "${pop3[@]}"
+mutate 'the last message, before refusals that are alike end a fetch' src/fetch/retrieval.rs 's/if let Some\(last\) = wanted\.pop_back\(\) \{/if !wanted.is_empty() { break; }\n if let Some(last) = wanted.pop_back() {/' "${pop3[@]}"
 mutate 'the look for another person who listens' src/ownership/listener.rs 's/uids\.find\(\|&uid\| uid >=/uids.find(|\&uid| false \&\& uid >=/' --lib ownership::listener
-mutate 'new/ opened before messages are moved into it' src/store.rs 's/let into = self\.open_dir\(&new\)\?;(.*?)(self\.sync_opened\(&\*into, &new\)\?;)/$1let into = self.open_dir(&new)?; $2/s' "${others[@]}"
+mutate 'new/ opened before messages are moved into it' src/store/delivery.rs 's/let into = self\.open_dir\(&new\)\?;(.*?)(self\.sync_opened\(&\*into, &new\)\?;)/$1let into = self.open_dir(&new)?; $2/s' "${others[@]}"
 mutate 'the sync of a directory that took the name of another' src/store/disk.rs 's/if dir\.is_at\(path\) \{ Ok/if true { Ok/' --lib store::tests
 mutate 'the room on a disk that is left to others' src/store/disk.rs 's/self\.free < limits::KEPT_FREE/false \&\& self.free < limits::KEPT_FREE/' --lib store::tests
 mutate 'the largest message where the user sets none' src/fetch.rs 's/map_or\(limits::MESSAGE, \|limit\|/map_or(u64::MAX, |limit|/' --lib fetch::tests::a_message_has
@@ -225,14 +225,14 @@ mutate 'the bound of sessions behind texts without an end' src/fetch.rs 's/if se
 mutate 'refusing to make a known Maildir anew' src/store.rs 's/if self\.journal\.seen\.knows_place\(root\) \{(\s+\/\/ It is not made)/if false {$1/' "${others[@]}"
 mutate 'doing with a disk that cannot sync directories' src/store/disk.rs 's/Errno::INVAL \| Errno::NOTSUP \| Errno::NOSYS/Errno::NOSYS/' "${others[@]}"
 mutate 'the error of a disk that fails to sync a directory' src/store/disk.rs 's/Some\(Errno::INVAL \| Errno::NOTSUP \| Errno::NOSYS\)/Some(_)/' "${others[@]}"
-mutate 'the room in the journal before a program gets a message' src/store.rs 's/self\.journal\.reserve\(&intent, &place\)\?;//' --lib store::tests
+mutate 'the room in the journal before a program gets a message' src/store/delivery.rs 's/self\.journal\.reserve\(&intent, &place\)\?;//' --lib store::tests
 mutate 'forgetting the numbers of the session before' src/fetch.rs 's/self\.deletable\.clear\(\);(\s+let listing)/$1/' "${hostile[@]}"
-mutate 'leaving a message that came shorter than half its listed size' src/pop3/session.rs 's/self\.size\.is_some_and\(\|size\| least < size\)/self.size.is_some_and(|size| least < size \&\& false)/' "${pop3[@]}"
+mutate 'leaving a message that came shorter than half its listed size' src/pop3/session/retrieval.rs 's/self\.size\.is_some_and\(\|size\| least < size\)/self.size.is_some_and(|size| least < size \&\& false)/' "${pop3[@]}"
 young=(--test tests a_run_that_finds_a_young_one)
-mutate 'the silence about a young run at work' src/fetch.rs 's/if \*age < limits::LONG_RUN/if false \&\& *age < limits::LONG_RUN/' "${young[@]}"
-mutate 'the word about an old run at work' src/fetch.rs 's/if \*age < limits::LONG_RUN/if true || *age < limits::LONG_RUN/' "${young[@]}"
+mutate 'the silence about a young run at work' src/fetch/report.rs 's/if \*age < limits::LONG_RUN/if false \&\& *age < limits::LONG_RUN/' "${young[@]}"
+mutate 'the word about an old run at work' src/fetch/report.rs 's/if \*age < limits::LONG_RUN/if true || *age < limits::LONG_RUN/' "${young[@]}"
 mutate 'the mark that tells the files of two state directories apart' src/store.rs 's/let mark = maildir::fnv1a\(&drawn\);/let mark = 7;/' "${others[@]}"
-mutate 'looking for announced files where readers put them' src/store.rs 's/self\.names\(&\[&new, &cur\]\)/self.names(\&[\&new])/' "${others[@]}"
+mutate 'looking for announced files where readers put them' src/store/recovery.rs 's/self\.names\(&\[&new, &cur\]\)/self.names(\&[\&new])/' "${others[@]}"
 
 # What `postie install` replaces and removes.
 installed=(--test tests install::)
@@ -260,7 +260,7 @@ mutate 'keeping the old tokens until the new ones are there' src/token.rs 's/(se
 mutate 'the record of an answer that may be lost' src/token.rs 's/tokens\.unanswered = Some\(before\.unwrap_or\(server\.now\(\)\)\);\s+store\.write\(&tokens\)\?;//' "${token[@]}"
 mutate 'the old refresh token where no new one comes' src/token.rs 's/granted\.refresh\.or\(refresh\)/granted.refresh.or(refresh.filter(|_| false))/' "${token[@]}"
 mutate 'one renewal in a run after a refusal' src/token.rs 's/if refused\.is_some\(\) && !self/if false \&\& !self/' "${token[@]}"
-mutate 'the end of a renewal before a first signal counts' src/token.rs 's/self\.shelter = Some\(self\.run\.stop\.shelter\(\)\);//' --test tests oauth::a_first_signal
+mutate 'the end of a renewal before a first signal counts' src/token/remote.rs 's/self\.shelter = Some\(self\.run\.stop\.shelter\(\)\);//' --test tests oauth::a_first_signal
 mutate 'the distrust of a token whose clock was set back' src/token.rs 's/\(left <= expires\.saturating_sub\(granted\)\)\.then_some\(left\)/Some(left)/' "${token[@]}"
 mutate 'tokens for the endpoint that granted them' src/token.rs 's/endpoint\.is_some_and\(\|endpoint\| endpoint != tokens\.endpoint\)/endpoint.is_some_and(|_| false)/' "${token[@]}"
 mutate 'tokens for the user who logged in' src/token.rs 's/tokens\.user != self\.user/false/' "${token[@]}"
@@ -294,6 +294,6 @@ mutate 'accepting a server elsewhere before a password is shown' src/check.rs 's
 # The program of `connect-command`.
 mutate 'the end of connect-command with its connection' src/program.rs 's/drop\(self\.end\(\)\);//' --test tests relays::a_program_that_hangs
 mutate 'the refusal of plaintext to connect-command' src/settings.rs 's/table\.connect_command\.is_some\(\) && tls == Tls::None/false/' --test tests relays::plaintext
-mutate 'the equality of a trusted certificate with that of ca-file' src/tls.rs 's/own\.iter\(\)\.any\(\|own\| own == certificate\)/!own.is_empty()/' --test tests logins::the_very
+mutate 'the equality of a trusted certificate with that of ca-file' src/tls/verify.rs 's/own\.iter\(\)\.any\(\|own\| own == certificate\)/!own.is_empty()/' --test tests logins::the_very
 exit "$missed"
 }
