@@ -516,7 +516,7 @@ mod tests {
                      redirect = \"http://localhost\"\nca-file = \"c\"\n";
         let registered = "client-secret = \"s\"\ntoken = \"https://a.x/t\"\n";
         parse(&format!("[oauth.a]\n{oauth}[oauth.b]\n{registered}")).unwrap();
-        for key in &OAUTH_KEYS {
+        for key in OAUTH_KEYS {
             let is_named = [oauth, registered].concat().contains(&format!("{} = ", key.name));
             assert!(is_named, "{}", key.name);
         }
@@ -532,7 +532,7 @@ mod tests {
         let error = file.unwrap_err();
         assert!(error.ends_with("one of them is too many"), "{error}");
         let named: String = [every, fetch, send, other].concat();
-        for key in &KEYS {
+        for key in KEYS {
             assert!(named.contains(&format!("{} = ", key.name)), "{}", key.name);
         }
         let text =

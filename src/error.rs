@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 pub use self::exit::Exit;
 use crate::settings::Peer;
+use crate::store::outbox;
 use crate::text::{plain, shown, size};
 use crate::{compose, dns, http, message, net, password, pop3, settings, smtp, store, tls, wire};
 
@@ -48,6 +49,9 @@ pub enum Error {
     /// The Maildir or the journal failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The outbox failed.
+    #[error(transparent)]
+    Outbox(#[from] outbox::Error),
     /// There is no message.
     #[error(transparent)]
     Message(#[from] message::Error),

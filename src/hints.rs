@@ -26,7 +26,7 @@ pub struct Advice {
 }
 
 /// All hints, the more specific first.
-pub const TABLE: [Advice; 83] = [
+pub const TABLE: &[Advice] = &[
     on(Situation::NoFile, "run `postie setup ADDRESS`, or see postie-config(5)"),
     on(
         Situation::NoPassword,
@@ -540,7 +540,7 @@ mod tests {
     /// Each row is given when it should be: it is true of its own example, and no row before it is.
     #[test]
     fn no_row_hides_another() {
-        for row in &TABLE {
+        for row in TABLE {
             if row.words == PROVIDER {
                 continue;
             }
@@ -588,7 +588,7 @@ mod tests {
 
     #[test]
     fn rows_are_short_enough_for_a_line_and_their_signs_in_lower_case() {
-        for row in &TABLE {
+        for row in TABLE {
             assert!(row.words.len() < 180, "{}", row.words);
             assert!(row.says.iter().all(|words| *words == words.to_ascii_lowercase()));
         }

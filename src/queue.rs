@@ -14,9 +14,8 @@ use crate::password::Source;
 use crate::report::{Report, count, error_object, span};
 use crate::settings::{self, Peer, Settings};
 use crate::smtp::Envelope;
-use crate::store;
 use crate::store::outbox::{
-    Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
+    self, Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
 };
 use crate::submission::{
     Attempt, Attempted, Deferral, Disposition, RecipientOutcome, SmtpSession, Submission,
@@ -48,15 +47,15 @@ fn remove(settings: &Settings, id: &str) -> Result<(), Error> {
     let id: Id = id.parse()?;
     for outbox in settings.outboxes() {
         match outbox.remove(&id) {
-            Err(store::Error::Unknown(_)) => {}
+            Err(outbox::Error::Unknown(_)) => {}
             removed => return Ok(removed?),
         }
     }
-    Err(store::Error::Unknown(id.to_string()).into())
+    Err(outbox::Error::Unknown(id.to_string()).into())
 }
 
 /// Every message in every outbox of this user's, the oldest first.
-fn listed(settings: &Settings) -> Result<Vec<(Outbox, OutboxEntry)>, store::Error> {
+fn listed(settings: &Settings) -> Result<Vec<(Outbox, OutboxEntry)>, outbox::Error> {
     let mut all = Vec::new();
     for outbox in settings.outboxes() {
         all.extend(outbox.list()?.into_iter().map(|listed| (outbox.clone(), listed)));
@@ -307,7 +306,7 @@ fn account_for(
 /// A message to work on; `None` if another run is working on it, or has.
 fn hold(outbox: &Outbox, id: &Id) -> Result<Option<LockedEntry>, Error> {
     match outbox.hold(id) {
-        Err(store::Error::Busy | store::Error::Unknown(_)) => Ok(None),
+        Err(outbox::Error::Busy | outbox::Error::Unknown(_)) => Ok(None),
         held => Ok(Some(held?)),
     }
 }

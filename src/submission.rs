@@ -8,7 +8,7 @@ mod outcome;
 mod record;
 mod summary;
 
-use std::io;
+use std::io::{self, Read};
 
 use crate::config::Tls;
 use crate::connect::Connector;
@@ -17,7 +17,7 @@ use crate::limits;
 use crate::message::{self, Message, Transport};
 use crate::net::Stop;
 use crate::password::Source;
-use crate::report::{Progress, Report};
+use crate::report::{Octets, Progress, Report};
 use crate::settings::SendJob;
 use crate::smtp::{
     self, Authenticated, Envelope, MailData, MailParameters, RecipientPolicy, Session, Submitted,
@@ -27,7 +27,6 @@ use crate::store::outbox::{LockedEntry, Outbox};
 use crate::text::Mailbox;
 use crate::wire::Private;
 
-use self::outbox::EndOfData;
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
 pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
 
@@ -248,9 +247,19 @@ impl Submission {
                 progress.expect_octets(octets);
             }
             let left_octets = progress.as_ref().map(Progress::octets);
-            let (text, held) = (self.message.text()?, self.held.as_mut());
-            let mut text = EndOfData { text, left: octets, held, now, progress: left_octets };
-            let mut content = MailData { text: &mut text, octets, is_8bit, may_go_along };
+            let mut text = Watched { text: self.message.text()?, progress: left_octets };
+            // The server may have the message once these have left: the outbox knows it first.
+            let mut before_last_octets = || match &mut self.held {
+                Some(held) => held.mark_data(now).map_err(io::Error::other),
+                None => Ok(()),
+            };
+            let mut content = MailData {
+                text: &mut text,
+                octets,
+                is_8bit,
+                may_go_along,
+                before_last_octets: &mut before_last_octets,
+            };
             let Submitted { recipients, unanswered, outcome } =
                 session.submit(&envelope, &mut content, self.demand);
             drop(text);
@@ -295,3 +304,19 @@ impl Submission {
 
 #[cfg(test)]
 mod tests;
+
+/// A text that counts its octets for a progress bar.
+struct Watched<R> {
+    text: R,
+    progress: Option<Octets>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(octets)?;
+        if let Some(progress) = &self.progress {
+            progress.add(u64::try_from(read).unwrap_or(u64::MAX));
+        }
+        Ok(read)
+    }
+}

@@ -360,7 +360,7 @@ fn providers(roff: &mut Roff) {
 /// The table of hints: the situation, the server's words, and what to do.
 fn troubleshooting(roff: &mut Roff) {
     let mut last = None;
-    for Advice { when, says, words } in &hints::TABLE {
+    for Advice { when, says, words } in hints::TABLE {
         let says: Vec<_> = says.iter().map(|words| format!("\"{}\"", words.trim())).collect();
         let (title, words) = match says.join(" or ").as_str() {
             "" if *words == hints::PROVIDER => (

@@ -88,7 +88,7 @@ impl Check {
                 }
                 _ => {}
             }
-            let keys = || KEYS.iter().chain(&OAUTH_KEYS);
+            let keys = || KEYS.iter().chain(OAUTH_KEYS);
             if !keys().any(|known| known.name == name && known.may_stand_in(place)) {
                 if let Some(known) = keys().find(|known| known.name == name) {
                     return Err((at, format!("`{name}` is for {} only", known.place)));
@@ -119,7 +119,7 @@ impl Check {
 }
 
 /// Keys of other programs, and what does here what they do there.
-pub(super) const ELSEWHERE: [(&str, &str); 9] = [
+pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("username", "the name to log in with is `user`"),
     ("login", "the name to log in with is `user`"),
     ("host", "the server is `server`"),

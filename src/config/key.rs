@@ -49,7 +49,7 @@ impl Key {
 }
 
 /// Keys of which a table may have one.
-pub(super) const EXCLUSIVE: [&[&str]; 5] = [
+pub(super) const EXCLUSIVE: &[&[&str]] = &[
     &["password", "password-command", "password-file", "token-command", "oauth"],
     &["client-secret", "client-secret-command"],
     &["issuer", "token"],
@@ -58,7 +58,7 @@ pub(super) const EXCLUSIVE: [&[&str]; 5] = [
 ];
 
 /// Every key of an account.
-pub const KEYS: [Key; 34] = [
+pub const KEYS: &[Key] = &[
     Key {
         name: "server",
         place: Place::Account,

@@ -50,7 +50,7 @@ const fn key(name: &'static str, value: &'static str, text: &'static str) -> Key
 }
 
 /// Every key of `[oauth.NAME]`.
-pub const OAUTH_KEYS: [Key; 12] = [
+pub const OAUTH_KEYS: &[Key] = &[
     key(
         "client-id",
         "\"ID\"",

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Error;
+use crate::store::outbox;
 use crate::{
     compose, config, http, message, net, password, pop3, sasl, settings, smtp, store, tls, token,
     wire,
@@ -140,6 +141,7 @@ impl From<&Error> for Exit {
             Error::NoSuchDomain { .. } | Error::NothingFound { .. } => Self::NoHost,
             Error::NoPop3 { .. } => Self::Missing,
             Error::Store(error) => error.into(),
+            Error::Outbox(error) => error.into(),
             Error::Message(error) => error.into(),
             Error::Compose(error) => match error {
                 compose::Error::Attachment { .. } => Self::NoInput,
@@ -340,7 +342,7 @@ impl From<&wire::Error> for Exit {
                 Self::Protocol
             }
             wire::Error::Sink(source) | wire::Error::Source(source) => {
-                disk(source).map_or(Self::Disk, Self::from)
+                disk(source).unwrap_or(Self::Disk)
             }
         }
     }
@@ -349,17 +351,14 @@ impl From<&wire::Error> for Exit {
 impl From<&store::Error> for Exit {
     fn from(error: &store::Error) -> Self {
         match error {
-            store::Error::Locked { .. } | store::Error::Busy => Self::Later,
-            store::Error::Unknown(_) => Self::Usage,
+            store::Error::Locked { .. } => Self::Later,
             store::Error::Program { .. } | store::Error::NewerJournal { .. } => Self::Config,
             store::Error::NoParent { .. }
             | store::Error::Create { .. }
             | store::Error::Ownership(_) => Self::CannotCreate,
-            store::Error::Io { .. }
-            | store::Error::Journal { .. }
-            | store::Error::NoJournal(_)
-            | store::Error::Token(_)
-            | store::Error::MaildirGone(_) => Self::Disk,
+            store::Error::Io { .. } | store::Error::Token(_) | store::Error::MaildirGone(_) => {
+                Self::Disk
+            }
         }
     }
 }
@@ -376,7 +375,21 @@ impl From<&message::Error> for Exit {
     }
 }
 
-/// The store's own error, which travels through a protocol as an I/O error.
-fn disk(error: &io::Error) -> Option<&store::Error> {
-    error.get_ref()?.downcast_ref()
+impl From<&outbox::Error> for Exit {
+    fn from(error: &outbox::Error) -> Self {
+        match error {
+            outbox::Error::Busy => Self::Later,
+            outbox::Error::Unknown(_) => Self::Usage,
+            outbox::Error::NoJournal(_) | outbox::Error::Journal { .. } => Self::Disk,
+            outbox::Error::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Returns the exit status of an error of the store or the outbox, which travels through a protocol
+/// as an I/O error; `None` for any other.
+fn disk(error: &io::Error) -> Option<Exit> {
+    let error = error.get_ref()?;
+    let of_store = error.downcast_ref::<store::Error>().map(Exit::from);
+    of_store.or_else(|| error.downcast_ref::<outbox::Error>().map(Exit::from))
 }

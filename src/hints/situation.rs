@@ -6,6 +6,7 @@ use std::io;
 use crate::config::Tls;
 use crate::error::Error;
 use crate::settings::Peer;
+use crate::store::outbox;
 use crate::tls::CertificateProblem;
 use crate::{
     config, net, ownership, password, pop3, sasl, settings, smtp, store, tls, token, wire,
@@ -159,7 +160,8 @@ impl Situation {
             Error::Settings(settings::Error::Config(config::Error::Ownership(error)))
             | Error::Password(password::Error::Ownership(error))
             | Error::Tls(tls::Error::Ownership(error))
-            | Error::Store(store::Error::Ownership(error)) => match error {
+            | Error::Store(store::Error::Ownership(error))
+            | Error::Outbox(outbox::Error::Store(store::Error::Ownership(error))) => match error {
                 ownership::Error::Readable(_) => Self::SecretReadable,
                 ownership::Error::Foreign { .. } => Self::Foreign,
                 _ => return None,
@@ -255,10 +257,9 @@ impl Situation {
             },
             Error::Store(store::Error::NoParent { .. }) => Self::NoMaildir,
             Error::Store(store::Error::Io { source, .. } | store::Error::Create { source, .. })
-                if source.kind() == io::ErrorKind::NotADirectory =>
-            {
-                Self::NotDirectory
-            }
+            | Error::Outbox(outbox::Error::Store(
+                store::Error::Io { source, .. } | store::Error::Create { source, .. },
+            )) if source.kind() == io::ErrorKind::NotADirectory => Self::NotDirectory,
             _ => return None,
         })
     }

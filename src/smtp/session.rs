@@ -5,7 +5,7 @@ mod login;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::time::Duration;
 
 pub use self::envelope::{Envelope, MailData, MailParameters, RecipientPolicy};
@@ -182,7 +182,7 @@ impl<S: Private> Session<Authenticated, S> {
                 None => self.wire.exchange(Step::Data)?.1,
             };
             data.map_err(|refusal| self.refused(Subject::Data, refusal))?;
-            self.message(message.text)?
+            self.message(message)?
         };
         // Either answer ends the transaction (RFC 5321 §4.1.1.4).
         self.is_begun = false;
@@ -312,6 +312,7 @@ impl<S: Private> Session<Authenticated, S> {
             return Ok(Step::Data);
         }
         let text = message.whole().map_err(wire::Error::Source)?;
+        (message.before_last_octets)().map_err(wire::Error::Source)?;
         Ok(Step::Bdat(text))
     }
 
@@ -376,8 +377,12 @@ impl<S: Private> Session<Authenticated, S> {
     }
 
     /// The message and its verdict, after 354.
-    fn message(&mut self, text: &mut dyn Read) -> Result<Result<String, Refusal>, Error> {
-        let sent = self.wire.send_message(text).and_then(|()| self.wire.send_rest());
+    fn message(&mut self, message: &mut MailData<'_>) -> Result<Result<String, Refusal>, Error> {
+        let sent = self
+            .wire
+            .send_message(message.text)
+            .and_then(|()| (message.before_last_octets)().map_err(wire::Error::Source))
+            .and_then(|()| self.wire.send_rest());
         if let Err(error) = sent {
             // Its end has not left, so it is not delivered.
             self.is_broken = true;

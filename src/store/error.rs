@@ -50,14 +50,6 @@ pub enum Error {
         /// The journal's version.
         version: u64,
     },
-    /// A line of a file of the outbox makes no sense.
-    #[error("{}:{line}: not a line of a journal", path.display())]
-    Journal {
-        /// The journal.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-    },
     /// The program that takes messages cannot be run.
     #[error("cannot run {}: {}", program, plain(source))]
     Program {
@@ -66,15 +58,6 @@ pub enum Error {
         /// The failure.
         source: io::Error,
     },
-    /// Another run has the message's lock.
-    #[error("another run is active on this message")]
-    Busy,
-    /// A message in the outbox has lost its journal.
-    #[error("damaged: {} is not there", .0.display())]
-    NoJournal(PathBuf),
-    /// There is no such message in the outbox.
-    #[error("no message `{0}` in the outbox")]
-    Unknown(String),
     /// The file with the tokens of a login makes no sense.
     #[error("{} is damaged", .0.display())]
     Token(PathBuf),
@@ -87,11 +70,11 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(in crate::store) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), source }
     }
 
-    pub(super) fn create(path: &Path, source: io::Error) -> Self {
+    pub(in crate::store) fn create(path: &Path, source: io::Error) -> Self {
         Self::Create { path: path.to_owned(), source }
     }
 }

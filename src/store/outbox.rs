@@ -57,6 +57,7 @@
 //! since the last accepted one. It holds that account's messages back; losing it costs a login.
 
 mod entry;
+mod error;
 mod record;
 
 use std::io::{self, Write};
@@ -65,11 +66,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::entry::LockedEntry;
+pub use self::error::Error;
 pub use self::record::{Answer, AttemptResult, DeliveryRecord, QueuedEnvelope};
 use self::record::{TRIES, octets, pause};
+use super::directory;
 use super::disk::{Disk, File, Lock};
 use super::journal::sync_names;
-use super::{Error, directory};
 use crate::limits;
 use crate::text::{percent_encoded, shown};
 

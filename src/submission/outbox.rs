@@ -1,6 +1,5 @@
 //! What becomes of a submission's entry in the outbox with each attempt.
 
-use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::complete::complete;
@@ -8,12 +7,11 @@ use super::{Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
 use crate::message::Message;
 use crate::password::{self, Source};
-use crate::report::{Octets, count, span};
+use crate::report::{count, span};
 use crate::settings::SendJob;
 use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
-use crate::store;
 use crate::store::outbox::{
-    Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope,
+    self, Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope,
 };
 use crate::text::Mailbox;
 
@@ -277,7 +275,7 @@ pub fn note<'a>(
     now: u64,
     answers: impl Iterator<Item = &'a (Mailbox, Result<String, Refusal>)>,
     verdict: Option<&str>,
-) -> Result<(), store::Error> {
+) -> Result<(), outbox::Error> {
     let is_all_or_nothing = held.record().order.is_all_or_nothing;
     let answers = answers.filter_map(|(mailbox, answer)| match answer {
         Ok(_) => {
@@ -365,31 +363,5 @@ fn is_final(error: &Error) -> bool {
         // It cannot be encoded for this server.
         Error::Message(_) => Exit::from(error) == Exit::Message,
         _ => false,
-    }
-}
-
-/// A text whose last octets leave only when the outbox knows that they do.
-pub struct EndOfData<'a, R> {
-    pub text: R,
-    /// Octets that have not left.
-    pub left: u64,
-    pub held: Option<&'a mut LockedEntry>,
-    pub now: u64,
-    /// The counter of octets that are sent.
-    pub progress: Option<Octets>,
-}
-
-impl<R: Read> Read for EndOfData<'_, R> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let read = self.text.read(octets)?;
-        let count = u64::try_from(read).unwrap_or(u64::MAX);
-        self.left = self.left.saturating_sub(count);
-        if let Some(progress) = &self.progress {
-            progress.add(count);
-        }
-        if let Some(held) = self.held.take_if(|_| self.left == 0) {
-            held.mark_data(self.now).map_err(io::Error::other)?;
-        }
-        Ok(read)
     }
 }

@@ -119,6 +119,9 @@ pub struct MailData<'a> {
     /// True for a small message that holds no command ([`holds_command`]), which may leave before
     /// the server has accepted a recipient.
     pub may_go_along: bool,
+    /// Called once in a transaction, before octets leave after which the server may have the whole
+    /// message. An error keeps them here.
+    pub before_last_octets: &'a mut dyn FnMut() -> io::Result<()>,
 }
 
 impl MailData<'_> {

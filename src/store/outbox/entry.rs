@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use super::super::Error;
 use super::super::disk::{File, Lock};
+use super::Error;
 use super::record::{Answer, AttemptResult, DeliveryRecord};
 use super::record::{encoded, octets, reverse_path};
 use super::{Id, JOURNAL, MESSAGE, Outbox, OutboxState};

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::Error;
 use super::super::journal::{decoded_path, encoded_path};
+use super::Error;
 use crate::limits;
+use crate::store;
 use crate::text::{
     LocalName, Mailbox, Notify, RecipientStatus, Return, ReversePath, percent_decoded,
     percent_encoded,
@@ -294,7 +295,7 @@ impl DeliveryRecord {
         if let Some(Some(version)) =
             version.filter(|version| version.is_some_and(|it| it > VERSION))
         {
-            return Err(Error::NewerJournal { path: path.to_owned(), version });
+            return Err(store::Error::NewerJournal { path: path.to_owned(), version }.into());
         }
         let mut reading = Reading::default();
         let (mut end, mut length, mut torn) = (0, 0, None);

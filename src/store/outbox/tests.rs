@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::record::DAY;
 use super::*;
+use crate::store;
 use crate::store::disk::Os;
 use crate::store::disk::simulated::{Fault, Simulated};
 use crate::store::tests::mortal;
@@ -522,7 +523,10 @@ fn a_journal_of_a_newer_version_is_named_as_that() {
     std::fs::remove_file(&path).unwrap();
     Os.create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     let error = place.outbox(Os).hold(&id()).map(drop).unwrap_err();
-    assert!(matches!(error, Error::NewerJournal { version: 3, .. }), "{error}");
+    assert!(
+        matches!(error, Error::Store(store::Error::NewerJournal { version: 3, .. })),
+        "{error}"
+    );
 }
 
 #[test]

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::store;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains};
-use crate::store::outbox::{DeliveryRecord, Id, NotAdded, Outbox, OutboxState};
+use crate::store::outbox::{self, DeliveryRecord, Id, NotAdded, Outbox, OutboxState};
 
 /// The errors a disk may answer: no space left, input/output error, read-only, over quota.
 const FAILURES: [i32; 4] = [28, 5, 30, 122];
@@ -176,7 +175,7 @@ impl Fixture {
 
     fn flush_on(&self, manner: ServerBehaviour, known: &Rc<RefCell<Known>>) -> Result<Exit, Error> {
         let held = match self.outbox().hold(&self.id()) {
-            Err(store::Error::Unknown(_)) => return Ok(Exit::Done),
+            Err(outbox::Error::Unknown(_)) => return Ok(Exit::Done),
             held => held?,
         };
         if held.record().waiting().is_empty() {
