@@ -39,6 +39,7 @@
 //!
 //! program                  child processes: their time, their output, their end
 //! ownership                the owners of files and ports, and who else may use them
+//! memory                   what keeps other processes from reading this one's memory
 //! run_id                   a run's time, process, machine and random number, read once
 //! text  limits             parsed values that cannot be invalid; every bound by name
 //! ```
@@ -95,6 +96,7 @@ pub mod import;
 pub mod install;
 pub mod limits;
 pub mod login;
+pub mod memory;
 pub mod message;
 pub mod net;
 pub mod oauth;

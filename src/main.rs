@@ -21,6 +21,7 @@ use postie::fetch::fetch;
 use postie::import::import;
 use postie::install::{completions, install, man, names};
 use postie::login::login;
+use postie::memory;
 use postie::net::Stop;
 use postie::program;
 use postie::queue::{flush_due, queue};
@@ -35,6 +36,7 @@ use postie::submission::SmtpSession;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
+    memory::make_private();
     let words: Vec<_> = std::env::args_os().collect();
     let is_json = wants_json(&words);
     let exit = match sendmail::parse(words) {

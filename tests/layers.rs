@@ -198,6 +198,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["ownership", "program", "run_id", "text"]),
     ("program", &[]),
     ("ownership", &["text"]),
+    ("memory", &[]),
     ("run_id", &[]),
     ("text", &[]),
     ("limits", &[]),
@@ -248,7 +249,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["ownership"]),
     ("jiff", &["run_id", "store", "token"]),
     ("getrandom", &["discovery", "login", "password", "run_id"]),
-    ("rustix", &["login", "ownership", "program", "run_id", "settings", "store"]),
+    ("rustix", &["login", "memory", "ownership", "program", "run_id", "settings", "store"]),
     (
         "std::net",
         &[

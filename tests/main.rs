@@ -41,6 +41,7 @@ mod least_surprise;
 mod logins;
 mod many_accounts;
 mod newcomer;
+mod memory;
 mod oauth;
 mod outbox;
 mod ownership;

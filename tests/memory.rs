@@ -1,0 +1,142 @@
+//! What other processes of the same user see of a run: not its memory, not its environment, no core
+//! file. Each attempt is made at a program that does not protect itself, too, where it succeeds.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::postie::Home;
+use crate::support::servers;
+
+/// A user without a name, whose number no Debian package has.
+const ANN: u32 = 54_321;
+
+/// A home of `ANN`'s, or of this user where that is not root, and the program where both can run it.
+struct Place(Home);
+
+impl Place {
+    /// The account asks `port` for mail, with the password that `command` prints.
+    fn new(port: u16, command: &str) -> Self {
+        let home = Home::new();
+        home.config(&format!(
+            "[account.home]\nserver = \"127.0.0.1:{port}\"\nuser = \"ann@example.com\"\n\
+             tls = \"none\"\npassword-command = \"{command}\"\n"
+        ));
+        let postie = home.path().join("postie");
+        fs::copy(env!("CARGO_BIN_EXE_postie"), &postie).unwrap();
+        if servers::is_root() {
+            for name in ["", ".config", ".config/postie", ".config/postie/config.toml"] {
+                chown(home.path().join(name), Some(ANN), Some(ANN)).unwrap();
+            }
+        }
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        Self(home)
+    }
+
+    /// A shell of the user that owns the home.
+    fn shell(&self, line: &str) -> Command {
+        let mut command = if servers::is_root() {
+            let mut command = Command::new("setpriv");
+            let id = ANN.to_string();
+            command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "sh", "-c", line]);
+            command
+        } else {
+            let mut command = Command::new("sh");
+            command.args(["-c", line]);
+            command
+        };
+        let home = self.0.path();
+        command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").current_dir(home);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// Whether the user's shell ends with this status.
+    fn ends(&self, line: &str, status: i32) -> bool {
+        self.shell(line).status().unwrap().code() == Some(status)
+    }
+
+    /// Starts `program` with as large a core file as may be.
+    fn start(&self, program: &str) -> Child {
+        let line = format!("ulimit -c $(ulimit -H -c); exec {program}");
+        self.shell(&line).spawn().unwrap()
+    }
+}
+
+/// A port of this machine where nobody answers.
+fn silent_port() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// Waits until the program has become what its command says.
+fn is_running(child: &Child, name: &str) -> bool {
+    let path = format!("/proc/{}/comm", child.id());
+    servers::wait_until(|| fs::read_to_string(&path).is_ok_and(|comm| comm.trim() == name))
+}
+
+#[test]
+fn no_other_process_of_the_user_reads_its_memory_or_gets_a_core_file() {
+    let (listener, port) = silent_port();
+    let place = Place::new(port, "echo not-a-secret");
+    let mut open = place.start("sleep 60");
+    let mut postie = place.start("./postie fetch");
+    // It has asked for the password, and waits for a greeting.
+    let (_connection, _) = listener.accept().unwrap();
+    assert!(is_running(&open, "sleep"));
+    let (open_id, postie_id) = (open.id(), postie.id());
+    for file in ["environ", "mem", "maps", "auxv", "fd/0"] {
+        let read = |id: u32| place.ends(&format!("head -c 0 < /proc/{id}/{file}"), 0);
+        assert!(!read(postie_id), "{file}");
+        // Some systems let no process read another one's memory.
+        if !read(open_id) {
+            servers::note(&format!("no process may read another one's {file} here"));
+        }
+    }
+    assert!(place.ends(&format!("head -c 0 < /proc/{open_id}/environ"), 0));
+    let attach = |id: u32| format!("timeout 2 strace -o /dev/null -p {id}");
+    if servers::is_installed("strace") {
+        assert!(place.ends(&attach(postie_id), 1));
+        if !place.ends(&attach(open_id), 124) {
+            servers::note("no process may attach to another one here");
+        }
+    }
+    let limits = fs::read_to_string(format!("/proc/{postie_id}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
+    for child in [&open, &postie] {
+        kill_process(Pid::from_child(child), Signal::ABORT).unwrap();
+    }
+    assert!(!postie.wait().unwrap().core_dumped());
+    if !open.wait().unwrap().core_dumped() {
+        servers::note("no process leaves a core file here");
+    }
+}
+
+#[test]
+fn a_password_command_may_read_its_own_files_in_proc() {
+    let (listener, port) = silent_port();
+    drop(listener);
+    // Some find out by them what called them, or where they are.
+    let command = "head -c 1 /proc/self/environ > ran && readlink /proc/self/exe >> ran && echo x";
+    let place = Place::new(port, command);
+    // Nobody is there: the command came first.
+    assert!(place.ends("./postie fetch", 75));
+    assert!(fs::metadata(place.0.path().join("ran")).unwrap().len() > 2);
+}
+
+#[test]
+fn a_user_who_is_not_root_has_the_program_find_itself() {
+    let place = Place::new(1, "echo not-a-secret");
+    assert!(place.ends("./postie install --user", 0));
+    let unit = place.0.path().join(".local/share/systemd/user/postie-fetch.service");
+    let program = place.0.path().join("postie");
+    let line = format!("\nExecStart={} fetch\n", Path::new(&program).display());
+    assert!(fs::read_to_string(unit).unwrap().contains(&line));
+}
