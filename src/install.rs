@@ -1,5 +1,5 @@
 //! `postie install`, `postie man` and `postie completions`: the manual pages, completions and systemd
-//! user units that are embedded in the program, put where they belong, or printed.
+//! units that are embedded in the program, put where they belong, or printed.
 //!
 //! A record of what was put there lies beside it, with the digest of each file. A file is replaced or
 //! removed only if the record names it and its digest is the one recorded.
@@ -44,13 +44,25 @@ pub const COMPLETIONS: &[(&str, &str, &str)] = &[
     ("powershell", "_postie.ps1", include_str!("../completions/_postie.ps1")),
 ];
 
-/// The units of a user's systemd: file name and text, in which [`PROGRAM`] stands for the program.
+/// The units of each user's systemd: file name and text, in which [`PROGRAM`] stands for the program.
 const UNITS: &[(&str, &str)] = &[
-    ("postie-fetch.service", include_str!("install/units/postie-fetch.service")),
-    ("postie-fetch.timer", include_str!("install/units/postie-fetch.timer")),
-    ("postie-queue.service", include_str!("install/units/postie-queue.service")),
-    ("postie-queue.timer", include_str!("install/units/postie-queue.timer")),
+    ("postie-fetch.service", include_str!("install/units/user/postie-fetch.service")),
+    ("postie-fetch.timer", include_str!("install/units/user/postie-fetch.timer")),
+    ("postie-queue.service", include_str!("install/units/user/postie-queue.service")),
+    ("postie-queue.timer", include_str!("install/units/user/postie-queue.timer")),
 ];
+
+/// The same for the system's systemd, which sends for all users, and the user that it does so as.
+const SYSTEM_UNITS: &[(&str, &str)] = &[
+    ("postie-queue.service", include_str!("install/units/system/postie-queue.service")),
+    ("postie-queue.timer", include_str!("install/units/system/postie-queue.timer")),
+    ("postie-submit.socket", include_str!("install/units/system/postie-submit.socket")),
+    ("postie-submit@.service", include_str!("install/units/system/postie-submit@.service")),
+    (SYSTEM_USER, include_str!("install/units/system/postie.conf")),
+];
+
+/// The description of the system's user (sysusers.d(5)).
+const SYSTEM_USER: &str = "postie.conf";
 
 /// Stands for the program in a unit.
 const PROGRAM: &str = "@POSTIE@";
@@ -167,8 +179,13 @@ impl Places {
     /// Below a prefix, for all users. systemd looks for the program, which has no path in the units,
     /// in `/usr/local/bin`, `/usr/bin` and their `sbin`.
     fn system(prefix: &Path) -> Self {
-        let share = prefix.join("share");
-        let pieces = pieces(&share.join("man"), &share, &prefix.join("lib/systemd/user"), "postie");
+        let (share, lib) = (prefix.join("share"), prefix.join("lib"));
+        let mut pieces = pieces(&share.join("man"), &share, &lib.join("systemd/user"), "postie");
+        for (name, text) in SYSTEM_UNITS {
+            let dir = if *name == SYSTEM_USER { "sysusers.d" } else { "systemd/system" };
+            let (path, text) = (lib.join(dir).join(name), text.replace(PROGRAM, "postie"));
+            pieces.push(Piece { path, text });
+        }
         let title = prefix.display().to_string();
         Self { pieces, record: share.join("postie/installed"), title }
     }
@@ -379,10 +396,9 @@ mod tests {
         assert_eq!(names("man"), sorted(PAGES.iter().map(|(name, _)| *name).collect()));
         let completions = COMPLETIONS.iter().map(|(_, name, _)| *name).collect();
         assert_eq!(names("completions"), sorted(completions));
-        assert_eq!(
-            names("src/install/units"),
-            sorted(UNITS.iter().map(|(name, _)| *name).collect())
-        );
+        let units = |known: &[(&'static str, &str)]| known.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names("src/install/units/user"), sorted(units(UNITS)));
+        assert_eq!(names("src/install/units/system"), sorted(units(SYSTEM_UNITS)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::postie::{Home, Outcome};
+use crate::support::servers;
 
 /// Everything below a directory: files with their contents, links and directories without.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
@@ -64,6 +65,9 @@ fn what_is_installed_below_a_prefix_is_removed_to_the_last_directory() {
     }
     let unit = fs::read_to_string(usr.join("lib/systemd/user/postie-fetch.service")).unwrap();
     assert!(unit.contains("\nExecStart=postie fetch\n"), "{unit}");
+    for file in ["systemd/system/postie-submit.socket", "sysusers.d/postie.conf"] {
+        assert!(usr.join("lib").join(file).exists(), "{file}");
+    }
     let installed = tree(home.path());
     // Once more changes nothing.
     run(&home, "install --prefix usr", 0).silent();
@@ -250,4 +254,74 @@ fn systemd_takes_the_units() {
         let said = String::from_utf8_lossy(&verified.stderr);
         assert!(verified.status.success() && !said.contains("postie"), "{said}");
     }
+}
+
+/// The exposure that `systemd-analyze security` finds, in tenths; 10 is the most.
+fn exposure(unit: &Path) -> u32 {
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager"])
+        .arg(unit)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, rest) = text.split_once("Overall exposure level for ").unwrap();
+    let level = rest.split_whitespace().nth(1).unwrap();
+    level.replace('.', "").parse().unwrap()
+}
+
+#[test]
+fn systemd_takes_the_systems_units_and_finds_them_well_confined() {
+    if !servers::is_installed("systemd-analyze") {
+        return;
+    }
+    let home = Home::new();
+    fs::create_dir(home.path().join("usr")).unwrap();
+    run(&home, "install --prefix usr", 0).silent();
+    let dir = home.path().join("usr/lib/systemd/system");
+    let mut units = Vec::new();
+    for entry in fs::read_dir(&dir).unwrap() {
+        let mut path = entry.unwrap().path();
+        // The program is in no directory where systemd would find it, the instance has no name yet.
+        let text = fs::read_to_string(&path).unwrap();
+        let program = format!("ExecStart={} ", env!("CARGO_BIN_EXE_postie"));
+        let text = text.replace("ExecStart=postie ", &program);
+        fs::remove_file(&path).unwrap();
+        if path.ends_with("postie-submit@.service") {
+            path = dir.join("postie-submit@1.service");
+        }
+        fs::write(&path, text).unwrap();
+        units.push(path);
+    }
+    assert_eq!(units.len(), 4);
+    let verify = |units: &[PathBuf]| {
+        let verified =
+            Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units).output();
+        Outcome::new(verified.unwrap())
+    };
+    let verified = verify(&units);
+    verified.exit(0);
+    assert!(!verified.stderr.contains("postie"), "{}", verified.stderr);
+    for unit in ["postie-queue.service", "postie-submit@1.service"] {
+        let path = dir.join(unit);
+        let text = fs::read_to_string(&path).unwrap();
+        for line in [
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "StateDirectory=postie",
+            "LimitCORE=0",
+            "User=postie",
+            "Environment=XDG_STATE_HOME=%S/postie TMPDIR=%S/postie",
+            "LoadCredential=password:/etc/postie/password",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{unit}: {line}");
+        }
+        // 9.6 without any of it.
+        let exposure = exposure(&path);
+        assert!(exposure <= 20, "{unit}: {exposure}");
+    }
+    // A word that systemd does not know is seen.
+    let service = dir.join("postie-queue.service");
+    let text = fs::read_to_string(&service).unwrap();
+    fs::write(&service, text.replace("ProtectSystem=", "ProtectSytem=")).unwrap();
+    assert!(verify(&[service]).stderr.contains("ProtectSytem"));
 }
