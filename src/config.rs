@@ -1,6 +1,7 @@
 //! `config.toml`: read, checked key by key, and turned into types. Which table wins over which is
 //! [`Table::over`]'s business; what a job needs of them, that of `settings`.
 
+mod alias_file;
 mod append;
 mod check;
 mod key;
@@ -18,6 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
 
+use self::alias_file::AliasFile;
 pub use self::append::{append, write_secret};
 use self::check::Check;
 #[cfg(test)]
@@ -103,6 +105,9 @@ pub struct File {
     pub defaults: Table,
     /// The addresses for local names (`[aliases]`).
     pub aliases: Aliases,
+    /// The file with further ones, in sendmail's format.
+    #[serde(rename = "aliases-file")]
+    pub aliases_file: Option<PathBuf>,
     /// The clients that are registered at authorization servers.
     pub oauth: BTreeMap<String, OAuth>,
     /// The accounts.
@@ -124,10 +129,18 @@ impl Aliases {
 
     /// Returns the addresses for a name; `None` if neither it nor `*` is there.
     pub fn of(&self, name: &LocalName) -> Option<&[Mailbox]> {
-        let Self(aliases) = self;
-        let mut named = aliases.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()));
-        let alias = named.next().map(|(_, alias)| alias).or_else(|| aliases.get(Self::OTHERS));
-        alias.map(|Alias(mailboxes)| mailboxes.as_slice())
+        self.named(name).or_else(|| self.others())
+    }
+
+    /// The addresses of the name itself.
+    fn named(&self, name: &LocalName) -> Option<&[Mailbox]> {
+        let mut named = self.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()));
+        named.next().map(|(_, Alias(mailboxes))| mailboxes.as_slice())
+    }
+
+    /// The addresses of all names that are not there.
+    fn others(&self) -> Option<&[Mailbox]> {
+        self.0.get(Self::OTHERS).map(|Alias(mailboxes)| mailboxes.as_slice())
     }
 }
 
@@ -340,6 +353,27 @@ impl File {
             Error::Wrong { path, .. } => Error::NotShown(path),
             error => error,
         })
+    }
+
+    /// Adds the aliases of a file in sendmail's format, which `[aliases]` comes before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read, may have been written by others, or has a wrong
+    /// line.
+    pub fn add_aliases(&mut self, path: &Path) -> Result<(), Error> {
+        let failed = |source| Error::read(path, source);
+        let file = std::fs::File::open(path).map_err(failed)?;
+        ownership::check_writers(&file, path)?;
+        let text = text(&file).map_err(failed)?;
+        let wrong = |(line, what)| Error::Wrong { path: path.to_owned(), line, what };
+        let resolved = AliasFile::parse(&text).and_then(|file| file.resolved(&self.aliases));
+        for (name, mailboxes) in resolved.map_err(wrong)? {
+            if self.aliases.0.keys().all(|known| !known.eq_ignore_ascii_case(&name)) {
+                self.aliases.0.insert(name, Alias(mailboxes));
+            }
+        }
+        Ok(())
     }
 
     /// The contents of a text that may become the file at `path`.

@@ -174,6 +174,12 @@ pub const PASSING_TIME: Duration = Duration::from_secs(5);
 /// Octets of a password file or of what a password command prints.
 pub const SECRET: u64 = 64 << 10;
 
+/// Names in an alias file that lead from one to an address.
+pub const ALIAS_DEPTH: usize = 16;
+
+/// Addresses that one name in an alias file may stand for.
+pub const ALIAS_ADDRESSES: usize = 10_000;
+
 /// Octets of a configuration file.
 pub const CONFIG: u64 = 1 << 20;
 

@@ -68,7 +68,13 @@ impl Settings {
             _ => File::read(&path),
         };
         let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
-        Ok(Self { file, path, ..bare })
+        let aliases_file = file.as_ref().and_then(|file| file.aliases_file.clone());
+        let mut settings = Self { file, path, ..bare };
+        if let Some(aliases_file) = aliases_file {
+            let aliases_file = settings.path(&aliases_file)?;
+            settings.file.iter_mut().try_for_each(|file| file.add_aliases(&aliases_file))?;
+        }
+        Ok(settings)
     }
 
     /// The same without what the configuration file says, for what has to be done although it cannot

@@ -6,8 +6,8 @@
 //! | real servers and callers | `servers`, `interop`, `proof`, `sendmail`, `switched_users`, `round_trip` |
 //! | kills, full disks, several runs at once | `crash`, `side_by_side`, `many_accounts` |
 //! | login, trust, OAuth 2.0 | `logins`, `oauth` |
-//! | what waits in the outbox, what is kept of what was sent | `outbox`, `sent` |
-//! | the command line, the configuration, owners of files | `cli`, `config`, `ownership`, `least_surprise`, `injected_words` |
+//! | what waits in the outbox, what is kept of what was sent | `outbox`, `fallback`, `sent` |
+//! | the command line, the configuration, owners of files | `cli`, `config`, `alias_file`, `ownership`, `memory`, `least_surprise`, `injected_words` |
 //! | a person at a terminal | `terminal`, `check`, `setup`, `newcomer` |
 //! | other programs' configurations and parsers | `import`, `parsed` |
 //! | programs that are run, connections through programs | `programs`, `relays` |
@@ -24,6 +24,7 @@
     reason = "a test that meets the unexpected should stop there and say so"
 )]
 
+mod alias_file;
 mod assets;
 mod check;
 mod cli;

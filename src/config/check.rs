@@ -22,7 +22,7 @@ impl Check {
         for (key, value) in table {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("default", _) => {}
+                ("default" | "aliases-file", _) => {}
                 ("defaults", DeValue::Table(table)) => self.table(table, Place::Account)?,
                 ("account", DeValue::Table(accounts)) => {
                     for (name, account) in accounts {
@@ -62,7 +62,8 @@ impl Check {
                     return Err((at, format!("`{}` {what}", shown(name))));
                 }
                 (name, value) => {
-                    let known = ["default", "defaults", "aliases", "oauth", "account"];
+                    let known =
+                        ["default", "defaults", "aliases", "aliases-file", "oauth", "account"];
                     let mut what = unknown(name, known.into_iter());
                     if value.is_table() && nearest(name, known.into_iter()).is_none() {
                         what += &format!(", did you mean [account.{}]?", shown(name));
