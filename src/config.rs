@@ -281,6 +281,8 @@ pub struct Table {
     pub log_file: Option<PathBuf>,
     /// True if a message that cannot be sent now waits in the outbox.
     pub queue: Option<bool>,
+    /// The account that is tried for a message that would otherwise wait.
+    pub fallback: Option<String>,
     /// The values for fetching only.
     pub fetch: Option<Box<Self>>,
     /// The values for sending only.
@@ -543,7 +545,7 @@ mod tests {
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nehlo-name = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
-                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\n";
+                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\nfallback = \"o\"\n";
         let oauth = "client-id = \"i\"\nclient-secret-command = \"s\"\ngrant = \"code\"\n\
                      issuer = \"https://a.x\"\nauthorize = \"https://a.x/a\"\n\
                      device = \"https://a.x/d\"\nscope = \"s\"\ntenant = \"t\"\n\

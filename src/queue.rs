@@ -18,7 +18,7 @@ use crate::store::outbox::{
     self, Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
 };
 use crate::submission::{
-    Attempt, Attempted, Deferral, Disposition, RecipientOutcome, SmtpSession, Submission,
+    Attempt, Attempted, Deferral, Disposition, Fallback, RecipientOutcome, SmtpSession, Submission,
     SubmissionOutcome, close, complete, login_noted,
 };
 use crate::text::{Address, LocalName, Mailbox, RecipientStatus, ReversePath};
@@ -231,7 +231,10 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
         };
         match account_for(settings, wanted, &outbox, &id, record, report) {
             Ok(Some((account, record))) => {
-                let is_held = || outbox.held_back_until(&account, now).is_some();
+                let is_held = || {
+                    let is_held = outbox.held_back_until(&account, now).is_some();
+                    is_held && !settings.has_fallback(&account)
+                };
                 if wanted == Wanted::All || (record.is_due(now) && !is_held()) {
                     accounts.entry(account).or_default().push((outbox, id));
                 } else {
@@ -252,6 +255,7 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
             stop,
             session: None,
             dead: None,
+            fallback: Fallback::new("queue", report, stop),
         };
         exit = exit.worse(run.run(ids));
     }
@@ -369,7 +373,9 @@ pub fn flush_due(
         session
     });
     let (wanted, verbosity) = (Wanted::Due, Verbosity::Passing);
-    let run = QueueRun { settings, account, wanted, verbosity, report, stop, session, dead: None };
+    let (dead, fallback) = (None, Fallback::new("queue", report, stop));
+    let run =
+        QueueRun { settings, account, wanted, verbosity, report, stop, session, dead, fallback };
     let _: Exit = run.run(&ids);
 }
 
@@ -384,6 +390,8 @@ struct QueueRun<'a> {
     session: Option<SmtpSession>,
     /// The reason why the server cannot be reached.
     dead: Option<Deferral>,
+    /// The connection to the fallback's server, for a run that the user asked for.
+    fallback: Fallback<'a>,
 }
 
 impl QueueRun<'_> {
@@ -413,9 +421,8 @@ impl QueueRun<'_> {
                 }
             }
         }
-        if let Some(session) = self.session {
-            session.quit();
-        }
+        let sessions = [self.session, self.fallback.into_session()];
+        sessions.into_iter().flatten().for_each(SmtpSession::quit);
         exit
     }
 
@@ -462,7 +469,17 @@ impl QueueRun<'_> {
             session => session.and_then(Result::ok),
         };
         submission.begin()?;
+        if self.wanted == Wanted::Due && self.dead.is_none() && session.is_none() {
+            let held_back = submission.held_back(outbox);
+            self.dead = held_back.map(|error| Deferral::from(&error));
+        }
         if let Some(deferral) = &self.dead {
+            if self.verbosity == Verbosity::Asked
+                && let Some(attempted) =
+                    submission.attempt_fallback(Attempt::Further, &mut self.fallback)
+            {
+                return self.finish(&submission, id, attempted, 0);
+            }
             let disposition = submission.postpone(deferral, Attempt::Further)?;
             if self.verbosity == Verbosity::Asked {
                 self.report.result(None, || {
@@ -486,10 +503,13 @@ impl QueueRun<'_> {
             None => login_noted(&submission, outbox, self.report, self.stop),
         };
         let is_reached = session.is_ok();
-        let Attempted { outcome, session, disposition } =
-            submission.attempt(session, Attempt::Further, self.report);
-        self.dead = match &outcome {
+        let fallback = Some(&mut self.fallback).filter(|_| self.verbosity == Verbosity::Asked);
+        let mut attempted = submission.attempt(session, Attempt::Further, fallback, self.report);
+        let (outcome, session) = (&attempted.outcome, attempted.session.take());
+        self.dead = match outcome {
             Err(error) if !is_reached => Some(error.into()),
+            // Its fallback has the message; what was wrong with the account is wrong for the next.
+            Ok(_) if !is_reached => Some(Deferral::interrupted()),
             // In passing, no second one is made.
             _ if session.is_none() && self.verbosity == Verbosity::Passing => {
                 Some(Deferral::interrupted())
@@ -498,9 +518,21 @@ impl QueueRun<'_> {
         };
         let others = if is_reached { 0 } else { others };
         self.session = session;
+        self.finish(&submission, id, attempted, others)
+    }
+
+    /// Reports an attempt.
+    fn finish(
+        &self,
+        submission: &Submission,
+        id: &Id,
+        attempted: Attempted,
+        others: usize,
+    ) -> Result<Exit, Error> {
+        let Attempted { outcome, disposition, .. } = attempted;
         let disposition = disposition?;
         let exit = submission.verdict(&outcome);
-        self.answer(&submission, id, &outcome, exit)?;
+        self.answer(submission, id, &outcome, exit)?;
         self.tell(Some(&submission.job.peer), id, &disposition, others);
         if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {
             self.report.advise(error, Some(&submission.job.peer));

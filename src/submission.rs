@@ -2,6 +2,7 @@
 //! messages share. It neither reads messages from outside nor decides when they are sent.
 
 pub mod complete;
+mod fallback;
 pub mod first_attempt;
 mod outbox;
 mod outcome;
@@ -27,6 +28,7 @@ use crate::store::outbox::{LockedEntry, Outbox};
 use crate::text::Mailbox;
 use crate::wire::Private;
 
+pub use self::fallback::Fallback;
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
 pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
 
@@ -47,13 +49,15 @@ pub struct Submission {
     pub held: Option<LockedEntry>,
     /// The largest attachment, if that is known: its name and octets.
     pub largest: Option<(String, u64)>,
+    /// The account whose fallback `job` is, once it is.
+    pub fallback_of: Option<String>,
 }
 
 /// The result of an attempt.
 pub struct Attempted {
     /// The outcome for the recipients.
     pub outcome: Result<SubmissionOutcome, Error>,
-    /// The session, if more can be submitted in it.
+    /// The account's own session, if more can be submitted in it.
     pub session: Option<SmtpSession>,
     /// The state of the outbox's entry after it.
     pub disposition: Result<Disposition, Error>,
@@ -70,7 +74,8 @@ impl Submission {
     ) -> Result<Self, Error> {
         let from = job.reverse_path.clone();
         let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?.on(terms);
-        Ok(Self { job, envelope, message, demand, held: None, largest: None })
+        let (held, largest, fallback_of) = (None, None, None);
+        Ok(Self { job, envelope, message, demand, held, largest, fallback_of })
     }
 
     /// Returns the run's exit status: a message that waits counts as done.
@@ -156,20 +161,36 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
 }
 
 impl Submission {
-    /// Submits the message, and keeps account of it.
+    /// Submits the message, and keeps account of it. What would wait is sent with the account's
+    /// fallback, if there is one and `fallback` a connection for it.
     pub fn attempt(
         &mut self,
         session: Result<SmtpSession, Error>,
         attempt: Attempt,
+        fallback: Option<&mut Fallback<'_>>,
         report: &Report,
     ) -> Attempted {
+        let (outcome, session) = self.submit_over(session, report);
+        let outcome = match fallback {
+            Some(fallback) => self.or_fall_back(outcome, fallback),
+            None => outcome,
+        };
+        let disposition = self.settle(&outcome, attempt);
+        Attempted { outcome, session, disposition }
+    }
+
+    /// Submits the message over a session, if there is one, and writes the log.
+    fn submit_over(
+        &mut self,
+        session: Result<SmtpSession, Error>,
+        report: &Report,
+    ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
         let (outcome, session) = match session {
             Ok(session) => self.submit(session, report),
             Err(error) => (Err(error), None),
         };
         self.remember(&outcome, report);
-        let disposition = self.settle(&outcome, attempt);
-        Attempted { outcome, session, disposition }
+        (outcome, session)
     }
 
     /// Submits the message. Returns the outcome, and the session unless it is over.
@@ -285,6 +306,10 @@ impl Submission {
             let answers = sent.recipients.iter().skip(answered);
             let verdict = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
             let noted = match &mut self.held {
+                // What a fallback refuses waits for the account.
+                Some(held) if self.fallback_of.is_some() => {
+                    outbox::note(held, now, answers.filter(|(_, answer)| answer.is_ok()), verdict)
+                }
                 Some(held) => outbox::note(held, now, answers, verdict),
                 None => Ok(()),
             };

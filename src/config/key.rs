@@ -309,4 +309,13 @@ pub const KEYS: &[Key] = &[
                The default is false (then it is for the caller to try again), and true under the \
                name sendmail.",
     },
+    Key {
+        name: "fallback",
+        place: Place::Send,
+        value: "\"ACCOUNT\"",
+        text: "The account to send a message with that would otherwise wait, or fail for now: if this \
+               one has no network, no login or no server that takes the message, and certainly \
+               nobody has it yet. Its own fallback is not tried. The message keeps its sender, unless \
+               the other account's rewrite-from replaces it.",
+    },
 ];

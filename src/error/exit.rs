@@ -238,6 +238,8 @@ impl From<&settings::Error> for Exit {
             | settings::Error::Ambiguous
             | settings::Error::Incomplete { .. }
             | settings::Error::UnknownClient { .. }
+            | settings::Error::UnknownFallback { .. }
+            | settings::Error::FallbackCycle { .. }
             | settings::Error::IncompleteClient { .. }
             | settings::Error::Tenant { .. }
             | settings::Error::NoOAuth { .. }

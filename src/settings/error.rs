@@ -101,6 +101,24 @@ pub enum Error {
     /// A port that says nothing about what is spoken there.
     #[error("port {0} could be POP3 or SMTP: use --fetch or --send")]
     NoSide(u16),
+    /// The fallback of an account is no account.
+    #[error("account `{account}`: no account `{fallback}` to fall back on{}", meant(.nearest.as_ref()))]
+    UnknownFallback {
+        /// The account.
+        account: String,
+        /// The name that its `fallback` gives.
+        fallback: String,
+        /// The nearest existing name.
+        nearest: Option<String>,
+    },
+    /// The fallbacks of accounts lead back to one of them.
+    #[error("account `{account}`: its fallback `{fallback}` leads back to itself")]
+    FallbackCycle {
+        /// The account.
+        account: String,
+        /// Its fallback.
+        fallback: String,
+    },
     /// There is no sender's address.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,

@@ -141,6 +141,8 @@ pub struct SendJob {
     pub log_file: Option<PathBuf>,
     /// True if the message waits in the outbox when it cannot be sent now.
     pub queue: bool,
+    /// The account that is tried for a message that would otherwise wait. It has none of its own.
+    pub fallback: Option<Box<Self>>,
     /// The run's identity.
     pub run_id: RunId,
 }

@@ -6,8 +6,8 @@ use super::Settings;
 use super::error::Error;
 use super::job::{SendJob, Side};
 use crate::cli::{self, InvokedAs};
-use crate::config::{Sender, Table};
-use crate::text::{Address, Addressee, EhloName, Mailbox, ReversePath};
+use crate::config::{self, Sender, Table};
+use crate::text::{Address, Addressee, EhloName, Mailbox, ReversePath, shown};
 
 impl Settings {
     /// The account that a message is sent with: the one that was named, else the one that has the
@@ -18,6 +18,12 @@ impl Settings {
     ///
     /// Returns an error if no account, or more than one, is meant, or it is incomplete.
     pub fn send_job(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
+        let job = self.send_job_alone(args, authors)?;
+        self.with_fallback(job, authors)
+    }
+
+    /// The same without a fallback.
+    fn send_job_alone(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
         let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
         let typed_name = args.from.as_ref().and_then(|from| from.name.clone());
         let from = typed
@@ -64,6 +70,55 @@ impl Settings {
         Ok(SendJob { name, queue, ..job })
     }
 
+    /// Adds the account's fallback, which sends from the same address, unless its `rewrite-from`
+    /// replaces that.
+    fn with_fallback(&self, job: SendJob, authors: &[Mailbox]) -> Result<SendJob, Error> {
+        let fallback = job.account.as_deref().map_or(Ok(None), |name| self.fallback(name))?;
+        let Some(name) = fallback else { return Ok(job) };
+        let from = Some(job.reverse_path.clone().into());
+        let args = cli::Send { account: Some(name), from, ..cli::Send::default() };
+        let fallback = self.send_job_alone(&args, authors)?;
+        Ok(SendJob { fallback: Some(Box::new(fallback)), ..job })
+    }
+
+    /// Returns whether an account has a fallback.
+    pub fn has_fallback(&self, account: &str) -> bool {
+        self.named_fallback(account).is_ok_and(|fallback| fallback.is_some())
+    }
+
+    /// The name of an account's fallback. Where fallbacks have fallbacks, none leads back: only one
+    /// is tried, but which one must not depend on where one began.
+    fn fallback(&self, account: &str) -> Result<Option<String>, Error> {
+        let first = self.named_fallback(account)?;
+        let mut known = vec![account.to_owned()];
+        let mut next = first.clone();
+        while let Some(fallback) = next {
+            let (from, to) = (known.last().map_or(account, String::as_str), fallback.as_str());
+            if known.contains(&fallback) {
+                let (account, fallback) = (shown(from), shown(to));
+                return Err(Error::FallbackCycle { account, fallback });
+            }
+            if !self.has_account(&fallback) {
+                let names = self.file.iter().flat_map(|file| file.account.keys());
+                let nearest = config::nearest(to, names.map(String::as_str)).map(shown);
+                let (account, fallback) = (shown(from), shown(to));
+                return Err(Error::UnknownFallback { account, fallback, nearest });
+            }
+            next = self.named_fallback(&fallback)?;
+            known.push(fallback);
+        }
+        Ok(first)
+    }
+
+    /// The value of `fallback`. In `[defaults]` it is for all but the account that it names.
+    fn named_fallback(&self, account: &str) -> Result<Option<String>, Error> {
+        let own = self.file.as_ref().and_then(|file| file.account.get(account));
+        let side = own.and_then(|own| own.send.as_deref());
+        let is_own = [side, own].into_iter().flatten().any(|table| table.fallback.is_some());
+        let named = self.account(account, Side::Send)?.fallback;
+        Ok(named.filter(|fallback| is_own || fallback != account))
+    }
+
     /// The same for a message that was accepted from this sender before.
     ///
     /// # Errors
@@ -78,7 +133,8 @@ impl Settings {
             (None, Some(own)) => own.address().clone(),
             (None, None) => return Err(Error::NoSender),
         };
-        self.sending(Some(account.to_owned()), table, own, from.clone())
+        let job = self.sending(Some(account.to_owned()), table, own, from.clone())?;
+        self.with_fallback(job, &[])
     }
 
     fn sending(
@@ -115,6 +171,7 @@ impl Settings {
             sent_maildir,
             log_file,
             queue,
+            fallback: None,
             run_id,
         })
     }

@@ -1,7 +1,7 @@
 //! The first attempt to send a message, for a caller who hears what became of it: what `postie send`,
 //! SMTP on standard input and the submission service share.
 
-use super::{Attempt, Attempted, Disposition, SmtpSession, Submission, login_noted};
+use super::{Attempt, Attempted, Disposition, Fallback, SmtpSession, Submission, login_noted};
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
 use crate::report::Report;
@@ -47,7 +47,10 @@ impl Submission {
             // One reply is true of all recipients only if they all have the message, or none has it.
             self.demand = RecipientPolicy::All;
         }
-        if let Some(held_back) = self.held_back(&outbox) {
+        let mut held_back = self.held_back(&outbox);
+        if self.job.fallback.is_none()
+            && let Some(held_back) = held_back.take()
+        {
             let (notice, outcome) = (self.notice(&held_back.to_string()), Err(held_back));
             let result = report.result(None, || self.object(&outcome, Exit::Done));
             report.info(notice.unwrap_or_default());
@@ -56,12 +59,17 @@ impl Submission {
             }
             return Ended { exit: Exit::Done, text: self.queued_as().unwrap_or_default() };
         }
-        let session = self.begin().and_then(|()| login_noted(&self, &outbox, report, stop));
+        let session = self.begin().and_then(|()| match held_back {
+            Some(held_back) => Err(held_back),
+            None => login_noted(&self, &outbox, report, stop),
+        });
         if session.is_ok() && self.held.is_none() {
             // From here on the server may have the message, and no signal says that it has not.
             stop.decide(Some(Exit::InDoubt.status()));
         }
-        let Attempted { outcome, session, disposition } = self.attempt(session, attempt, report);
+        let mut fallback = Fallback::new("send", report, stop);
+        let Attempted { outcome, session, disposition } =
+            self.attempt(session, attempt, Some(&mut fallback), report);
         let exit = self.exit(&outcome);
         stop.decide((exit != Exit::Later).then(|| exit.status()));
         let object = || self.object(&outcome, exit);
@@ -88,6 +96,11 @@ impl Submission {
         for error in [result.err(), disposition.err(), notified.err()].into_iter().flatten() {
             warn(report, &self, &error);
         }
+        let (session, other) = match self.fallback_of {
+            Some(_) => (fallback.into_session(), session),
+            None => (session, fallback.into_session()),
+        };
+        other.into_iter().for_each(SmtpSession::quit);
         match (session, &self.job.account) {
             (Some(session), Some(name)) => then(name, session),
             (Some(session), None) => session.quit(),

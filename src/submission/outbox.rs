@@ -100,6 +100,7 @@ impl Submission {
             demand: if is_all_or_nothing { RecipientPolicy::All } else { RecipientPolicy::Any },
             held: Some(held),
             largest: None,
+            fallback_of: None,
         })
     }
 
@@ -133,15 +134,13 @@ impl Submission {
     ) -> Result<Disposition, Error> {
         let Some(held) = &mut self.held else { return Ok(Disposition::Done) };
         let mut waiting = held.record().waiting();
-        let (hopeless, deferral) = match outcome {
-            Err(error) => (is_final(error).then(|| waiting.clone()), error.into()),
+        let deferral = Deferral::after(outcome, self.demand);
+        let hopeless = match outcome {
+            Err(error) => is_final(error).then(|| waiting.clone()),
             Ok(SubmissionOutcome { interrupted: Some((error, unanswered)), .. }) => {
-                (is_final(error).then(|| unanswered.clone()), error.into())
+                is_final(error).then(|| unanswered.clone())
             }
-            Ok(sent) => {
-                let is_hopeless = sent.exit(self.demand) == Exit::NoRecipient;
-                (is_hopeless.then(|| waiting.clone()), Deferral::of(sent, is_hopeless))
-            }
+            Ok(sent) => (sent.exit(self.demand) == Exit::NoRecipient).then(|| waiting.clone()),
         };
         let hopeless = hopeless.unwrap_or_default();
         waiting.retain(|mailbox| !hopeless.contains(mailbox));
@@ -166,6 +165,20 @@ impl Submission {
             return Ok(Disposition::Done);
         }
         self.held.take().map_or(Ok(Disposition::Done), close)
+    }
+
+    /// Lets the outbox know that the account's own attempt is over, before its fallback is tried.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub(super) fn end_own(
+        &mut self,
+        outcome: &Result<SubmissionOutcome, Error>,
+    ) -> Result<(), Error> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let Deferral { ending, reason } = Deferral::after(outcome, self.demand);
+        Ok(held.end(self.job.run_id.seconds, ending, &reason)?)
     }
 
     /// Lets the outbox know that the attempt is over for those who are still to get the message,
@@ -296,6 +309,16 @@ pub struct Deferral {
 }
 
 impl Deferral {
+    /// The reason in an attempt's outcome.
+    fn after(outcome: &Result<SubmissionOutcome, Error>, demand: RecipientPolicy) -> Self {
+        match outcome {
+            Err(error) | Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) => {
+                error.into()
+            }
+            Ok(sent) => Self::of(sent, sent.exit(demand) == Exit::NoRecipient),
+        }
+    }
+
     /// The refusal that decided.
     fn of(sent: &SubmissionOutcome, is_hopeless: bool) -> Self {
         let refusals = sent.recipients.iter().filter_map(|(mailbox, answer)| {
@@ -344,7 +367,7 @@ pub fn is_login_refused(error: &Error) -> bool {
 
 /// Returns whether a message is not tried again after this error. Each case proves that the server
 /// refused this message, or that the message cannot be sent; everything else waits.
-fn is_final(error: &Error) -> bool {
+pub fn is_final(error: &Error) -> bool {
     match error {
         // The server's final reply to it, or to this sender or its DATA; but that it does not know
         // a command (500, 502 and 504) is its own fault.

@@ -16,13 +16,22 @@ impl Submission {
         let reply = sent.accepted.as_ref()?;
         let number = sent.recipients.iter().filter(|(_, answer)| answer.is_ok()).count();
         let (recipients, size) = (count(number, "recipient"), size(self.message.octets()));
-        Some(format!("sent to {recipients} ({size}): {reply}"))
+        let by = match (&self.fallback_of, &self.job.account) {
+            (Some(_), Some(account)) => format!(" by the fallback `{account}`"),
+            _ => String::new(),
+        };
+        Some(format!("sent to {recipients}{by} ({size}): {reply}"))
+    }
+
+    /// The account's name for a line about it, after a space; empty without one.
+    pub(super) fn label(&self) -> String {
+        self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default()
     }
 
     /// A line for each recipient who does not get the message.
     pub fn complain(&self, sent: &SubmissionOutcome, report: &Report) {
         let peer = &self.job.peer;
-        let label = self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        let label = self.label();
         let mut refusals = sent.recipients.iter().filter_map(|(recipient, answer)| {
             let refusal = answer.as_ref().err()?;
             (!self.waits_for(recipient)).then_some((recipient, refusal))
@@ -75,7 +84,7 @@ impl Submission {
             }
             Ok(_) => Some(error_object(exit, "recipients were refused")),
         };
-        json!({
+        let mut object = json!({
             "account": self.job.account,
             "host": self.job.peer.host.as_str(),
             "from": self.envelope.reverse_path().as_str(),
@@ -85,6 +94,10 @@ impl Submission {
             "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
             "queued": self.waiting().map(|held| held.id().to_string()),
             "error": error,
-        })
+        });
+        if let (Some(account), Value::Object(members)) = (&self.fallback_of, &mut object) {
+            members.insert("fallback_of".to_owned(), account.clone().into());
+        }
+        object
     }
 }

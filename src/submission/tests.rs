@@ -249,13 +249,14 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         rewrite_from: RewriteFrom::Missing,
         chunking: true,
         queue: false,
+        fallback: None,
         sent_maildir: None,
         log_file: None,
         run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
-    Submission { job, envelope, message, demand, held: None, largest: None }
+    Submission { job, envelope, message, demand, held: None, largest: None, fallback_of: None }
 }
 
 /// Whoever does not want to hear anything.

@@ -29,6 +29,11 @@ impl LockedEntry {
         &self.id
     }
 
+    /// The outbox that it waits in.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
     /// The contents of its journal.
     pub fn record(&self) -> &DeliveryRecord {
         &self.record

@@ -42,13 +42,18 @@ struct Fixture {
     demand: RecipientPolicy,
     /// The kind of sync that is promised and not done.
     lie: Option<&'static str>,
+    /// The server of the account's fallback, if it has one.
+    fallback: Option<ServerBehaviour>,
+    /// What that server heard.
+    heard: RefCell<Vec<u8>>,
 }
 
 impl Fixture {
     fn new(recipients: &'static [&'static str], demand: RecipientPolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disk = Simulated::new(dir.path());
-        Self { dir, disk, recipients, demand, lie: None }
+        let (lie, fallback, heard) = (None, None, RefCell::default());
+        Self { dir, disk, recipients, demand, lie, fallback, heard }
     }
 
     fn root(&self) -> PathBuf {
@@ -62,6 +67,10 @@ impl Fixture {
     fn submission(&self) -> Submission {
         let mut submission = submission(self.recipients, self.demand);
         submission.job.account = Some("home".to_owned());
+        if self.fallback.is_some() {
+            let account = Some("other".to_owned());
+            submission.job.fallback = Some(Box::new(SendJob { account, ..submission.job.clone() }));
+        }
         submission
     }
 
@@ -74,6 +83,28 @@ impl Fixture {
     fn renew(&mut self) {
         self.disk = Simulated::new(self.dir.path());
         self.lie.into_iter().for_each(|kind| self.disk.lie_about(kind));
+    }
+
+    /// An attempt, with the fallback if there is one.
+    fn attempt(
+        &self,
+        submission: &mut Submission,
+        session: Result<SmtpSession, Error>,
+        attempt: Attempt,
+    ) -> Attempted {
+        let Some(manner) = self.fallback else {
+            return submission.attempt(session, attempt, None, &silent());
+        };
+        let (report, stop, other) = (silent(), Stop::default(), Rc::default());
+        let login = |submission: &Submission| {
+            log_in(submission, Box::new(Server::new(manner, &other, &self.disk)))
+        };
+        let mut fallback = Fallback::with_login("send", &report, &stop, Box::new(login));
+        let attempted = submission.attempt(session, attempt, Some(&mut fallback), &report);
+        fallback.into_session().into_iter().for_each(Session::quit);
+        let other = Rc::into_inner(other).unwrap().into_inner();
+        self.heard.borrow_mut().extend(other.heard);
+        attempted
     }
 
     /// The run of whoever sends the message, from the outbox on, on a disk that fails as it is told.
@@ -94,7 +125,7 @@ impl Fixture {
                     log_in(&submission, Box::new(Server::new(manner, &known, &self.disk)))
                 });
                 let Attempted { outcome, session, disposition } =
-                    submission.attempt(session, attempt, &silent());
+                    self.attempt(&mut submission, session, attempt);
                 let exit = submission.exit(&outcome);
                 // One reply tells of a refusal only if it is true of all.
                 let is_told = attempt != Attempt::OneReply
@@ -140,7 +171,7 @@ impl Fixture {
                 self.disk.note("added");
                 let session = submission.begin().and(Err(reason));
                 let Attempted { outcome, .. } =
-                    submission.attempt(session, Attempt::First, &silent());
+                    submission.attempt(session, Attempt::First, None, &silent());
                 submission.exit(&outcome)
             }
             Err(NotAdded { error, .. }) => Exit::from(&error),
@@ -157,7 +188,7 @@ impl Fixture {
             let mut submission = Submission::queued(self.submission().job, held)?;
             submission.begin()?;
             let Attempted { outcome, disposition, .. } =
-                submission.attempt(Err(reason), Attempt::Further, &silent());
+                submission.attempt(Err(reason), Attempt::Further, None, &silent());
             self.note_fate(&disposition?);
             Ok(submission.verdict(&outcome))
         };
@@ -186,7 +217,7 @@ impl Fixture {
         submission.begin()?;
         let session = log_in(&submission, Box::new(Server::new(manner, known, &self.disk)));
         let Attempted { outcome, session, disposition } =
-            submission.attempt(session, Attempt::Further, &silent());
+            self.attempt(&mut submission, session, Attempt::Further);
         session.into_iter().for_each(Session::quit);
         self.note_fate(&disposition?);
         Ok(submission.verdict(&outcome))
@@ -197,13 +228,9 @@ impl Fixture {
         self.disk.arm(Fault::None);
         let is_killed = matches!(fault, Fault::From(_));
         let is_disk_failing = matches!(fault, Fault::Once(..));
-        Ended {
-            exit,
-            steps,
-            is_killed,
-            is_disk_failing,
-            known: Rc::into_inner(known).unwrap().into_inner(),
-        }
+        let mut known = Rc::into_inner(known).unwrap().into_inner();
+        known.heard.append(&mut self.heard.borrow_mut());
+        Ended { exit, steps, is_killed, is_disk_failing, known }
     }
 
     fn note_fate(&self, disposition: &Disposition) {
@@ -534,5 +561,73 @@ fn whatever_keeps_a_message_from_being_submitted_it_waits_and_is_sent_once() {
     note(&format!(
         "outbox: {cases} failures of the disk with {} reasons to wait, {killed} of them kills",
         REASONS.len()
+    ));
+}
+
+#[test]
+fn with_a_fallback_whichever_server_dies_a_message_is_sent_once_waits_or_is_marked() {
+    let (mut cases, mut in_doubt, mut by_fallback) = (0, 0, 0);
+    for offers in OFFERS {
+        for (recipients, demand) in TASKS {
+            let mut world = Fixture::new(recipients, demand);
+            let manner = |(last_said, last_heard), is_busy| {
+                let chunk = [1, 7, 1 << 20][(last_said ^ last_heard) % 3];
+                ServerBehaviour { offers, chunk, last_said, last_heard, is_busy }
+            };
+            let mut play = |own: ServerBehaviour, other, attempt, fault| {
+                world.fallback = Some(other);
+                let case = format!("{recipients:?}, {demand:?}, {own:?}, {other:?}, {fault:?}");
+                cases += 1;
+                let ended = match attempt {
+                    Attempt::First | Attempt::OneReply => world.first(attempt, own, fault),
+                    Attempt::Further => {
+                        world.fallback = Some(DEAF);
+                        world.send(DEAF, Fault::None);
+                        world.fallback = Some(other);
+                        world.flush(own, fault)
+                    }
+                };
+                let is_marked = world.check(&ended, &case);
+                in_doubt += usize::from(is_marked);
+                let notes = world.disk.notes();
+                for name in recipients.iter().map(|name| name.strip_suffix("@example.org").unwrap())
+                {
+                    let times = notes.iter().filter(|note| **note == format!("got {name}")).count();
+                    assert!(times <= 1, "{case}: {notes:?}");
+                    by_fallback += usize::from(times == 1 && own.last_said == DEAF.last_said);
+                }
+                world.disk.settle();
+                // The next run has only the account.
+                world.fallback = None;
+                assert_eq!(world.fault(&notes), None, "{case}: {notes:?}");
+                ended
+            };
+            let alive = (usize::MAX, usize::MAX);
+            let whole = play(manner(alive, false), DEAF, Attempt::First, Fault::None);
+            let (said, heard) = (whole.known.said, whole.known.heard.len());
+            let deaths = (0..=said).map(|last| (last, usize::MAX));
+            let deaths = deaths.chain((0..=heard).map(|last| (usize::MAX, last)));
+            for (turn, death) in deaths.enumerate() {
+                let attempt = [Attempt::First, Attempt::Further][turn % 2];
+                // The account's server dies, or puts off whoever it can, or nobody hears of it; and the
+                // other one lives or dies.
+                play(manner(death, turn % 3 == 0), FLUENT, attempt, Fault::None);
+                play(DEAF, manner(death, turn % 3 == 0), attempt, Fault::None);
+                let other = manner((usize::MAX, heard - turn.min(heard)), false);
+                let steps = play(manner(death, false), other, attempt, Fault::None).steps;
+                for step in (0..steps).filter(|step| (step + turn) % 24 == 0) {
+                    let error = FAILURES[turn % FAILURES.len()];
+                    play(DEAF, FLUENT, attempt, Fault::Once(step, error));
+                    play(manner(death, false), FLUENT, attempt, Fault::From(step));
+                }
+            }
+        }
+    }
+    assert!(
+        cases > 9_000 && in_doubt > 100 && by_fallback > 1_000,
+        "{cases}, {in_doubt}, {by_fallback}"
+    );
+    note(&format!(
+        "outbox: {cases} ways for an account's server and its fallback's to fail, in doubt in {in_doubt}"
     ));
 }
