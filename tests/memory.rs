@@ -100,12 +100,20 @@ fn no_other_process_of_the_user_reads_its_memory_or_gets_a_core_file() {
         }
     }
     assert!(place.ends(&format!("head -c 0 < /proc/{open_id}/environ"), 0));
-    let attach = |id: u32| format!("timeout 2 strace -o /dev/null -p {id}");
     if servers::is_installed("strace") {
-        assert!(place.ends(&attach(postie_id), 1));
-        if !place.ends(&attach(open_id), 124) {
+        let attach = |id: u32| place.shell(&format!("exec strace -o /dev/null -p {id}"));
+        assert_eq!(attach(postie_id).status().unwrap().code(), Some(1));
+        let mut tracer = attach(open_id).spawn().unwrap();
+        let is_traced = || {
+            let status = fs::read_to_string(format!("/proc/{open_id}/status")).unwrap();
+            status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+        };
+        assert!(servers::wait_until(|| is_traced() || tracer.try_wait().unwrap().is_some()));
+        if tracer.try_wait().unwrap().is_some() {
             servers::note("no process may attach to another one here");
         }
+        drop(tracer.kill());
+        tracer.wait().unwrap();
     }
     let limits = fs::read_to_string(format!("/proc/{postie_id}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
