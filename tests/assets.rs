@@ -558,7 +558,6 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("PASSING_TIME", "Time for these", seconds(limits::PASSING_TIME)),
         ("SECRET", "A password file, or the output of a password command", octets(&limits::SECRET)),
-        ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
         (
             "ALIAS_DEPTH",
             "Names between a name in aliases-file and its address",
@@ -569,6 +568,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "Addresses of one name in aliases-file",
             limits::ALIAS_ADDRESSES.to_string(),
         ),
+        ("CONFIG", "The configuration file", octets(&limits::CONFIG)),
         ("JOURNAL", "The journal of a message in the outbox", octets(&limits::JOURNAL)),
         ("CONNECTIONS", "The system's table of connections", octets(&limits::CONNECTIONS)),
         ("PEM", "A file of certificates", octets(&limits::PEM)),

@@ -13,7 +13,7 @@ use crate::support::sink::Sink;
 /// Where a server stops, and what it says there.
 #[derive(Clone, Copy)]
 struct Stop {
-    /// The beginning of the command that it answers so; `.` is the message, `` the connection.
+    /// The beginning of the command that it answers so; a dot is the message, nothing the connection.
     command: &'static str,
     /// Its answer; nothing if it hangs up.
     answer: &'static str,
@@ -60,8 +60,7 @@ fn serve(socket: &TcpStream, stop: Stop) -> std::io::Result<()> {
 }
 
 /// An account for a server, with `more` for sending.
-fn account(name: &str, address: impl ToString, more: &str) -> String {
-    let address = address.to_string();
+fn account(name: &str, address: impl std::fmt::Display, more: &str) -> String {
     format!(
         "[account.{name}]\nserver = \"{address}\"\ntls = \"none\"\nuser = \"ann@example.com\"\n\
          password-command = \"echo not-a-secret\"\n[account.{name}.send]\n{more}\n"
@@ -72,7 +71,7 @@ fn account(name: &str, address: impl ToString, more: &str) -> String {
 const AWAY: &str = "127.0.0.1:1";
 
 /// A home whose account `home` has a server at `address` and falls back to `other`, a sink.
-fn home(address: impl ToString, sink: &Sink, more: &str) -> Home {
+fn home(address: impl std::fmt::Display, sink: &Sink, more: &str) -> Home {
     let home = Home::new();
     home.config(&format!(
         "default = \"home\"\n[aliases]\nroot = \"ann@example.com\"\n{}{}",
