@@ -34,7 +34,7 @@ use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::{self, Purpose, Store, StoreOptions};
 use crate::text::Uid;
-use crate::wire::{self, Private, Trace};
+use crate::wire::{self, Disclosure, Private, Trace};
 
 /// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
 /// be done with accounts whose servers have answered is up to `then`.
@@ -235,7 +235,8 @@ impl<'a> Run<'a> {
         opened: &mut Option<Store>,
         server: &mut Server<'_>,
     ) -> Result<Left, Error> {
-        let session = connect(self.job, way, self.trace(), server.approach())?;
+        let disclosure = Disclosure::new(self.trace(), attempts.secrets());
+        let session = connect(self.job, way, disclosure, server.approach())?;
         let store = match opened {
             Some(store) => store,
             none => none.insert(Store::create(Arc::new(Os), store_options(self.job))?),
@@ -384,17 +385,17 @@ impl<'a> Run<'a> {
 fn connect(
     job: &FetchJob,
     way: &Connector<'_>,
-    trace: Option<Trace>,
+    disclosure: Disclosure,
     approach: Approach,
 ) -> Result<Session<Authorization, Box<dyn Private>>, Error> {
     let _connecting = way.step("connecting");
     Ok(match job.peer.tls {
-        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, trace, approach)?,
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, disclosure, approach)?,
         Tls::Starttls => {
-            let session = Session::open(way.tcp()?, trace, Approach::cautious())?;
+            let session = Session::open(way.tcp()?, disclosure, Approach::cautious())?;
             session.stls(|tcp| way.tls(tcp), approach)?
         }
-        Tls::None => Session::open(way.loopback()?, trace, approach)?,
+        Tls::None => Session::open(way.loopback()?, disclosure, approach)?,
     })
 }
 

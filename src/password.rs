@@ -217,6 +217,13 @@ impl Attempts {
         Ok(self)
     }
 
+    /// The passwords and tokens that are known already.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let key = self.next.as_ref().and_then(Key::secret);
+        let token = self.access().map(|access| &access.token);
+        key.into_iter().chain(token).map(Secret::expose)
+    }
+
     /// The token of a login that was got, as long as it was not tried. `None` once it was tried.
     pub fn access(&self) -> Option<&Access> {
         match &self.again {

@@ -24,10 +24,10 @@ use crate::settings::{self, Check, FetchJob, Job, Peer, SendJob};
 use crate::smtp;
 use crate::store::disk::Os;
 use crate::store::{Readiness, Store};
-use crate::text::{Identified as _, plain, shown};
+use crate::text::{Identified as _, Secret, plain, shown};
 use crate::tls::{self, Certificate, TlsStream};
 use crate::token;
-use crate::wire::{Private, Trace, TraceEvent};
+use crate::wire::{Disclosure, Private, Trace, TraceEvent};
 
 /// The silence after which a server is suspected of waiting for TLS.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -149,12 +149,14 @@ struct Checklist<'a> {
     watch: Stopwatch,
     /// True if steps that succeed are not reported.
     is_silent: bool,
+    /// The passwords and tokens that are known.
+    secrets: Vec<Secret>,
 }
 
 impl<'a> Checklist<'a> {
     fn new(report: &'a Report, subject: Option<Subject>) -> Self {
         let watch = report.stopwatch();
-        Self { report, subject, steps: Vec::new(), watch, is_silent: false }
+        Self { report, subject, steps: Vec::new(), watch, is_silent: false, secrets: Vec::new() }
     }
 
     /// Takes the steps, and reports the one that failed.
@@ -326,7 +328,7 @@ impl<'a> Checklist<'a> {
             "it begins or ends with a blank; if that is no part of it, take it away".to_owned()
         });
         self.note(NAME, text, hint)?;
-        Ok(Login { first, attempts })
+        Ok(self.known(first, attempts))
     }
 
     /// A token of a login by OAuth 2.0, renewed if that is due.
@@ -344,7 +346,13 @@ impl<'a> Checklist<'a> {
         }
         let first = attempts.next().unwrap_or(Err(password::Error::Nowhere)).at(NAME)?;
         self.good(NAME, text)?;
-        Ok(Login { first, attempts })
+        Ok(self.known(first, attempts))
+    }
+
+    /// From here on, what is secret in it is masked in all that a server says.
+    fn known(&mut self, first: Credentials, attempts: Attempts) -> Login {
+        self.secrets.extend(first.key.secret().cloned());
+        Login { first, attempts }
     }
 
     /// A connection; if there is none, what else there might be.
@@ -399,7 +407,9 @@ impl<'a> Checklist<'a> {
         let mut secured = None;
         let stream = line.secure(tcp, &mut secured);
         self.secured(secured, stream).map_err(|broken| match *broken.error {
-            Error::Tls(tls::Error::NotTls) => line.greeting_in_the_clear(broken),
+            Error::Tls(tls::Error::NotTls) => {
+                line.greeting_in_the_clear(broken, &disclosure(None, &self.secrets))
+            }
             _ => broken,
         })
     }
@@ -450,16 +460,17 @@ impl<'a> Checklist<'a> {
         line: &Line<'_>,
     ) -> Result<pop3::Session<pop3::Authorization, Box<dyn Private>>, FailedStep> {
         use pop3::{Approach, Session};
-        let (trace, heard) = listen(self.report);
+        let (listener, heard) = listen(self.report);
+        let disclosure = disclosure(Some(listener), &self.secrets);
         Ok(match line.job.peer().tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
-                self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
+                self.greeted(&heard, Session::open(stream, disclosure, Approach::cautious()))?
             }
             Tls::Starttls => {
                 let tcp = self.connect_in_the_clear(line)?;
                 let session =
-                    self.greeted(&heard, Session::open(tcp, Some(trace), Approach::cautious()))?;
+                    self.greeted(&heard, Session::open(tcp, disclosure, Approach::cautious()))?;
                 let mut secured = None;
                 let outcome =
                     session.stls(|tcp| line.secure(tcp, &mut secured), Approach::cautious());
@@ -468,7 +479,7 @@ impl<'a> Checklist<'a> {
             Tls::None => {
                 let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
                 let stream: Box<dyn Private> = Box::new(tcp);
-                self.greeted(&heard, Session::open(stream, Some(trace), Approach::cautious()))?
+                self.greeted(&heard, Session::open(stream, disclosure, Approach::cautious()))?
             }
         })
     }
@@ -543,16 +554,17 @@ impl<'a> Checklist<'a> {
         line: &Line<'_>,
     ) -> Result<smtp::Session<smtp::Unauthenticated, Box<dyn Private>>, FailedStep> {
         use smtp::Session;
-        let (trace, heard) = listen(self.report);
+        let (listener, heard) = listen(self.report);
+        let disclosure = disclosure(Some(listener), &self.secrets);
         let ehlo_name = job.ehlo_name.clone();
         Ok(match job.peer.tls {
             Tls::Implicit => {
                 let stream = self.connect_by_tls(line)?;
-                self.greeted(&heard, Session::open(stream, ehlo_name, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, ehlo_name, disclosure))?
             }
             Tls::Starttls => {
                 let tcp = self.connect_in_the_clear(line)?;
-                let session = self.greeted(&heard, Session::open(tcp, ehlo_name, Some(trace)))?;
+                let session = self.greeted(&heard, Session::open(tcp, ehlo_name, disclosure))?;
                 let mut secured = None;
                 let outcome = session.starttls(|tcp| line.secure(tcp, &mut secured));
                 self.secured(secured, outcome)?
@@ -560,7 +572,7 @@ impl<'a> Checklist<'a> {
             Tls::None => {
                 let tcp = self.connect_in_the_clear(line)?.loopback().at("connection")?;
                 let stream: Box<dyn Private> = Box::new(tcp);
-                self.greeted(&heard, Session::open(stream, ehlo_name, Some(trace)))?
+                self.greeted(&heard, Session::open(stream, ehlo_name, disclosure))?
             }
         })
     }
@@ -651,7 +663,7 @@ impl Line<'_> {
     }
 
     /// Adds the plaintext greeting of a server that does not speak TLS here.
-    fn greeting_in_the_clear(&self, broken: FailedStep) -> FailedStep {
+    fn greeting_in_the_clear(&self, broken: FailedStep, disclosure: &Disclosure) -> FailedStep {
         const GREETING: usize = 512;
         let Peer { host, port, source_address, connect_command, .. } = self.job.peer();
         if connect_command.is_some() {
@@ -660,8 +672,8 @@ impl Line<'_> {
         let mut octets = [0; GREETING];
         let read = net::connect(host, *port, *source_address, ASIDE, self.stop)
             .map(|mut tcp| tcp.read(&mut octets).unwrap_or_default());
-        let text = octets.get(..read.unwrap_or_default()).map(String::from_utf8_lossy);
-        let beside = match text.unwrap_or_default().lines().next() {
+        let text = disclosure.masked(octets.get(..read.unwrap_or_default()).unwrap_or_default());
+        let beside = match String::from_utf8_lossy(&text).lines().next() {
             Some(line) => format!(": it says `{}` in plaintext", shown(line)),
             None => String::new(),
         };
@@ -741,6 +753,11 @@ fn listen(report: &Report) -> (Trace, GreetingCapture) {
         }
     };
     (Box::new(listener), heard)
+}
+
+/// All of a conversation but these secrets.
+fn disclosure(listener: Option<Trace>, secrets: &[Secret]) -> Disclosure {
+    Disclosure::new(listener, secrets.iter().map(Secret::expose))
 }
 
 fn configuration(peer: &Peer) -> String {

@@ -26,7 +26,7 @@ use crate::smtp::{
 };
 use crate::store::outbox::{LockedEntry, Outbox};
 use crate::text::Mailbox;
-use crate::wire::Private;
+use crate::wire::{Disclosure, Private};
 
 pub use self::fallback::Fallback;
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
@@ -148,12 +148,15 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;
     let attempts = attempts.ready()?;
     let way = Connector::to(peer, report, stop)?;
-    let (hello, trace) = (job.ehlo_name.clone(), report.trace(None));
+    let hello = job.ehlo_name.clone();
+    let disclosure = Disclosure::new(report.trace(None), attempts.secrets());
     let connecting = way.step("connecting");
     let session: Session<Unauthenticated, _> = match peer.tls {
-        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, trace)?,
-        Tls::Starttls => Session::open(way.tcp()?, hello, trace)?.starttls(|tcp| way.tls(tcp))?,
-        Tls::None => Session::open(way.loopback()?, hello, trace)?,
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, disclosure)?,
+        Tls::Starttls => {
+            Session::open(way.tcp()?, hello, disclosure)?.starttls(|tcp| way.tls(tcp))?
+        }
+        Tls::None => Session::open(way.loopback()?, hello, disclosure)?,
     };
     drop(connecting);
     let _logging_in = way.step("logging in");

@@ -124,6 +124,34 @@ pub enum TraceEvent<'a> {
 /// A listener that is shown the conversation.
 pub type Trace = Box<dyn FnMut(TraceEvent<'_>) + Send>;
 
+/// The listener of a conversation, and the secrets that it is not shown, from the greeting on: a
+/// server may know them from before.
+#[derive(Default)]
+pub struct Disclosure {
+    trace: Option<Trace>,
+    secrets: Secrets,
+}
+
+impl Disclosure {
+    /// All of a conversation but passwords and tokens.
+    pub fn new<'a>(trace: Option<Trace>, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut this = Self::from(trace);
+        secrets.into_iter().for_each(|secret| this.secrets.add(secret));
+        this
+    }
+
+    /// A text that came, with what is secret masked.
+    pub fn masked<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        self.secrets.mask(text)
+    }
+}
+
+impl From<Option<Trace>> for Disclosure {
+    fn from(trace: Option<Trace>) -> Self {
+        Self { trace, secrets: Secrets::default() }
+    }
+}
+
 /// The reason why a conversation ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -220,13 +248,14 @@ pub struct Wire<G, S> {
 
 impl<G: Grammar, S: Stream> Wire<G, S> {
     /// A conversation before its first octet.
-    pub fn new(stream: S, trace: Option<Trace>) -> Self {
+    pub fn new(stream: S, disclosure: impl Into<Disclosure>) -> Self {
+        let Disclosure { trace, secrets } = disclosure.into();
         Self {
             stream,
             input: Input::default(),
             output: Vec::new(),
             trace,
-            secrets: Secrets::default(),
+            secrets,
             grammar: std::marker::PhantomData,
         }
     }
@@ -413,9 +442,10 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     /// # Errors
     ///
     /// Returns [`Error::Leftover`] if octets are buffered.
-    pub fn into_stream(self, verb: &'static str) -> Result<(S, Option<Trace>), Error> {
+    pub fn into_stream(self, verb: &'static str) -> Result<(S, Disclosure), Error> {
         self.ensure_no_buffered_input(Phase::Answer(verb))?;
-        Ok((self.stream, self.trace))
+        let Self { stream, trace, secrets, .. } = self;
+        Ok((stream, Disclosure { trace, secrets }))
     }
 
     /// Bounds all that is still waited for, together.

@@ -65,3 +65,4 @@ mod switched_users;
 mod terminal;
 mod texts;
 mod transcripts;
+mod untrusted_text;

@@ -15,7 +15,7 @@ use crate::report::count;
 use crate::store::disk::Os;
 use crate::store::{Purpose, Standing, Store};
 use crate::text::Identified;
-use crate::wire::Private;
+use crate::wire::{Disclosure, Private};
 
 impl Run<'_> {
     pub(super) fn is_due(&self, store: &Store, listed: &ScanListing) -> bool {
@@ -135,7 +135,8 @@ impl Run<'_> {
         let seen = Store::read_only(&Os, &self.job.state)?;
         let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let approach = Server::recall(self.job).approach();
-        let session = connect(self.job, &way, self.trace(), approach)?;
+        let disclosure = Disclosure::new(self.trace(), attempts.secrets());
+        let session = connect(self.job, &way, disclosure, approach)?;
         let mut session = login(self.job, &way, session, attempts)?;
         let listing = self.listing(&mut session, seen.len())?;
         let sizes = session.sizes()?.clone();

@@ -64,6 +64,11 @@ impl Refusal {
         "already logged",
     ];
 
+    /// Returns whether it is about too many connections at once.
+    pub fn speaks_of_connections(&self) -> bool {
+        self.is_temporary() && self.text.to_lowercase().contains("connections")
+    }
+
     /// Returns whether waiting may help, rather than other credentials or an action by a person.
     pub fn is_temporary(&self) -> bool {
         match self.code {
@@ -160,6 +165,13 @@ fn behind<'a>(line: &'a str, indicator: &str) -> Option<&'a str> {
         .then(|| text.strip_prefix(' ').unwrap_or(text))
 }
 
+/// Returns whether a word can be the name of a mechanism (RFC 4422 §3.1), in any case. Names are
+/// shown, and kept.
+fn is_name(word: &&str) -> bool {
+    let is_fit = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+    (1..=20).contains(&word.len()) && word.bytes().all(is_fit)
+}
+
 /// The capabilities of a server (RFC 2449 §6) that this client uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -185,7 +197,7 @@ impl Capabilities {
             Some("STLS") => self.stls = true,
             Some("UIDL") => self.uidl = true,
             Some("USER") => self.user = true,
-            Some("SASL") => self.sasl = words.map(str::to_owned).collect(),
+            Some("SASL") => self.sasl = words.filter(is_name).map(str::to_owned).collect(),
             _ => {}
         }
     }

@@ -23,7 +23,7 @@ use super::reply::{Capabilities, Pop3, Refusal, Reply};
 use super::{Error, Feature};
 use crate::limits;
 use crate::sasl::Mechanism;
-use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, Wait, Wire};
+use crate::wire::{self, Body, Command, Disclosure, Exchange, Phase, Private, Stream, Wait, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -88,8 +88,12 @@ impl<S: Stream> Session<Authorization, S> {
     /// # Errors
     ///
     /// Returns an error if the server turns the connection away, or the conversation breaks.
-    pub fn open(stream: S, trace: Option<Trace>, approach: Approach) -> Result<Self, Error> {
-        let mut wire = Wire::<Pop3, S>::new(stream, trace);
+    pub fn open(
+        stream: S,
+        disclosure: impl Into<Disclosure>,
+        approach: Approach,
+    ) -> Result<Self, Error> {
+        let mut wire = Wire::<Pop3, S>::new(stream, disclosure);
         wire.greeting()?.accepted().map_err(Error::TurnedAway)?;
         Self::ask_capabilities(wire, approach)
     }
@@ -114,8 +118,8 @@ impl<S: Stream> Session<Authorization, S> {
             .map_err(Error::from)?
             .accepted()
             .map_err(|refusal| Error::Refused { command: "STLS", refusal })?;
-        let (stream, trace) = self.wire.into_stream("STLS").map_err(Error::from)?;
-        Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, trace), approach)?)
+        let (stream, disclosure) = self.wire.into_stream("STLS").map_err(Error::from)?;
+        Ok(Session::ask_capabilities(Wire::new(upgrade(stream)?, disclosure), approach)?)
     }
 
     fn ask_capabilities(mut wire: Wire<Pop3, S>, approach: Approach) -> Result<Self, Error> {
@@ -362,10 +366,11 @@ impl Exchange for Capa {
         let mut offered = Capabilities::default();
         if let Reply::Ok(_) = reply {
             body.lines(limits::CAPABILITIES, |line| {
-                offered.add(line);
+                offered.add(&secrets.mask(line));
                 Ok::<_, Error>(())
             })?;
         }
         Ok(offered)
     }
 }
+            let secrets = body.secrets();

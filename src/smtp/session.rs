@@ -14,7 +14,7 @@ use super::reply::{Refusal, Reply, Smtp};
 use super::{Error, Extension, Subject};
 use crate::limits;
 use crate::text::{EhloName, Mailbox};
-use crate::wire::{self, Body, Command, Exchange, Phase, Private, Stream, Trace, Wire};
+use crate::wire::{self, Body, Command, Disclosure, Exchange, Phase, Private, Stream, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
 ///
@@ -80,8 +80,12 @@ impl<S: Stream> Session<Unauthenticated, S> {
     ///
     /// Returns an error if the server turns the connection away, refuses EHLO, or the conversation
     /// breaks.
-    pub fn open(stream: S, name: EhloName, trace: Option<Trace>) -> Result<Self, Error> {
-        let mut wire = Wire::<Smtp, S>::new(stream, trace);
+    pub fn open(
+        stream: S,
+        name: EhloName,
+        disclosure: impl Into<Disclosure>,
+    ) -> Result<Self, Error> {
+        let mut wire = Wire::<Smtp, S>::new(stream, disclosure);
         let greeting = wire.greeting()?.accepted(2, "the connection")?;
         greeting.map_err(Error::TurnedAway)?;
         Self::ehlo(wire, name)
@@ -107,8 +111,8 @@ impl<S: Stream> Session<Unauthenticated, S> {
         answer
             .map_err(Error::from)?
             .map_err(|refusal| Error::Refused { what: Subject::Starttls, refusal })?;
-        let (stream, trace) = self.wire.into_stream(STARTTLS).map_err(Error::from)?;
-        Ok(Session::ehlo(Wire::new(upgrade(stream)?, trace), self.name)?)
+        let (stream, disclosure) = self.wire.into_stream(STARTTLS).map_err(Error::from)?;
+        Ok(Session::ehlo(Wire::new(upgrade(stream)?, disclosure), self.name)?)
     }
 
     fn ehlo(mut wire: Wire<Smtp, S>, name: EhloName) -> Result<Self, Error> {
@@ -333,7 +337,7 @@ impl<S: Private> Session<Authenticated, S> {
             .chain(last)
             .inspect(|step| asked.borrow_mut().push_back(step.verb()));
         self.is_begun = true;
-        let heard = self.wire.exchange_each(window, steps, |(step, answer)| {
+        let heard = self.wire.exchange_each(&window, steps, |(step, answer)| {
             asked.borrow_mut().pop_front();
             match (step, answer) {
                 (Step::Mail(_), Err(refusal)) => {

@@ -19,7 +19,12 @@ pub struct Body<'a> {
     pub(super) phase: Phase,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
+    /// The secrets of the conversation, to be masked in what is kept or shown of a text.
+    pub(crate) fn secrets(&self) -> &'a Secrets {
+        self.secrets
+    }
+
     /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
     /// octets as [`limits::LISTING_OCTETS`].
     ///

@@ -17,7 +17,12 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
-        let params = Self::params("postie test authority");
+        Self::named("postie test authority")
+    }
+
+    /// One that calls itself as it likes.
+    pub fn named(name: &str) -> Self {
+        let params = Self::params(name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 

@@ -23,6 +23,20 @@ impl Web {
 
     /// The same at a port of 127.0.0.1.
     pub fn start_at(port: u16, tls: ServerConfig, pages: Vec<(String, String)>) -> Self {
+        Self::serve(port, tls, pages, |host, path| format!("{host}{path}"))
+    }
+
+    /// The same for every host: each page is a path.
+    pub fn start_for_all_hosts(tls: ServerConfig, pages: Vec<(String, String)>) -> Self {
+        Self::serve(0, tls, pages, |_, path| path.to_owned())
+    }
+
+    fn serve(
+        port: u16,
+        tls: ServerConfig,
+        pages: Vec<(String, String)>,
+        name: fn(&str, &str) -> String,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let (tls, pages) = (Arc::new(tls), Arc::new(pages));
@@ -41,7 +55,8 @@ impl Web {
                         let mut line = String::new();
                         stream.by_ref().take(8192).read_line(&mut line)?;
                         let line = line.trim_end();
-                        if let Some(rest) = line.strip_prefix("GET ") {
+                        let asked = line.strip_prefix("GET ").or(line.strip_prefix("POST "));
+                        if let Some(rest) = asked {
                             rest.split(' ').next().unwrap().clone_into(&mut path);
                         }
                         if let Some(rest) = line.strip_prefix("host: ") {
@@ -52,7 +67,7 @@ impl Web {
                             break;
                         }
                     }
-                    let page = pages.iter().find(|(page, _)| *page == format!("{host}{path}"));
+                    let page = pages.iter().find(|(page, _)| *page == name(&host, &path));
                     let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
                     let answer = page.map_or(missing, |(_, answer)| answer.as_str());
                     let stream = stream.get_mut();
