@@ -13,6 +13,7 @@
 mod profile;
 mod reply;
 mod session;
+mod window;
 
 pub use profile::{Pace, Profile, Shown};
 pub use reply::{Capabilities, Code, Pop3, Refusal};
@@ -20,6 +21,7 @@ pub use session::{
     Approach, Authorization, Deletable, DeleteResult, Number, Prefetch, RetrRefused, Retrieved,
     ScanListing, Session, Sizes, Transaction, UniqueIds,
 };
+pub use window::Retrs;
 
 use crate::{sasl, wire};
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use self::body::Body;
 use self::body::Input;
 use self::command::Raw;
-pub use self::command::{Command, Exchange, Grammar, Malformed};
+pub use self::command::{Command, Exchange, Grammar, Malformed, Window};
 pub(crate) use self::mask::Secrets;
 use crate::dot;
 use crate::limits;
@@ -203,7 +203,6 @@ impl Error {
 impl Error {
     /// Returns whether the peer, or the network, ended the connection.
     pub fn is_hang_up(&self) -> bool {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
         let Self::Stream { source, .. } = self else { return matches!(self, Self::Closed(_)) };
         matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
     }
@@ -295,7 +294,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         exchange: X,
     ) -> Result<X::Answer, X::Error> {
         let mut answers = Vec::with_capacity(1);
-        self.exchange_each(1, [exchange], |answer| {
+        self.exchange_each(&1, [exchange], |answer| {
             answers.push(answer);
             Ok::<_, X::Error>(())
         })?;
@@ -321,16 +320,15 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.exchange(Raw(command, wait, std::marker::PhantomData))
     }
 
-    /// An exchange with many commands, up to `window` of them in flight (RFC 2449 §6.6, RFC
-    /// 2920); a window of one waits for each answer before the next command. `each` is handed the
-    /// answers in order. All commands that can leave together leave in one write.
+    /// An exchange with many commands, as many of them in flight as `window` says. `each` is handed
+    /// the answers in order. All commands that can leave together leave in one write.
     ///
     /// # Errors
     ///
     /// Returns the first error: an exchange's own, that of `each`, or that of the stream.
     pub fn exchange_each<X, E>(
         &mut self,
-        window: usize,
+        window: &impl Window,
         exchanges: impl IntoIterator<Item = X>,
         mut each: impl FnMut(X::Answer) -> Result<(), E>,
     ) -> Result<(), E>
@@ -339,17 +337,19 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         E: From<X::Error>,
     {
         let mut exchanges = exchanges.into_iter().fuse();
-        let mut in_flight = VecDeque::new();
+        let mut in_flight = VecDeque::<(X, &'static str)>::new();
         let mut unsent = None;
         loop {
-            if in_flight.len() <= window / 2 && unsent.is_none() {
+            if window.is_low(in_flight.len()) && unsent.is_none() {
                 let before = in_flight.len();
-                in_flight.extend(exchanges.by_ref().take(window - before).map(|exchange| {
+                while window.has_room(in_flight.len())
+                    && let Some(exchange) = exchanges.next()
+                {
                     let command = exchange.command();
                     self.push(&command);
                     self.append(exchange.octets());
-                    (exchange, command.verb)
-                }));
+                    in_flight.push_back((exchange, command.verb));
+                }
                 if let Some((_, verb)) = in_flight.get(before) {
                     let phase = Phase::Sending(verb);
                     if before == 0 {
@@ -436,7 +436,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.reply(Phase::Answer(verb), Wait::Reply)
     }
 
-    /// The stream and its listener, to put TLS around the one and keep the other. An error if the
+    /// The stream and what is disclosed of it, to put TLS around the one and keep the other. An error if the
     /// peer has already said more than it was asked ([`Error::Leftover`]).
     ///
     /// # Errors
@@ -600,7 +600,7 @@ mod tests {
         let lines: Vec<_> = (0..9).map(|n| format!("+OK {n}\r\n")).collect();
         let mut wire = wire(&lines.concat());
         let mut heard = Vec::new();
-        wire.exchange_each(4, (0..9).map(Noop), |answer| {
+        wire.exchange_each(&4, (0..9).map(Noop), |answer| {
             heard.push(answer);
             Ok::<_, Error>(())
         })

@@ -473,6 +473,12 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("BUFFER", "Read and write buffers", octets(&limits::BUFFER)),
         ("CHUNK", "A message sent together with its envelope", octets(&limits::CHUNK)),
         ("POP3_WINDOW", "POP3 commands in flight", limits::POP3_WINDOW.to_string()),
+        (
+            "RETR_WINDOW",
+            "POP3 commands in the first flight of RETRs to a new server",
+            limits::RETR_WINDOW.to_string(),
+        ),
+        ("RETR_OCTETS", "Messages retrieved in one flight", octets(&limits::RETR_OCTETS)),
         ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
         ("FILES", "Open message files per fetch", limits::FILES.to_string()),
         ("ACCOUNTS", "Accounts fetched in parallel", limits::ACCOUNTS.to_string()),

@@ -41,31 +41,66 @@ fn what_a_killed_run_has_left_undone_is_done_by_the_next() {
     play_all("killed");
 }
 
+/// Lines for so many messages.
+fn each(number: usize, line: impl Fn(usize) -> String) -> String {
+    (1..=number).map(line).collect()
+}
+
+/// From the greeting to the listings, with PIPELINING.
+fn listed(number: usize, uid: &str) -> String {
+    format!(
+        "S: +OK ready\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: PIPELINING\nS: UIDL\nS: .\n\
+         C: AUTH PLAIN {{plain ann not-a-secret}}\nS: +OK\nC: UIDL\nS: +OK\n{}S: .\n\
+         C: LIST\nS: +OK\n{}S: .\n",
+        each(number, |number| format!("S: {number} {uid}{number}\n")),
+        each(number, |number| format!("S: {number} 9\n"))
+    )
+}
+
+fn play_text(text: String) {
+    let home = Home::new();
+    let transcript = Transcript::read(&home.file("many.txt", text)).unwrap();
+    play(&transcript, Playing::Whole).unwrap();
+}
+
 /// Too long to be written down.
 #[test]
 fn many_messages_take_as_many_turns_as_few() {
-    let each = |line: fn(usize) -> String| (1..=250).map(line).collect::<String>();
-    let listings = format!(
-        "C: UIDL\nS: +OK\n{}S: .\nC: LIST\nS: +OK\n{}S: .\n",
-        each(|number| format!("S: {number} uid{number}\n")),
-        each(|number| format!("S: {number} 9\n"))
-    );
-    let retrieved =
-        each(|number| format!("C: RETR {number}\nS: +OK\nS: A: b\nS:\nS: hello\nS: .\n"))
-            + "C: NOOP\nS: +OK\n";
-    let deleted = each(|number| format!("C: DELE {number}\nS: +OK\n"));
-    let deleted = deleted + "C: QUIT\nS: +OK\n";
-    for (keep, turns, end) in [("forever", 4, "C: QUIT\n"), ("none", 5, &deleted)] {
-        let text = format!(
-            "args: fetch {{account}} --maildir Mail --keep {keep}\nexit: 0\nturns: {turns}\n\
-             silent:\n\nS: +OK ready\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: PIPELINING\nS: UIDL\n\
-             S: .\nC: AUTH PLAIN {{plain ann not-a-secret}}\nS: +OK\n{listings}{retrieved}{end}\
-             files: Mail/new 250\n"
-        );
-        let home = Home::new();
-        let transcript = Transcript::read(&home.file("many.txt", text)).unwrap();
-        play(&transcript, Playing::Whole).unwrap();
+    let retrieved = |number| {
+        let retr = |n| format!("C: RETR {n}\nS: +OK\nS: A: b\nS:\nS: hello\nS: .\n");
+        each(number, retr) + "C: NOOP\nS: +OK\n"
+    };
+    let deleted = |number| each(number, |n| format!("C: DELE {n}\nS: +OK\n")) + "C: QUIT\nS: +OK\n";
+    for (keep, turns) in [("forever", 4), ("none", 5)] {
+        let end = |number| if keep == "none" { deleted(number) } else { "C: QUIT\n".to_owned() };
+        let silent = if keep == "none" { "silent:" } else { "stderr: by new unique-ids" };
+        let run = |number, uid| listed(number, uid) + &retrieved(number) + &end(number);
+        // A new server is asked for few, and if these come for all others; one that is known to give
+        // them is asked for all, and for the listing together with the login.
+        for (new, more) in [(30, 0), (250, 1)] {
+            play_text(format!(
+                "args: fetch {{account}} --maildir Mail --keep {keep}\nexit: 0\nturns: {}\nsilent:\n\n\
+                 {}files: Mail/new {new}\n\n! again\nexit: 0\nturns: {}\n{silent}\n\n{}files: Mail/new {}\n",
+                turns + more,
+                run(new, "a"),
+                turns - 1,
+                run(250, "b"),
+                new + 250,
+            ));
+        }
     }
+}
+
+#[test]
+fn a_server_that_refuses_all_messages_is_asked_for_few_of_them() {
+    let refused = |n| format!("C: RETR {n}\nS: -ERR Download exceed the limit\n");
+    let run = each(31, refused) + "C: NOOP\nS: +OK\n" + &refused(290) + "C: NOOP\nS: +OK\n";
+    let end = "C: QUIT\nfiles: Mail/new 0\n";
+    let all = listed(290, "a") + &run + end;
+    // It is remembered.
+    play_text(format!(
+        "args: fetch {{account}} --maildir Mail\nexit: 75\n\n{all}\n! again\nexit: 75\n\n{all}"
+    ));
 }
 
 /// Plays the transcripts of one directory, several at a time: they wait more than they work.

@@ -33,12 +33,13 @@ impl<'a> Server<'a> {
             Some(true) => Pace::BehindLogin,
             None => self.profile.pace(self.job.run_id.seconds),
         };
-        Approach { pace: pace.min(self.most), profile: self.profile.clone() }
+        let retrs = self.profile.retrs(self.job.run_id.seconds);
+        Approach { pace: pace.min(self.most), profile: self.profile.clone(), retrs }
     }
 
     /// Takes in what a session has shown.
     pub(super) fn learn(&mut self, shown: Shown) {
-        self.profile.learn(shown);
+        self.profile.learn(shown, self.job.run_id.seconds);
     }
 
     /// Takes in how a session ended. Whether another one, at a slower pace, may come to a better

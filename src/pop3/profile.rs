@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::reply::Capabilities;
+use super::window::Retrs;
 use crate::sasl::{Key, Mechanism};
 
 /// Seconds for which a failure is remembered.
@@ -80,6 +81,8 @@ pub struct Shown {
     pub listing: Duration,
     /// True if several commands of the transaction state were answered in one flight.
     pub in_flight: bool,
+    /// True if so many messages in a row were refused that all may be.
+    pub is_refusing: bool,
 }
 
 /// Knowledge of a server from earlier sessions.
@@ -94,6 +97,8 @@ pub struct Profile {
     failed: Option<(Pace, u64)>,
     slow_listing: bool,
     in_flight: bool,
+    /// When it last refused one message after the other (Unix seconds).
+    refused: Option<u64>,
 }
 
 impl Profile {
@@ -124,6 +129,7 @@ impl Profile {
                 }
                 "slow-listing" => profile.slow_listing = true,
                 "in-flight" => profile.in_flight = true,
+                "refused" => profile.refused = rest.parse().ok(),
                 _ => {}
             }
         }
@@ -137,10 +143,18 @@ impl Profile {
         let next = self.pace.map_or(Pace::Pipelined, Pace::faster);
         let next = if self.slow_listing { next.min(Pace::Pipelined) } else { next };
         match self.failed {
-            Some((pace, time)) if (time..time.saturating_add(MEMORY)).contains(&now) => {
-                next.min(pace.slower())
-            }
+            Some((pace, time)) if is_remembered(time, now) => next.min(pace.slower()),
             _ => next,
+        }
+    }
+
+    /// The messages that may be asked for at once in the next session, which begins at `now` (Unix
+    /// seconds): few at a server that refused one after the other within the last 30 days.
+    pub fn retrs(&self, now: u64) -> Retrs {
+        match self.refused {
+            Some(time) if is_remembered(time, now) => Retrs::FEW,
+            _ if self.in_flight => Retrs::MANY,
+            _ => Retrs::NEW,
         }
     }
 
@@ -163,10 +177,10 @@ impl Profile {
         self.in_flight
     }
 
-    /// Takes in what a session has shown. Failures are forgotten when the server offers something
-    /// else than before.
-    pub fn learn(&mut self, shown: Shown) {
-        let Shown { capabilities, mechanism, pace, listing, in_flight } = shown;
+    /// Takes in what a session has shown at `now` (Unix seconds). Failures are forgotten when the
+    /// server offers something else than before.
+    pub fn learn(&mut self, shown: Shown, now: u64) {
+        let Shown { capabilities, mechanism, pace, listing, in_flight, is_refusing } = shown;
         if self.capabilities.as_ref() != Some(&capabilities) {
             *self = Self { capabilities: Some(capabilities), ..Self::default() };
         }
@@ -176,6 +190,9 @@ impl Profile {
         self.pace = self.pace.max(Some(pace));
         self.slow_listing = listing > PROMPT;
         self.in_flight |= in_flight;
+        if is_refusing {
+            self.refused = Some(now);
+        }
     }
 
     /// Takes in that this pace failed at `now` (Unix seconds).
@@ -193,6 +210,9 @@ impl Profile {
             && let Some((pace, time)) = other.failed
         {
             self.failed(pace, time);
+        }
+        if other.capabilities == self.capabilities {
+            self.refused = self.refused.max(other.refused);
         }
     }
 
@@ -223,8 +243,16 @@ impl fmt::Display for Profile {
         if self.in_flight {
             writeln!(f, "in-flight")?;
         }
+        if let Some(time) = self.refused {
+            writeln!(f, "refused {time}")?;
+        }
         Ok(())
     }
+}
+
+/// Returns whether what happened at `time` counts at `now`. A time in the future is none.
+fn is_remembered(time: u64, now: u64) -> bool {
+    (time..time.saturating_add(MEMORY)).contains(&now)
 }
 
 #[cfg(test)]
@@ -249,12 +277,13 @@ mod tests {
             pace,
             listing: Duration::from_millis(3),
             in_flight: true,
+            is_refusing: false,
         }
     }
 
     fn learnt(pace: Pace) -> Profile {
         let mut profile = Profile::default();
-        profile.learn(shown(pace));
+        profile.learn(shown(pace), NOW);
         profile
     }
 
@@ -298,14 +327,14 @@ mod tests {
         let capabilities = offered(&["PIPELINING", "UIDL", "SASL PLAIN LOGIN"]);
         let key = Key::Password(Secret::new("not-a-secret"));
         assert_eq!(profile.mechanism(&key, &capabilities), None);
-        profile.learn(Shown { capabilities, ..shown(Pace::Pipelined) });
+        profile.learn(Shown { capabilities, ..shown(Pace::Pipelined) }, NOW);
         assert_eq!(profile.pace(NOW), Pace::BehindLogin);
     }
 
     #[test]
     fn a_mechanism_is_remembered_for_the_kind_of_key_that_it_takes() {
         let mut profile = learnt(Pace::Pipelined);
-        profile.learn(Shown { mechanism: Some(Mechanism::Xoauth2), ..shown(Pace::Pipelined) });
+        profile.learn(Shown { mechanism: Some(Mechanism::Xoauth2), ..shown(Pace::Pipelined) }, NOW);
         let offered = shown(Pace::Pipelined).capabilities;
         let known = |key| profile.mechanism(&key, &offered);
         assert_eq!(known(Key::Password(Secret::new("x"))), Some(Mechanism::Plain));
@@ -316,15 +345,28 @@ mod tests {
     #[test]
     fn a_slow_listing_is_not_asked_for_behind_the_login() {
         let mut profile = learnt(Pace::BehindCapa);
-        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindCapa) });
+        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindCapa) }, NOW);
         assert_eq!(profile.pace(NOW), Pace::Pipelined);
+    }
+
+    #[test]
+    fn a_server_that_refuses_one_message_after_the_other_is_asked_for_few_at_once() {
+        assert_eq!(Profile::default().retrs(NOW), Retrs::NEW);
+        let mut profile = learnt(Pace::Pipelined);
+        assert_eq!(profile.retrs(NOW), Retrs::MANY);
+        profile.learn(Shown { is_refusing: true, ..shown(Pace::Pipelined) }, NOW);
+        profile.learn(shown(Pace::Pipelined), NOW + 60);
+        assert_eq!(profile.retrs(NOW + MEMORY - 1), Retrs::FEW);
+        assert_eq!(profile.retrs(NOW + MEMORY), Retrs::MANY);
+        assert_eq!(profile.retrs(NOW - 1), Retrs::MANY);
     }
 
     #[test]
     fn what_is_written_is_read_again_and_nothing_else_is() {
         let mut profile = learnt(Pace::BehindLogin);
         profile.failed(Pace::BehindCapa, NOW);
-        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindLogin) });
+        profile.learn(Shown { listing: Duration::from_secs(2), ..shown(Pace::BehindLogin) }, NOW);
+        profile.learn(Shown { is_refusing: true, ..shown(Pace::BehindLogin) }, NOW);
         assert_eq!(Profile::read(&profile.to_string()), profile);
         let newer = profile.to_string().replace(HEADER, "postie server 2");
         for text in ["", "\0\0\0", "capa PIPELINING", &newer] {

@@ -20,6 +20,7 @@ use self::retrieval::{
 pub use self::retrieval::{Deletable, DeleteResult, RetrRefused, Retrieved};
 use super::profile::{Pace, Shown};
 use super::reply::{Capabilities, Pop3, Refusal, Reply};
+use super::window::RetrWindow;
 use super::{Error, Feature};
 use crate::limits;
 use crate::sasl::Mechanism;
@@ -67,6 +68,8 @@ pub struct Session<State, S> {
     listing: Duration,
     /// True if several commands were answered in one flight after the login.
     in_flight: bool,
+    /// True if so many messages in a row were refused that all may be.
+    is_refusing: bool,
     state: PhantomData<State>,
 }
 
@@ -144,6 +147,7 @@ impl<S: Stream> Session<Authorization, S> {
             is_pinned: false,
             listing: Duration::ZERO,
             in_flight,
+            is_refusing: false,
             state: PhantomData,
         })
     }
@@ -195,7 +199,7 @@ impl<S: Private> Session<Transaction, S> {
         let list = needs_sizes.then_some(LoginFlight::List(Wait::Reply));
         let (mut uids, mut sizes) = (None, None);
         let flight = [LoginFlight::Uidl(Wait::Login)].into_iter().chain(list);
-        self.wire.exchange_each(window, flight, |answer| {
+        self.wire.exchange_each(&window, flight, |answer| {
             match answer {
                 LoginFlightReply::Uids(listing) => uids = Some(listing),
                 LoginFlightReply::Sizes(listing) => sizes = listing.ok(),
@@ -217,6 +221,7 @@ impl<S: Private> Session<Transaction, S> {
             pace: self.approach.pace,
             listing: self.listing,
             in_flight: self.in_flight,
+            is_refusing: self.is_refusing,
         }
     }
 
@@ -236,8 +241,8 @@ impl<S: Private> Session<Transaction, S> {
         Ok(self.sizes.get_or_init(|| sizes))
     }
 
-    /// Retrieves messages, as many in flight as the server allows, and in front of them their sizes
-    /// unless those are known. A text of more than `most` octets ends the session, even if
+    /// Retrieves messages, many in flight if the server allows it, and in front of them their sizes
+    /// unless those are known. A text of more than `longest` octets ends the session, even if
     /// its listed size is smaller. `measured` is told the sizes, `draft` makes the place each message goes
     /// to when its text comes, and `each` is told how it went, in order.
     ///
@@ -253,12 +258,13 @@ impl<S: Private> Session<Transaction, S> {
     pub fn retr_each<D: Write, E: From<Error>>(
         &mut self,
         wanted: impl IntoIterator<Item = ScanListing>,
-        most: u64,
+        longest: u64,
         measured: impl Fn(&Sizes),
         draft: impl Fn() -> D,
         mut each: impl FnMut(Result<Retrieved<D>, RetrRefused>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let window = self.window();
+        let most = self.window();
+        let window = RetrWindow::new(self.approach.retrs, most);
         let (sizes, draft) = (&self.sizes, &draft);
         sizes.get().iter().copied().for_each(&measured);
         let (unconfirmed, each) = (Cell::new(None::<Retrieved<D>>), RefCell::new(&mut each));
@@ -268,6 +274,7 @@ impl<S: Private> Session<Transaction, S> {
         };
         // What was asked for and not answered to its end, and how much of the first of these came.
         let (asked, arrived) = (RefCell::new(VecDeque::new()), Cell::new(0));
+        let is_refusing = Cell::new(false);
         let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
         let retr = |listed: ScanListing| {
             asked.borrow_mut().push_back(listed.clone());
@@ -275,7 +282,7 @@ impl<S: Private> Session<Transaction, S> {
         };
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
         let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
-        let ended = self.wire.exchange_each(window, flight, |reply| match reply {
+        let ended = self.wire.exchange_each(&window, flight, |reply| match reply {
             RetrFlightReply::Sizes(sizes) => {
                 measured(sizes);
                 Ok(())
@@ -284,16 +291,22 @@ impl<S: Private> Session<Transaction, S> {
                 asked.borrow_mut().pop_front();
                 match outcome {
                     Ok(retrieved) => {
+                        window.retrieved(octets);
                         unconfirmed.set(Some(retrieved));
                         Ok(())
                     }
-                    Err(refused) => each.borrow_mut()(Err(refused)).map_err(Interrupted::ByCaller),
+                    Err(refused) => {
+                        window.refused(octets);
+                        is_refusing.set(is_refusing.get() || window.is_refusing());
+                        each.borrow_mut()(Err(refused)).map_err(Interrupted::ByCaller)
+                    }
                 }
             }
             RetrFlightReply::Noop => Ok(()),
         });
-        let is_unproven = window > 1 && !self.in_flight;
-        self.in_flight |= window > 1 && ended.is_ok();
+        self.is_refusing |= is_refusing.get();
+        let is_unproven = most > 1 && !self.in_flight;
+        self.in_flight |= most > 1 && ended.is_ok();
         ended.map_err(|interrupted| match (interrupted, unconfirmed.take()) {
             (Interrupted::ByCaller(error), _) => error,
             (Interrupted::ByServer(Error::Wire(error)), Some(torn)) if error.is_no_reply() => {
@@ -306,7 +319,7 @@ impl<S: Private> Session<Transaction, S> {
             // Without the sizes, none of them was answered yet.
             (Interrupted::ByServer(error), _) if sizes.get().is_none() => error.into(),
             (Interrupted::ByServer(error), whole) => match (asked.take().pop_front(), whole) {
-                (Some(listed), _) => error.in_message(listed, arrived.get()).into(),
+                (Some((listed, _)), _) => error.in_message(listed, arrived.get()).into(),
                 (None, Some(whole)) => error.in_message(whole.listed, whole.octets).into(),
                 (None, None) => error.into(),
             },
@@ -330,7 +343,7 @@ impl<S: Private> Session<Transaction, S> {
         let mut deletable: Vec<_> = deletable.into_iter().collect();
         deletable.sort_unstable_by_key(Deletable::number);
         let exchanges = deletable.into_iter().map(QuitFlight::Dele).chain([QuitFlight::Quit]);
-        self.wire.exchange_each(window, exchanges, |answer| {
+        self.wire.exchange_each(&window, exchanges, |answer| {
             match answer {
                 QuitFlightReply::Dele(parting) => partings.push(parting),
                 QuitFlightReply::Quit(Ok(_)) => {}
@@ -365,6 +378,7 @@ impl Exchange for Capa {
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Capabilities, Error> {
         let mut offered = Capabilities::default();
         if let Reply::Ok(_) = reply {
+            let secrets = body.secrets();
             body.lines(limits::CAPABILITIES, |line| {
                 offered.add(&secrets.mask(line));
                 Ok::<_, Error>(())
@@ -373,4 +387,3 @@ impl Exchange for Capa {
         Ok(offered)
     }
 }
-            let secrets = body.secrets();

@@ -28,6 +28,26 @@ pub trait Grammar {
 #[error("{0}")]
 pub struct Malformed(pub String);
 
+/// The number of commands that may be in flight (RFC 2449 §6.6, RFC 2920). A plain number is a window
+/// of that size; one of 1 waits for each answer before the next command.
+pub trait Window {
+    /// Returns whether so few commands are in flight that more are to be sent.
+    fn is_low(&self, in_flight: usize) -> bool;
+
+    /// Returns whether one more may be sent.
+    fn has_room(&self, in_flight: usize) -> bool;
+}
+
+impl Window for usize {
+    fn is_low(&self, in_flight: usize) -> bool {
+        in_flight <= self / 2
+    }
+
+    fn has_room(&self, in_flight: usize) -> bool {
+        in_flight < *self
+    }
+}
+
 /// A command and the meaning of its answer, in one value.
 pub trait Exchange {
     /// The language both are in.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::super::Error;
 use super::super::profile::{Pace, Profile};
 use super::super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
+use super::super::window::Retrs;
 use super::{Authorization, Capa, List, Prefetch, Session, Sizes, Transaction, UidListing, Uidl};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism, Negotiation, Refused};
@@ -23,7 +24,8 @@ pub struct Approach {
 impl Approach {
     /// The approach to a server that was never met before.
     pub fn cautious() -> Self {
-        Self { pace: Pace::Pipelined, profile: Profile::default() }
+        let profile = Profile::default();
+        Self { pace: Pace::Pipelined, profile, retrs: Retrs::NEW }
     }
 }
 
@@ -88,6 +90,7 @@ impl<S: Private> Session<Authorization, S> {
             is_pinned: self.is_pinned,
             listing: self.listing,
             in_flight: self.in_flight,
+            is_refusing: self.is_refusing,
             state: PhantomData,
         }
     }
@@ -218,7 +221,7 @@ impl<S: Private> Session<Authorization, S> {
             capas.chain(words.into_iter().map(LoginFlight::Word)).chain(listings.iter().cloned());
         let expected = &self.offered;
         let (mut replies, mut uids, mut sizes) = (Vec::new(), None, None);
-        let heard = self.wire.exchange_each(window, flight, |answer| {
+        let heard = self.wire.exchange_each(&window, flight, |answer| {
             match answer {
                 LoginFlightReply::Capa(offered) if offered == *expected => {}
                 LoginFlightReply::Capa(_) => return Err(Error::CapabilitiesChanged),

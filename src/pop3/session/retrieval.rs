@@ -216,7 +216,7 @@ pub(super) struct Retr<'a, F> {
     pub(super) sizes: &'a OnceCell<Sizes>,
     pub(super) draft: &'a F,
     /// Octets of the longest text that is read to its end.
-    pub(super) most: u64,
+    pub(super) longest: u64,
     /// Octets of this text that were written to its draft.
     pub(super) arrived: &'a Cell<u64>,
 }
@@ -246,14 +246,14 @@ impl<D: Write, F: Fn() -> D> Exchange for Retr<'_, F> {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let Self { listed, sizes, draft, most, arrived } = self;
+        let Self { listed, sizes, draft, longest, arrived } = self;
         arrived.set(0);
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(RetrRefused { listed, refusal }));
         }
         let mut draft = draft();
         let size = sizes.get().and_then(|sizes| sizes.of(listed.number));
-        let octets = body.copy(most, &mut Counted(&mut draft, arrived))?;
+        let octets = body.copy(longest, &mut Counted(&mut draft, arrived))?;
         arrived.set(0);
         Ok(Ok(Retrieved { listed, draft, octets, size }))
     }
