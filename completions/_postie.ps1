@@ -52,7 +52,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep delivered messages on the server: forever, none, 30d [default: forever]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Fetch at most NUMBER messages per account, oldest first')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Leave messages larger than SIZE on the server, e.g. 25M')
-            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Fetch from NUMBER accounts in parallel, at most 64 [default: 8]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Fetch from NUMBER accounts in parallel [default: 64, 10 per host]')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Use this server, and no configuration file')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in with this name')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Use TLS: implicit, starttls, or none (loopback only) [default: implicit]')

@@ -48,7 +48,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand --keep 'Keep delivered messages on the server: forever, none, 30d [default: forever]'
             cand --limit 'Fetch at most NUMBER messages per account, oldest first'
             cand --max-size 'Leave messages larger than SIZE on the server, e.g. 25M'
-            cand --jobs 'Fetch from NUMBER accounts in parallel, at most 64 [default: 8]'
+            cand --jobs 'Fetch from NUMBER accounts in parallel [default: 64, 10 per host]'
             cand --server 'Use this server, and no configuration file'
             cand --user 'Log in with this name'
             cand --tls 'Use TLS: implicit, starttls, or none (loopback only) [default: implicit]'

@@ -55,7 +55,7 @@ complete -c postie -n '__postie_is fetch' -l maildir -x -a '(__fish_complete_dir
 complete -c postie -n '__postie_is fetch' -l keep -x -a 'forever none 30d' -d 'Keep delivered messages on the server: forever, none, 30d [default: forever]'
 complete -c postie -n '__postie_is fetch' -l limit -x -d 'Fetch at most NUMBER messages per account, oldest first'
 complete -c postie -n '__postie_is fetch' -l max-size -x -d 'Leave messages larger than SIZE on the server, e.g. 25M'
-complete -c postie -n '__postie_is fetch' -l jobs -x -d 'Fetch from NUMBER accounts in parallel, at most 64 [default: 8]'
+complete -c postie -n '__postie_is fetch' -l jobs -x -d 'Fetch from NUMBER accounts in parallel [default: 64, 10 per host]'
 complete -c postie -n '__postie_is fetch' -l server -x -d 'Use this server, and no configuration file'
 complete -c postie -n '__postie_is fetch' -l user -x -d 'Log in with this name'
 complete -c postie -n '__postie_is fetch' -l tls -x -a 'implicit starttls none' -d 'Use TLS: implicit, starttls, or none (loopback only) [default: implicit]'

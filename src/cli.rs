@@ -158,7 +158,7 @@ pub struct Fetch {
     /// Record all listed messages as not to be fetched; fetch nothing.
     #[arg(long, conflicts_with_all = ["dry_run", "all", "repeat"])]
     pub note_only: bool,
-    /// Fetch from NUMBER accounts in parallel, at most 64 [default: 8].
+    /// Fetch from NUMBER accounts in parallel [default: 64, 10 per host].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// The ad-hoc account.

@@ -183,6 +183,17 @@ impl From<wire::Error> for Error {
 }
 
 impl Error {
+    /// Returns whether the server would not have the connection, as where it has too many.
+    pub fn is_about_connections(&self) -> bool {
+        match self {
+            Self::Pop3(error) => error.is_about_connections(),
+            Self::Tls(tls::Error::Stream(error)) => {
+                wire::is_hang_up(error) || error.kind() == io::ErrorKind::UnexpectedEof
+            }
+            _ => false,
+        }
+    }
+
     /// Returns whether the server, or the way to it, failed: then messages name it.
     fn is_remote(&self) -> bool {
         match self {

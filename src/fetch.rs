@@ -9,6 +9,7 @@ mod plan;
 mod refusals;
 mod report;
 mod retrieval;
+mod schedule;
 mod server;
 mod sorting;
 
@@ -18,6 +19,7 @@ use std::thread;
 
 use self::incoming::too_large;
 use self::outcome::{Fetched, FetchedFile, Lack, Missed};
+use self::schedule::Schedule;
 use self::server::Server;
 use self::sorting::Sorted;
 use crate::config::{Keep, Tls};
@@ -36,29 +38,40 @@ use crate::store::{self, Purpose, Store, StoreOptions};
 use crate::text::Uid;
 use crate::wire::{self, Disclosure, Private, Trace};
 
-/// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. What is to
-/// be done with accounts whose servers have answered is up to `then`.
+/// Fetches mailboxes, up to `at_once` of them side by side, and reports how each went. Without that
+/// number there are as many as [`limits::ACCOUNTS`], and at one host as many as
+/// [`limits::AT_ONE_HOST`]. What is to be done with accounts whose servers have answered is up to
+/// `then`.
 pub fn fetch(
     jobs: &[FetchJob],
-    at_once: usize,
+    at_once: Option<usize>,
     report: &Report,
     stop: &Stop,
     then: impl Fn(&str) + Sync,
 ) -> Exit {
-    let at_once = at_once.clamp(1, jobs.len().clamp(1, limits::ACCOUNTS));
-    let batch = (limits::FILES / at_once / 2).clamp(1, limits::BATCH);
-    let context = FetchContext { report, stop, accounts: jobs.len(), batch };
+    let accounts = jobs.len();
     // A person is asked for a password before the screen is full. Everything else that an account
     // needs is opened, and every command it names is run, when its turn comes.
     let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
-    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, &context)));
+    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, report, stop)));
     let jobs: Vec<_> = jobs.iter().map(asked).collect();
-    let (jobs, exit) = (Mutex::new(jobs.into_iter()), Mutex::new(Exit::Done));
+    let hosted = jobs.into_iter().map(|(job, asked)| (job.peer.host.as_str(), (job, asked)));
+    let schedule = Schedule::new(hosted, at_once.unwrap_or(limits::AT_ONE_HOST).max(1));
+    let most = at_once.unwrap_or(limits::ACCOUNTS).min(limits::ACCOUNTS);
+    let width = schedule.width().min(most).max(1);
+    let batch = (limits::FILES / width / 2).clamp(1, limits::BATCH);
+    let context = FetchContext { report, stop, accounts, batch };
+    let exit = Mutex::new(Exit::Done);
     let work = || {
-        loop {
-            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((job, asked)) = next else { return };
-            let this = Run::new(job, &context).run(asked);
+        while let Some(((job, asked), turn)) = schedule.next() {
+            let typed = asked.as_ref().and_then(|asked| asked.as_ref().ok().cloned());
+            let mut run = Run::new(job, &context);
+            let outcome = run.run(asked);
+            if run.was_turned_away(&outcome) && turn.is_one_too_many() {
+                turn.give_back((job, typed.map(Ok)));
+                continue;
+            }
+            let this = run.tell(&outcome);
             if let Some(account) = &job.account
                 && matches!(this, Exit::Done | Exit::Partial)
                 && !job.dry_run
@@ -70,7 +83,7 @@ pub fn fetch(
         }
     };
     thread::scope(|scope| {
-        for _ in 1..at_once {
+        for _ in 1..width {
             // Where there can be no more threads, fewer accounts are fetched side by side.
             if thread::Builder::new().spawn_scoped(scope, work).is_err() {
                 break;
@@ -91,8 +104,8 @@ struct FetchContext<'a> {
     batch: usize,
 }
 
-fn attempts(job: &FetchJob, context: &FetchContext<'_>) -> Result<Attempts, Error> {
-    let (peer, run) = (&job.peer, context.report.token_run(context.stop));
+fn attempts(job: &FetchJob, report: &Report, stop: &Stop) -> Result<Attempts, Error> {
+    let (peer, run) = (&job.peer, report.token_run(stop));
     Ok(peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?)
 }
 
@@ -149,15 +162,23 @@ impl<'a> Run<'a> {
     }
 
     /// `asked` is what a person said who was asked before.
-    fn run(mut self, asked: Option<Result<Attempts, Error>>) -> Exit {
-        let attempts = asked.unwrap_or_else(|| attempts(self.job, self.context));
+    fn run(&mut self, asked: Option<Result<Attempts, Error>>) -> Result<(), Error> {
+        let FetchContext { report, stop, .. } = self.context;
+        let attempts = asked.unwrap_or_else(|| attempts(self.job, report, stop));
         let outcome = attempts.and_then(|attempts| {
             let attempts = attempts.ready()?;
             if self.job.dry_run { self.preview(&attempts) } else { self.sessions(&attempts) }
         });
         // The hook is for what has come, even if not everything did.
         let hook = self.after();
-        self.tell(&outcome.and(hook))
+        outcome.and(hook)
+    }
+
+    /// Returns whether the server would not have the connection, maybe since it has others of this
+    /// run, and there is nothing else to tell.
+    fn was_turned_away(&self, outcome: &Result<(), Error>) -> bool {
+        let is_about_connections = outcome.as_ref().is_err_and(Error::is_about_connections);
+        is_about_connections && self.fetched.new == 0
     }
 
     /// Runs one session, or sessions until one brings nothing new. The state is opened, and an

@@ -90,6 +90,14 @@ pub const CHUNK: u64 = 32 << 10;
 /// a socket's buffer, so that writing them never waits for the answers to be read.
 pub const POP3_WINDOW: usize = 512;
 
+/// POP3 commands in the first flight of RETRs to a server of which nothing is known, or which refused
+/// one message after the other lately. It is more than [`REFUSALS`], so that it decides.
+pub const RETR_WINDOW: usize = 32;
+
+/// Octets of messages that are asked for at once, unless [`RETR_WINDOW`] messages have more. It is what
+/// a socket's buffer takes before it is read; more in flight would not come any faster.
+pub const RETR_OCTETS: u64 = 4 << 20;
+
 /// SMTP commands in flight when the server offers PIPELINING (RFC 2920). Their replies must fit
 /// into the two sockets' buffers while the next are written (§3.1).
 pub const SMTP_WINDOW: usize = 128;
@@ -97,6 +105,10 @@ pub const SMTP_WINDOW: usize = 128;
 /// Files that all accounts together hold open: half of the usual limit of 1,024 per process. Of an
 /// account's share, one half is being made durable while messages stream into the other.
 pub const FILES: usize = 512;
+
+/// Accounts that are fetched from side by side at one host by default: servers of providers put up
+/// with ten connections of one client, and few with many more.
+pub const AT_ONE_HOST: usize = 10;
 
 /// Accounts that are fetched from side by side: each needs a few files besides, for its lock, its journal
 /// and its connection.

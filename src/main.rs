@@ -32,9 +32,6 @@ use postie::settings::Settings;
 use postie::setup::setup;
 use postie::submission::SmtpSession;
 
-/// Accounts that are fetched side by side by default.
-const AT_ONCE: usize = 8;
-
 fn main() -> ExitCode {
     memory::make_private();
     let words: Vec<_> = std::env::args_os().collect();
@@ -126,7 +123,7 @@ fn run(args: &Args) -> Exit {
             });
             match prepared {
                 Ok((settings, jobs)) => {
-                    let at_once = fetching.jobs.map_or(AT_ONCE, usize::from);
+                    let at_once = fetching.jobs.map(usize::from);
                     let then = |account: &str| flush_due(&settings, account, None, &report, &stop);
                     fetch(&jobs, at_once, &report, &stop, then)
                 }

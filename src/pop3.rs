@@ -143,6 +143,16 @@ impl Error {
         )
     }
 
+    /// Returns whether the server would not have the connection, as where it has too many.
+    pub fn is_about_connections(&self) -> bool {
+        match self {
+            Self::TurnedAway(_) => true,
+            Self::Wire(error) => error.is_hang_up() && error.is_in_greeting(),
+            Self::Login { refusal, .. } => refusal.speaks_of_connections(),
+            _ => false,
+        }
+    }
+
     /// Returns whether other credentials may succeed.
     fn is_about_credentials(&self) -> bool {
         match self {

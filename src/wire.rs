@@ -204,8 +204,20 @@ impl Error {
     /// Returns whether the peer, or the network, ended the connection.
     pub fn is_hang_up(&self) -> bool {
         let Self::Stream { source, .. } = self else { return matches!(self, Self::Closed(_)) };
-        matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+        is_hang_up(source)
     }
+
+    /// Returns whether it came in place of the greeting.
+    pub fn is_in_greeting(&self) -> bool {
+        let (Self::Stream { phase, .. } | Self::Closed(phase)) = self else { return false };
+        *phase == Phase::Greeting
+    }
+}
+
+/// Returns whether a failure of a stream means that the peer, or the network, ended it.
+pub fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
 /// An activity of the client, as words that follow an error.

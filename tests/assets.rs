@@ -481,6 +481,11 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("RETR_OCTETS", "Messages retrieved in one flight", octets(&limits::RETR_OCTETS)),
         ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
         ("FILES", "Open message files per fetch", limits::FILES.to_string()),
+        (
+            "AT_ONE_HOST",
+            "Accounts fetched in parallel from one host, unless --jobs is given",
+            limits::AT_ONE_HOST.to_string(),
+        ),
         ("ACCOUNTS", "Accounts fetched in parallel", limits::ACCOUNTS.to_string()),
         ("BATCH", "Messages made durable together", limits::BATCH.to_string()),
         (

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -97,6 +98,101 @@ fn six_hundred_accounts_half_of_them_dead_need_no_more_than_1024_files() {
         servers::note(&format!("fetch {jobs}: {ACCOUNTS} accounts in {seconds:.1} s"));
         assert!(start.elapsed() < Duration::from_mins(2));
     }
+}
+
+/// A server that has so many connections at once and turns others away, with these words.
+struct Narrow {
+    port: u16,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    now: usize,
+    turned_away: usize,
+    logins: usize,
+    /// True if connections are taken and not greeted yet.
+    is_held: bool,
+}
+
+impl Narrow {
+    fn start(most: usize, words: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let counts = Arc::<Mutex<Counts>>::default();
+        let shared = Arc::clone(&counts);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (counts, mut stream) = (Arc::clone(&shared), stream.unwrap());
+                thread::spawn(move || {
+                    let is_one_too_many = {
+                        let mut counts = counts.lock().unwrap();
+                        counts.now += 1;
+                        let is_one_too_many = counts.now > most;
+                        counts.turned_away += usize::from(is_one_too_many);
+                        is_one_too_many
+                    };
+                    if is_one_too_many {
+                        drop(stream.write_all(words.as_bytes()));
+                    } else {
+                        // As long as a session takes elsewhere, at least.
+                        thread::sleep(Duration::from_millis(20));
+                        servers::wait_until(|| !counts.lock().unwrap().is_held);
+                        converse(stream);
+                        counts.lock().unwrap().logins += 1;
+                    }
+                    counts.lock().unwrap().now -= 1;
+                });
+            }
+        });
+        Self { port, counts }
+    }
+}
+
+/// Accounts at one server, and the Maildirs that they need.
+fn accounts(home: &Home, number: usize, port: u16) -> String {
+    drop(fs::create_dir(home.path().join("Mail")));
+    (0..number).map(|number| account(&format!("a{number}"), port, "")).collect()
+}
+
+#[test]
+fn at_one_host_ten_accounts_at_most_are_fetched_at_once_unless_more_are_asked_for() {
+    for (jobs, most) in [(None, 10), (Some("--jobs=30"), 30), (Some("--jobs=3"), 3)] {
+        let (home, server) = (Home::new(), Narrow::start(usize::MAX, ""));
+        home.config(&accounts(&home, 40, server.port));
+        let counts = || server.counts.lock().unwrap();
+        counts().is_held = true;
+        let running = home.postie(["fetch"].into_iter().chain(jobs)).start();
+        assert!(servers::wait_until(|| counts().now == most), "{jobs:?}");
+        // While none of them is answered no other comes.
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(counts().now, most, "{jobs:?}");
+        counts().is_held = false;
+        running.finish().exit(0).silent();
+        assert!(servers::wait_until(|| counts().logins == 40));
+    }
+}
+
+#[test]
+fn what_a_server_turns_away_for_the_others_sake_waits_until_they_have_ended() {
+    for words in ["-ERR [SYS/TEMP] too many connections\r\n", "-ERR go away\r\n", ""] {
+        let (home, server) = (Home::new(), Narrow::start(3, words));
+        home.config(&accounts(&home, 40, server.port));
+        home.postie(["fetch"]).run().exit(0).silent();
+        for number in 0..40 {
+            assert_eq!(home.files(&format!("Mail/a{number}/new")).len(), 1, "{words:?}, {number}");
+        }
+        assert!(servers::wait_until(|| server.counts.lock().unwrap().logins == 40));
+        let counts = server.counts.lock().unwrap();
+        // Once it is known how many it takes, no more are tried.
+        assert!(counts.turned_away <= 9, "{words:?}: {}", counts.turned_away);
+    }
+    // One that takes none says so for each account.
+    let (home, server) = (Home::new(), Narrow::start(0, "-ERR closed today\r\n"));
+    home.config(&accounts(&home, 12, server.port));
+    let outcome = home.postie(["fetch"]).run();
+    assert_eq!(outcome.stderr.matches("closed today").count(), 12, "{}", outcome.stderr);
+    assert!(server.counts.lock().unwrap().turned_away <= 12 + 9);
 }
 
 #[test]

@@ -277,8 +277,9 @@ impl<S: Private> Session<Transaction, S> {
         let is_refusing = Cell::new(false);
         let list = sizes.get().is_none().then_some(RetrFlight::List(sizes));
         let retr = |listed: ScanListing| {
-            asked.borrow_mut().push_back(listed.clone());
-            RetrFlight::Retr(Retr { listed, sizes, draft, most, arrived: &arrived })
+            let size = sizes.get().and_then(|sizes| sizes.of(listed.number));
+            asked.borrow_mut().push_back((listed.clone(), window.asked(size)));
+            RetrFlight::Retr(Retr { listed, sizes, draft, longest, arrived: &arrived })
         };
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
         let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
@@ -288,7 +289,7 @@ impl<S: Private> Session<Transaction, S> {
                 Ok(())
             }
             RetrFlightReply::Message(outcome) => {
-                asked.borrow_mut().pop_front();
+                let octets = asked.borrow_mut().pop_front().map_or(0, |(_, octets)| octets);
                 match outcome {
                     Ok(retrieved) => {
                         window.retrieved(octets);

@@ -19,6 +19,8 @@ pub struct Approach {
     pub pace: Pace,
     /// The knowledge of the server.
     pub profile: Profile,
+    /// The messages that may be asked for at once.
+    pub retrs: Retrs,
 }
 
 impl Approach {
