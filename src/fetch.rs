@@ -331,7 +331,7 @@ impl<'a> Run<'a> {
         }
         // Where the listing is not exactly the last one, or something is to be deleted, sizes show
         // whether what goes by a known name is what it was.
-        let is_due = known.iter().any(|listed| self.is_due(store, listed));
+        let is_due = self.is_any_due(store, &known);
         let do_sizes_matter = is_due || (changes > 0 && !known.is_empty());
         if is_due || (do_sizes_matter && wanted.is_empty()) {
             let sizes = session.sizes()?;

@@ -314,6 +314,11 @@ impl Store {
         self.journal.seen.standing(uid, size, &self.options.destination.place())
     }
 
+    /// The same of the message that has this entry.
+    pub fn standing_of(&self, entry: &SeenEntry, size: Option<u64>) -> Standing<'_> {
+        self.journal.seen.standing_of(entry, size, &self.options.destination.place())
+    }
+
     /// The message with the proof that it was delivered here before; or the message alone.
     ///
     /// # Errors

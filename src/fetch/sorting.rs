@@ -6,6 +6,7 @@ use super::outcome::{Fetched, Lack};
 use super::plan::{Action, Plan};
 use super::server::Server;
 use super::{Run, Suspect, connect, login};
+use crate::config::Keep;
 use crate::connect::Connector;
 use crate::error::Error;
 use crate::fetch::plan;
@@ -18,9 +19,12 @@ use crate::text::Identified;
 use crate::wire::{Disclosure, Private};
 
 impl Run<'_> {
-    pub(super) fn is_due(&self, store: &Store, listed: &ScanListing) -> bool {
-        let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
-        entry.is_some_and(|entry| plan::is_due(self.job, entry))
+    /// Returns whether the retention of a known message is over.
+    pub(super) fn is_any_due(&self, store: &Store, known: &[ScanListing]) -> bool {
+        let mut near = 0;
+        let mut find = |uid| store.seen().find(uid, &mut near);
+        let mut entries = known.iter().filter_map(|listed| find(listed.uid.as_ref()?));
+        self.job.keep != Keep::Forever && entries.any(|entry| plan::is_due(self.job, entry))
     }
 
     /// The maildrop as the server shows it. Without unique-ids, messages that stay would be fetched
@@ -84,15 +88,14 @@ impl Run<'_> {
         let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), Vec::new());
         let Fetched { too_large, skipped, postponed, .. } = &mut self.fetched;
         (*too_large, *skipped, *postponed) = (0, 0, 0);
+        let mut near = 0;
         for listed in listing {
             if listed.uid.as_ref().is_some_and(|uid| self.overlong.contains(uid)) {
                 continue;
             }
-            let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
-            let standing = match &listed.uid {
-                Some(uid) => store.standing(uid, None),
-                None => Standing::New,
-            };
+            let uid = listed.uid.as_ref();
+            let entry = uid.and_then(|uid| store.seen().find(uid, &mut near));
+            let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
             let condition = plan::condition(self.job, store.seen(), &listed);
             match plan.action(&listed, entry, standing, condition) {
                 Action::Retrieve => wanted.push(listed),
