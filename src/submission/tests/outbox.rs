@@ -227,7 +227,7 @@ impl Fixture {
         let steps = self.disk.steps();
         self.disk.arm(Fault::None);
         let is_killed = matches!(fault, Fault::From(_));
-        let is_disk_failing = matches!(fault, Fault::Once(..));
+        let is_disk_failing = matches!(fault, Fault::Once(..) | Fault::Stays(..));
         let mut known = Rc::into_inner(known).unwrap().into_inner();
         known.heard.append(&mut self.heard.borrow_mut());
         Ended { exit, steps, is_killed, is_disk_failing, known }
@@ -475,6 +475,7 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_a_message_is_sent_or_w
                 }
                 for step in 0..whole.steps + 8 {
                     let error = FAILURES[(step + turn) % FAILURES.len()];
+                    play(attempt, usize::MAX, usize::MAX, Fault::Stays(step, error));
                     play(attempt, usize::MAX, usize::MAX, Fault::Once(step, error));
                     play(attempt, usize::MAX, usize::MAX, Fault::From(step));
                 }
