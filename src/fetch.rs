@@ -4,6 +4,7 @@
 mod after;
 mod delivery;
 mod incoming;
+mod object;
 mod outcome;
 mod plan;
 mod refusals;

@@ -101,7 +101,7 @@ fn run(settings: &Settings, args: &cli::Import, report: &Report) -> Result<(), E
         }
         Ok(())
     } else if report.is_json() {
-        report.answer(object)
+        report.object(&object)
     } else {
         report.answer(text.trim_end())
     }

@@ -275,7 +275,7 @@ fn list(places: &Places, record: &Record, report: &Report) -> Result<Exit, Error
     for piece in &places.pieces {
         let state = State::of(piece, record)?.word();
         if report.is_json() {
-            report.answer(json!({ "path": shown(&piece.path), "state": state }))?;
+            report.object(&json!({ "path": shown(&piece.path), "state": state }))?;
         } else {
             report.answer(format_args!("{state:9} {}", piece.path.display()))?;
         }

@@ -1,25 +1,26 @@
 //! `postie queue`: lists the messages that wait in the outbox, sends those that are due, drops some.
 
+mod object;
+
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use serde_json::{Value, json};
-
+use self::object::{PostponedObject, QueueEntry};
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::message::Message;
 use crate::net::Stop;
 use crate::password::Source;
-use crate::report::{Report, count, error_object, span};
+use crate::report::{ErrorObject, Report, count, span};
 use crate::settings::{self, Peer, Settings};
 use crate::smtp::Envelope;
 use crate::store::outbox::{
     self, Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
 };
 use crate::submission::{
-    Attempt, Attempted, Deferral, Disposition, Fallback, RecipientOutcome, SmtpSession, Submission,
-    SubmissionOutcome, close, complete, login_noted,
+    Attempt, Attempted, Deferral, Disposition, Fallback, RecipientOutcome, SendResult, SmtpSession,
+    Submission, SubmissionOutcome, close, complete, login_noted,
 };
 use crate::text::{Address, LocalName, Mailbox, RecipientStatus, ReversePath};
 
@@ -80,7 +81,7 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
                 let held_back = account.and_then(|account| outbox.held_back_until(account, now));
                 let due = record.due(now).max(held_back.unwrap_or_default());
                 if report.is_json() {
-                    report.answer(object(message, record, due, missing.as_deref()))?;
+                    report.object(&object(message, record, due, missing.as_deref()))?;
                 } else {
                     report.answer(entry(message, record, (now, due), missing.as_deref()))?;
                 }
@@ -165,12 +166,12 @@ fn times(number: u32) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), "time")
 }
 
-fn object(
+fn object<'a>(
     OutboxEntry { id, place, .. }: &OutboxEntry,
-    record: &DeliveryRecord,
+    record: &'a DeliveryRecord,
     due: u64,
-    missing: Option<&str>,
-) -> Value {
+    missing: Option<&'a str>,
+) -> QueueEntry<'a> {
     let order = &record.order;
     let recipient = |address: &str, answer: Option<&Answer>| RecipientOutcome {
         address: address.to_owned(),
@@ -179,21 +180,24 @@ fn object(
     };
     let mailbox = |mailbox: &Mailbox| recipient(mailbox.as_str(), record.answer(mailbox));
     let aliases = order.aliases.iter().map(|name| recipient(name.as_str(), None));
-    json!({
-        "id": id.to_string(),
-        "state": match place { OutboxState::Failed => "failed", OutboxState::Waiting => "queued" },
-        "received": order.received,
-        "account": order.account,
-        "config": order.config.to_string_lossy(),
-        "from": order.from.as_ref().map(ReversePath::as_str),
-        "subject": order.subject,
-        "recipients": order.recipients.iter().map(mailbox).chain(aliases).collect::<Vec<_>>(),
-        "attempts": record.attempts,
-        "due": (*place == OutboxState::Waiting).then_some(due),
-        "reply": record.last,
-        "missing": missing,
-        "duplicate": record.may_be_duplicate(),
-    })
+    QueueEntry {
+        id: id.to_string(),
+        state: match place {
+            OutboxState::Failed => "failed",
+            OutboxState::Waiting => "queued",
+        },
+        received: order.received,
+        account: order.account.as_deref(),
+        config: order.config.to_string_lossy(),
+        from: order.from.as_ref().map(ReversePath::as_str),
+        subject: order.subject.as_deref(),
+        recipients: order.recipients.iter().map(mailbox).chain(aliases).collect(),
+        attempts: record.attempts,
+        due: (*place == OutboxState::Waiting).then_some(due),
+        reply: record.last.as_deref(),
+        missing,
+        duplicate: record.may_be_duplicate(),
+    }
 }
 
 /// The messages to send.
@@ -482,15 +486,11 @@ impl QueueRun<'_> {
             }
             let disposition = submission.postpone(deferral, Attempt::Further)?;
             if self.verbosity == Verbosity::Asked {
-                self.report.result(None, || {
-                    let error = error_object(Exit::Later, deferral.reason());
-                    let waits = submission.held.is_some().then(|| id.to_string());
-                    json!({
-                        "id": id.to_string(),
-                        "account": self.account,
-                        "queued": waits,
-                        "error": error,
-                    })
+                self.report.result(None, || PostponedObject {
+                    id: id.to_string(),
+                    account: self.account,
+                    queued: submission.held.is_some().then(|| id.to_string()),
+                    error: ErrorObject::new(Exit::Later, deferral.reason()),
                 })?;
             }
             if !matches!(disposition, Disposition::Deferred(_)) {
@@ -563,11 +563,8 @@ impl QueueRun<'_> {
         let sentence = outcome.as_ref().ok().and_then(|sent| submission.sentence(sent));
         let sentence = sentence.map(|sentence| format!("{id}: {sentence}"));
         self.report.result(sentence.as_deref(), || {
-            let mut object = submission.object(outcome, exit);
-            if let Value::Object(members) = &mut object {
-                members.insert("id".to_owned(), id.to_string().into());
-            }
-            object
+            let object = submission.object(outcome, exit);
+            SendResult { id: Some(id.to_string()), ..object }
         })
     }
 

@@ -1,6 +1,8 @@
 //! Output for a person, a script or an unattended run. Results go to standard output, messages to
 //! standard error; away from a terminal, success is silent.
 
+mod object;
+
 use std::cell::Cell;
 use std::env;
 use std::fmt;
@@ -9,8 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
 
+pub use self::object::ErrorObject;
+use self::object::{FailureObject, MisuseObject};
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::hints;
@@ -171,15 +175,15 @@ impl Report {
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written to.
-    pub fn result(
+    pub fn result<T: Serialize>(
         &self,
         sentence: Option<&str>,
-        object: impl FnOnce() -> Value,
+        object: impl FnOnce() -> T,
     ) -> Result<(), Error> {
         let is_wanted = (self.terminal || self.verbose > 0) && !self.quiet;
         self.bars.suspend(|| match sentence.filter(|_| is_wanted) {
             _ if self.is_stdout_taken => Ok(()),
-            _ if self.json => self.answer(object()),
+            _ if self.json => self.object(&object()),
             Some(sentence) => self.answer(sentence),
             None => Ok(()),
         })
@@ -231,8 +235,8 @@ impl Report {
         self.failure(failure);
         let Failure { command, account, error, .. } = failure;
         let object = || {
-            let error = error_object((*error).into(), error);
-            json!({ "command": command, "account": account, "error": error })
+            let error = ErrorObject::new((*error).into(), error);
+            FailureObject { command, account: *account, error }
         };
         if let Err(error) = self.result(None, object) {
             self.warn(format_args!("{command}: {error}"));
@@ -318,6 +322,15 @@ impl Report {
         print(&if self.json { escaped_json(&line) } else { escaped(&line) })
     }
 
+    /// Prints an object for a program.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written to.
+    pub fn object(&self, object: &impl Serialize) -> Result<(), Error> {
+        print(&escaped_json(&object::line(object)))
+    }
+
     /// Prints a line that the user has asked for and waits for, even with --quiet.
     pub fn say(&self, line: impl fmt::Display) {
         print_stderr(format_args!("{line}"));
@@ -340,11 +353,12 @@ fn is_ascii_locale() -> bool {
 }
 
 /// A step of a check.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Step {
     /// The name of the step.
     pub name: &'static str,
     /// True if the step succeeded.
+    #[serde(rename = "ok")]
     pub is_good: bool,
     /// The finding, or the failure.
     pub text: String,
@@ -352,14 +366,6 @@ pub struct Step {
     pub hint: Option<String>,
     /// The duration in milliseconds.
     pub ms: u64,
-}
-
-impl Step {
-    /// The same for programs.
-    pub fn object(&self) -> Value {
-        let Self { name, is_good, text, hint, ms } = self;
-        json!({ "name": name, "ok": is_good, "text": text, "hint": hint, "ms": ms })
-    }
 }
 
 /// Times one step after another.
@@ -518,14 +524,9 @@ pub fn misuse_object(text: &str) {
     let line = text.split("\n\n").next().unwrap_or_default().split_whitespace();
     let line = line.map(without_password).collect::<Vec<_>>().join(" ");
     let message = line.strip_prefix("error: ").unwrap_or(&line);
-    let object = json!({ "error": error_object(Exit::Usage, message) });
+    let object = MisuseObject { error: ErrorObject::new(Exit::Usage, message) };
     // Standard error has the same.
-    drop(print(&escaped_json(&object.to_string())));
-}
-
-/// An error as programs get it.
-pub fn error_object(exit: Exit, message: impl fmt::Display) -> Value {
-    json!({ "kind": exit.word(), "status": exit.status(), "message": message.to_string() })
+    drop(print(&escaped_json(&object::line(&object))));
 }
 
 /// A number of things.

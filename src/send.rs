@@ -110,7 +110,7 @@ fn submission(input: Input, args: &cli::Send) -> Result<Submission, Error> {
 /// program, what is known of it.
 fn show(submission: &mut Submission, report: &Report) -> Result<(), Error> {
     if report.is_json() {
-        return report.answer(submission.plan());
+        return report.object(&submission.plan());
     }
     let Submission { envelope, message, .. } = submission;
     let octets = message.octets();

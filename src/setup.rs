@@ -39,7 +39,7 @@ pub fn setup(
                     "status": Exit::from(&error).status(),
                     "error": error.to_string(),
                 });
-                if let Err(error) = report.answer(object) {
+                if let Err(error) = report.object(&object) {
                     return Exit::from(&error);
                 }
             }
@@ -152,7 +152,7 @@ impl Run<'_> {
             object.insert("first".to_owned(), json!(preparation(&account.findings)));
             object.insert("status".to_owned(), json!(exit.status()));
         }
-        self.report.answer(object)
+        self.report.object(&object)
     }
 
     /// Walks each server's steps as far as it tells what it offers. No login, no password.

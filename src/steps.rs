@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::config::{Keep, Tls};
 use crate::connect::Connector;
@@ -28,6 +28,16 @@ use crate::text::{Identified as _, Secret, plain, shown};
 use crate::tls::{self, Certificate, TlsStream};
 use crate::token;
 use crate::wire::{Disclosure, Private, Trace, TraceEvent};
+
+/// The result of a check of one side of an account, for a program.
+#[derive(Debug, Serialize)]
+struct CheckResult<'a> {
+    account: Option<&'a str>,
+    side: Option<&'a str>,
+    server: Option<String>,
+    steps: &'a [Step],
+    status: u8,
+}
 
 /// The silence after which a server is suspected of waiting for TLS.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -184,14 +194,14 @@ impl<'a> Checklist<'a> {
             self.steps.push(step);
         }
         if self.report.is_json() {
-            let object = json!({
-                "account": account,
-                "side": self.subject.as_ref().map(|subject| subject.side),
-                "server": peer.map(ToString::to_string),
-                "steps": self.steps.iter().map(Step::object).collect::<Vec<_>>(),
-                "status": exit.status(),
-            });
-            if let Err(error) = self.report.answer(object) {
+            let object = CheckResult {
+                account,
+                side: self.subject.as_ref().map(|subject| subject.side),
+                server: peer.map(ToString::to_string),
+                steps: &self.steps,
+                status: exit.status(),
+            };
+            if let Err(error) = self.report.object(&object) {
                 self.report.warn(format_args!("check: {error}"));
                 return exit.worse((&error).into());
             }

@@ -4,6 +4,7 @@
 pub mod complete;
 mod fallback;
 pub mod first_attempt;
+mod object;
 mod outbox;
 mod outcome;
 mod record;
@@ -29,6 +30,7 @@ use crate::text::Mailbox;
 use crate::wire::{Disclosure, Private};
 
 pub use self::fallback::Fallback;
+pub use self::object::{SendPlan, SendResult};
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
 pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
 

@@ -221,7 +221,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ureq_proto", &["http"]),
     ("simple_dns", &["dns"]),
     ("roxmltree", &["autoconfig"]),
-    ("serde", &["config", "submission", "text"]),
+    ("serde", &["config", "fetch", "queue", "report", "steps", "submission", "text"]),
     (
         "serde_json",
         &[

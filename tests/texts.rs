@@ -60,3 +60,52 @@ fn check(command: &Command) {
     }
     command.get_subcommands().for_each(check);
 }
+
+/// The keys of an object, as its type declares them: in order, without those that may be left out.
+fn keys(file: &str, name: &str) -> Vec<String> {
+    let source = fs::read_to_string(file).unwrap();
+    let (_, rest) = source.split_once(&format!("struct {name}")).unwrap();
+    let (_, fields) = rest.split_once("{\n").unwrap();
+    let (fields, _) = fields.split_once("\n}").unwrap();
+    let (mut keys, mut renamed, mut is_optional) = (Vec::new(), None, false);
+    for line in fields.lines().map(str::trim) {
+        if let Some((_, word)) = line.split_once("rename = \"") {
+            renamed = word.split('"').next().map(str::to_owned);
+        } else if line.contains("skip_serializing_if") {
+            is_optional = true;
+        } else if let Some((field, _)) = line.split_once(": ").filter(|_| !line.starts_with("//")) {
+            let field = field.rsplit(' ').next().unwrap().to_owned();
+            let key = renamed.take().unwrap_or(field);
+            keys.extend((!std::mem::take(&mut is_optional)).then_some(key));
+        }
+    }
+    keys
+}
+
+/// The paragraphs of the manual that list keys are about the types that are printed.
+#[test]
+fn the_manual_lists_the_keys_of_every_object_in_their_order() {
+    let pages: String = ["postie", "postie-check"]
+        .iter()
+        .map(|page| fs::read_to_string(format!("man/text/{page}.txt")).unwrap())
+        .collect();
+    for (begins, file, name) in [
+        ("postie fetch prints one object per account: ", "src/fetch/object.rs", "FetchResult"),
+        ("files (each with ", "src/fetch/object.rs", "FileObject"),
+        ("refused (each with ", "src/fetch/object.rs", "RefusedObject"),
+        ("it prints one object per message: ", "src/fetch/object.rs", "PreviewObject"),
+        ("account and message (", "src/fetch/object.rs", "ListedObject"),
+        ("postie send prints one object per message: ", "src/submission/object.rs", "SendResult"),
+        ("recipients (each with ", "src/submission/outcome.rs", "RecipientOutcome"),
+        ("postie queue prints one object per message: ", "src/queue/object.rs", "QueueEntry"),
+        ("each account and side: ", "src/steps.rs", "CheckResult"),
+        ("Each step has ", "src/report.rs", "Step"),
+    ] {
+        let (_, text) = pages.split_once(begins).unwrap_or_else(|| panic!("{begins}"));
+        let mut words =
+            text.lines().next().unwrap().split(|c: char| !c.is_alphanumeric() && c != '_');
+        for key in keys(file, name) {
+            assert!(words.any(|word| word == key), "{name}: `{key}` is not in: {begins}...");
+        }
+    }
+}

@@ -3,12 +3,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
+use super::object::{FetchResult, FileObject, RefusedObject};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::pop3::ScanListing;
-use crate::report::{count, error_object, size};
+use crate::report::{ErrorObject, count, size};
 use crate::text::Uid;
 
 /// The results of a fetch so far.
@@ -177,27 +176,31 @@ impl Fetched {
         ]
     }
 
-    pub(super) fn object(&self, label: &str, failure: Option<&Failure<'_>>) -> serde_json::Value {
-        let file = |FetchedFile { octets, uid, path }: &FetchedFile| {
-            let uid = uid.as_ref().map(ToString::to_string);
-            let path = path.as_ref().map(|path| path.to_string_lossy());
-            json!({ "uid": uid, "size": octets, "path": path })
+    pub(super) fn object<'a>(
+        &'a self,
+        label: &'a str,
+        failure: Option<&Failure<'_>>,
+    ) -> FetchResult<'a> {
+        let file = |FetchedFile { octets, uid, path }: &FetchedFile| FileObject {
+            uid: uid.as_ref().map(ToString::to_string),
+            size: *octets,
+            path: path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         };
-        let refused = |Missed { listed, reason, .. }: &Missed| {
-            let uid = listed.uid.as_ref().map(ToString::to_string);
-            json!({ "number": listed.number, "uid": uid, "reason": reason })
+        let refused = |Missed { listed, reason, .. }: &'a Missed| RefusedObject {
+            number: listed.number,
+            uid: listed.uid.as_ref().map(ToString::to_string),
+            reason,
         };
-        let missed = self.missed.iter().take(limits::REFUSED);
-        json!({
-            "account": label,
-            "new": self.new,
-            "bytes": self.octets,
-            "files": self.files.iter().map(file).collect::<Vec<_>>(),
-            "left": self.listed.saturating_sub(self.deleted),
-            "refused": missed.map(refused).collect::<Vec<_>>(),
-            "deleted": self.deleted,
-            "error": failure.map(|failure| error_object(failure.error.into(), failure)),
-        })
+        FetchResult {
+            account: label,
+            new: self.new,
+            bytes: self.octets,
+            files: self.files.iter().map(file).collect(),
+            left: self.listed.saturating_sub(self.deleted),
+            refused: self.missed.iter().take(limits::REFUSED).map(refused).collect(),
+            deleted: self.deleted,
+            error: failure.map(|failure| ErrorObject::new(failure.error.into(), failure)),
+        }
     }
 }
 
@@ -280,7 +283,7 @@ mod tests {
         let lines = fetched.missed_lines();
         assert_eq!(lines.len(), limits::ALIKE_LINES + 1);
         assert!(lines.last().unwrap().ends_with("could not be fetched or deleted either"));
-        let object = fetched.object("home", None);
+        let object = serde_json::to_value(fetched.object("home", None)).unwrap();
         assert_eq!(object["refused"].as_array().unwrap().len(), limits::REFUSED);
     }
 

@@ -1,7 +1,6 @@
 //! Sorting of a listing: what is new, known, due for deletion.
 
-use serde_json::json;
-
+use super::object::{ListedObject, PreviewObject};
 use super::outcome::{Fetched, Lack};
 use super::plan::{Action, Plan};
 use super::server::Server;
@@ -156,8 +155,9 @@ impl Run<'_> {
             let action = plan.action(&listed, entry, standing, condition);
             if self.context.report.is_json() {
                 let uid = uid.map(ToString::to_string);
-                let message = json!({ "number": number, "size": octets, "uid": uid, "action": action.word() });
-                self.context.report.answer(json!({ "account": self.label, "message": message }))?;
+                let message = ListedObject { number, size: octets, uid, action: action.word() };
+                let object = PreviewObject { account: &self.label, message };
+                self.context.report.object(&object)?;
             } else {
                 let octets = octets.map_or_else(|| "?".to_owned(), |octets| octets.to_string());
                 let uid = uid.map_or_else(|| "-".to_owned(), ToString::to_string);

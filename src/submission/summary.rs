@@ -1,11 +1,10 @@
 //! An outcome in a sentence for a person, in lines of what went wrong, and in an object for a program.
 
-use serde_json::{Value, json};
-
+use super::object::{PlannedRecipient, SendPlan, SendResult};
 use super::outcome::recipient_outcomes;
 use super::{Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
-use crate::report::{Report, count, error_object, size};
+use crate::report::{ErrorObject, Report, count, size};
 use crate::smtp;
 use crate::text::RecipientStatus;
 
@@ -57,21 +56,20 @@ impl Submission {
     }
 
     /// The submission for a program, before it is made.
-    pub fn plan(&self) -> Value {
+    pub fn plan(&self) -> SendPlan<'_> {
         let recipients = self.envelope.recipients().iter();
-        let recipients: Vec<_> = recipients.map(|it| json!({ "address": it.as_str() })).collect();
-        json!({
-            "account": self.job.account,
-            "host": self.job.peer.host.as_str(),
-            "from": self.envelope.reverse_path().as_str(),
-            "recipients": recipients,
-            "size": self.message.octets(),
-            "message_id": self.message.field("Message-ID"),
-        })
+        SendPlan {
+            account: self.job.account.as_deref(),
+            host: self.job.peer.host.as_str(),
+            from: self.envelope.reverse_path().as_str(),
+            recipients: recipients.map(|it| PlannedRecipient { address: it.as_str() }).collect(),
+            size: self.message.octets(),
+            message_id: self.message.field("Message-ID"),
+        }
     }
 
     /// The outcome for a program.
-    pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> Value {
+    pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> SendResult<'_> {
         let waits = |address: &str| address.parse().is_ok_and(|mailbox| self.waits_for(&mailbox));
         let mut recipients = recipient_outcomes(outcome, self.envelope.recipients());
         for recipient in recipients.iter_mut().filter(|recipient| waits(&recipient.address)) {
@@ -80,24 +78,22 @@ impl Submission {
         let error = match outcome {
             _ if exit == Exit::Done => None,
             Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) | Err(error) => {
-                Some(error_object(exit, error))
+                Some(ErrorObject::new(exit, error))
             }
-            Ok(_) => Some(error_object(exit, "recipients were refused")),
+            Ok(_) => Some(ErrorObject::new(exit, "recipients were refused")),
         };
-        let mut object = json!({
-            "account": self.job.account,
-            "host": self.job.peer.host.as_str(),
-            "from": self.envelope.reverse_path().as_str(),
-            "recipients": recipients,
-            "size": self.message.octets(),
-            "message_id": self.message.field("Message-ID"),
-            "reply": outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
-            "queued": self.waiting().map(|held| held.id().to_string()),
-            "error": error,
-        });
-        if let (Some(account), Value::Object(members)) = (&self.fallback_of, &mut object) {
-            members.insert("fallback_of".to_owned(), account.clone().into());
+        SendResult {
+            id: None,
+            account: self.job.account.as_deref(),
+            host: self.job.peer.host.as_str(),
+            from: self.envelope.reverse_path().as_str(),
+            recipients,
+            size: self.message.octets(),
+            message_id: self.message.field("Message-ID"),
+            reply: outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
+            queued: self.waiting().map(|held| held.id().to_string()),
+            error,
+            fallback_of: self.fallback_of.as_deref(),
         }
-        object
     }
 }

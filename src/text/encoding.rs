@@ -1,4 +1,5 @@
-//! Percent-encoding and numbers, as files and protocols of ours hold them.
+//! Percent-encoding and numbers, as our files hold them. The encoding is our own because a line of a
+//! journal that this program did not write is damage: a crate that decodes leniently would accept it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -33,8 +34,10 @@ pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     while let Some((&first, tail)) = rest.split_first() {
         rest = tail;
         if first == b'%' {
-            let (digits, tail) = rest.split_at_checked(2)?;
-            octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            let (digits, tail) = rest.split_first_chunk::<2>()?;
+            // A sign is no digit, although `from_str_radix` takes one.
+            let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
+            octets.push(u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?);
             rest = tail;
         } else {
             octets.push(first);
