@@ -264,6 +264,7 @@ mod tests {
         }
         assert_eq!(percent_decoded(b"%4"), None);
         assert_eq!(percent_decoded(b"%zz"), None);
+        assert_eq!(percent_decoded(b"%+f"), None);
     }
 
     #[test]

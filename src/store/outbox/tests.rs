@@ -139,8 +139,10 @@ fn an_addition_cut_off_at_any_disk_step_leaves_a_whole_message_or_none() {
         place.outbox(Os).add(&other, order(&["bob"]), |_| Ok(())).map(drop).unwrap();
         assert_eq!(place.names("tmp"), Vec::<String>::new(), "cut off at step {last}");
         if is_added {
-            // Most of them make the directories, and their names durable, for the first message.
-            assert_eq!((steps.load(Ordering::Relaxed), last), (last, 29));
+            // Most of them make the directories, and their names durable, for the first message; how
+            // many there are above them is the machine's.
+            assert_eq!(steps.load(Ordering::Relaxed), last);
+            assert!(last >= 29, "{last} steps");
             break;
         }
     }
