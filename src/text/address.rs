@@ -233,6 +233,15 @@ impl Address {
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.fmt(f),
+            Self::Local(name) => name.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
