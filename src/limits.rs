@@ -272,3 +272,30 @@ pub const REFUSED: usize = 1_000;
 /// The age below which another run's lock is not reported away from a terminal: that run is a long
 /// first fetch, and no failure.
 pub const LONG_RUN: Duration = Duration::from_hours(1);
+
+/// Recipients of a message that is handed to the submission service.
+pub const SUBMIT_RECIPIENTS: usize = 10_000;
+
+/// Octets of a message that is handed to the submission service: more than mail servers take.
+pub const SUBMIT_MESSAGE: u64 = 128 << 20;
+
+/// Octets in a line between the submission service and a caller, its end included.
+pub const SUBMIT_LINE: usize = 4096;
+
+/// Lines for standard error in the submission service's answer: one for each recipient, and some more.
+pub const SUBMIT_LINES: usize = 10_010;
+
+/// Octets of a result in the submission service's answer.
+pub const SUBMIT_OBJECT: u64 = 16 << 20;
+
+/// The longest time in which a caller hands in a message.
+pub const SUBMIT_TIME: Duration = Duration::from_mins(5);
+
+/// The longest wait of a caller for the submission service's answer; after it the message is in doubt.
+pub const SUBMIT_WAIT: Duration = Duration::from_mins(30);
+
+/// Callers that the submission service serves at the same time.
+pub const SUBMIT_PLACES: usize = 32;
+
+/// The same of one user.
+pub const SUBMIT_PLACES_OF_USER: usize = 4;

@@ -3,6 +3,7 @@
 
 mod deadline;
 mod dial;
+pub mod local;
 mod stop;
 
 use std::io::{self, IoSlice, Read, Write};

@@ -17,8 +17,10 @@ use rustix::net::{AddressFamily, getsockname};
 
 use crate::text::plain;
 
+mod caller;
 mod listener;
 
+pub use self::caller::Caller;
 pub use self::listener::other_person_behind;
 
 /// The reason why a file or directory is not used.
@@ -133,6 +135,21 @@ pub fn is_stdin_ours() -> bool {
         getsockname(&stdin).is_ok_and(|name| name.address_family() == AddressFamily::UNIX);
     let own = rustix::process::geteuid();
     is_unix && socket_peercred(&stdin).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+}
+
+/// Checks the directory of a socket that others offer a service at: whoever may write to it decides
+/// who is spoken to. It may belong to any user, who is the one that was chosen with the path.
+///
+/// # Errors
+///
+/// Returns an error if users other than its owner may write to it, or it cannot be examined.
+pub fn check_socket(path: &Path) -> Result<(), Error> {
+    let dir = parent(path);
+    let acl = acl(|buffer| getxattr(dir, ACL, buffer));
+    if is_writable_by_others(&metadata(dir)?, &acl) {
+        return Err(Error::Writable(dir.to_owned()));
+    }
+    Ok(())
 }
 
 /// The home directory of this user by the password database; `None` if it has no entry.

@@ -26,6 +26,7 @@
 #![warn(clippy::missing_errors_doc)]
 
 mod breaks;
+pub mod callers;
 mod command;
 mod delivery;
 mod digest;

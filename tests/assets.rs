@@ -12,7 +12,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use postie::cli::{
     Args, CHECK_EXAMPLES, EXAMPLES, FETCH_EXAMPLES, IMPORT_EXAMPLES, INSTALL_EXAMPLES,
-    LOGIN_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES, SETUP_EXAMPLES,
+    LOGIN_EXAMPLES, QUEUE_EXAMPLES, SEND_EXAMPLES, SETUP_EXAMPLES, SUBMIT_SERVER_EXAMPLES,
 };
 use postie::config::{KEYS, Key, OAUTH_KEYS, Place, Tls};
 use postie::error::Exit;
@@ -42,6 +42,7 @@ fn the_manual_pages_are_fresh() {
         ("postie-install", "1", INSTALL_EXAMPLES),
         ("postie-setup", "1", SETUP_EXAMPLES),
         ("postie-login", "1", LOGIN_EXAMPLES),
+        ("postie-submit-server", "1", SUBMIT_SERVER_EXAMPLES),
         ("postie-config", "5", include_str!("../man/text/postie-config.toml")),
         ("postie-providers", "7", ""),
         ("postie-recipes", "7", ""),
@@ -623,6 +624,35 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
             "LONG_RUN",
             "Age of a run below which a second run ends silently",
             seconds(limits::LONG_RUN),
+        ),
+        (
+            "SUBMIT_RECIPIENTS",
+            "Recipients of a message for the submission service",
+            limits::SUBMIT_RECIPIENTS.to_string(),
+        ),
+        ("SUBMIT_MESSAGE", "Such a message", octets(&limits::SUBMIT_MESSAGE)),
+        ("SUBMIT_LINE", "A line between the service and a caller", octets(&limits::SUBMIT_LINE)),
+        (
+            "SUBMIT_LINES",
+            "Lines of errors in the service's answer",
+            limits::SUBMIT_LINES.to_string(),
+        ),
+        (
+            "SUBMIT_OBJECT",
+            "The JSON object in the service's answer",
+            octets(&limits::SUBMIT_OBJECT),
+        ),
+        ("SUBMIT_TIME", "Handing a message to the service", seconds(limits::SUBMIT_TIME)),
+        ("SUBMIT_WAIT", "Waiting for the service's answer", seconds(limits::SUBMIT_WAIT)),
+        (
+            "SUBMIT_PLACES",
+            "Callers that the service serves at the same time",
+            limits::SUBMIT_PLACES.to_string(),
+        ),
+        (
+            "SUBMIT_PLACES_OF_USER",
+            "Callers of one user among them",
+            limits::SUBMIT_PLACES_OF_USER.to_string(),
         ),
     ]
 }

@@ -12,6 +12,12 @@ use crate::text::shown;
 #[derive(Debug)]
 pub struct LogLine(String);
 
+impl std::fmt::Display for LogLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl LogLine {
     /// A line that begins with a time in the form of RFC 3339.
     pub fn new(timestamp: String) -> Self {
