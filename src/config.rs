@@ -27,8 +27,8 @@ use self::check::ELSEWHERE;
 pub use self::key::{KEYS, Key, Place};
 pub use self::oauth::{OAUTH_KEYS, OAuth};
 pub use self::value::{
-    AddressMatch, CommandLine, Keep, RewriteFrom, Sender, Server, Size, Span, Tls, TrustStore,
-    WrongValue, seconds,
+    AddressMatch, CommandLine, EnvelopeFrom, Keep, RewriteFrom, Sender, Server, Size, Span, Tls,
+    TrustStore, WrongValue, seconds,
 };
 use crate::limits;
 use crate::ownership;
@@ -283,6 +283,26 @@ pub struct Table {
     pub queue: Option<bool>,
     /// The account that is tried for a message that would otherwise wait.
     pub fallback: Option<String>,
+    /// The socket of the submission service that takes the messages in place of a server.
+    pub submit: Option<PathBuf>,
+    /// The most recipients of a message.
+    #[serde(deserialize_with = "number::<_, _, 4_294_967_295>")]
+    pub max_recipients: Option<u32>,
+    /// The addresses and domains that recipients must have.
+    #[serde(deserialize_with = "list")]
+    pub recipients: Option<Vec<Sender>>,
+    /// The reverse-path of messages.
+    #[serde(deserialize_with = "parsed")]
+    pub envelope: Option<EnvelopeFrom>,
+    /// The users who may send by the submission service.
+    #[serde(deserialize_with = "names")]
+    pub allow_users: Option<Vec<String>>,
+    /// The groups that may send by the submission service.
+    #[serde(deserialize_with = "names")]
+    pub allow_groups: Option<Vec<String>>,
+    /// The most messages of each user of the submission service within an hour.
+    #[serde(deserialize_with = "number::<_, _, 10_000>")]
+    pub max_per_hour: Option<u32>,
     /// The values for fetching only.
     pub fetch: Option<Box<Self>>,
     /// The values for sending only.
@@ -314,6 +334,7 @@ impl Table {
         }
         if self.server.is_some() {
             below.port = None;
+            below.submit = None;
         }
         self.or(below)
     }
@@ -473,6 +494,32 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Er
     seconds(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
+/// A list of values that are written as text.
+fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    let words = Vec::<String>::deserialize(deserializer)?;
+    let values = words.iter().map(|word| word.parse().map_err(serde::de::Error::custom));
+    values.collect::<Result<_, _>>().map(Some)
+}
+
+/// A list of names or numbers of users or groups.
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a list of names or numbers")]
+    enum Name {
+        Number(u32),
+        Text(String),
+    }
+    let names = Vec::<Name>::deserialize(deserializer)?.into_iter().map(|name| match name {
+        Name::Number(number) => number.to_string(),
+        Name::Text(text) => text,
+    });
+    Ok(Some(names.collect()))
+}
+
 /// A program and its arguments, not empty; no line for a shell.
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CommandLine>, D::Error> {
     let words = Vec::<String>::deserialize(deserializer).unwrap_or_default();
@@ -545,7 +592,9 @@ mod tests {
                      patience = \"6h\"\ntrust = \"system\"\nafter-fetch = \"a\"\n\
                      max-size = \"25M\"\nlimit = 7\n";
         let send = "from = \"a@x\"\nehlo-name = \"h.x\"\npassword = \"p\"\nrewrite-from = \"local\"\n\
-                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\nfallback = \"o\"\n";
+                    sent-maildir = \"s\"\nlog-file = \"l\"\nchunking = false\nqueue = true\n\
+                    submit = \"s\"\nmax-recipients = 1\nrecipients = [\"*@x\"]\nenvelope = \"own\"\n\
+                    allow-users = [\"ann\", 5]\nallow-groups = [\"mail\"]\nmax-per-hour = 9\nfallback = \"o\"\n";
         let oauth = "client-id = \"i\"\nclient-secret-command = \"s\"\ngrant = \"code\"\n\
                      issuer = \"https://a.x\"\nauthorize = \"https://a.x/a\"\n\
                      device = \"https://a.x/d\"\nscope = \"s\"\ntenant = \"t\"\n\

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub use self::exit::Exit;
 use crate::settings::Peer;
 use crate::store::outbox;
+use crate::submit_frame::{self, HandInError};
 use crate::text::{plain, shown, size};
 use crate::{compose, dns, http, message, net, password, pop3, settings, smtp, store, tls, wire};
 
@@ -129,6 +130,34 @@ pub enum Error {
     /// Others may write to a file that is to be obeyed.
     #[error(transparent)]
     Ownership(#[from] crate::ownership::Error),
+    /// Standard input is not a socket with a local user at its other end.
+    #[error("standard input is not a UNIX socket with a user of this machine at its other end")]
+    NoCaller,
+    /// The account does not send this message.
+    #[error(transparent)]
+    NotPermitted(#[from] settings::NotPermitted),
+    /// The submission service has not taken the message, or is not known to have.
+    #[error("{}: {error}", socket.display())]
+    Service {
+        /// The service's socket.
+        socket: PathBuf,
+        /// The failure.
+        error: HandInError,
+    },
+    /// The frame of a caller of the submission service is wrong.
+    #[error("not a frame of a message: {0}")]
+    Frame(#[from] submit_frame::Error),
+    /// The submission service cannot send with its own configuration. Its log has the reason.
+    #[error("the submission service is not configured correctly: its log has the reason")]
+    Misconfigured,
+    /// The socket of the submission service cannot be made.
+    #[error("cannot listen at {}: {}", path.display(), plain(source))]
+    Listen {
+        /// The socket.
+        path: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
     /// No recipient is named.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,

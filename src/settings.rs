@@ -6,6 +6,7 @@ mod error;
 mod fetching;
 mod job;
 mod login;
+mod permissions;
 mod places;
 mod sending;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::Error;
-pub use self::job::{Check, DefaultPorts, FetchJob, Job, Peer, SendJob, Side};
+pub use self::job::{Check, DefaultPorts, FetchJob, Job, Peer, Route, SendJob, ServiceJob, Side};
+pub use self::permissions::{NotPermitted, Permissions};
 use self::places::{Directories, variable};
 pub use self::places::{UserPlaces, is_root};
 use crate::cli::{self, InvokedAs};
@@ -160,6 +162,11 @@ impl Settings {
             run_id: self.run_id.clone(),
             renewals: self.renewals.clone(),
         }
+    }
+
+    /// The directory of what the submission service keeps of its callers.
+    pub fn callers(&self) -> PathBuf {
+        self.state.join("submit")
     }
 
     /// The outbox for new messages.

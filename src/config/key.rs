@@ -55,6 +55,7 @@ pub(super) const EXCLUSIVE: &[&[&str]] = &[
     &["issuer", "token"],
     &["trust", "ca-file", "pin"],
     &["maildir", "deliver-command"],
+    &["server", "submit"],
 ];
 
 /// Every key of an account.
@@ -317,5 +318,56 @@ pub const KEYS: &[Key] = &[
                one has no network, no login or no server that takes the message, and certainly \
                nobody has it yet. Its own fallback is not tried. The message keeps its sender, unless \
                the other account's rewrite-from replaces it.",
+    },
+    Key {
+        name: "submit",
+        place: Place::Send,
+        value: "\"SOCKET\"",
+        text: "The socket of this machine's submission service, which sends in place of a server: \
+               postie-submit-server(1). Needs no server, user or password here, and keeps nothing \
+               here: `queue` is the service's.",
+    },
+    Key {
+        name: "max-recipients",
+        place: Place::Send,
+        value: "NUMBER",
+        text: "Refuse a message with more recipients (77). Aliases are resolved before they are \
+               counted.",
+    },
+    Key {
+        name: "recipients",
+        place: Place::Send,
+        value: "[\"ADDRESS\" | \"*@DOMAIN\", ...]",
+        text: "Refuse a message with a recipient who is not one of these (77). Aliases are resolved \
+               before: their addresses must be among these, too.",
+    },
+    Key {
+        name: "envelope",
+        place: Place::Send,
+        value: "\"caller\" | \"own\"",
+        text: "The reverse-path: the one that the caller gives [default], or always the account's \
+               address.",
+    },
+    Key {
+        name: "allow-users",
+        place: Place::Send,
+        value: "[\"NAME\" | NUMBER, ...]",
+        text: "The users who may send with this account by postie submit-server. Others are refused \
+               (77) unless `allow-groups` has a group of theirs. Without both, all users may. A \
+               name that the password database does not have matches no user.",
+    },
+    Key {
+        name: "allow-groups",
+        place: Place::Send,
+        value: "[\"NAME\" | NUMBER, ...]",
+        text: "The same for groups: that of the calling process, and those that the password \
+               database gives its user.",
+    },
+    Key {
+        name: "max-per-hour",
+        place: Place::Send,
+        value: "NUMBER",
+        text: "Refuse further messages of a user of postie submit-server who has sent this number \
+               with this account within an hour (77), up to 10000.",
     },
 ];

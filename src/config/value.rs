@@ -234,6 +234,28 @@ impl FromStr for RewriteFrom {
     }
 }
 
+/// The reverse-path that messages are sent with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvelopeFrom {
+    /// The one that the caller named, if any.
+    #[default]
+    Caller,
+    /// The account's address, whatever the caller named.
+    Own,
+}
+
+impl FromStr for EnvelopeFrom {
+    type Err = WrongValue;
+
+    fn from_str(text: &str) -> Result<Self, WrongValue> {
+        match text {
+            "caller" => Ok(Self::Caller),
+            "own" => Ok(Self::Own),
+            _ => Err(WrongValue { found: shown(text), expected: "`caller` or `own`".to_owned() }),
+        }
+    }
+}
+
 /// A length of time: a number and a unit, `30s`, `15m`, `6h` or `2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {

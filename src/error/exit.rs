@@ -4,6 +4,7 @@ use std::io;
 
 use super::Error;
 use crate::store::outbox;
+use crate::submit_frame::{self, HandInError};
 use crate::{
     compose, config, http, message, net, password, pop3, sasl, settings, smtp, store, tls, token,
     wire,
@@ -98,6 +99,11 @@ impl Exit {
         self.row().1
     }
 
+    /// The status of another process of this program; `None` if it is none.
+    pub fn of_status(status: u8) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == status).map(|row| row.0)
+    }
+
     /// A word for programs.
     pub fn word(self) -> &'static str {
         self.row().2
@@ -131,7 +137,10 @@ impl From<&Error> for Exit {
             | Error::Thread(_)
             | Error::Dns(_) => Self::Later,
             Error::Password(password::Error::Token(error)) => error.into(),
-            Error::Password(_) | Error::Foreign { .. } | Error::Ownership(_) => Self::Config,
+            Error::Password(_)
+            | Error::Foreign { .. }
+            | Error::Ownership(_)
+            | Error::Misconfigured => Self::Config,
             Error::Net(error) => error.into(),
             Error::Tls(error) => error.into(),
             Error::Pop3(error) => error.into(),
@@ -149,14 +158,30 @@ impl From<&Error> for Exit {
                 compose::Error::Stdin(_) => Self::Disk,
                 compose::Error::Message(error) => error.into(),
             },
-            Error::Install { .. } | Error::NotInstalled(_) | Error::Unrecordable(_) => {
-                Self::CannotCreate
-            }
-            Error::NotAccepted { .. } | Error::Elsewhere => Self::Denied,
-            Error::NoRecipients => Self::Usage,
-            Error::NobodyNamed => Self::Message,
+            Error::Install { .. }
+            | Error::NotInstalled(_)
+            | Error::Unrecordable(_)
+            | Error::Listen { .. } => Self::CannotCreate,
+            Error::NotAccepted { .. }
+            | Error::Elsewhere
+            | Error::NoCaller
+            | Error::NotPermitted(_) => Self::Denied,
+            Error::Service { error, .. } => error.into(),
+            Error::Frame(submit_frame::Error::TooLong(_)) | Error::NobodyNamed => Self::Message,
+            Error::Frame(_) | Error::NoRecipients => Self::Usage,
             Error::Input { .. } => Self::NoInput,
             Error::Log { .. } | Error::Stdio { .. } | Error::AfterFetch { .. } => Self::Disk,
+        }
+    }
+}
+
+impl From<&HandInError> for Exit {
+    fn from(error: &HandInError) -> Self {
+        match error {
+            HandInError::NoService(_) | HandInError::Busy | HandInError::NotTaken(_) => Self::Later,
+            HandInError::TooLarge(_) => Self::Message,
+            HandInError::Protocol(_) => Self::Protocol,
+            HandInError::InDoubt(_) => Self::InDoubt,
         }
     }
 }
@@ -244,6 +269,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::Tenant { .. }
             | settings::Error::NoOAuth { .. }
             | settings::Error::NoSender
+            | settings::Error::NoOwnAddress
             | settings::Error::CommandWithoutTls { .. }
             | settings::Error::NoHome
             | settings::Error::NoCredentials

@@ -119,6 +119,9 @@ pub enum Error {
         /// Its fallback.
         fallback: String,
     },
+    /// The reverse-path is to be the account's own, and it has none.
+    #[error("`envelope = \"own\"` needs an address in `from`, or a user name that is one")]
+    NoOwnAddress,
     /// There is no sender's address.
     #[error("no sender's address: use --from, or set `from`")]
     NoSender,

@@ -2,15 +2,17 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::Error;
+use super::permissions::Permissions;
 use crate::config::{CommandLine, Keep, RewriteFrom, Size, Span, Tls};
 use crate::net::Bounds;
 use crate::password::Source;
 use crate::run_id::RunId;
 use crate::sasl::Mechanism;
 use crate::store::Destination;
-use crate::text::{Address, Detour, Domain, EhloName, Mailbox, ReversePath};
+use crate::text::{Address, Addressee, Detour, Domain, EhloName, Mailbox, ReversePath};
 use crate::tls::Trust;
 
 /// The other end of a conversation.
@@ -143,8 +145,34 @@ pub struct SendJob {
     pub queue: bool,
     /// The account that is tried for a message that would otherwise wait. It has none of its own.
     pub fallback: Option<Box<Self>>,
+    /// The recipients and callers that the account allows.
+    pub permissions: Permissions,
     /// The run's identity.
     pub run_id: RunId,
+}
+
+/// A message to be handed to the submission service of this machine, apart from the message.
+#[derive(Clone, Debug)]
+pub struct ServiceJob {
+    /// The account.
+    pub account: String,
+    /// The service's socket.
+    pub socket: PathBuf,
+    /// The account's address and name, if it has them, for a From field that is missing.
+    pub from: Option<Addressee>,
+    /// The bound of each wait, but for that for the outcome.
+    pub timeout: Duration,
+    /// The run's identity.
+    pub run_id: RunId,
+}
+
+/// The way of a message that is to be sent.
+#[derive(Clone, Debug)]
+pub enum Route {
+    /// To a server.
+    Server(Box<SendJob>),
+    /// To the submission service of this machine, which knows a server.
+    Service(ServiceJob),
 }
 
 impl SendJob {

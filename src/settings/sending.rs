@@ -1,12 +1,14 @@
 //! Jobs of send and the outbox, and the aliases, from the settings.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::Settings;
 use super::error::Error;
-use super::job::{SendJob, Side};
+use super::job::{Route, SendJob, ServiceJob, Side};
+use super::permissions::Permissions;
 use crate::cli::{self, InvokedAs};
-use crate::config::{self, Sender, Table};
+use crate::config::{self, EnvelopeFrom, Sender, Table};
 use crate::text::{Address, Addressee, EhloName, Mailbox, ReversePath, shown};
 
 impl Settings {
@@ -30,7 +32,7 @@ impl Settings {
             .cloned()
             .map(|address| Sender::Mailbox(Addressee { name: typed_name.clone(), address }));
         let mut top = Table { from, ..self.command_line_table(&args.one_off) };
-        let mut configured = None;
+        let (mut configured, mut own_address) = (None, None);
         let (account, table) = if top.server.is_some() {
             (None, top)
         } else {
@@ -44,6 +46,9 @@ impl Settings {
             let table = self.account(&name, Side::Send)?;
             if let Some(Sender::Mailbox(own)) = &table.from {
                 configured = Some(own.clone());
+            }
+            if let Some(Sender::Mailbox(own)) = sender(&table) {
+                own_address = Some(own.address);
             }
             let rewrite = table.rewrite_from.unwrap_or_default();
             let host = &self.run_id.host;
@@ -61,7 +66,12 @@ impl Settings {
             None => authors.first().filter(|_| account.is_none() || is_null).cloned(),
         };
         let from = from.ok_or(Error::NoSender)?;
-        let reverse_path = if is_null { ReversePath::Null } else { from.clone().into() };
+        let reverse_path = match (table.envelope.unwrap_or_default(), own_address) {
+            (EnvelopeFrom::Own, Some(own)) => own.into(),
+            (EnvelopeFrom::Own, None) => return Err(Error::NoOwnAddress),
+            (EnvelopeFrom::Caller, _) if is_null => ReversePath::Null,
+            (EnvelopeFrom::Caller, _) => from.clone().into(),
+        };
         let own = configured.filter(|own| own.address == from).and_then(|own| own.name);
         let name = typed_name.filter(|_| typed == Some(&from)).or(own);
         let job = self.sending(account, table, from, reverse_path)?;
@@ -119,6 +129,34 @@ impl Settings {
         Ok(named.filter(|fallback| is_own || fallback != account))
     }
 
+    /// Returns the way of a message: to the submission service if the account has `submit`, else to
+    /// its server.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no account, or more than one, is meant, or it is incomplete.
+    pub fn route(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<Route, Error> {
+        let server = || Ok(Route::Server(Box::new(self.send_job(args, authors)?)));
+        // What is typed of an account is about a server.
+        if args.one_off.is_given() {
+            return server();
+        }
+        let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
+        let account = match &args.account {
+            Some(name) => name.clone(),
+            None => self.sending_account(typed.into_iter().chain(authors))?,
+        };
+        let table = self.account(&account, Side::Send)?;
+        let Some(socket) = &table.submit else { return server() };
+        let from = match &table.from {
+            Some(Sender::Mailbox(own)) => Some(own.clone()),
+            Some(Sender::Anybody(_)) | None => None,
+        };
+        let timeout = Duration::from_secs(self.timeout.or(table.timeout).unwrap_or(60).into());
+        let (socket, run_id) = (self.path(socket)?, self.run_id.clone());
+        Ok(Route::Service(ServiceJob { account, socket, from, timeout, run_id }))
+    }
+
     /// The same for a message that was accepted from this sender before.
     ///
     /// # Errors
@@ -157,6 +195,14 @@ impl Settings {
         let sent_maildir = table.sent_maildir.as_ref().map(|path| self.path(path)).transpose()?;
         let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
         let queue = table.queue.unwrap_or(self.invoked_as == InvokedAs::Sendmail);
+        let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let permissions = Permissions {
+            max_recipients: table.max_recipients.map(number),
+            recipients: table.recipients.clone(),
+            users: table.allow_users.clone(),
+            groups: table.allow_groups.clone(),
+            max_per_hour: table.max_per_hour.map(number),
+        };
         let peer = self.peer(account.as_deref(), table, Side::Send.default_ports())?;
         let run_id = self.run_id.clone();
         Ok(SendJob {
@@ -172,6 +218,7 @@ impl Settings {
             log_file,
             queue,
             fallback: None,
+            permissions,
             run_id,
         })
     }
@@ -219,7 +266,8 @@ impl Settings {
         let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
         let mut able = file.account.keys().filter_map(|name| {
             let table = self.account(name, Side::Send).ok()?;
-            table.server.is_some().then(|| (name, sender(&table)))
+            let is_able = table.server.is_some() || table.submit.is_some();
+            is_able.then(|| (name, sender(&table)))
         });
         let able: Vec<_> = able.by_ref().collect();
         let has_address = |address: &Mailbox| {
