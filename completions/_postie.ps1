@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, step by step')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
+            [CompletionResult]::new('submit-server', 'submit-server', [CompletionResultType]::ParameterValue, 'Submit messages for local users, who see no password')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Install the manual pages, shell completions and systemd units')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -240,6 +241,20 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'postie;submit-server' {
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Accept connections at this UNIX socket, one process for each')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on any network wait after TIME, e.g. 2m [default: 60s]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show the conversation, passwords masked; -vv adds TLS and timing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results as JSON, one object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'postie;import' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the default one')
@@ -318,6 +333,7 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out what is wrong with an account, step by step')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Find the servers for an address and print its account configuration')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in by OAuth 2.0; later runs renew the tokens')
+            [CompletionResult]::new('submit-server', 'submit-server', [CompletionResultType]::ParameterValue, 'Submit messages for local users, who see no password')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Import accounts and state from msmtp, mpop, fetchmail and getmail')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Install the manual pages, shell completions and systemd units')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -350,6 +366,9 @@ Register-ArgumentCompleter -Native -CommandName 'postie' -ScriptBlock {
             break
         }
         'postie;help;login' {
+            break
+        }
+        'postie;help;submit-server' {
             break
         }
         'postie;help;import' {

@@ -13,14 +13,14 @@ _postie() {
             continue
         fi
         case $command:$word in
-        *:--accept|*:--account|*:--attach|*:--bcc|*:--body|*:--ca-file|*:--cc|*:--config|*:--dsn-notify|*:--dsn-return|*:--from|*:--full-name|*:--header|*:--html|*:--jobs|*:--keep|*:--limit|*:--maildir|*:--max-size|*:--password-command|*:--password-file|*:--prefix|*:--reply-to|*:--server|*:--subject|*:--timeout|*:--tls|*:--to|*:-F|*:-N|*:-R|*:-a|*:-c|*:-f|check:--user|fetch:--user|send:--user) skip=1 ;;
+        *:--accept|*:--account|*:--attach|*:--bcc|*:--body|*:--ca-file|*:--cc|*:--config|*:--dsn-notify|*:--dsn-return|*:--from|*:--full-name|*:--header|*:--html|*:--jobs|*:--keep|*:--limit|*:--listen|*:--maildir|*:--max-size|*:--password-command|*:--password-file|*:--prefix|*:--reply-to|*:--server|*:--subject|*:--timeout|*:--tls|*:--to|*:-F|*:-N|*:-R|*:-a|*:-c|*:-f|check:--user|fetch:--user|send:--user) skip=1 ;;
         *:-*) ;;
         *) case $command in '' | queue) command="${command:+$command }$word" ;; esac ;;
         esac
     done
     case $command:$prev in
-    :-c|:--config|fetch:--password-file|fetch:--ca-file|fetch:-c|fetch:--config|send:--html|send:--attach|send:--password-file|send:--ca-file|send:-c|send:--config|queue:-c|queue:--config|queue\ flush:-c|queue\ flush:--config|queue\ remove:-c|queue\ remove:--config|check:--password-file|check:--ca-file|check:-c|check:--config|setup:--ca-file|setup:-c|setup:--config|login:-c|login:--config|import:-c|import:--config|install:-c|install:--config|man:-c|man:--config|completions:-c|completions:--config) _postie_files -f; return ;;
-    :--timeout|fetch:--limit|fetch:--max-size|fetch:--jobs|fetch:--server|fetch:--user|fetch:--password-command|fetch:--timeout|send:-f|send:--from|send:-F|send:--full-name|send:--to|send:--cc|send:--bcc|send:--reply-to|send:--subject|send:--header|send:--body|send:--server|send:--user|send:--password-command|send:--timeout|queue:--timeout|queue\ flush:--timeout|queue\ remove:--timeout|check:-f|check:--from|check:--server|check:--user|check:--password-command|check:--timeout|setup:-a|setup:--account|setup:--accept|setup:--timeout|login:--timeout|import:--timeout|install:--timeout|man:--timeout|completions:--timeout) :; return ;;
+    :-c|:--config|fetch:--password-file|fetch:--ca-file|fetch:-c|fetch:--config|send:--html|send:--attach|send:--password-file|send:--ca-file|send:-c|send:--config|queue:-c|queue:--config|queue\ flush:-c|queue\ flush:--config|queue\ remove:-c|queue\ remove:--config|check:--password-file|check:--ca-file|check:-c|check:--config|setup:--ca-file|setup:-c|setup:--config|login:-c|login:--config|submit-server:--listen|submit-server:-c|submit-server:--config|import:-c|import:--config|install:-c|install:--config|man:-c|man:--config|completions:-c|completions:--config) _postie_files -f; return ;;
+    :--timeout|fetch:--limit|fetch:--max-size|fetch:--jobs|fetch:--server|fetch:--user|fetch:--password-command|fetch:--timeout|send:-f|send:--from|send:-F|send:--full-name|send:--to|send:--cc|send:--bcc|send:--reply-to|send:--subject|send:--header|send:--body|send:--server|send:--user|send:--password-command|send:--timeout|queue:--timeout|queue\ flush:--timeout|queue\ remove:--timeout|check:-f|check:--from|check:--server|check:--user|check:--password-command|check:--timeout|setup:-a|setup:--account|setup:--accept|setup:--timeout|login:--timeout|submit-server:--timeout|import:--timeout|install:--timeout|man:--timeout|completions:--timeout) :; return ;;
     fetch:--maildir|install:--prefix) _postie_files -d; return ;;
     fetch:--keep) _postie_offer forever none 30d; return ;;
     fetch:--tls|send:--tls|check:--tls) _postie_offer implicit starttls none; return ;;
@@ -33,7 +33,7 @@ _postie() {
         if [[ $cur == -* ]]; then
             _postie_offer -c --config --timeout -q --quiet -v --verbose --json -h --help -V --version
         else
-            _postie_offer fetch send queue check setup login import install man completions help
+            _postie_offer fetch send queue check setup login submit-server import install man completions help
         fi
         ;;
     fetch)
@@ -99,6 +99,13 @@ _postie() {
             _postie_list accounts
         fi
         ;;
+    submit-server)
+        if [[ $cur == -* ]]; then
+            _postie_offer --listen -c --config --timeout -q --quiet -v --verbose --json -h --help
+        else
+            :
+        fi
+        ;;
     import)
         if [[ $cur == -* ]]; then
             _postie_offer -c --config --timeout --write -q --quiet -v --verbose --json -h --help
@@ -117,7 +124,7 @@ _postie() {
         if [[ $cur == -* ]]; then
             _postie_offer -c --config --timeout -q --quiet -v --verbose --json -h --help
         else
-            _postie_offer postie fetch send queue import check install setup login config providers recipes
+            _postie_offer postie fetch send queue import check install submit-server setup login config providers recipes
         fi
         ;;
     completions)
@@ -131,7 +138,7 @@ _postie() {
         if [[ $cur == -* ]]; then
             _postie_offer 
         else
-            _postie_offer fetch send queue check setup login import install man completions help
+            _postie_offer fetch send queue check setup login submit-server import install man completions help
         fi
         ;;
     esac

@@ -36,6 +36,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand check 'Find out what is wrong with an account, step by step'
             cand setup 'Find the servers for an address and print its account configuration'
             cand login 'Log in by OAuth 2.0; later runs renew the tokens'
+            cand submit-server 'Submit messages for local users, who see no password'
             cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand install 'Install the manual pages, shell completions and systemd units'
             cand man 'Print a manual page'
@@ -224,6 +225,19 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'postie;submit-server'= {
+            cand --listen 'Accept connections at this UNIX socket, one process for each'
+            cand -c 'Read this configuration file instead of the default one'
+            cand --config 'Read this configuration file instead of the default one'
+            cand --timeout 'Give up on any network wait after TIME, e.g. 2m [default: 60s]'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -v 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --verbose 'Show the conversation, passwords masked; -vv adds TLS and timing'
+            cand --json 'Print results as JSON, one object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'postie;import'= {
             cand -c 'Read this configuration file instead of the default one'
             cand --config 'Read this configuration file instead of the default one'
@@ -297,6 +311,7 @@ set edit:completion:arg-completer[postie] = {|@words|
             cand check 'Find out what is wrong with an account, step by step'
             cand setup 'Find the servers for an address and print its account configuration'
             cand login 'Log in by OAuth 2.0; later runs renew the tokens'
+            cand submit-server 'Submit messages for local users, who see no password'
             cand import 'Import accounts and state from msmtp, mpop, fetchmail and getmail'
             cand install 'Install the manual pages, shell completions and systemd units'
             cand man 'Print a manual page'
@@ -321,6 +336,8 @@ set edit:completion:arg-completer[postie] = {|@words|
         &'postie;help;setup'= {
         }
         &'postie;help;login'= {
+        }
+        &'postie;help;submit-server'= {
         }
         &'postie;help;import'= {
         }

@@ -105,6 +105,12 @@ pub enum Command {
     /// last page is pasted, stores the tokens, and checks the account.
     #[command(after_long_help = LOGIN_EXAMPLES)]
     Login(Login),
+    /// Submit messages for local users, who see no password.
+    ///
+    /// Serves one user on a connected UNIX socket that is standard input and output, as a service
+    /// manager starts it. The kernel names the user. With --listen, accepts connections itself.
+    #[command(after_long_help = SUBMIT_SERVER_EXAMPLES)]
+    SubmitServer(SubmitServer),
     /// Import accounts and state from msmtp, mpop, fetchmail and getmail.
     ///
     /// Prints a configuration: one account for each of theirs, and a comment for every setting without
@@ -353,6 +359,14 @@ pub struct Import {
     pub write: bool,
 }
 
+/// `postie submit-server`.
+#[derive(Debug, Default, clap::Args)]
+pub struct SubmitServer {
+    /// Accept connections at this UNIX socket, one process for each.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub listen: Option<PathBuf>,
+}
+
 /// `postie queue`.
 #[derive(Debug, clap::Args)]
 pub struct Queue {
@@ -502,6 +516,11 @@ Examples:
   postie queue                            # list messages and their status
   postie queue flush --all                # send all messages now
   postie queue remove 6924e3a1.5f0c81d2";
+
+/// How `postie submit-server` is called.
+pub const SUBMIT_SERVER_EXAMPLES: &str = "\
+Examples:
+  postie submit-server --listen /run/postie/submit";
 
 /// How `postie import` is called.
 pub const IMPORT_EXAMPLES: &str = "\

@@ -28,6 +28,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("postie-import.1", include_str!("../man/postie-import.1")),
     ("postie-check.1", include_str!("../man/postie-check.1")),
     ("postie-install.1", include_str!("../man/postie-install.1")),
+    ("postie-submit-server.1", include_str!("../man/postie-submit-server.1")),
     ("postie-setup.1", include_str!("../man/postie-setup.1")),
     ("postie-login.1", include_str!("../man/postie-login.1")),
     ("postie-config.5", include_str!("../man/postie-config.5")),

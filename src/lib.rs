@@ -13,6 +13,7 @@
 //! fetch  send  queue       the commands; none imports another
 //! check  setup  login
 //! import  install
+//! submit_server
 //! submission               a message with its envelope and job, from account to outcome
 //! steps                    the steps of reaching a server: what check reports, setup and login walk
 //! discovery                the servers of an address: where they are named, how far that is trusted
@@ -40,6 +41,7 @@
 //! program                  child processes: their time, their output, their end
 //! ownership                the owners of files and ports, and who else may use them
 //! memory                   what keeps other processes from reading this one's memory
+//! submit_frame             what a local user and the submission service say to each other
 //! run_id                   a run's time, process, machine and random number, read once
 //! text  limits             parsed values that cannot be invalid; every bound by name
 //! ```
@@ -116,6 +118,8 @@ pub mod smtp;
 pub mod steps;
 pub mod store;
 pub mod submission;
+pub mod submit_frame;
+pub mod submit_server;
 pub mod text;
 pub mod tls;
 pub mod token;

@@ -31,6 +31,7 @@ use postie::send::{send, send_later};
 use postie::settings::Settings;
 use postie::setup::setup;
 use postie::submission::SmtpSession;
+use postie::submit_server::{listen, submit_server};
 
 fn main() -> ExitCode {
     memory::make_private();
@@ -173,6 +174,16 @@ fn run(args: &Args) -> Exit {
             Err(error) => match Settings::without_file(&args.global) {
                 Ok(settings) if !queueing.is_flush() => queue(&settings, queueing, &report, &stop),
                 _ => refuse(&report, "queue", &error),
+            },
+        },
+        Command::SubmitServer(serving) => match &serving.listen {
+            Some(path) => listen(path, &args.global, &report),
+            None => match Settings::without_file(&args.global) {
+                Ok(bare) => {
+                    let load = || settings(&args.global, &OneOff::default());
+                    submit_server(&bare, load, &args.global, &report, &stop)
+                }
+                Err(error) => refuse(&report, "submit-server", &error.into()),
             },
         },
         Command::Import(importing) => match Settings::without_file(&args.global) {

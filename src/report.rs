@@ -21,6 +21,7 @@ use crate::hints;
 use crate::limits;
 use crate::net::Stop;
 use crate::settings::Peer;
+use crate::submit_frame::LineKind;
 pub use crate::text::size;
 use crate::text::{escaped, escaped_json, shown, without_password};
 use crate::token::{self, Listener};
@@ -45,6 +46,19 @@ pub struct Report {
     /// True if progress bars are shown.
     has_bars: bool,
     turn: Mutex<()>,
+    /// The output so far, where it is for another process to print.
+    captured: Option<Mutex<Captured>>,
+}
+
+/// The output of a run that another process prints.
+#[derive(Debug, Default)]
+pub struct Captured {
+    /// The lines for standard error.
+    pub lines: Vec<(LineKind, String)>,
+    /// The result for a person, if there is one.
+    pub sentence: Option<String>,
+    /// The result for a program, as JSON.
+    pub object: Option<String>,
 }
 
 impl Report {
@@ -72,7 +86,33 @@ impl Report {
                 ProgressDrawTarget::hidden()
             }),
             turn: Mutex::new(()),
+            captured: None,
         }
+    }
+
+    /// The same with its output kept for [`Self::captured`]. A trace is printed all the same.
+    #[must_use]
+    pub fn capturing(self) -> Self {
+        Self { captured: Some(Mutex::default()), has_bars: false, terminal: false, ..self }
+    }
+
+    /// Takes the output so far; none if it is not kept.
+    pub fn captured(&self) -> Captured {
+        let take = |captured: &Mutex<Captured>| {
+            std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        self.captured.as_ref().map(take).unwrap_or_default()
+    }
+
+    /// Keeps output for another process. Returns false if it is printed here.
+    fn capture(&self, keep: impl FnOnce(&mut Captured)) -> bool {
+        let Some(captured) = &self.captured else { return false };
+        keep(&mut captured.lock().unwrap_or_else(PoisonError::into_inner));
+        true
+    }
+
+    fn capture_line(&self, kind: LineKind, line: &dyn fmt::Display) -> bool {
+        self.capture(|captured| captured.lines.push((kind, line.to_string())))
     }
 
     /// The same without results, where standard output is one direction of a conversation.
@@ -180,6 +220,14 @@ impl Report {
         sentence: Option<&str>,
         object: impl FnOnce() -> T,
     ) -> Result<(), Error> {
+        if self.captured.is_some() {
+            let object = object().to_string();
+            self.capture(|captured| {
+                captured.sentence = sentence.map(str::to_owned);
+                captured.object = Some(object);
+            });
+            return Ok(());
+        }
         let is_wanted = (self.terminal || self.verbose > 0) && !self.quiet;
         self.bars.suspend(|| match sentence.filter(|_| is_wanted) {
             _ if self.is_stdout_taken => Ok(()),
@@ -214,11 +262,17 @@ impl Report {
 
     /// Prints one line about a failure after which the rest goes on.
     pub fn warn(&self, line: impl fmt::Display) {
+        if self.capture_line(LineKind::Error, &line) {
+            return;
+        }
         self.bars.suspend(|| print_stderr(format_args!("postie: {line}")));
     }
 
     /// Prints one line that requires no action, unless --quiet is given.
     pub fn info(&self, line: impl fmt::Display) {
+        if self.capture_line(LineKind::Info, &line) {
+            return;
+        }
         if !self.quiet {
             self.warn(line);
         }
@@ -250,7 +304,8 @@ impl Report {
 
     /// Prints a hint, if there is one and --quiet is not given.
     pub fn hint(&self, hint: Option<String>) {
-        if let Some(hint) = hint.filter(|_| !self.quiet) {
+        let Some(hint) = hint else { return };
+        if !self.capture_line(LineKind::Hint, &hint) && !self.quiet {
             self.bars.suspend(|| print_stderr(format_args!("hint: {hint}")));
         }
     }

@@ -1,6 +1,7 @@
 //! `postie send`: reads or composes a message and makes the first attempt to submit it.
 
 mod input;
+mod service;
 pub mod smtp_input;
 
 use std::io::{self, Write};
@@ -77,6 +78,7 @@ fn dispatch(
             Ok(submission) => submission,
             Err(error) => return fail(report, None, &error),
         },
+        Taken::ForService(taken) => return service::hand_in(*taken, args, attempt, report, stop),
         Taken::Incomplete(incomplete) => {
             return keep_incomplete(settings, args, *incomplete, report, stop);
         }

@@ -18,6 +18,7 @@ use crate::error::{Error, Exit};
 use crate::limits;
 use crate::message::{self, Message, Transport};
 use crate::net::Stop;
+use crate::ownership::Caller;
 use crate::password::Source;
 use crate::report::{Octets, Progress, Report};
 use crate::settings::SendJob;
@@ -53,6 +54,8 @@ pub struct Submission {
     pub largest: Option<(String, u64)>,
     /// The account whose fallback `job` is, once it is.
     pub fallback_of: Option<String>,
+    /// The user who handed it in, if that was by the submission service.
+    pub caller: Option<Caller>,
 }
 
 /// The result of an attempt.
@@ -66,9 +69,10 @@ pub struct Attempted {
 }
 
 impl Submission {
-    /// A message that is not in the outbox. `Err` if it has no recipient.
+    /// A message that is not in the outbox. `Err` if it has no recipient, or one that the account does
+    /// not allow.
     pub fn new(
-        job: SendJob,
+        mut job: SendJob,
         recipients: Vec<Mailbox>,
         message: Message,
         terms: MailParameters,
@@ -76,8 +80,13 @@ impl Submission {
     ) -> Result<Self, Error> {
         let from = job.reverse_path.clone();
         let envelope = Envelope::new(from, recipients).ok_or(Error::NobodyNamed)?.on(terms);
-        let (held, largest, fallback_of) = (None, None, None);
-        Ok(Self { job, envelope, message, demand, held, largest, fallback_of })
+        job.permissions.check_recipients(envelope.recipients())?;
+        // Another server is no way around the bounds of its account.
+        let is_allowed =
+            |job: &SendJob| job.permissions.check_recipients(envelope.recipients()).is_ok();
+        job.fallback = job.fallback.take().filter(|fallback| is_allowed(fallback));
+        let (held, largest, fallback_of, caller) = (None, None, None, None);
+        Ok(Self { job, envelope, message, demand, held, largest, fallback_of, caller })
     }
 
     /// Returns the run's exit status: a message that waits counts as done.

@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "smtp",
             "store",
             "submission",
+            "submit_frame",
             "text",
         ],
     ),
@@ -50,10 +51,39 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "submit_server",
+        &[
+            "cli",
+            "error",
+            "message",
+            "net",
+            "ownership",
+            "report",
+            "settings",
+            "smtp",
+            "store",
+            "submission",
+            "submit_frame",
+            "text",
+        ],
+    ),
+    (
         "submission",
         &[
-            "compose", "config", "error", "message", "net", "password", "report", "settings",
-            "smtp", "store", "text", "connect", "wire",
+            "compose",
+            "config",
+            "error",
+            "message",
+            "net",
+            "ownership",
+            "password",
+            "report",
+            "settings",
+            "smtp",
+            "store",
+            "text",
+            "connect",
+            "wire",
         ],
     ),
     (
@@ -118,7 +148,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("import", &["cli", "config", "error", "ownership", "report", "settings", "store", "text"]),
     ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
-    ("report", &["hints", "cli", "error", "net", "settings", "text", "token", "wire"]),
+    (
+        "report",
+        &["hints", "cli", "error", "net", "settings", "submit_frame", "text", "token", "wire"],
+    ),
     (
         "hints",
         &[
@@ -154,6 +187,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings",
             "smtp",
             "store",
+            "submit_frame",
             "text",
             "tls",
             "token",
@@ -196,6 +230,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("compose", &["message", "text"]),
     ("message", &["text"]),
     ("store", &["ownership", "program", "run_id", "text"]),
+    ("submit_frame", &["text"]),
     ("program", &[]),
     ("ownership", &["text"]),
     ("memory", &[]),
@@ -249,7 +284,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["ownership"]),
     ("jiff", &["run_id", "store", "token"]),
     ("getrandom", &["discovery", "login", "password", "run_id"]),
-    ("rustix", &["login", "memory", "ownership", "program", "run_id", "settings", "store"]),
+    ("rustix", &["login", "memory", "net", "ownership", "program", "run_id", "settings", "store"]),
     (
         "std::net",
         &[
@@ -282,10 +317,16 @@ const HOMES: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("std::process", &["config", "main", "net", "password", "program", "run_id", "store"]),
+    (
+        "std::process",
+        &["config", "main", "net", "password", "program", "run_id", "store", "submit_server"],
+    ),
     ("std::env", &["main", "report", "settings"]),
     ("std::time::Instant", &["net", "program", "report"]),
-    ("std::thread", &["fetch", "login", "main", "net", "program", "store", "token"]),
+    (
+        "std::thread",
+        &["fetch", "login", "main", "net", "program", "store", "submit_server", "token"],
+    ),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use crate::compose::{self, Attachment, Parts};
 use crate::error::Error;
 use crate::message::Message;
 use crate::report::Report;
-use crate::settings::{self, SendJob, Settings};
+use crate::settings::{self, Route, SendJob, ServiceJob, Settings};
 use crate::submission::complete;
 use crate::text::{Address, Addressee, Addressees, FullName, Mailbox};
 
@@ -19,6 +19,13 @@ pub(super) struct Input {
     pub(super) message: Message,
     /// The largest attachment of a composed message: its name and octets.
     pub(super) largest: Option<(String, u64)>,
+}
+
+/// A message for the submission service, which completes it and resolves its recipients.
+pub(super) struct ForService {
+    pub(super) job: ServiceJob,
+    pub(super) recipients: Vec<Address>,
+    pub(super) message: Message,
 }
 
 /// A message without a configuration that completes it.
@@ -32,6 +39,7 @@ pub(super) struct Incomplete {
 /// A message as command line and standard input give it.
 pub(super) enum Taken {
     Whole(Box<Input>),
+    ForService(Box<ForService>),
     Incomplete(Box<Incomplete>),
 }
 
@@ -65,7 +73,7 @@ fn composed(
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
-    let job = broken.map_or_else(|| Ok(settings.send_job(args, &[])?), Err);
+    let route = broken.map_or_else(|| Ok(settings.route(args, &[])?), Err);
     let files = attach.iter().chain(html).map(PathBuf::as_path);
     let is_text_on_stdin = body.as_deref() == Some("-");
     let wanted =
@@ -87,10 +95,18 @@ fn composed(
             text()?
         }
     };
-    let (from, name) = match &job {
-        Ok(job) => (job.from.clone(), job.name.as_deref()),
+    let known = match &route {
+        Ok(Route::Server(job)) => Some((job.from.clone(), job.name.as_deref())),
+        Ok(Route::Service(ServiceJob { from: Some(own), .. })) => {
+            Some((own.address.clone(), own.name.as_deref()))
+        }
+        Ok(Route::Service(_)) | Err(_) => None,
+    };
+    let is_sender_known = known.is_some();
+    let (from, name) = match known {
+        Some(known) => known,
         // It gives way to the account's when there is one.
-        Err(_) => (UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?, None),
+        None => (UNKNOWN.parse().map_err(|_| settings::Error::NoSender)?, None),
     };
     let name = full_name(args).or(name).map(str::to_owned);
     let run_id = settings.run_id();
@@ -110,16 +126,26 @@ fn composed(
     };
     let mut message = parts.compose()?;
     message.remove_bcc();
-    match job {
-        Ok(job) => {
+    if !is_sender_known {
+        message.replace("From", "");
+        message.replace("Message-ID", "");
+    }
+    match route {
+        Ok(Route::Server(job)) => {
             let recipients = settings.mailboxes(recipients)?;
-            Ok(Taken::Whole(Box::new(Input { job, recipients, message, largest })))
+            Ok(Taken::Whole(Box::new(Input { job: *job, recipients, message, largest })))
         }
-        Err(error) => {
-            message.replace("From", "");
-            message.replace("Message-ID", "");
-            Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error })))
+        Ok(Route::Service(job)) => {
+            // A name without a domain has no place in what is composed, but the service knows it.
+            for (field, lists) in [("To", to), ("Cc", cc)] {
+                if let Some(value) = with_local_names(settings, lists) {
+                    message.replace(field, &value);
+                }
+            }
+            let recipients = aliased(settings, recipients);
+            Ok(Taken::ForService(Box::new(ForService { job, recipients, message })))
         }
+        Err(error) => Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error }))),
     }
 }
 
@@ -157,9 +183,19 @@ pub(super) fn completed(
         return Err(Error::NobodyNamed);
     }
     let authors = complete::authors(&message);
-    let job = broken.map_or_else(|| Ok(settings.send_job(args, &authors)?), Err);
-    match job {
-        Ok(job) => {
+    let route = broken.map_or_else(|| Ok(settings.route(args, &authors)?), Err);
+    match route {
+        Ok(Route::Service(job)) => {
+            let recipients = aliased(settings, recipients);
+            message.remove_bcc();
+            if let Some(own) = job.from.as_ref().filter(|_| !message.is_resent()) {
+                let name = full_name(args).or(own.name.as_deref());
+                message.add_missing("From", &compose::named(name, &own.address));
+            }
+            Ok(Taken::ForService(Box::new(ForService { job, recipients, message })))
+        }
+        Ok(Route::Server(job)) => {
+            let job = *job;
             let recipients = settings.mailboxes(recipients)?;
             message.remove_bcc();
             complete::complete(&mut message, &job, full_name(args));
@@ -189,6 +225,32 @@ fn listed(settings: &Settings, lists: &[Addressees<Address>]) -> Vec<Addressee> 
         listed.extend(named.map(|address| Addressee { name: name.clone(), address }));
     }
     listed
+}
+
+/// A field's addressees as text, if one of them is a name that the submission service may know; else
+/// `None`.
+fn with_local_names(settings: &Settings, lists: &[Addressees<Address>]) -> Option<String> {
+    let listed = || lists.iter().flat_map(|Addressees(list)| list);
+    let is_unknown =
+        |address: &Address| address.mailbox().is_none() && settings.alias(address).is_none();
+    if !listed().any(|addressee| is_unknown(&addressee.address)) {
+        return None;
+    }
+    let addresses = listed().map(|addressee| addressee.address.clone()).collect();
+    let words = aliased(settings, addresses).iter().map(ToString::to_string).collect::<Vec<_>>();
+    Some(words.join(", "))
+}
+
+/// Resolves the local names that have an alias here; the others are for the submission service.
+fn aliased(settings: &Settings, addresses: Vec<Address>) -> Vec<Address> {
+    let mut resolved = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        match settings.alias(&address) {
+            Some(alias) => resolved.extend(alias.iter().cloned().map(Address::Mailbox)),
+            None => resolved.push(address),
+        }
+    }
+    resolved
 }
 
 /// The recipients that are arguments.

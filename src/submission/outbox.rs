@@ -93,6 +93,13 @@ impl Submission {
             complete(&mut message, &job, full_name.as_deref());
         }
         job.queue = true;
+        // Who handed the message in is not known now, so an account that asks for it is no fallback.
+        let is_allowed = |job: &SendJob| {
+            let permissions = &job.permissions;
+            let is_for_all = permissions.users.is_none() && permissions.groups.is_none();
+            is_for_all && permissions.check_recipients(envelope.recipients()).is_ok()
+        };
+        job.fallback = job.fallback.take().filter(|fallback| is_allowed(fallback));
         Ok(Self {
             job,
             envelope: envelope.on(MailParameters { notify, ret, id: envid, require_tls }),
@@ -101,6 +108,7 @@ impl Submission {
             held: Some(held),
             largest: None,
             fallback_of: None,
+            caller: None,
         })
     }
 

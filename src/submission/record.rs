@@ -31,6 +31,10 @@ impl Submission {
         let mut line = LogLine::new(self.job.run_id.timestamp());
         let mut add = |name: &str, value: &str| line.add(name, value);
         add("account", self.job.account.as_deref().unwrap_or("-"));
+        if let Some(caller) = &self.caller {
+            add("uid", &caller.uid.to_string());
+            add("user", caller.name.as_deref().unwrap_or_default());
+        }
         add("server", &self.job.peer.to_string());
         add("from", self.envelope.reverse_path().as_str());
         for recipient in recipient_outcomes(outcome, self.envelope.recipients()) {

@@ -250,13 +250,15 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         chunking: true,
         queue: false,
         fallback: None,
+        permissions: crate::settings::Permissions::default(),
         sent_maildir: None,
         log_file: None,
         run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
-    Submission { job, envelope, message, demand, held: None, largest: None, fallback_of: None }
+    let (held, largest, fallback_of, caller) = (None, None, None, None);
+    Submission { job, envelope, message, demand, held, largest, fallback_of, caller }
 }
 
 /// Whoever does not want to hear anything.
