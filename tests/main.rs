@@ -5,6 +5,7 @@
 //! | a conversation, line by line, also with a hostile server | `transcripts` (files in `tests/transcripts/`) |
 //! | real servers and callers | `servers`, `interop`, `proof`, `sendmail`, `switched_users`, `round_trip` |
 //! | kills, full disks, several runs at once | `crash`, `side_by_side`, `many_accounts` |
+//! | local users who send without the password | `submission_service` |
 //! | login, trust, OAuth 2.0 | `logins`, `oauth` |
 //! | what waits in the outbox, what is kept of what was sent | `outbox`, `fallback`, `sent` |
 //! | the command line, the configuration, owners of files | `cli`, `config`, `alias_file`, `ownership`, `memory`, `least_surprise`, `injected_words` |
@@ -60,6 +61,7 @@ mod sent;
 mod servers;
 mod setup;
 mod side_by_side;
+mod submission_service;
 mod support;
 mod switched_users;
 mod terminal;

@@ -19,6 +19,7 @@ pub mod postie;
 pub mod server;
 pub mod servers;
 pub mod sink;
+pub mod submit_service;
 pub mod transcript;
 pub mod unpacked;
 pub mod web;

@@ -115,6 +115,17 @@ impl Run {
         self.command.stdin(Stdio::null()).spawn().unwrap()
     }
 
+    /// The same with this file or socket as its standard input.
+    pub fn spawn_with(mut self, stdin: impl Into<Stdio>) -> Child {
+        self.command.stdin(stdin).spawn().unwrap()
+    }
+
+    /// The directory that the program begins in.
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     /// Runs the program to its end.
     pub fn run(self) -> Outcome {
         self.start().finish()
