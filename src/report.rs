@@ -221,7 +221,7 @@ impl Report {
         object: impl FnOnce() -> T,
     ) -> Result<(), Error> {
         if self.captured.is_some() {
-            let object = object().to_string();
+            let object = object::line(&object());
             self.capture(|captured| {
                 captured.sentence = sentence.map(str::to_owned);
                 captured.object = Some(object);

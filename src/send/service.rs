@@ -52,7 +52,7 @@ pub(super) fn hand_in(
 /// Prints the frame as it would be handed in; for a program, what is known of it.
 fn show(request: &Request, message: &mut Message, report: &Report) -> Result<(), Error> {
     if report.is_json() {
-        return report.answer(serde_json::json!({
+        return report.object(&serde_json::json!({
             "recipients": request.recipients.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "size": request.octets,
             "message_id": message.field("Message-ID"),
