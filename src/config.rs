@@ -6,6 +6,7 @@ mod append;
 mod check;
 mod key;
 mod oauth;
+mod syntax;
 mod value;
 
 use std::collections::BTreeMap;
@@ -427,7 +428,8 @@ impl File {
             Error::Wrong { path: path.to_owned(), line, what }
         };
         let syntax = |error: &toml::de::Error| {
-            wrong(error.span().unwrap_or_default().start, shown(error.message()))
+            let (at, what) = syntax::explain(text, error);
+            wrong(at, what)
         };
         let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
         let mut check = Check { has_password: false };
@@ -650,7 +652,10 @@ mod tests {
             ("[account]\nhome = 1\n", "c.toml:2: expected an account, as in [account.home]"),
             ("account = 1\n", "c.toml:1: expected a table, as in [account]"),
             ("[account.a.send]\nkeep = \"none\"\n", "c.toml:2: `keep` is for fetching only"),
-            ("[account.a]\npassword = 123\n", "c.toml:2: `password` is text and stands in quotes"),
+            (
+                "[account.a]\npassword = 123\n",
+                "c.toml:2: `password` is text and stands in quotes: \"TEXT\"",
+            ),
             ("[account.a]\nzzz = 1\n", "c.toml:2: unknown key `zzz`"),
             (
                 "[account.a]\ntls = \"off\"\n",
@@ -688,7 +693,7 @@ mod tests {
             ),
             (
                 "[oauth.a]\nclient-secret = 1\n",
-                "c.toml:2: `client-secret` is text and stands in quotes",
+                "c.toml:2: `client-secret` is text and stands in quotes: \"TEXT\"",
             ),
             ("[oauth.a]\nserver = \"x\"\n", "c.toml:2: `server` is for accounts only"),
             ("[account.a]\nissuer = \"x\"\n", "c.toml:2: `issuer` is for [oauth.NAME] only"),
@@ -719,9 +724,98 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err(), expected);
         }
-        for text in ["[account.a]\nport = \"x\"\n", "[account.a]\nport = 99999\n", "[account.a\n"] {
-            let error = parse(text).unwrap_err();
-            assert!(error.starts_with("c.toml:"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_toml_is_said_in_plain_words_and_without_the_value() {
+        let quotes = "is text and stands in quotes";
+        for (text, expected) in [
+            (
+                "[a]\nkeep = 30\n",
+                format!("c.toml:2: `keep` {quotes}: \"forever\" | \"none\" | \"30d\""),
+            ),
+            ("[a]\nuser = newc\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
+            ("[a]\nuser = 5\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
+            ("[a]\nuser = mail\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
+            ("[a]\nmax-size = 25M\n", format!("c.toml:2: `max-size` {quotes}: \"25M\"")),
+            ("[a]\npassword-file = 5\n", format!("c.toml:2: `password-file` {quotes}: \"FILE\"")),
+            ("[a]\npassword = hunter2\n", format!("c.toml:2: `password` {quotes}: \"TEXT\"")),
+            (
+                "[a]\nfetch.keep = none\n",
+                format!("c.toml:2: `fetch.keep` {quotes}: \"forever\" | \"none\" | \"30d\""),
+            ),
+            (
+                "[a]\ntls = true\n",
+                format!("c.toml:2: `tls` {quotes}: \"implicit\" | \"starttls\" | \"none\""),
+            ),
+            ("[a]\npatience = 6\n", format!("c.toml:2: `patience` {quotes}: \"6h\"")),
+            ("default = 5\n", format!("c.toml:1: `default` {quotes}")),
+            (
+                "[a]\nqueue = \"yes\"\n",
+                "c.toml:2: `queue` is true or false, without quotes".to_owned(),
+            ),
+            (
+                "[a]\npipelining = 1\n",
+                "c.toml:2: `pipelining` is true or false, without quotes".to_owned(),
+            ),
+            ("[a]\nlimit = \"7\"\n", "c.toml:2: `limit` is a number, without quotes".to_owned()),
+            ("[a]\nport = \"x\"\n", "c.toml:2: `port` is a number, without quotes".to_owned()),
+            ("[a]\nport = 99999\n", "c.toml:2: expected a number from 1 to 65535".to_owned()),
+            (
+                "[a]\npassword-command = 1\n",
+                "c.toml:2: expected a command as text, or a list of its words".to_owned(),
+            ),
+            (
+                "[a]\nfetch = 1\n",
+                "c.toml:2: `fetch` is a table, as in [account.NAME.fetch]".to_owned(),
+            ),
+            (
+                "[a]\nuser = \"x\"\nserver = \"h\"\nuser = \"y\"\n",
+                "c.toml:4: `user` is there twice, first in line 2".to_owned(),
+            ),
+            (
+                "[a]\n[b]\n[ a ]\n",
+                "c.toml:3: [account.a] is there twice, first in line 1".to_owned(),
+            ),
+            (
+                "[a.fetch]\n[a]\nfetch.keep = \"none\"\n",
+                "c.toml:3: `fetch.keep` is there twice".to_owned(),
+            ),
+            (
+                "[a]\nuser = \"x\nserver = \"h\"\n",
+                "c.toml:2: `user`: the quote at the end of its value is missing".to_owned(),
+            ),
+            (
+                "[a]\nuser = 'x\nserver = \"h\"\n",
+                "c.toml:2: `user`: the quote at the end of its value is missing".to_owned(),
+            ),
+            (
+                "[a\nserver = \"x\"\n",
+                "c.toml:1: the bracket at the end is missing: expected `]`".to_owned(),
+            ),
+            ("[a]\nserver =\n", "c.toml:2: `server` has no value".to_owned()),
+            ("[a]\nserver\n", "c.toml:2: expected KEY = VALUE: the `=` is missing".to_owned()),
+            (
+                "[a]\nserver: mail.x\n",
+                "c.toml:2: expected KEY = VALUE: the `=` is missing".to_owned(),
+            ),
+        ] {
+            let text = text
+                .replace("[a", "[account.a")
+                .replace("[ a", "[ account.a")
+                .replace("[b", "[account.b");
+            assert_eq!(parse(&text).unwrap_err(), expected, "{text}");
+        }
+        for (line, expected) in [
+            ("user = \"x\" server = \"y\"", "expected the end of the line after the value"),
+            ("password = 'hun'ter2'", "expected the end of the line after the value"),
+            ("password = \"hun\\der2\"", "a backslash within"),
+            ("password-command = [\"a\" \"b\"]", "commas separate the words of a list"),
+            ("us@r = 1", "a name with other characters"),
+        ] {
+            let error = parse(&format!("[account.a]\n{line}\n")).unwrap_err();
+            assert!(error.starts_with(&format!("c.toml:2: {expected}")), "{error}");
+            assert!(!error.contains("hun"), "{error}");
         }
     }
 

@@ -64,7 +64,7 @@ fn what_the_file_should_not_say_is_named_with_its_line() {
             "4: expected a length of time such as `60s` or `2m`, found `soon`",
         ),
         ("tls = \"no\"\n", "4: expected `implicit`, `starttls` or `none`, found `no`"),
-        ("user = \"bob\"\n", "4: duplicate key"),
+        ("user = \"bob\"\n", "4: `user` is there twice, first in line 3"),
         ("from = \"ann\"\n", "4: `ann` is not an address: it has no `@`"),
     ] {
         let path = home.config(&format!("{SERVER}{text}"));

@@ -3,8 +3,9 @@
 use toml::de::{DeTable, DeValue};
 
 use super::key::EXCLUSIVE;
-use super::key::{KEYS, Place};
+use super::key::{KEYS, Key, Place};
 use super::oauth::OAUTH_KEYS;
+use super::syntax::quotes;
 use super::{Aliases, nearest};
 use crate::text::{LocalName, shown};
 
@@ -22,7 +23,8 @@ impl Check {
         for (key, value) in table {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("default" | "aliases-file", _) => {}
+                ("default" | "aliases-file", value) if value.is_str() => {}
+                (name @ ("default" | "aliases-file"), _) => return Err((at, quotes(name))),
                 ("defaults", DeValue::Table(table)) => self.table(table, Place::Account)?,
                 ("account", DeValue::Table(accounts)) => {
                     for (name, account) in accounts {
@@ -89,6 +91,9 @@ impl Check {
                 }
                 _ => {}
             }
+            if let ("fetch" | "send", Place::Account) = (name, place) {
+                return Err((at, format!("`{name}` is a table, as in [account.NAME.{name}]")));
+            }
             let keys = || KEYS.iter().chain(OAUTH_KEYS);
             if !keys().any(|known| known.name == name && known.may_stand_in(place)) {
                 if let Some(known) = keys().find(|known| known.name == name) {
@@ -97,11 +102,12 @@ impl Check {
                 let known = keys().filter(|known| known.may_stand_in(place));
                 return Err((at, unknown(name, known.map(|known| known.name))));
             }
-            // What the parser would say of a number here shows the number.
-            let is_password = matches!(name, "password" | "client-secret");
-            if is_password && !value.get_ref().is_str() {
-                return Err((at, format!("`{name}` is text and stands in quotes")));
+            if let Some(known) = keys().find(|known| known.name == name)
+                && let Some(what) = misfit(known, value.get_ref())
+            {
+                return Err((at, what));
             }
+            let is_password = matches!(name, "password" | "client-secret");
             self.has_password |= is_password;
         }
         for group in EXCLUSIVE {
@@ -116,6 +122,23 @@ impl Check {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns what a value of another kind than the key's should be; the value itself may be a secret.
+/// `None` if it is of that kind.
+fn misfit(key: &Key, value: &DeValue<'_>) -> Option<String> {
+    let name = key.name;
+    let is_text = key.value.starts_with('"') && !key.value.contains('[');
+    match key.value {
+        "true | false" if !value.is_bool() => {
+            Some(format!("`{name}` is true or false, without quotes"))
+        }
+        "NUMBER" if !value.is_integer() => Some(format!("`{name}` is a number, without quotes")),
+        // A number is one of seconds.
+        "\"TIME\"" => None,
+        _ if is_text && !value.is_str() => Some(quotes(name)),
+        _ => None,
     }
 }
 
