@@ -16,7 +16,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion, RootCertStore};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, PeerIncompatible, ProtocolVersion,
+    RootCertStore,
+};
 
 pub use self::certificate::{Certificate, Date};
 use self::files::{KEY, certificates, file_roots, private_key, system_roots, unusable};
@@ -120,6 +123,9 @@ pub enum Error {
     /// The two found no common version or cipher, or the peer broke the protocol.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
+    /// The server knows older versions only.
+    #[error("the server has neither TLS 1.3 nor TLS 1.2")]
+    OldTls,
     /// The stream failed under the handshake.
     #[error("{0} in the TLS handshake")]
     Stream(io::Error),
@@ -340,6 +346,10 @@ fn handshake_error(error: io::Error, certificate: Option<Certificate>) -> Error 
         rustls::Error::InvalidMessage(_) => Error::NotTls,
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             Error::NoClientCertificate
+        }
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            Error::OldTls
         }
         other => Error::Handshake(other.to_string()),
     }

@@ -11,6 +11,7 @@ use crate::support::pki::{Authority, Identity};
 use crate::support::postie::{Home, Outcome};
 use crate::support::server::Server;
 use crate::support::servers::skip;
+use crate::support::version_1;
 
 const USER: (&str, &str) = ("ann@example.com", "not-a-secret");
 
@@ -302,6 +303,37 @@ fn a_self_signed_certificate_comes_with_its_pin_which_then_holds() {
     let hint = format!("\nhint: if this is your own server's certificate: `{pin}`");
     home.postie(["fetch"]).run().exit(77).says("certificate refused").says(&hint);
     config(&pin).exit(0);
+}
+
+#[test]
+fn a_certificate_of_version_1_comes_with_its_pin_which_then_holds() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let identity = version_1::self_signed();
+        let server = Server::start(version_1::config(&identity, version), &[USER]);
+        let home = Home::new();
+        let check = |more: &str| {
+            home.config(&format!(
+                "[account.home]\nserver = \"{}\"\nuser = \"{}\"\npassword = \"{}\"\n{more}",
+                server.pop3, USER.0, USER.1
+            ));
+            home.postie(["check", "--fetch"]).run()
+        };
+        let pin = format!("pin = \"{}\"", identity.pin());
+        let step = "certificate: certificate refused: it is of version 1, which has no host names";
+        breaks(&check(""), 77, step, &pin);
+        check(&pin).exit(0);
+        // Another server shows the certificate, and has not its key.
+        let thief = Identity { key: Identity::self_signed(&["x"]).key, ..identity };
+        let server = Server::start(version_1::config(&thief, version), &[USER]);
+        home.config(&format!(
+            "[account.home]\nserver = \"{}\"\nuser = \"{}\"\npassword = \"{}\"\n{pin}",
+            server.pop3, USER.0, USER.1
+        ));
+        let outcome = home.postie(["check", "--fetch"]).run();
+        outcome.exit(77);
+        assert!(!outcome.stdout.contains("ok certificate"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("hint: "), "{}", outcome.stdout);
+    }
 }
 
 #[test]

@@ -291,6 +291,7 @@ mutate 'accepting a server elsewhere before it is written' src/setup.rs 's/if \*
 mutate 'accepting a server elsewhere before it is asked' src/setup.rs 's/if !offline && strangers\.is_empty\(\)/if !offline/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before its lines count' src/setup.rs 's/if strangers\.is_empty\(\) \{ block \} else/if true { block } else/' --test tests setup::a_server_elsewhere
 mutate 'accepting a server elsewhere before a password is shown' src/check.rs 's/if !strangers\.is_empty\(\)/if false/' --test tests setup::an_address
+mutate 'the key of a pinned certificate of version 1' src/tls/verify.rs 's/if is_valid \{/if true {/' --test tests check::a_certificate_of_version_1
 
 # The program of `connect-command`.
 mutate 'the end of connect-command with its connection' src/program.rs 's/drop\(self\.end\(\)\);//' --test tests relays::a_program_that_hangs

@@ -22,4 +22,5 @@ pub mod sink;
 pub mod submit_service;
 pub mod transcript;
 pub mod unpacked;
+pub mod version_1;
 pub mod web;

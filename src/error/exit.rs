@@ -205,7 +205,10 @@ impl From<&tls::Error> for Exit {
     fn from(error: &tls::Error) -> Self {
         match error {
             tls::Error::Certificate { .. } | tls::Error::NoClientCertificate => Self::Denied,
-            tls::Error::NotTls | tls::Error::OnlyTls | tls::Error::Handshake(_) => Self::Protocol,
+            tls::Error::NotTls
+            | tls::Error::OnlyTls
+            | tls::Error::OldTls
+            | tls::Error::Handshake(_) => Self::Protocol,
             tls::Error::Stream(_) => Self::Later,
             tls::Error::Name(_)
             | tls::Error::File { .. }

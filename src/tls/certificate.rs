@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
+use x509_cert::certificate::Version;
 use x509_cert::der::asn1::UintRef;
-use x509_cert::der::{DateTime, Decode as _, Reader as _, SliceReader};
+use x509_cert::der::{DateTime, Decode as _, Encode as _, Reader as _, SliceReader};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
@@ -38,6 +39,14 @@ pub struct Certificate {
     pub pin: Pin,
 }
 
+/// The public key of a certificate of version 1, in DER.
+pub(super) struct KeyOfVersion1 {
+    pub(super) whole: SubjectPublicKeyInfoDer<'static>,
+    /// The contents of the `AlgorithmIdentifier`.
+    pub(super) algorithm: Vec<u8>,
+    pub(super) bits: Vec<u8>,
+}
+
 /// A point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Date {
@@ -63,6 +72,25 @@ impl Certificate {
             is_self_signed: read.subject() == read.issuer(),
             rsa_bits: rsa_bits(read.subject_public_key_info()),
             pin: Pin::of(der),
+        })
+    }
+
+    /// Returns the public key of a certificate of version 1 (RFC 5280 §4.1.2.1), which the usual
+    /// verifier does not read: the whole of it, its algorithm, and its bits. `None` for any other
+    /// certificate.
+    pub(super) fn key_of_version_1(der: &CertificateDer<'_>) -> Option<KeyOfVersion1> {
+        let read = x509_cert::Certificate::from_der(der).ok()?;
+        let read = read.tbs_certificate();
+        if read.version() != Version::V1 {
+            return None;
+        }
+        let key = read.subject_public_key_info();
+        let algorithm = key.algorithm.to_der().ok()?;
+        Some(KeyOfVersion1 {
+            whole: key.to_der().ok()?.into(),
+            // It is shorter than 128 octets, so that its tag and length are two.
+            algorithm: algorithm.get(2..)?.to_vec(),
+            bits: key.subject_public_key.as_bytes()?.to_vec(),
         })
     }
 

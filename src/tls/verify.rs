@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 
 use super::Pin;
-use super::certificate::Certificate;
+use super::certificate::{Certificate, KeyOfVersion1};
 use crate::text::shown;
 use crate::tls::certificate;
 
@@ -33,6 +36,8 @@ pub enum CertificateProblem {
     IssuerExpired(String),
     /// The RSA key is shorter than any that is accepted, and has this many bits.
     WeakKey(usize),
+    /// A certificate of version 1, which holds no names.
+    Version1,
     /// Any other problem, in the verifier's words.
     Other(String),
 }
@@ -67,6 +72,7 @@ impl CertificateProblem {
             Self::WeakKey(bits) => {
                 format!("its RSA key of {bits} bits is too short; {RSA_BITS} are needed")
             }
+            Self::Version1 => "it is of version 1, which has no host names".to_owned(),
             Self::Other(reason) => reason.clone(),
         }
     }
@@ -86,6 +92,9 @@ impl CertificateProblem {
                 Self::OtherName
             }
             CertificateError::Other(reason) if reason.0.is::<NotPinned>() => Self::NotPinned,
+            CertificateError::Other(reason) if reason.to_string() == "UnsupportedCertVersion" => {
+                Self::Version1
+            }
             // No trust helps: its signatures are never accepted.
             CertificateError::UnknownIssuer
             | CertificateError::BadSignature
@@ -116,9 +125,11 @@ impl CertificateProblem {
                 "MaximumPathDepthExceeded" | "PathLenConstraintViolated" => {
                     "too many certificates are between it and its authority".to_owned()
                 }
-                "UnsupportedCertVersion" => "it is not of version 3".to_owned(),
                 other => shown(other),
             }),
+            CertificateError::BadEncoding => {
+                Self::Other("it is damaged, or no certificate at all".to_owned())
+            }
             CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
                 Self::Other("it is signed by an algorithm that is not secure".to_owned())
             }
@@ -159,6 +170,14 @@ pub(super) enum Verification {
 impl PeerVerifier {
     fn seen(&self) -> MutexGuard<'_, Option<CertificateDer<'static>>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key of a pinned certificate of version 1; of any other the verifier reads the key.
+    fn key_of_version_1(&self, certificate: &CertificateDer<'_>) -> Option<KeyOfVersion1> {
+        match self.judge {
+            Verification::Pin(_) => Certificate::key_of_version_1(certificate),
+            Verification::Chain { .. } => None,
+        }
     }
 
     pub(super) fn certificate(&self) -> Option<Certificate> {
@@ -210,7 +229,10 @@ impl ServerCertVerifier for PeerVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        match self.key_of_version_1(certificate) {
+            Some(key) => verify_by_key(message, &key, signature, algorithms),
+            None => verify_tls12_signature(message, certificate, signature, algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -220,11 +242,37 @@ impl ServerCertVerifier for PeerVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        match self.key_of_version_1(certificate) {
+            Some(key) => {
+                verify_tls13_signature_with_raw_key(message, &key.whole, signature, algorithms)
+            }
+            None => verify_tls13_signature(message, certificate, signature, algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Verifies the signature of a TLS 1.2 handshake by a key itself (RFC 5246 §7.4.3).
+fn verify_by_key(
+    message: &[u8],
+    key: &KeyOfVersion1,
+    signature: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let of_scheme = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signature.scheme);
+    let mut fitting = of_scheme
+        .flat_map(|(_, algorithms)| algorithms.iter())
+        .filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm);
+    let is_valid = fitting.any(|algorithm| {
+        algorithm.verify_signature(&key.bits, message, signature.signature()).is_ok()
+    });
+    if is_valid {
+        Ok(HandshakeSignatureValid::assertion())
+    } else {
+        Err(CertificateError::BadSignature.into())
     }
 }
 

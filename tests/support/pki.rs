@@ -133,7 +133,7 @@ impl Identity {
         config.with_single_cert(vec![self.der()], key).unwrap()
     }
 
-    fn der(&self) -> CertificateDer<'static> {
+    pub fn der(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
     }
 }
