@@ -150,7 +150,7 @@ pub struct Fetch {
     #[arg(long)]
     pub all: bool,
     /// Fetch at most NUMBER messages per account, oldest first
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = at_least_one::<u32>)]
     pub limit: Option<u32>,
     /// Leave messages larger than SIZE on the server, e.g. 25M.
     #[arg(long, value_name = "SIZE")]
@@ -165,7 +165,7 @@ pub struct Fetch {
     #[arg(long, conflicts_with_all = ["dry_run", "all", "repeat"])]
     pub note_only: bool,
     /// Fetch from NUMBER accounts in parallel [default: 64, 10 per host].
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = at_least_one::<u16>)]
     pub jobs: Option<u16>,
     /// The ad-hoc account.
     #[command(flatten)]
@@ -557,6 +557,11 @@ Examples:
   postie login                        # the only account with oauth
   postie login work --device          # on a machine without a browser
   postie login work --forget";
+
+fn at_least_one<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
+    let number = text.parse().ok().filter(|&number: &u32| number > 0);
+    number.and_then(|number| T::try_from(number).ok()).ok_or("expected a number of at least 1")
+}
 
 fn tls() -> impl TypedValueParser<Value = Tls> {
     PossibleValuesParser::new(Tls::NAMES.map(|(name, _)| name)).try_map(|name| name.parse::<Tls>())

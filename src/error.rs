@@ -224,7 +224,7 @@ impl Error {
     }
 
     /// Returns whether the server, or the way to it, failed: then messages name it.
-    fn is_remote(&self) -> bool {
+    pub fn is_remote(&self) -> bool {
         match self {
             Self::Tls(error) => !matches!(
                 error,

@@ -4,14 +4,18 @@
 //! To add a row, say when it holds, by which of the server's words it is known, and what to do about
 //! it; before those that hold in more cases. What only one provider wants stands in `providers`.
 
+mod check;
 mod situation;
 
+use self::check::CHECK;
+pub use self::check::of_failure;
 pub use self::situation::Situation;
 use crate::error::Error;
 use crate::password::Source;
+use crate::pop3;
 use crate::providers::Provider;
-use crate::settings::Peer;
-use crate::{pop3, tls};
+use crate::settings::{Peer, Side};
+use crate::tls::{self, TrustAnchor};
 
 /// A row: when all of what it says is true, its words are worth saying.
 #[derive(Debug)]
@@ -21,7 +25,8 @@ pub struct Advice {
     /// Parts of the error's text in lower case, one of which must occur; any text if empty.
     pub says: &'static [&'static str],
     /// The hint. `{pin}` stands for that of the server's certificate, [`PROVIDER`] for the text of
-    /// its provider's row.
+    /// its provider's row, `{service}`, `{implicit}` and `{starttls}` for POP3 or submission and its
+    /// ports.
     pub words: &'static str,
 }
 
@@ -30,7 +35,8 @@ pub const TABLE: &[Advice] = &[
     on(Situation::NoFile, "run `postie setup ADDRESS`, or see postie-config(5)"),
     on(
         Situation::NoPassword,
-        "without a terminal, set `password-file` or `password-command`; see postie-config(5)",
+        "without a terminal, set `password-command` or `password-file` (--password-command, \
+         --password-file); see postie-config(5)",
     ),
     on(
         Situation::PasswordCommandFailed,
@@ -124,12 +130,13 @@ pub const TABLE: &[Advice] = &[
     on(Situation::Unreachable, "no route to the server: check the network connection"),
     on(
         Situation::ImapPort,
-        "ports 993 and 143 are for IMAP; POP3 uses 995 (TLS from the start) and 110 (STLS)",
+        "ports 993 and 143 are for IMAP; {service} uses {implicit} (TLS from the start) or {starttls} \
+         (STARTTLS)",
     ),
     says(
         Situation::OtherProtocol,
         &["found `* ok", "found `* preauth", "found `* bye"],
-        "this is an IMAP server; POP3 uses port 995 or 110, submission 465 or 587",
+        "this is an IMAP server; {service} uses port {implicit} or {starttls}",
     ),
     says(
         Situation::OtherProtocol,
@@ -141,11 +148,16 @@ pub const TABLE: &[Advice] = &[
         &["found `+ok"],
         "this is a POP3 server; submission uses port 465 or 587",
     ),
-    on(Situation::NotTls, "ports 110 and 587 need `tls = \"starttls\"` (--tls starttls)"),
+    on(Situation::NotTls, "port {starttls} needs `tls = \"starttls\"` (--tls starttls)"),
+    on(
+        Situation::OldTls,
+        "its software is out of date; only its operator can change that, and no setting here allows \
+         older versions",
+    ),
     on(Situation::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
     on(
         Situation::Silence,
-        "if this port expects TLS from the start, like 995 and 465, use `tls = \"implicit\"` \
+        "if this port expects TLS from the start, like {implicit}, use `tls = \"implicit\"` \
          (--tls implicit)",
     ),
     on(
@@ -155,7 +167,7 @@ pub const TABLE: &[Advice] = &[
     ),
     on(
         Situation::TlsNotOffered,
-        "if the server has port 995 or 465, use `tls = \"implicit\"` (--tls implicit)",
+        "if the server has port {implicit}, use `tls = \"implicit\"` (--tls implicit)",
     ),
     on(Situation::NotYetValid, "check this machine's clock first"),
     on(
@@ -183,6 +195,11 @@ pub const TABLE: &[Advice] = &[
         Situation::UnknownAuthority,
         "if this is your own server, use `ca-file` (--ca-file) or `pin = \"{pin}\"`; otherwise \
          somebody may be intercepting the connection",
+    ),
+    on(
+        Situation::Version1,
+        "if this is your own server's certificate: `pin = \"{pin}\"`; one of version 3 with the \
+         server's name is better",
     ),
     on(Situation::NotPinned, "if the server has a new certificate: `pin = \"{pin}\"`"),
     says(
@@ -344,6 +361,7 @@ pub const TABLE: &[Advice] = &[
     ),
     on(Situation::NoSuchDomain, "check the address for typing errors"),
     on(Situation::NotAccepted, "if your provider confirms them, use --accept HOST for each"),
+    on(Situation::Unexplained, CHECK),
 ];
 
 const NOT_OWN: &str = "the account may not send as this address: use its own as `from` (--from)";
@@ -362,6 +380,17 @@ const fn says(when: Situation, says: &'static [&'static str], words: &'static st
     Advice { when, says, words }
 }
 
+/// Returns the words of a hint for one side of an account, or for both.
+pub fn for_side(words: &str, side: Option<Side>) -> String {
+    let (service, implicit, starttls) = match side {
+        Some(Side::Fetch) => ("POP3", "995", "110"),
+        Some(Side::Send) => ("submission", "465", "587"),
+        None => ("the server", "995 (POP3) or 465 (submission)", "110 (POP3) or 587 (submission)"),
+    };
+    let words = words.replace("{service}", service).replace("{implicit}", implicit);
+    words.replace("{starttls}", starttls)
+}
+
 /// Returns the hint for an error with a server; `None` if there is none.
 pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
     let when = Situation::of(error, peer)?;
@@ -372,9 +401,20 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
         Source::Login { login, .. } => Some(login),
         _ => None,
     });
+    let certificate = match error {
+        Error::Tls(tls::Error::Certificate { certificate, .. }) => certificate.as_deref(),
+        _ => None,
+    };
+    let pin = certificate.map(|certificate| certificate.pin);
+    // What is configured already does not help.
+    let is_pinned = peer.is_some_and(|peer| match &peer.trust.anchor {
+        TrustAnchor::Pin(own) => Some(*own) == pin,
+        _ => false,
+    });
     let find = |when| {
         TABLE.iter().find(|row| {
             row.when == when
+                && !(is_pinned && row.words.contains("{pin}"))
                 && (row.words != PROVIDER || provider.is_some())
                 && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
         })
@@ -387,14 +427,10 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
         }
         row => row,
     };
-    let pin = match error {
-        Error::Tls(tls::Error::Certificate { certificate: Some(certificate), .. }) => {
-            certificate.pin.to_string()
-        }
-        _ => String::new(),
-    };
+    let pin = pin.map(|pin| pin.to_string()).unwrap_or_default();
     let account = login.map(|login| login.account.as_str()).unwrap_or_default();
     let words = row.words.replace("{pin}", &pin).replace("{account}", account);
+    let words = for_side(&words, peer.map(|peer| peer.side));
     Some(words.replace(PROVIDER, &provider.unwrap_or_default()))
 }
 
@@ -479,6 +515,8 @@ mod tests {
                 smtp::Error::Wire(wire::Error::Malformed { phase: Phase::Greeting, what }).into()
             }
             Situation::NotTls => tls::Error::NotTls.into(),
+            Situation::OldTls => tls::Error::OldTls.into(),
+            Situation::Version1 => certificate(CertificateProblem::Version1),
             Situation::OnlyTls => tls::Error::OnlyTls.into(),
             Situation::Silence => pop3::Error::Wire(wire::Error::Closed(Phase::Greeting)).into(),
             Situation::TlsSilence => tls::Error::Stream(io::ErrorKind::TimedOut.into()).into(),
@@ -513,6 +551,7 @@ mod tests {
             Situation::NotAnAddress => settings::Error::NoAlias("net".parse().unwrap()).into(),
             Situation::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
             Situation::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
+            Situation::Unexplained => unreachable!("it is of no error"),
             Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
             Situation::NoMaildir => {
                 store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()
@@ -520,10 +559,11 @@ mod tests {
         }
     }
 
-    fn peer(host: &str) -> Peer {
+    pub(super) fn peer(host: &str) -> Peer {
         Peer {
             host: host.parse().unwrap(),
             port: 110,
+            side: Side::Fetch,
             tls: Tls::Starttls,
             trust: tls::Trust::default(),
             source_address: None,
@@ -541,7 +581,7 @@ mod tests {
     #[test]
     fn no_row_hides_another() {
         for row in TABLE {
-            if row.words == PROVIDER {
+            if row.words == PROVIDER || row.when == Situation::Unexplained {
                 continue;
             }
             let words = if row.says.is_empty() { &["no"] } else { row.says };
@@ -558,6 +598,7 @@ mod tests {
                 }
                 let said = hint(&example(row.when, &said), Some(&peer));
                 let expected = row.words.replace("{pin}", "").replace("{account}", "");
+                let expected = for_side(&expected, Some(Side::Fetch));
                 assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
             }
         }
@@ -618,6 +659,19 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_names_the_ports_of_its_own_side() {
+        let said = |side, error: &Error| hint(error, Some(&Peer { side, ..peer("x") })).unwrap();
+        let not_tls = Error::from(tls::Error::NotTls);
+        assert!(said(Side::Fetch, &not_tls).starts_with("port 110 needs"));
+        assert!(said(Side::Send, &not_tls).starts_with("port 587 needs"));
+        for row in TABLE.iter().filter(|row| row.words.contains("{service}")) {
+            let [fetch, send] = [Side::Fetch, Side::Send].map(|it| for_side(row.words, Some(it)));
+            assert!(!fetch.contains("465") && !fetch.contains("587"), "{fetch}");
+            assert!(!send.contains("995") && !send.contains("110"), "{send}");
+        }
+    }
+
+    #[test]
     fn the_pin_is_ready_to_be_pasted() {
         let pin: Pin = "0123456789abcdef".repeat(4).parse().unwrap();
         let day = tls::Date { seconds: 0, day: "1970-01-01".to_owned() };
@@ -635,5 +689,8 @@ mod tests {
         let certificate = Some(Box::new(certificate));
         let error = Error::Tls(tls::Error::Certificate { fault, certificate });
         assert!(hint(&error, None).unwrap().contains(&format!("`pin = \"{pin}\"`")));
+        // Nor is it proposed where it is configured.
+        let trust = tls::Trust { anchor: TrustAnchor::Pin(pin), identity: None };
+        assert_eq!(hint(&error, Some(&Peer { trust, ..peer("mail.example") })), None);
     }
 }

@@ -535,7 +535,9 @@ impl QueueRun<'_> {
         self.answer(submission, id, &outcome, exit)?;
         self.tell(Some(&submission.job.peer), id, &disposition, others);
         if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {
-            self.report.advise(error, Some(&submission.job.peer));
+            let (account, peer) = (Some(self.account), Some(&submission.job.peer));
+            let failure = Failure { command: "queue", account, peer, error, lasting: None };
+            self.report.advise(&failure);
         }
         Ok(exit)
     }

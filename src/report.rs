@@ -20,7 +20,6 @@ use crate::error::{Error, Exit, Failure};
 use crate::hints;
 use crate::limits;
 use crate::net::Stop;
-use crate::settings::Peer;
 use crate::submit_frame::LineKind;
 pub use crate::text::size;
 use crate::text::{escaped, escaped_json, shown, without_password};
@@ -281,7 +280,7 @@ impl Report {
     /// Prints one line about the failure that ended a job, and the hint if there is one.
     pub fn failure(&self, failure: &Failure<'_>) {
         self.warn(failure);
-        self.advise(failure.error, failure.peer);
+        self.advise(failure);
     }
 
     /// The same, and an object for a program: the only result of a job that came to no other.
@@ -297,9 +296,9 @@ impl Report {
         }
     }
 
-    /// Prints the hint for an error, if there is one and --quiet is not given.
-    pub fn advise(&self, error: &Error, peer: Option<&Peer>) {
-        self.hint(hints::hint(error, peer));
+    /// Prints the hint for a failure, if there is one and --quiet is not given.
+    pub fn advise(&self, failure: &Failure<'_>) {
+        self.hint(hints::of_failure(failure));
     }
 
     /// Prints a hint, if there is one and --quiet is not given.
@@ -562,9 +561,12 @@ pub fn usage(text: &str) {
         let words = paragraph.split_whitespace().map(without_password);
         let words = words.collect::<Vec<_>>().join(" ");
         if let Some(error) = words.strip_prefix("error: ") {
-            usage_error(error);
+            usage_error(error.replace("unrecognized subcommand", "there is no command"));
         } else if let Some(tip) = words.strip_prefix("tip: ") {
-            print_stderr(format_args!("hint: {tip}"));
+            match tip.split_once(" exists: ") {
+                Some((_, nearest)) => print_stderr(format_args!("hint: did you mean {nearest}?")),
+                None => print_stderr(format_args!("hint: {tip}")),
+            }
         }
     }
 }

@@ -238,12 +238,7 @@ impl Settings {
         }
     }
 
-    fn peer(
-        &self,
-        account: Option<&str>,
-        table: Table,
-        usual: DefaultPorts,
-    ) -> Result<Peer, Error> {
+    fn peer(&self, account: Option<&str>, table: Table, side: Side) -> Result<Peer, Error> {
         let missing = |key| match account {
             Some(account) => Error::Incomplete { account: shown(account), key },
             None => Error::NoUser,
@@ -282,6 +277,7 @@ impl Settings {
             },
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let usual = side.default_ports();
         let port = table.port.or(port).unwrap_or(match tls {
             Tls::Implicit => usual.implicit,
             Tls::Starttls | Tls::None => usual.starttls,
@@ -294,6 +290,7 @@ impl Settings {
         Ok(Peer {
             host,
             port,
+            side,
             tls,
             trust: Trust { anchor, identity },
             source_address: table.source_address,

@@ -374,7 +374,10 @@ fn troubleshooting(roff: &mut Roff) {
         };
         last = Some(*when);
         let title = title.replace('`', "");
-        roff.control("TP", []).text([bold(title)]).text(inlines(&words.replace("{pin}", "PIN")));
+        roff.control("TP", []).text([bold(title)]).text(inlines(&hints::for_side(
+            &words.replace("{pin}", "PIN").replace("{check}", "postie check ACCOUNT"),
+            None,
+        )));
     }
 }
 

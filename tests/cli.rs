@@ -27,7 +27,25 @@ fn send(more: &[&str]) -> Vec<String> {
 fn a_usage_error_is_one_line_and_perhaps_a_hint() {
     let home = Home::new();
     for (args, line) in [
-        (&["fech"][..], "postie: unrecognized subcommand 'fech' (see --help)"),
+        (&["fech"][..], "postie: there is no command 'fech' (see --help)"),
+        (
+            &["send", "-s", "hello"],
+            "postie: -s means nothing here: the subject is --subject (see --help)",
+        ),
+        (
+            &["send", "-b", "a@b"],
+            "postie: -b: there is no such mode; blind copies are --bcc (see --help)",
+        ),
+        (
+            &["fetch", "--limit", "many"],
+            "postie: invalid value 'many' for '--limit <NUMBER>': expected a number of at least 1 \
+             (see --help)",
+        ),
+        (
+            &["fetch", "--timeout", "5x"],
+            "postie: invalid value '5x' for '--timeout <TIME>': expected a length of time such as \
+             `60s` or `2m`, found `5x` (see --help)",
+        ),
         (&["fetch", "--sever", "x"], "postie: unexpected argument '--sever' found (see --help)"),
         (
             &["send", "a@b>"],
@@ -76,7 +94,8 @@ fn an_account_needs_a_server_a_user_and_a_password() {
     home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
     home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
     let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];
-    home.postie(no_password).run().exit(78).says("password");
+    let told = home.postie(no_password).run();
+    told.exit(78).says("no password").says("(--password-command, --password-file)");
 }
 
 #[test]

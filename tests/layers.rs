@@ -148,10 +148,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("import", &["cli", "config", "error", "ownership", "report", "settings", "store", "text"]),
     ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
-    (
-        "report",
-        &["hints", "cli", "error", "net", "settings", "submit_frame", "text", "token", "wire"],
-    ),
+    ("report", &["hints", "cli", "error", "net", "submit_frame", "text", "token", "wire"]),
     (
         "hints",
         &[

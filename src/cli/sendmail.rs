@@ -263,8 +263,13 @@ impl Parser {
                 b'I' => self.mode = Some(Mode::Aliases),
                 b'q' => self.mode = Some(Mode::Flush),
                 _ => {
+                    // mail(1) has it; a caller of sendmail cannot use what would be named.
+                    let meant = match (letter, self.invoked_as) {
+                        (b's', InvokedAs::Postie) => ": the subject is --subject",
+                        _ => "",
+                    };
                     let letter = char::from(letter).escape_default();
-                    return Err(format!("-{letter} means nothing here"));
+                    return Err(format!("-{letter} means nothing here{meant}"));
                 }
             }
             return Ok(());
@@ -292,6 +297,9 @@ impl Parser {
             mode => {
                 let why = match mode {
                     b"d" | b"D" => "this program is no daemon",
+                    _ if self.invoked_as == InvokedAs::Postie => {
+                        "there is no such mode; blind copies are --bcc"
+                    }
                     _ => "there is no such mode",
                 };
                 return Err(format!("-b{}: {why}", mode.escape_ascii()));

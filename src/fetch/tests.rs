@@ -137,6 +137,7 @@ impl Fixture {
             peer: Peer {
                 host: "pop.example".parse().unwrap(),
                 port: 995,
+                side: crate::settings::Side::Fetch,
                 source_address: None,
                 connect_command: None,
                 tls: Tls::Implicit,

@@ -69,6 +69,8 @@ pub enum Situation {
     OtherProtocol,
     /// Plaintext where TLS was to begin.
     NotTls,
+    /// TLS of versions that are not secure only.
+    OldTls,
     /// TLS where plaintext was to begin.
     OnlyTls,
     /// The server sent no greeting on a plaintext port.
@@ -91,6 +93,8 @@ pub enum Situation {
     SelfSigned,
     /// The certificate's issuer is not trusted.
     UnknownAuthority,
+    /// A certificate of version 1.
+    Version1,
     /// Another certificate than the pinned.
     NotPinned,
     /// The credentials were not accepted.
@@ -125,6 +129,8 @@ pub enum Situation {
     NoSuchDomain,
     /// Servers that only an unsigned answer names.
     NotAccepted,
+    /// A failure that no other row explains.
+    Unexplained,
 }
 
 impl Situation {
@@ -203,12 +209,14 @@ impl Situation {
                     CertificateProblem::SelfSigned => Self::SelfSigned,
                     CertificateProblem::UnknownAuthority => Self::UnknownAuthority,
                     CertificateProblem::NotPinned => Self::NotPinned,
+                    CertificateProblem::Version1 => Self::Version1,
                     CertificateProblem::IssuerExpired(_) | CertificateProblem::WeakKey(_) => {
                         Self::ServersCertificate
                     }
                     CertificateProblem::Other(_) => return None,
                 },
                 tls::Error::NotTls => Self::NotTls,
+                tls::Error::OldTls => Self::OldTls,
                 tls::Error::OnlyTls => Self::OnlyTls,
                 tls::Error::NoClientCertificate => Self::NoClientCertificate,
                 tls::Error::Stream(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -358,6 +366,7 @@ impl fmt::Display for Situation {
             Self::ImapPort => "The port is for IMAP",
             Self::OtherProtocol => "The server speaks another protocol",
             Self::NotTls => "The server does not speak TLS on this port",
+            Self::OldTls => "The server speaks old versions of TLS only",
             Self::OnlyTls => "The server speaks TLS from the start on this port",
             Self::Silence => "The server sends no greeting without TLS",
             Self::TlsSilence => "The server does not answer on a port for TLS",
@@ -369,6 +378,7 @@ impl fmt::Display for Situation {
             Self::OtherName => "The certificate is for another name",
             Self::SelfSigned => "The certificate is self-signed",
             Self::UnknownAuthority => "The certificate's issuer is not trusted",
+            Self::Version1 => "The certificate is of version 1",
             Self::NotPinned => "The certificate is not the pinned one",
             Self::LoginRefused => "The login is refused",
             Self::EachLoginRefused => "The login is refused by several mechanisms",
@@ -385,6 +395,7 @@ impl fmt::Display for Situation {
             Self::NotAnAddress => "A part of a list of addresses is no address",
             Self::NothingFound => "No servers are found for an address",
             Self::NoSuchDomain => "The domain of an address does not exist",
+            Self::Unexplained => "A fetch or submission fails in another way",
             Self::NotAccepted => "Only an unsigned DNS answer names a server elsewhere",
         })
     }

@@ -83,7 +83,7 @@ impl Settings {
         let (max_size, patience) = (table.max_size, table.patience);
         let limit = table.limit.and_then(|limit| usize::try_from(limit).ok());
         let log_file = table.log_file.as_ref().map(|path| self.path(path)).transpose()?;
-        let peer = self.peer(account.as_deref(), table, Side::Fetch.default_ports())?;
+        let peer = self.peer(account.as_deref(), table, Side::Fetch)?;
         let mut mailbox = format!(
             "{}@{}",
             percent_encoded(peer.user.as_bytes()),

@@ -22,6 +22,8 @@ pub struct Peer {
     pub host: Domain,
     /// The port.
     pub port: u16,
+    /// The side of the account that it is for.
+    pub side: Side,
     /// The kind of TLS.
     pub tls: Tls,
     /// The requirement for its certificate.

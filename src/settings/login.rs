@@ -105,7 +105,7 @@ impl Settings {
             if table.server.is_none() || table.oauth.is_none() {
                 continue;
             }
-            let source = self.peer(Some(account), table, side.default_ports())?.source;
+            let source = self.peer(Some(account), table, side)?.source;
             let dir = |source: &Source| match source {
                 Source::Login { login, .. } => Some(login.dir.clone()),
                 _ => None,

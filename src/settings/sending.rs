@@ -203,7 +203,7 @@ impl Settings {
             groups: table.allow_groups.clone(),
             max_per_hour: table.max_per_hour.map(number),
         };
-        let peer = self.peer(account.as_deref(), table, Side::Send.default_ports())?;
+        let peer = self.peer(account.as_deref(), table, Side::Send)?;
         let run_id = self.run_id.clone();
         Ok(SendJob {
             account,

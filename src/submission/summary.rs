@@ -1,5 +1,6 @@
 //! An outcome in a sentence for a person, in lines of what went wrong, and in an object for a program.
 
+use super::first_attempt::failure;
 use super::object::{PlannedRecipient, SendPlan, SendResult};
 use super::outcome::recipient_outcomes;
 use super::{Submission, SubmissionOutcome};
@@ -41,7 +42,8 @@ impl Submission {
         // What is to be done about one of them is to be done about most.
         if let Some((_, refusal)) = refusals.next() {
             let (what, refusal) = (smtp::Subject::Recipient, refusal.clone());
-            report.advise(&smtp::Error::Refused { what, refusal }.into(), Some(peer));
+            let error = smtp::Error::Refused { what, refusal }.into();
+            report.advise(&failure(Some(self), &error));
         }
         if let Some((error, recipients)) = &sent.interrupted {
             for recipient in recipients.iter().filter(|recipient| !self.waits_for(recipient)) {

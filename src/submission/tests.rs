@@ -231,6 +231,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         peer: Peer {
             host: "mail.example".parse().unwrap(),
             port: 465,
+            side: crate::settings::Side::Send,
             source_address: None,
             connect_command: None,
             tls: Tls::Implicit,
