@@ -28,6 +28,6 @@ if command -v cron > /dev/null; then
 fi
 
 apt-get purge -y -q postie-mta postie > /debs/log 2>&1 || { cat /debs/log; exit 1; }
-! command -v cron > /dev/null || grep -q 'messages are kept in /root/.local/state/postie/outbox' /debs/log || { cat /debs/log; exit 1; }
+! command -v cron > /dev/null || grep -Eq '(1 message is|messages are) kept in /root/.local/state/postie/outbox' /debs/log || { cat /debs/log; exit 1; }
 left=$(find /etc /opt /usr /var -xdev -newer /debs/inside.sh -name '*postie*' ! -path /etc/cron.d/postie-test)
 [ -z "$left" ] || { echo "inside.sh: left behind: $left"; exit 1; }

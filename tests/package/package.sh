@@ -4,7 +4,8 @@
 #   tests/package/package.sh deb        postie and postie-mta for Debian (needs cargo-deb)
 #   tests/package/package.sh tarball    a static program with what `postie install` does not bring
 #
-# Times, owners and order are fixed: the same program gives the same packages.
+# Times, owners and order are fixed: the same program gives the same packages. With PROGRAM=FILE, that
+# program is packaged, as it is for a test; what is released is built here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kind=${1:?deb or tarball}
@@ -19,7 +20,8 @@ mkdir -p "$out" "$stage"
 
 case $kind in
 deb)
-  install -D "$(tests/package/build.sh dynamic)" "$stage/usr/bin/postie"
+  install -D "${PROGRAM:-$(tests/package/build.sh dynamic)}" "$stage/usr/bin/postie"
+  [ -z "${PROGRAM:-}" ] || strip "$stage/usr/bin/postie"
   # One command knows where everything goes, and it is the program's own.
   "$stage/usr/bin/postie" install --prefix "$stage/usr"
   rm -r "$stage/usr/share/postie"

@@ -5,7 +5,8 @@
 #   tests/package/test.sh tarball      the static program runs where there is nothing else
 #   tests/package/test.sh same         a build in another directory, for another user, is the same
 #
-# Each builds what it needs. Nothing is changed outside target/ and temporary directories.
+# Each builds what it needs; with PROGRAM=FILE, `deb` packages that program and does not look for paths
+# of this machine in it. Nothing is changed outside target/ and temporary directories.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tree=$PWD work=$(mktemp -d)
@@ -16,7 +17,7 @@ deb() {
   tests/package/package.sh deb
   local debs=("$PWD"/target/package/out/*.deb)
   [ ${#debs[@]} = 2 ] || die "expected two packages, found ${debs[*]}"
-  no_build_paths target/package/stage/usr/bin/postie
+  [ -n "${PROGRAM:-}" ] || no_build_paths target/package/stage/usr/bin/postie
   # There is no address of a maintainer yet.
   ! command -v lintian > /dev/null ||
     lintian --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "${debs[@]}"
@@ -26,7 +27,10 @@ deb() {
   mkdir -p "$root"/{etc,var/lib/dpkg/{info,updates},root/.local/state/postie/outbox/waiting/1}
   touch "$root/var/lib/dpkg/status"
   echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
-  files() { (cd "$root" && find . -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -print | sort); }
+  # The system's user stays behind in /etc.
+  files() {
+    (cd "$root" && find . -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -path ./etc -prune -o -print | sort)
+  }
   dpkg_there() { dpkg --root="$root" --log=/dev/null --force-script-chrootless --force-depends "$@"; }
   files > "$work/before"
   dpkg_there -i "${debs[@]}" > /dev/null 2>&1
@@ -36,9 +40,20 @@ deb() {
     zcat "$page" | cmp - "man/$(basename "$page" .gz)" || die "$page"
   done
   dpkg --root="$root" --verify postie postie-mta | grep . && die 'dpkg --verify finds a difference'
+  ! command -v systemd-sysusers > /dev/null || grep -q '^postie:.*:/var/lib/postie:' "$root/etc/passwd" ||
+    die 'there is no user for the units of the system'
+  # The state of the system's service goes unless mail waits there.
+  mkdir -p "$root/var/lib/postie/postie/outbox/waiting"
   dpkg_there --purge postie-mta postie > "$work/purge" 2>&1
-  grep -q "1 messages are kept in $root/root/.local/state/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
+  grep -q "1 message is kept in $root/root/.local/state/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
   files | diff "$work/before" - || die 'the purge left something behind, or took too much'
+  mkdir -p "$root"/var/lib/postie/postie/outbox/{waiting/{1,2},failed/3}
+  files > "$work/before"
+  dpkg_there -i "${debs[@]}" > /dev/null 2>&1
+  dpkg_there --purge postie-mta postie > "$work/purge" 2>&1
+  grep -q "2 messages are kept in $root/var/lib/postie/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
+  grep -q "1 message is kept in $root/var/lib/postie/postie/outbox/failed" "$work/purge" || die "$(cat "$work/purge")"
+  files | diff "$work/before" - || die 'the purge took mail that waits'
 
   # In this machine's own system, with a layer on top that is thrown away: in the place of its mailer.
   cp "${debs[@]}" "$work"
