@@ -19,6 +19,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 use self::alias_file::AliasFile;
 pub use self::append::{append, write_secret};
@@ -456,8 +457,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 
 /// The text of a file, within bounds.
 #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-fn text(file: &std::fs::File) -> io::Result<String> {
-    let mut text = String::new();
+fn text(file: &std::fs::File) -> io::Result<Zeroizing<String>> {
+    // There may be a password in it. For one that grew, copies of it would stay in memory.
+    let length = file.metadata()?.len().min(limits::CONFIG);
+    let room = usize::try_from(length).unwrap_or_default().saturating_add(1);
+    let mut text = Zeroizing::new(String::with_capacity(room));
     file.take(limits::CONFIG).read_to_string(&mut text)?;
     Ok(text)
 }

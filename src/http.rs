@@ -97,8 +97,8 @@ impl Form {
     pub fn with(self, name: &str, value: &str) -> Self {
         let Self(text) = self;
         let and = if text.expose().is_empty() { "" } else { "&" };
-        let field = format!("{}={}", form_encoded(name), form_encoded(value));
-        Self(Secret::new(format!("{}{and}{field}", text.expose())))
+        let value = Secret::new(form_encoded(value));
+        Self(Secret::joined(&[text.expose(), and, &form_encoded(name), "=", value.expose()]))
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::config::CommandLine;
 use crate::limits;
 use crate::ownership;
@@ -285,7 +287,9 @@ fn ask(whom: &str) -> Result<Secret, Error> {
 /// Reads up to the first line end, within bounds.
 #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
 fn first_line(source: impl Read) -> io::Result<Secret> {
-    let mut text = String::new();
+    // One that grew would leave copies of itself in memory.
+    let room = usize::try_from(limits::SECRET).unwrap_or_default();
+    let mut text = Zeroizing::new(String::with_capacity(room));
     source.take(limits::SECRET).read_to_string(&mut text)?;
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     Ok(Secret::new(line))

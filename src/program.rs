@@ -17,8 +17,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+use zeroize::Zeroizing;
 
 use crate::limits;
+
+/// Octets read at a time.
+const CHUNK: usize = 4096;
 
 /// Returns whether there is a terminal, and so perhaps a person to ask.
 pub fn has_terminal() -> bool {
@@ -43,7 +47,9 @@ pub fn first_line(
         return Err(io::Error::other("its output cannot be read"));
     };
     fcntl_setfl(&output, OFlags::NONBLOCK)?;
-    let (mut line, start) = (Vec::new(), now());
+    // It may be a password: one that grew would leave copies of itself in memory.
+    let room = usize::try_from(limits::SECRET).unwrap_or_default() + CHUNK;
+    let (mut line, start) = (Zeroizing::new(Vec::with_capacity(room)), now());
     let status = loop {
         // In this order: what it printed before its end is there to be read after it.
         let ended = program.child.try_wait()?;
@@ -118,8 +124,8 @@ enum Read {
 
 /// Reads what is there, and keeps it as far as it may be of the first line.
 fn read(output: &mut ChildStdout, line: &mut Vec<u8>) -> io::Result<Read> {
-    let mut chunk = [0; 4096];
-    match output.read(&mut chunk) {
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    match output.read(chunk.as_mut()) {
         Ok(0) => Ok(Read::End),
         Ok(length) => {
             if !is_whole(line) {

@@ -193,29 +193,30 @@ impl Mechanism {
         };
         let scram = |hash| {
             let scram = Scram::new(hash, user, secret, channel, *nonce);
-            (Some(scram.first()), State::Scram(scram))
+            (Some(Secret::new(scram.first())), State::Scram(scram))
         };
         let (initial, state) = match self {
             Self::OauthBearer => {
                 // RFC 7628 §3.1; a comma or an equals sign in a name is escaped (RFC 5801 §4).
                 let name = user.replace('=', "=3D").replace(',', "=2C");
-                let first = format!("n,a={name},\x01auth=Bearer {secret}\x01\x01");
-                (Some(first), State::Bearer { dismissal: "\x01", said: None })
+                let first = ["n,a=", &name, ",\x01auth=Bearer ", secret, "\x01\x01"];
+                (Some(Secret::joined(&first)), State::Bearer { dismissal: "\x01", said: None })
             }
             Self::Xoauth2 => {
-                let first = format!("user={user}\x01auth=Bearer {secret}\x01\x01");
-                (Some(first), State::Bearer { dismissal: "", said: None })
+                let first = ["user=", user, "\x01auth=Bearer ", secret, "\x01\x01"];
+                (Some(Secret::joined(&first)), State::Bearer { dismissal: "", said: None })
             }
-            Self::External => (Some(user.clone()), State::Said(Vec::new())),
+            Self::External => (Some(Secret::new(user)), State::Said(Vec::new())),
             Self::ScramSha256Plus | Self::ScramSha256 => scram(Hash::Sha256),
             Self::ScramSha1Plus | Self::ScramSha1 => scram(Hash::Sha1),
-            Self::Plain => (Some(format!("\0{user}\0{secret}")), State::Said(Vec::new())),
+            Self::Plain => {
+                (Some(Secret::joined(&["\0", user, "\0", secret])), State::Said(Vec::new()))
+            }
             // Prompts are answered in the usual order; their words are not looked at.
             Self::Login | Self::User => {
-                (None, State::Said(vec![secret.to_owned(), user.to_owned()]))
+                (None, State::Said(vec![Secret::new(secret), Secret::new(user)]))
             }
         };
-        let initial = initial.map(Secret::new);
         Login { mechanism: self, initial, resent: None, is_challenged: false, state }
     }
 }
@@ -352,7 +353,7 @@ pub struct Login {
 
 enum State {
     /// A fixed sequence of responses still to be sent, the last first.
-    Said(Vec<String>),
+    Said(Vec<Secret>),
     /// After a token, a challenge is a refusal with its reason, to be dismissed so that the
     /// server can say no (RFC 7628 §3.2.3).
     Bearer {
@@ -404,12 +405,12 @@ impl Login {
             State::Said(rest) => rest.pop(),
             State::Bearer { dismissal, said: said @ None } => {
                 *said = Some(decoded().map_or_else(|_| shown(challenge), |text| shown(&text)));
-                Some((*dismissal).to_owned())
+                Some(Secret::new(*dismissal))
             }
             State::Bearer { .. } => None,
             State::Scram(scram) => {
                 let challenge = decoded()?;
-                scram.respond(&challenge, || Error::Challenge(name))?
+                scram.respond(&challenge, || Error::Challenge(name))?.map(Secret::new)
             }
             State::BrokenOff => return Err(Error::Insistent),
         };
@@ -418,7 +419,7 @@ impl Login {
                 self.state = State::BrokenOff;
                 Secret::new("*")
             },
-            |response| encoded(&response),
+            |response| encoded(response.expose()),
         ))
     }
 

@@ -20,6 +20,8 @@ use self::body::Input;
 use self::command::Raw;
 pub use self::command::{Command, Exchange, Grammar, Malformed, Window};
 pub(crate) use self::mask::Secrets;
+use zeroize::Zeroizing;
+
 use crate::dot;
 use crate::limits;
 
@@ -247,11 +249,16 @@ impl fmt::Display for Phase {
     }
 }
 
+/// Octets of a flight for which there is room from the start. A login's is smaller: if its buffer grew,
+/// the password would stay where it was before.
+const FLIGHT: usize = 16 << 10;
+
 /// A stream with its buffers, speaking the language `G`.
 pub struct Wire<G, S> {
     stream: S,
     input: Input,
-    output: Vec<u8>,
+    /// What is to be sent; overwritten once it is.
+    output: Zeroizing<Vec<u8>>,
     trace: Option<Trace>,
     secrets: Secrets,
     grammar: std::marker::PhantomData<G>,
@@ -264,7 +271,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         Self {
             stream,
             input: Input::default(),
-            output: Vec::new(),
+            output: Zeroizing::new(Vec::with_capacity(FLIGHT)),
             trace,
             secrets,
             grammar: std::marker::PhantomData,

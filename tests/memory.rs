@@ -2,6 +2,7 @@
 //! file. Each attempt is made at a program that does not protect itself, too, where it succeeds.
 
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +11,9 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::pki::Authority;
 use crate::support::postie::Home;
+use crate::support::server::Server;
 use crate::support::servers;
 
 /// A user without a name, whose number no Debian package has.
@@ -147,4 +150,65 @@ fn a_user_who_is_not_root_has_the_program_find_itself() {
     let program = place.0.path().join("postie");
     let line = format!("\nExecStart={} fetch\n", Path::new(&program).display());
     assert!(fs::read_to_string(unit).unwrap().contains(&line));
+}
+
+/// A password that occurs nowhere else.
+const PASSWORD: &str = "not-a-secret-but-hard-to-miss";
+
+/// How often a text is in the memory of a process that may be written to. Only root can look.
+fn times_in_memory(id: u32, text: &str) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{id}/maps")).unwrap();
+    let mut memory = fs::File::open(format!("/proc/{id}/mem")).unwrap();
+    let mut times = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (start, rest) = line.split_once('-').unwrap();
+        let end = rest.split_once(' ').unwrap().0;
+        let [start, end] = [start, end].map(|number| u64::from_str_radix(number, 16).unwrap());
+        memory.seek(SeekFrom::Start(start)).unwrap();
+        let mut octets = Vec::new();
+        // What cannot be read is no memory of the program's.
+        drop((&memory).take(end - start).read_to_end(&mut octets));
+        times += memchr::memmem::find_iter(&octets, text).count();
+    }
+    times
+}
+
+#[test]
+fn a_password_is_nowhere_in_memory_once_the_session_is_over() {
+    if !servers::is_root() {
+        return servers::skip("only root can look into the memory of a run");
+    }
+    // It is there while it is needed.
+    let (listener, port) = silent_port();
+    let place = Place::new(port, &format!("echo {PASSWORD}"));
+    let mut waiting = place.start("./postie fetch");
+    let (_connection, _) = listener.accept().unwrap();
+    assert!(times_in_memory(waiting.id(), PASSWORD) > 0);
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+
+    let authority = Authority::new();
+    let users = [("ann@example.com", PASSWORD)];
+    let server = Server::start(authority.issue(&["127.0.0.1"]).config(), &users);
+    for source in ["password-file = \"password\"", "password-command = [\"cat\", \"password\"]"] {
+        let home = Home::new();
+        home.file("ca.pem", authority.pem());
+        home.file("password", PASSWORD);
+        home.config(&format!(
+            "[account.ann]\nserver = \"127.0.0.1\"\nuser = \"ann@example.com\"\n{source}\n\
+             ca-file = \"ca.pem\"\nfetch.port = {}\nsend.port = {}\n\
+             fetch.after-fetch = \"touch ran; while [ ! -e go ]; do sleep 0.02; done\"\n",
+            server.pop3.port(),
+            server.smtp.port(),
+        ));
+        home.postie(["send", "ann@example.com"]).stdin("\nhello\n").run().exit(0);
+        let run = home.postie(["fetch", "--keep", "none"]).start();
+        let id = u32::try_from(run.pid().as_raw_nonzero().get()).unwrap();
+        let ran = home.path().join("ran");
+        assert!(servers::wait_until(|| ran.exists()));
+        let times = times_in_memory(id, PASSWORD);
+        home.file("go", "");
+        run.finish().exit(0);
+        assert_eq!(times, 0, "{source}");
+    }
 }

@@ -28,7 +28,7 @@ pub fn append(path: &Path, added: &str) -> Result<(), Error> {
             ownership::check_writers(&file, path)?;
             text(&file).map_err(|source| Error::read(path, source))?
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => zeroize::Zeroizing::default(),
         Err(error) => return Err(Error::read(path, error)),
     };
     let glue = match old.as_str() {
@@ -36,7 +36,7 @@ pub fn append(path: &Path, added: &str) -> Result<(), Error> {
         old if old.ends_with('\n') => "\n",
         _ => "\n\n",
     };
-    let whole = format!("{old}{glue}{added}");
+    let whole = [old.as_str(), glue, added].concat();
     let (before, has_password) = File::parse(&old, path)?;
     let names = File::parse(added, path)?.0.account.into_keys();
     if let Some(name) = names.into_iter().find(|name| before.account.contains_key(name)) {

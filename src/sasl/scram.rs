@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::{constant_time, digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use super::{Binding, Error};
 use crate::limits;
@@ -175,7 +176,7 @@ impl Scram {
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(channel));
         let auth_message = format!("{},{server_first},{without_proof}", self.first_bare());
 
-        let mut salted = vec![0; self.hash.digest().output_len()];
+        let mut salted = Zeroizing::new(vec![0; self.hash.digest().output_len()]);
         let password = self.password.expose().as_bytes();
         pbkdf2::derive(self.hash.pbkdf2(), rounds, &salt, password, &mut salted);
         let client_key = self.hmac(&salted, "Client Key");

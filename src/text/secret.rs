@@ -3,19 +3,32 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A password or token. Its `Debug` says nothing; [`Secret::expose`] is the one way out.
+use zeroize::Zeroizing;
+
+/// A password or token. Its `Debug` says nothing; [`Secret::expose`] is the one way out. Its octets are
+/// overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes the text into custody.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// One text from several, of which some are secret. It is as long as it will be from the start: one
+    /// that grows leaves copies of itself in memory.
+    pub fn joined(parts: &[&str]) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|it| it.len()).sum()));
+        for part in parts {
+            text.push_str(part);
+        }
+        Self(text)
     }
 
     /// Returns whether the secret begins or ends with a blank, which is easily overlooked.
     pub fn has_blank_ends(&self) -> bool {
-        self.0.trim() != self.0
+        self.0.trim() != self.0.as_str()
     }
 
     /// The text itself, for the one command that carries it.
@@ -38,5 +51,23 @@ pub fn without_password(text: &str) -> Cow<'_, str> {
     match rest.rsplit_once('@') {
         Some((user, host)) if user.contains(':') => Cow::Owned(format!("{scheme}****@{host}")),
         _ => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles for what is overwritten when it is dropped.
+    fn is_overwritten(_: &impl zeroize::ZeroizeOnDrop) -> bool {
+        true
+    }
+
+    #[test]
+    fn a_secret_is_overwritten_when_it_is_dropped() {
+        let Secret(text) = Secret::new("not-a-secret");
+        assert!(is_overwritten(&text));
+        let secret = Secret::joined(&["not", "-a-", "", "secret"]);
+        assert_eq!((secret.expose(), secret.0.capacity()), ("not-a-secret", 12));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::body::Body;
 use super::{Error, Wait};
 
@@ -87,7 +89,7 @@ pub trait Exchange {
 #[derive(Clone)]
 pub struct Command {
     pub(super) verb: &'static str,
-    pub(super) line: String,
+    pub(super) line: Zeroizing<String>,
     /// The number of octets from the start of the line that may be shown.
     pub(super) open: usize,
 }
@@ -95,12 +97,12 @@ pub struct Command {
 impl Command {
     /// A command without arguments yet. The verb is also its name in error messages.
     pub fn new(verb: &'static str) -> Self {
-        Self { verb, line: verb.to_owned(), open: verb.len() }
+        Self { verb, line: Zeroizing::new(verb.to_owned()), open: verb.len() }
     }
 
     /// A line that is not a command but an answer to a challenge, all of it secret.
     pub fn response(verb: &'static str, secret: &str) -> Self {
-        let mut command = Self { verb, line: String::new(), open: 0 };
+        let mut command = Self { verb, line: Zeroizing::default(), open: 0 };
         command.push(secret);
         command
     }
@@ -133,6 +135,13 @@ impl Command {
     // The values that come here have no control characters by their types; should one slip
     // through, it must not become a second command.
     pub(super) fn push(&mut self, text: &str) {
+        let wanted = self.line.len() + text.len();
+        if wanted > self.line.capacity() {
+            // What is moved in memory would stay where it was, too.
+            let mut line = Zeroizing::new(String::with_capacity(wanted));
+            line.push_str(&self.line);
+            self.line = line;
+        }
         self.line.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
     }
 }

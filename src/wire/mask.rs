@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 /// The replacement for a secret.
 pub(super) const MASK: &[u8] = b"****";
@@ -13,9 +14,9 @@ pub(super) const MASK: &[u8] = b"****";
 #[derive(Default)]
 pub(crate) struct Secrets {
     /// Passwords, tokens, and responses as they were sent.
-    plain: Vec<Vec<u8>>,
+    plain: Vec<Zeroizing<Vec<u8>>>,
     /// For each secret, the parts of its base64 form that do not depend on what surrounds it.
-    encoded: Vec<Vec<u8>>,
+    encoded: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Secrets {
@@ -23,11 +24,10 @@ impl Secrets {
     pub(crate) fn add(&mut self, secret: &str) {
         self.add_response(secret);
         // Three octets are four characters, so it may begin in one of three places.
-        for (before, start) in [(0, 0), (1, 2), (2, 3)] {
-            let mut octets = vec![0; before];
-            octets.extend_from_slice(secret.as_bytes());
+        for (before, start) in [(&[][..], 0), (&[0], 2), (&[0, 0], 3)] {
+            let octets = Zeroizing::new([before, secret.as_bytes()].concat());
             let certain = octets.len() * 8 / 6;
-            let encoded = STANDARD_NO_PAD.encode(octets);
+            let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&octets));
             let encoded = encoded.as_bytes().get(start..certain).unwrap_or_default();
             // Less than this would be found in any word.
             if encoded.len() >= 4 {
@@ -93,9 +93,9 @@ impl Secrets {
     }
 }
 
-fn insert(known: &mut Vec<Vec<u8>>, secret: &[u8]) {
-    if !known.iter().any(|one| one == secret) {
-        known.push(secret.to_owned());
+fn insert(known: &mut Vec<Zeroizing<Vec<u8>>>, secret: &[u8]) {
+    if !known.iter().any(|one| one.as_slice() == secret) {
+        known.push(Zeroizing::new(secret.to_owned()));
     }
 }
 
