@@ -314,11 +314,16 @@ impl AclEntry {
 }
 
 /// The entries of a file's ACL; none if it has none, or the file system knows of none.
-fn acl(read: impl FnOnce(&mut [u8]) -> rustix::io::Result<usize>) -> Vec<AclEntry> {
+fn acl(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> Vec<AclEntry> {
     const VERSION: usize = 4;
-    // More than an extended attribute may have.
-    let mut buffer = vec![0; 64 << 10];
-    let length = read(&mut buffer).unwrap_or_default();
+    let mut buffer = vec![0; 1 << 10];
+    let mut length = read(&mut buffer);
+    if length == Err(rustix::io::Errno::RANGE) {
+        // More than an extended attribute may have.
+        buffer = vec![0; 64 << 10];
+        length = read(&mut buffer);
+    }
+    let length = length.unwrap_or_default();
     let entries = buffer.get(VERSION..length).unwrap_or_default();
     let (entries, _) = entries.as_chunks();
     entries.iter().map(|&entry| AclEntry::read(entry)).collect()
