@@ -150,7 +150,8 @@ impl Input {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.buffer.len() {
-            self.buffer.resize((self.buffer.len() * 2).max(limits::BUFFER), 0);
+            // At first it takes one record of TLS. There may be many sessions side by side.
+            self.buffer.resize((self.buffer.len() * 2).max(limits::BUFFER / 4), 0);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         loop {
