@@ -30,7 +30,8 @@ use crate::limits;
 use crate::net::Stop;
 use crate::password::{Attempts, Source};
 use crate::pop3::{
-    self, Approach, Authorization, Deletable, Prefetch, ScanListing, Session, Transaction,
+    self, Approach, Authorization, Deletable, Number, Prefetch, ScanListing, Session, Sizes,
+    Transaction,
 };
 use crate::report::Report;
 use crate::settings::FetchJob;
@@ -131,6 +132,8 @@ struct Run<'a> {
     shared: HashMap<Uid, u32>,
     /// Messages that were given up in this run because their texts did not end.
     overlong: HashSet<Uid>,
+    /// What messages without unique-ids are called in the present session ([`Run::name`]).
+    names: HashMap<Number, Uid>,
     /// True if suspects have a session of their own, since the one before had something to delete.
     is_for_suspects: bool,
 }
@@ -158,6 +161,7 @@ impl<'a> Run<'a> {
             deletable: Vec::new(),
             shared: HashMap::new(),
             overlong: HashSet::new(),
+            names: HashMap::new(),
             is_for_suspects: false,
         }
     }
@@ -228,20 +232,29 @@ impl<'a> Run<'a> {
             return false;
         };
         let is_too_long = matches!(**error, pop3::Error::Wire(wire::Error::TooLong(_)));
-        let Some(uid) = listed.uid.clone().filter(|_| is_too_long) else { return false };
+        let Some(uid) = self.name(listed).cloned().filter(|_| is_too_long) else { return false };
         if self.overlong.len() >= limits::OVERLONG {
             return false;
         }
         // The others that were missed are asked for once more.
-        let Self { fetched, overlong, .. } = self;
-        fetched.missed.retain(|Missed { listed, lack, .. }| {
-            *lack == Lack::Deletion || listed.uid.as_ref().is_some_and(|uid| overlong.contains(uid))
+        let mut missed = std::mem::take(&mut self.fetched.missed);
+        missed.retain(|Missed { listed, lack, .. }| {
+            let is_overlong = || self.name(listed).is_some_and(|uid| self.overlong.contains(uid));
+            *lack == Lack::Deletion || is_overlong()
         });
+        let Self { fetched, overlong, .. } = self;
+        fetched.missed = missed;
         fetched.unasked = 0;
         overlong.insert(uid);
         let reason = too_large(self.most());
         self.fetched.miss(listed.clone(), Lack::Delivery, reason);
         true
+    }
+
+    /// The unique-id of a message, or what stands for it where a message is recognised that a server
+    /// cannot finish.
+    fn name<'b>(&'b self, listed: &'b ScanListing) -> Option<&'b Uid> {
+        listed.uid.as_ref().or_else(|| self.names.get(&listed.number))
     }
 
     /// Octets of the largest message that is wanted.
@@ -324,7 +337,10 @@ impl<'a> Run<'a> {
         self.deletable.clear();
         let listing = self.listing(&mut session, store.present())?;
         server.learn(session.shown());
-        let sizes = self.job.max_size.map(|_| session.sizes()).transpose()?;
+        let has_nameless = listing.iter().any(|listed| listed.uid.is_none());
+        let do_sizes_decide = self.job.max_size.is_some() || has_nameless;
+        let sizes = do_sizes_decide.then(|| session.sizes()).transpose()?;
+        self.names = sizes.map(|sizes| stand_ins(&listing, sizes)).unwrap_or_default();
         let Sorted { mut wanted, mut suspects, known, room, changes } =
             self.sort_out(store, listing, sizes)?;
         if self.is_for_suspects {
@@ -358,10 +374,14 @@ impl<'a> Run<'a> {
         // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
         suspects.sort_by_key(|suspect| {
-            suspect.listed.uid.as_ref().and_then(|uid| store.seen().last_break(uid))
+            self.name(&suspect.listed).and_then(|uid| store.seen().last_break(uid))
         });
         for Suspect { listed, purpose } in suspects {
+            let stand_in = self.names.get(&listed.number).cloned();
             let retrieved = self.retrieve(&mut session, store, vec![listed], &due, purpose);
+            if let (Ok(()), Some(stand_in)) = (&retrieved, stand_in) {
+                store.forget_break(&stand_in);
+            }
             if let Err(error) = retrieved {
                 if self.fetched.new > 0 {
                     store.settle()?;
@@ -401,6 +421,15 @@ impl<'a> Run<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Names for messages without unique-ids: their sizes, which tell most of them apart. One that ends
+/// session after session is recognised by that, and asked for last; nothing is taken for delivered, or
+/// deleted, because of it.
+fn stand_ins(listing: &[ScanListing], sizes: &Sizes) -> HashMap<Number, Uid> {
+    let nameless = listing.iter().filter(|listed| listed.uid.is_none());
+    let named = |number| Uid::new(format!("?{}", sizes.of(number)?).as_bytes());
+    nameless.filter_map(|listed| Some((listed.number, named(listed.number)?))).collect()
 }
 
 /// Connects, and verifies the server's certificate.

@@ -378,6 +378,11 @@ impl Store {
         self.journal.record_break(uid, self.options.run_id.seconds, octets)
     }
 
+    /// Forgets that sessions ended in the middle of a message without a unique-id: it has come.
+    pub fn forget_break(&mut self, stand_in: &Uid) {
+        self.journal.forget_break(stand_in);
+    }
+
     /// Returns whether this message to the user is new, and records it.
     ///
     /// # Errors

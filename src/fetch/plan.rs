@@ -137,8 +137,8 @@ impl<'a> Plan<'a> {
 }
 
 /// Returns whether the server can finish a message; with --all each is asked for anyway.
-pub(super) fn condition(job: &FetchJob, seen: &SeenUids, listed: &ScanListing) -> Condition {
-    let Some(uid) = &listed.uid else { return Condition::Sound };
+pub(super) fn condition(job: &FetchJob, seen: &SeenUids, name: Option<&Uid>) -> Condition {
+    let Some(uid) = name else { return Condition::Sound };
     match seen.condition(uid, job.run_id.seconds) {
         Condition::Broken if job.all => Condition::Suspect,
         condition => condition,

@@ -26,7 +26,7 @@ impl Run<'_> {
     pub(super) fn after_break(&mut self, store: &Store, error: Error) -> Result<Left, Error> {
         match error {
             Error::Pop3(pop3::Error::InMessage { listed, error, .. })
-                if listed.uid.as_ref().is_some_and(|uid| {
+                if self.name(&listed).is_some_and(|uid| {
                     store.seen().condition(uid, self.job.run_id.seconds) == Condition::Broken
                 }) =>
             {
@@ -94,7 +94,7 @@ impl Run<'_> {
                     if plan::is_too_large(self.job, Some(sizes), &listed) {
                         continue;
                     }
-                    match plan::condition(self.job, store.seen(), &listed) {
+                    match plan::condition(self.job, store.seen(), Some(&uid)) {
                         Condition::Sound if compare.len() < room => compare.push(listed),
                         Condition::Sound => continue,
                         Condition::Suspect => {
@@ -199,7 +199,7 @@ impl Run<'_> {
             self.fetched.unasked += wanted.len();
         }
         if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
-            && let Some(uid) = &listed.uid
+            && let Some(uid) = self.name(listed)
         {
             store.record_break(uid, *octets)?;
         }

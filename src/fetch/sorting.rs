@@ -1,10 +1,10 @@
 //! Sorting of a listing: what is new, known, due for deletion.
 
 use super::object::{ListedObject, PreviewObject};
-use super::outcome::{Fetched, Lack};
+use super::outcome::Lack;
 use super::plan::{Action, Plan};
 use super::server::Server;
-use super::{Run, Suspect, connect, login};
+use super::{Run, Suspect, connect, login, stand_ins};
 use crate::config::Keep;
 use crate::connect::Connector;
 use crate::error::Error;
@@ -84,37 +84,44 @@ impl Run<'_> {
             store.mark_listed(listed, listed.number);
         }
         let mut changes = store.end_listing()?;
-        let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        let Fetched { too_large, skipped, postponed, .. } = &mut self.fetched;
-        (*too_large, *skipped, *postponed) = (0, 0, 0);
-        let mut near = 0;
-        for listed in listing {
-            if listed.uid.as_ref().is_some_and(|uid| self.overlong.contains(uid)) {
-                continue;
+        let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), listing);
+        let (mut too_large, mut skipped, mut postponed, mut near) = (0, 0, 0, 0);
+        let mut elsewhere = None;
+        // There may be a million of them, so those that are known stay where they are.
+        known.retain(|listed| {
+            let name = self.name(listed);
+            if name.is_some_and(|uid| self.overlong.contains(uid)) {
+                return false;
             }
             let uid = listed.uid.as_ref();
             let entry = uid.and_then(|uid| store.seen().find(uid, &mut near));
             let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
-            let condition = plan::condition(self.job, store.seen(), &listed);
-            match plan.action(&listed, entry, standing, condition) {
-                Action::Retrieve => wanted.push(listed),
+            let condition = plan::condition(self.job, store.seen(), name);
+            match plan.action(listed, entry, standing, condition) {
+                Action::Retrieve => wanted.push(listed.clone()),
                 Action::RetrieveLast => {
-                    suspects.push(Suspect { listed, purpose: Purpose::Deliver });
+                    suspects.push(Suspect { listed: listed.clone(), purpose: Purpose::Deliver });
                 }
-                Action::Skipped => self.fetched.skipped += 1,
-                Action::TooLarge => self.fetched.too_large += 1,
-                Action::OverLimit => self.fetched.postponed += 1,
+                Action::Skipped => skipped += 1,
+                Action::TooLarge => too_large += 1,
+                Action::OverLimit => postponed += 1,
                 Action::AlreadyFetched | Action::Compare | Action::Delete | Action::Unwanted => {
-                    known.push(listed);
+                    return true;
                 }
                 Action::Elsewhere => {
                     if let Standing::Elsewhere(path) = standing {
-                        self.fetched.elsewhere = Some(path.to_owned());
+                        elsewhere = Some(path);
                     }
-                    known.push(listed);
+                    return true;
                 }
             }
+            false
+        });
+        if let Some(path) = elsewhere {
+            self.fetched.elsewhere = Some(path.to_owned());
         }
+        let fetched = &mut self.fetched;
+        (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
         if known.is_empty() {
             self.warn_about_new_uids(present);
         }
@@ -143,6 +150,7 @@ impl Run<'_> {
         let listing = self.listing(&mut session, seen.len())?;
         let sizes = session.sizes()?.clone();
         session.abandon();
+        self.names = stand_ins(&listing, &sizes);
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
         let here = self.job.destination.place();
         let _turn = self.context.report.turn();
@@ -150,7 +158,7 @@ impl Run<'_> {
             let uid = listed.uid.as_ref();
             let (number, octets) = (listed.number, sizes.of(listed.number));
             let standing = uid.map_or(Standing::New, |uid| seen.standing(uid, octets, &here));
-            let condition = plan::condition(self.job, &seen, &listed);
+            let condition = plan::condition(self.job, &seen, self.name(&listed));
             let entry = uid.and_then(|uid| seen.get(uid));
             let action = plan.action(&listed, entry, standing, condition);
             if self.context.report.is_json() {

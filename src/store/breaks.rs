@@ -71,7 +71,8 @@ impl SeenUids {
     pub(super) fn is_break_news(&self, uid: &Uid, octets: u64) -> bool {
         self.breaks.get(uid).is_none_or(|breaks| {
             let is_delivered_since = || self.deliveries().any(|time| time > breaks.last);
-            breaks.is_lasting() || !breaks.is_at(octets) || is_delivered_since()
+            let have_others_come = self.has_delivered || is_delivered_since();
+            breaks.is_lasting() || !breaks.is_at(octets) || have_others_come
         })
     }
 

@@ -112,6 +112,7 @@ impl Store {
             return Ok(Delivery::Rejected(message, reason));
         }
         self.journal.record_delivery(intent, &place)?;
+        self.journal.seen.has_delivered = true;
         Ok(Delivery::New(Saved(message)))
     }
 
@@ -168,6 +169,7 @@ impl Store {
             FollowUp::None
         };
         self.journal.resolve(|_| Some(Outcome::Done), follow_up)?;
+        self.journal.seen.has_delivered = true;
         for (message, _) in batch {
             each(Delivery::New(Saved(message)));
         }

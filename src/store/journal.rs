@@ -311,6 +311,11 @@ impl Journal {
         self.append(&format!("broke {now} {} {octets}\n", percent_encoded(uid.as_bytes())))
     }
 
+    /// Forgets the ends of sessions in the middle of a message.
+    pub(super) fn forget_break(&mut self, uid: &Uid) {
+        self.is_stale |= self.seen.breaks.swap_remove(uid).is_some();
+    }
+
     /// Returns whether this message to the user is new, and records it.
     pub(super) fn say_once(&mut self, what: &str) -> Result<bool, Error> {
         let is_first = self.seen.said.insert(what.to_owned());

@@ -148,6 +148,8 @@ pub struct SeenUids {
     pub(super) said: BTreeSet<String>,
     /// True if this server was seen to use a unique-id again.
     pub(super) reuses_uids: bool,
+    /// True if a message was delivered in this run. Those without unique-ids leave no entry.
+    pub(super) has_delivered: bool,
     /// The mark in the names of this state directory's drafts, drawn once.
     pub(super) mark: Option<u64>,
 }
