@@ -297,5 +297,16 @@ mutate 'the key of a pinned certificate of version 1' src/tls/verify.rs 's/if is
 mutate 'the end of connect-command with its connection' src/program.rs 's/drop\(self\.end\(\)\);//' --test tests relays::a_program_that_hangs
 mutate 'the refusal of plaintext to connect-command' src/settings.rs 's/table\.connect_command\.is_some\(\) && tls == Tls::None/false/' --test tests relays::plaintext
 mutate 'the equality of a trusted certificate with that of ca-file' src/tls/verify.rs 's/own\.iter\(\)\.any\(\|own\| own == certificate\)/!own.is_empty()/' --test tests logins::the_very
+# Few messages at first, few accounts at one host, and what a server may know already.
+mutate 'the small first flight to a new server' src/pop3/window.rs 's/first: limits::RETR_WINDOW, most: limits::POP3_WINDOW/first: limits::POP3_WINDOW, most: limits::POP3_WINDOW/' --test tests transcripts::a_server_that_refuses
+mutate 'the memory of a server that refuses all' src/pop3/profile.rs 's/Some\(time\) if is_remembered\(time, now\) => Retrs::FEW,//' --lib pop3::profile
+mutate 'the bound of what is in flight in octets' src/pop3/window.rs 's/\(!is_heavy \|\| in_flight < limits::RETR_WINDOW\)/true/' --lib pop3::window
+mutate 'asking for no more behind a refusal' src/pop3/window.rs 's/_ if self\.refusals\.get\(\) > 0 => false,//' --lib pop3::window
+mutate 'the most accounts at one host' src/fetch.rs 's/unwrap_or\(limits::AT_ONE_HOST\)/unwrap_or(limits::ACCOUNTS)/' --test tests many_accounts::at_one_host
+mutate 'another turn for an account that was turned away' src/fetch.rs 's/run\.was_turned_away\(&outcome\) && turn\.is_one_too_many\(\)/false/' --test tests many_accounts::what_a_server
+mutate 'the mask from the greeting on' src/wire.rs 's/secrets\.into_iter\(\)\.for_each\(\|secret\| this\.secrets\.add\(secret\)\);/let _ = secrets;/' --test tests untrusted_text
+mutate 'the mask of capabilities' src/pop3/session.rs 's/offered\.add\(&secrets\.mask\(line\)\);/let _ = \&secrets; offered.add(line);/' --test tests untrusted_text
+mutate 'the syntax of names of mechanisms' src/pop3/reply.rs 's/words\.filter\(is_name\)/words/' --test tests untrusted_text
+mutate 'the name of a message without a unique-id' src/fetch.rs 's/listed\.uid\.as_ref\(\)\.or_else\(\|\| self\.names\.get\(&listed\.number\)\)/listed.uid.as_ref()/' --test tests transcripts::mail_is_fetched
 exit "$missed"
 }
