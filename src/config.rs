@@ -621,7 +621,7 @@ mod tests {
         ));
         // `password-file` and `password-command` in one table is one too many.
         let error = file.unwrap_err();
-        assert!(error.ends_with("one of them is too many"), "{error}");
+        assert!(error.ends_with("only one of them may be set"), "{error}");
         let named: String = [every, fetch, send, other].concat();
         for key in KEYS {
             assert!(named.contains(&format!("{} = ", key.name)), "{}", key.name);
@@ -643,10 +643,7 @@ mod tests {
                 "c.toml:2: unknown key `pasword`, did you mean `password`?",
             ),
             ("[acount.a]\n", "c.toml:1: unknown key `acount`, did you mean `account`?"),
-            (
-                "\nserver = \"x\"\n",
-                "c.toml:2: `server` belongs into an [account.NAME] or [defaults]",
-            ),
+            ("\nserver = \"x\"\n", "c.toml:2: `server` belongs in [account.NAME] or [defaults]"),
             ("[home]\n", "c.toml:1: unknown key `home`, did you mean [account.home]?"),
             ("home = 1\n", "c.toml:1: unknown key `home`"),
             (
@@ -658,7 +655,7 @@ mod tests {
             ("[account.a.send]\nkeep = \"none\"\n", "c.toml:2: `keep` is for fetching only"),
             (
                 "[account.a]\npassword = 123\n",
-                "c.toml:2: `password` is text and stands in quotes: \"TEXT\"",
+                "c.toml:2: `password` is text: write it in quotes, as in \"TEXT\"",
             ),
             ("[account.a]\nzzz = 1\n", "c.toml:2: unknown key `zzz`"),
             (
@@ -697,7 +694,7 @@ mod tests {
             ),
             (
                 "[oauth.a]\nclient-secret = 1\n",
-                "c.toml:2: `client-secret` is text and stands in quotes: \"TEXT\"",
+                "c.toml:2: `client-secret` is text: write it in quotes, as in \"TEXT\"",
             ),
             ("[oauth.a]\nserver = \"x\"\n", "c.toml:2: `server` is for accounts only"),
             ("[account.a]\nissuer = \"x\"\n", "c.toml:2: `issuer` is for [oauth.NAME] only"),
@@ -732,27 +729,30 @@ mod tests {
 
     #[test]
     fn what_is_no_toml_is_said_in_plain_words_and_without_the_value() {
-        let quotes = "is text and stands in quotes";
+        let quotes = "is text: write it in quotes";
         for (text, expected) in [
             (
                 "[a]\nkeep = 30\n",
-                format!("c.toml:2: `keep` {quotes}: \"forever\" | \"none\" | \"30d\""),
+                format!("c.toml:2: `keep` {quotes}, as in \"forever\" | \"none\" | \"30d\""),
             ),
-            ("[a]\nuser = newc\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
-            ("[a]\nuser = 5\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
-            ("[a]\nuser = mail\n", format!("c.toml:2: `user` {quotes}: \"NAME\"")),
-            ("[a]\nmax-size = 25M\n", format!("c.toml:2: `max-size` {quotes}: \"25M\"")),
-            ("[a]\npassword-file = 5\n", format!("c.toml:2: `password-file` {quotes}: \"FILE\"")),
-            ("[a]\npassword = hunter2\n", format!("c.toml:2: `password` {quotes}: \"TEXT\"")),
+            ("[a]\nuser = newc\n", format!("c.toml:2: `user` {quotes}, as in \"NAME\"")),
+            ("[a]\nuser = 5\n", format!("c.toml:2: `user` {quotes}, as in \"NAME\"")),
+            ("[a]\nuser = mail\n", format!("c.toml:2: `user` {quotes}, as in \"NAME\"")),
+            ("[a]\nmax-size = 25M\n", format!("c.toml:2: `max-size` {quotes}, as in \"25M\"")),
+            (
+                "[a]\npassword-file = 5\n",
+                format!("c.toml:2: `password-file` {quotes}, as in \"FILE\""),
+            ),
+            ("[a]\npassword = hunter2\n", format!("c.toml:2: `password` {quotes}, as in \"TEXT\"")),
             (
                 "[a]\nfetch.keep = none\n",
-                format!("c.toml:2: `fetch.keep` {quotes}: \"forever\" | \"none\" | \"30d\""),
+                format!("c.toml:2: `fetch.keep` {quotes}, as in \"forever\" | \"none\" | \"30d\""),
             ),
             (
                 "[a]\ntls = true\n",
-                format!("c.toml:2: `tls` {quotes}: \"implicit\" | \"starttls\" | \"none\""),
+                format!("c.toml:2: `tls` {quotes}, as in \"implicit\" | \"starttls\" | \"none\""),
             ),
-            ("[a]\npatience = 6\n", format!("c.toml:2: `patience` {quotes}: \"6h\"")),
+            ("[a]\npatience = 6\n", format!("c.toml:2: `patience` {quotes}, as in \"6h\"")),
             ("default = 5\n", format!("c.toml:1: `default` {quotes}")),
             (
                 "[a]\nqueue = \"yes\"\n",

@@ -194,7 +194,7 @@ pub const TABLE: &[Advice] = &[
     on(
         Situation::UnknownAuthority,
         "if this is your own server, use `ca-file` (--ca-file) or `pin = \"{pin}\"`; otherwise \
-         somebody may be intercepting the connection",
+         someone may be intercepting the connection",
     ),
     on(
         Situation::Version1,

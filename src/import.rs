@@ -217,7 +217,7 @@ impl<'a> Plan<'a> {
                 account.remark(if self.writes {
                     "its password is in that file"
                 } else {
-                    "its password stands in the file that is imported; --write makes that file of it"
+                    "its password is in the imported file; --write moves it to a private file"
                 });
             }
         }

@@ -296,12 +296,10 @@ impl<'a> Checklist<'a> {
         };
         match outlook {
             Readiness::Ready => self.good("maildir", place),
-            Readiness::ToBeMade => {
-                self.good("maildir", format!("{place}, which a fetch will make"))
-            }
+            Readiness::ToBeMade => self.good("maildir", format!("{place}, which a fetch creates")),
             Readiness::Busy => {
-                let hint = "the server may let only one of the two in";
-                self.note("maildir", format!("{place}: a fetch is at work"), Some(hint.to_owned()))
+                let hint = "the server may accept only one of the two";
+                self.note("maildir", format!("{place}: a fetch is running"), Some(hint.to_owned()))
             }
         }
     }
@@ -321,21 +319,21 @@ impl<'a> Checklist<'a> {
         let mut attempts = asked.attempts(peer, &run).at(NAME)?;
         let first = attempts.next().unwrap_or(Err(password::Error::Nowhere)).at(NAME)?;
         let text = match &peer.source {
-            Source::Text(_) => "it stands in the configuration".to_owned(),
+            Source::Text(_) => "it is in the configuration".to_owned(),
             Source::Command(_) => "the command prints it".to_owned(),
-            Source::File(path) => format!("it stands in {}", path.display()),
+            Source::File(path) => format!("it is in {}", path.display()),
             Source::Terminal => "it was typed".to_owned(),
             Source::TokenCommand(_) | Source::Login { .. } => {
                 "the command prints a token".to_owned()
             }
-            Source::Certificate => "the certificate is what to log in with".to_owned(),
+            Source::Certificate => "the client certificate is the login".to_owned(),
         };
         let is_blank = match &first.key {
             Key::Password(secret) | Key::Token(secret) => secret.has_blank_ends(),
             Key::Certificate => false,
         };
         let hint = is_blank.then(|| {
-            "it begins or ends with a blank; if that is no part of it, take it away".to_owned()
+            "it begins or ends with a space; remove it if it is not part of the password".to_owned()
         });
         self.note(NAME, text, hint)?;
         Ok(self.known(first, attempts))

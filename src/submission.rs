@@ -110,7 +110,9 @@ impl Submission {
     fn remember(&mut self, outcome: &Result<SubmissionOutcome, Error>, report: &Report) {
         let copy = if self.is_to_be_kept(outcome) { self.keep() } else { Ok(()) };
         if let Err(error) = copy {
-            report.warn(format_args!("send: the message was sent, but no copy kept: {error}"));
+            report.warn(format_args!(
+                "send: the message was sent, but its copy was not kept: {error}"
+            ));
         }
         if let Err(error) = self.log(outcome) {
             report.warn(format_args!("send: {error}"));

@@ -390,7 +390,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let anchor = TrustAnchor::CaFile(file.path().to_owned());
         let error = Client::new(&Trust { anchor, identity: None }).unwrap_err();
-        assert!(error.to_string().ends_with("it holds no certificate"), "{error}");
+        assert!(error.to_string().ends_with("it contains no certificate"), "{error}");
     }
 
     fn certificate(rsa_bits: Option<usize>) -> Certificate {

@@ -409,7 +409,7 @@ fn granted(
 ) -> Result<Granted, Error> {
     let host = endpoint.host().to_string();
     if response.redirect(endpoint).is_some() {
-        let error = oauth::Error::Malformed("it redirects what holds secrets".to_owned());
+        let error = oauth::Error::Malformed("it redirects a request that holds secrets".to_owned());
         return Err(Error::Protocol { host, error });
     }
     let granted = Granted::read(response.status, &response.body);

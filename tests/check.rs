@@ -203,9 +203,7 @@ fn a_blank_at_the_end_of_a_password_is_told() {
     let (home, _server) = account("password = \"not-a-secret \"\n");
     let outcome = home.postie(["check", "--fetch"]).run();
     outcome.exit(77);
-    assert!(
-        outcome.stdout.contains("note password: it stands in the configuration\nhint: it begins")
-    );
+    assert!(outcome.stdout.contains("note password: it is in the configuration\nhint: it begins"));
     assert!(!outcome.stdout.contains("not-a-secret"));
 }
 
@@ -235,7 +233,7 @@ fn a_maildir_that_cannot_be_made_is_told_and_one_that_is_in_use() {
     let lock = fs::File::open(lock).unwrap();
     lock.lock().unwrap();
     let outcome = home.postie(["check", "--fetch"]).run();
-    assert!(outcome.exit(0).stdout.contains("Maildir: a fetch is at work\nhint: the server may"));
+    assert!(outcome.exit(0).stdout.contains("Maildir: a fetch is running\nhint: the server may"));
 }
 
 #[test]

@@ -30,12 +30,9 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
         (&["fech"][..], "postie: there is no command 'fech' (see --help)"),
         (
             &["send", "-s", "hello"],
-            "postie: -s means nothing here: the subject is --subject (see --help)",
+            "postie: -s is not an option here: the subject is --subject (see --help)",
         ),
-        (
-            &["send", "-b", "a@b"],
-            "postie: -b: there is no such mode; blind copies are --bcc (see --help)",
-        ),
+        (&["send", "-b", "a@b"], "postie: -b: unknown mode; blind copies are --bcc (see --help)"),
         (
             &["fetch", "--limit", "many"],
             "postie: invalid value 'many' for '--limit <NUMBER>': expected a number of at least 1 \
@@ -50,7 +47,7 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
         (
             &["send", "a@b>"],
             "postie: invalid value 'a@b>' for '[RECIPIENT]...': `a@b>` is not an address: \
-             what stands behind the `@` is not a domain (see --help)",
+             the part after the `@` is not a domain (see --help)",
         ),
         (
             &["send", "--from", "ann", "bob@example.net"],

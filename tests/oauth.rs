@@ -182,7 +182,7 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
                 b"HTTP/1.1 302 X\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n"
                     .to_vec(),
             ),
-            "it redirects what holds secrets",
+            "it redirects a request that holds secrets",
         ),
         (Wrong::Say(b"+OK POP3 ready\r\n".to_vec()), "broke the protocol"),
         (Wrong::Endless, "broke the protocol"),

@@ -147,7 +147,7 @@ fn every_file_that_is_obeyed_is_looked_at() {
         place.fetch().run().exit(78).says(&format!("{words}{}", file.display()));
     }
     chmod(&file, 0o600);
-    place.fetch().run().exit(78).says("file: it holds no certificate");
+    place.fetch().run().exit(78).says("file: it contains no certificate");
 }
 
 #[test]

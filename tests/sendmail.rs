@@ -351,7 +351,9 @@ fn what_sendmail_is_asked_besides_is_answered() {
     assert!(listed.stdout.contains("  home  bob@example.net\n"), "{}", listed.stdout);
     // It is not due yet.
     run(&["-q"]).exit(0).silent();
-    run(&["-bd", "-q15m"]).exit(64).stderr("postie: -bd: this program is no daemon (see --help)\n");
+    run(&["-bd", "-q15m"])
+        .exit(64)
+        .stderr("postie: -bd: this program does not run as a daemon (see --help)\n");
     assert_eq!(sink.taken(), []);
 }
 

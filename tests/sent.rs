@@ -59,7 +59,9 @@ fn what_cannot_be_kept_was_sent_all_the_same() {
     let sink = Sink::start(&[]);
     let home = home(&sink, "sent-maildir = \"no/such\"\nlog-file = \"no/log\"");
     let outcome = home.postie(["send", "bob@example.net"]).stdin(MESSAGE).run();
-    outcome.exit(0).says("postie: send: the message was sent, but no copy kept: cannot create ");
+    outcome
+        .exit(0)
+        .says("postie: send: the message was sent, but its copy was not kept: cannot create ");
     outcome.says("postie: send: cannot write to ").says("/no/log: no such file or directory\n");
     assert_eq!((sink.taken().len(), outcome.stderr.lines().count()), (1, 2));
 }

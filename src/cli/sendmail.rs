@@ -239,7 +239,7 @@ impl Parser {
         while let Some(&letter) = letters.next() {
             let attached = letters.as_slice();
             let mut value = || match attached {
-                [] => words.next().ok_or_else(|| format!("-{} wants a value", char::from(letter))),
+                [] => words.next().ok_or_else(|| format!("-{} needs a value", char::from(letter))),
                 _ => Ok(OsString::from_vec(attached.to_vec())),
             };
             match letter {
@@ -269,7 +269,7 @@ impl Parser {
                         _ => "",
                     };
                     let letter = char::from(letter).escape_default();
-                    return Err(format!("-{letter} means nothing here{meant}"));
+                    return Err(format!("-{letter} is not an option here{meant}"));
                 }
             }
             return Ok(());
@@ -296,11 +296,11 @@ impl Parser {
             b"s" => self.mode = Some(Mode::Smtp),
             mode => {
                 let why = match mode {
-                    b"d" | b"D" => "this program is no daemon",
+                    b"d" | b"D" => "this program does not run as a daemon",
                     _ if self.invoked_as == InvokedAs::Postie => {
-                        "there is no such mode; blind copies are --bcc"
+                        "unknown mode; blind copies are --bcc"
                     }
-                    _ => "there is no such mode",
+                    _ => "unknown mode",
                 };
                 return Err(format!("-b{}: {why}", mode.escape_ascii()));
             }

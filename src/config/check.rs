@@ -60,7 +60,7 @@ impl Check {
                 }
                 // Most likely an account's key above the first [account.NAME].
                 (name, _) if KEYS.iter().any(|key| key.name == name) => {
-                    let what = "belongs into an [account.NAME] or [defaults]";
+                    let what = "belongs in [account.NAME] or [defaults]";
                     return Err((at, format!("`{}` {what}", shown(name))));
                 }
                 (name, value) => {
@@ -118,7 +118,7 @@ impl Check {
                 .collect();
             found.sort_unstable();
             if let [(_, one), (at, other), ..] = found.as_slice() {
-                return Err((*at, format!("`{one}` and `{other}`: one of them is too many")));
+                return Err((*at, format!("`{one}` and `{other}`: only one of them may be set")));
             }
         }
         Ok(())

@@ -64,21 +64,21 @@ pub const KEYS: &[Key] = &[
         name: "server",
         place: Place::Account,
         value: "\"HOST\"",
-        text: "The host that keeps the mail, and takes it. Its certificate must be for this name. \
-               A port may follow, as in \"HOST:PORT\".",
+        text: "The mail server's host name. Its certificate must be for this name. A port may \
+               follow, as in \"HOST:PORT\".",
     },
     Key {
         name: "user",
         place: Place::Account,
         value: "\"NAME\"",
-        text: "The name to log in with; often the whole address.",
+        text: "The login name, often the whole address.",
     },
     Key {
         name: "password-command",
         place: Place::Account,
         value: "\"LINE\" | [\"WORD\", ...]",
-        text: "A command that prints the password, or prints it on its first line: a line for sh, \
-               or a list of words that is run as it stands.",
+        text: "A command that prints the password on its first line: a line for sh, or a list of \
+               words that is run without a shell.",
     },
     Key {
         name: "password-file",
@@ -90,8 +90,8 @@ pub const KEYS: &[Key] = &[
         name: "password",
         place: Place::Account,
         value: "\"TEXT\"",
-        text: "The password itself. The configuration file is refused if others may read it. \
-               Without any of the three, the password is asked for at the terminal.",
+        text: "The password itself. The configuration file is refused if others may read it. If \
+               none of the three is set, the password is asked for at the terminal.",
     },
     Key {
         name: "token-command",
@@ -111,213 +111,214 @@ pub const KEYS: &[Key] = &[
         name: "auth",
         place: Place::Account,
         value: "\"MECHANISM\"",
-        text: "The one way to log in: oauthbearer, xoauth2, external, scram-sha-256-plus, \
-               scram-sha-1-plus, scram-sha-256, scram-sha-1, plain, login, or user (POP3's USER \
-               and PASS). Without it, the strongest that the server offers is used, in this order.",
+        text: "The only login mechanism to use: oauthbearer, xoauth2, external, \
+               scram-sha-256-plus, scram-sha-1-plus, scram-sha-256, scram-sha-1, plain, login, or \
+               user (POP3's USER and PASS). [default: the strongest that the server offers, in \
+               this order]",
     },
     Key {
         name: "tls",
         place: Place::Account,
         value: "\"implicit\" | \"starttls\" | \"none\"",
-        text: "How the conversation becomes private: TLS from the start (the default), or after \
-               STLS or STARTTLS, without which nothing is said. \"none\" is for a server on this \
-               machine's loopback address and is refused for any other.",
+        text: "TLS from the start, or after STLS or STARTTLS, before which nothing is sent. \
+               \"none\" is accepted for a server on a loopback address only. [default: implicit]",
     },
     Key {
         name: "port",
         place: Place::Account,
         value: "NUMBER",
-        text: "If it is not the usual one: 995 and 465 for implicit TLS, 110 and 587 for STLS and \
-               STARTTLS and for none.",
+        text: "The port. [default: 995 and 465 for implicit TLS, 110 and 587 for starttls and \
+               none]",
     },
     Key {
         name: "trust",
         place: Place::Account,
         value: "\"webpki\" | \"system\"",
-        text: "Whose certification authorities to trust: the browsers', which are built in (the \
-               default), or this machine's.",
+        text: "The certification authorities to trust: the browsers', which are built in, or this \
+               machine's. [default: webpki]",
     },
     Key {
         name: "ca-file",
         place: Place::Account,
         value: "\"FILE\"",
-        text: "Certification authorities to trust instead of the usual ones, as PEM.",
+        text: "A PEM file of certification authorities, trusted instead of the others.",
     },
     Key {
         name: "pin",
         place: Place::Account,
         value: "\"SHA-256\"",
-        text: "The one certificate to trust, by its SHA-256 in hexadecimal digits, whoever signed \
-               it and whatever name it is for. `openssl x509 -noout -fingerprint -sha256` prints it.",
+        text: "The SHA-256 of the only certificate to trust, in hexadecimal digits, regardless of \
+               its issuer and name. `openssl x509 -noout -fingerprint -sha256` prints it.",
     },
     Key {
         name: "client-cert",
         place: Place::Account,
         value: "\"FILE\"",
-        text: "A certificate to show to the server, as PEM. If there is no password and no token, \
-               it is also what to log in with (EXTERNAL).",
+        text: "A PEM file with the certificate to show to the server. Without a password and a \
+               token, it is also the login (EXTERNAL).",
     },
     Key {
         name: "client-key",
         place: Place::Account,
         value: "\"FILE\"",
-        text: "Its private key, as PEM and not encrypted, in a file of mode 0600. It may be the \
-               same file.",
+        text: "A PEM file with its private key, not encrypted, of mode 0600. It may be the same \
+               file.",
     },
     Key {
         name: "timeout",
         place: Place::Account,
         value: "\"TIME\"",
-        text: "How long to wait for each step of the network, such as \"60s\" or \"2m\"; a number alone is \
-               seconds. [default: 60s]",
+        text: "The longest wait for each step of the network, such as \"60s\" or \"2m\"; a number \
+               alone is seconds. [default: 60s]",
     },
     Key {
         name: "max-time",
         place: Place::Account,
         value: "\"TIME\"",
-        text: "How long one connection may last in all, such as \"10m\"; not bounded if it is not given.",
+        text: "The longest duration of one connection, such as \"10m\". [default: unlimited]",
     },
     Key {
         name: "pipelining",
         place: Place::Account,
         value: "true | false",
-        text: "Whether commands are sent ahead of the server's replies where it announces \
-               PIPELINING. If it is not given, this is tried step by step, and what works is \
-               remembered. With false, each command waits for the reply to the one before.",
+        text: "Send commands ahead of the server's replies where it announces PIPELINING. With \
+               false, each command waits for the reply to the one before. [default: try it step \
+               by step, and remember what works]",
     },
     Key {
         name: "source-address",
         place: Place::Account,
         value: "\"ADDRESS\"",
-        text: "The address of this machine to connect from, if not the one that the system chooses: \
-               \"192.0.2.1\" or \"2001:db8::1\". Of the server's, only those of its kind are tried.",
+        text: "The address of this machine to connect from, such as \"192.0.2.1\" or \
+               \"2001:db8::1\". Only addresses of the server of the same family are tried. \
+               [default: the system's choice]",
     },
     Key {
         name: "connect-command",
         place: Place::Account,
         value: "[\"WORD\", ...]",
-        text: "A program and its arguments, whose standard input and output are the connection, as \
-               in [\"ssh\", \"-W\", \"%h:%p\", \"jump\"]; %h stands for the host, %p for the port. TLS \
-               runs inside, and the certificate must be for `server`. The program looks up the name \
-               itself, `source-address` does not count, and `tls` may not be \"none\". It ends with \
-               the connection.",
+        text: "A program and its arguments, whose standard input and output are the connection, \
+               as in [\"ssh\", \"-W\", \"%h:%p\", \"jump\"]; %h is replaced by the host, %p by \
+               the port. TLS runs inside, and the certificate must be for `server`. The program \
+               looks up the name itself, `source-address` is ignored, and `tls` may not be \
+               \"none\". It ends with the connection.",
     },
     Key {
         name: "patience",
         place: Place::Fetch,
         value: "\"6h\"",
-        text: "Away from a terminal, say nothing of temporary failures (status 75) and of messages \
-               that were refused until they have lasted this long, then once each time it has passed \
-               again. The status stays.",
+        text: "Away from a terminal, report temporary failures (status 75) and refused messages \
+               only after they have lasted this long, then once per that time. The exit status \
+               does not change. [default: report each]",
     },
     Key {
         name: "maildir",
         place: Place::Fetch,
         value: "\"DIRECTORY\"",
-        text: "Where messages go; ~/Maildir if it is not given. It is created if its parent exists.",
+        text: "The Maildir for fetched messages. It is created if its parent exists. [default: \
+               ~/Maildir]",
     },
     Key {
         name: "keep",
         place: Place::Fetch,
         value: "\"forever\" | \"none\" | \"30d\"",
-        text: "How long a delivered message stays on the server: forever [default], not at all, or \
-               this number of days after it was fetched.",
+        text: "How long a delivered message stays on the server: forever, not at all, or a number \
+               of days after it was fetched. [default: forever]",
     },
     Key {
         name: "deliver-command",
         place: Place::Fetch,
         value: "\"LINE\" | [\"WORD\", ...]",
         text: "A command that takes each message on its standard input, in place of a Maildir. \
-               Exit status 0 says that it has it; with any other it stays on the server and comes \
-               again. If this program is cut off in between, a message may come twice.",
+               With exit status 0 the message counts as delivered; with any other it stays on the \
+               server and is offered again. After an interruption, a message may be delivered \
+               twice.",
     },
     Key {
         name: "after-fetch",
         place: Place::Fetch,
         value: "\"LINE\" | [\"WORD\", ...]",
-        text: "A command to run once when something new has come.",
+        text: "A command to run once after a fetch that delivered new messages.",
     },
     Key {
         name: "max-size",
         place: Place::Fetch,
         value: "\"25M\"",
-        text: "Leave larger messages on the server. k, M and G are 10^3, 10^6 and 10^9 octets.",
+        text: "Leave larger messages on the server. k, M and G are 10^3, 10^6 and 10^9 octets. \
+               [default: unlimited]",
     },
     Key {
         name: "limit",
         place: Place::Fetch,
         value: "NUMBER",
-        text: "Fetch at most this number of messages in one run, oldest first.",
+        text: "Fetch at most this number of messages in one run, oldest first. [default: \
+               unlimited]",
     },
     Key {
         name: "from",
         place: Place::Send,
         value: "\"ADDRESS\" | \"NAME <ADDRESS>\" | \"*@DOMAIN\"",
-        text: "The sender's address, perhaps with the name for a From field that is added; the user \
-               name if it is not given and has an @. With an \
-               asterisk, any address with this domain may send, and --from or the message must \
-               have one.",
+        text: "The sender's address, optionally with a name for a From field that is added. With \
+               an asterisk, any address of the domain may send, and --from or the message must \
+               have one. [default: user, if it has an @]",
     },
     Key {
         name: "ehlo-name",
         place: Place::Send,
         value: "\"NAME\"",
-        text: "What this machine calls itself to the server; the domain of the sender's address if \
-               it is not given.",
+        text: "The client's name in EHLO. [default: the domain of the sender's address]",
     },
     Key {
         name: "rewrite-from",
         place: Place::Send,
         value: "\"missing\" | \"local\" | \"always\"",
-        text: "When `from` takes the place of the address in the From field: only if there is no \
-               such field (the default); also if it means nothing beyond this machine, such as \
-               root, root@localhost or an address at the machine's own name; or always. The name \
-               before the address is kept. The same holds for an address given with --from.",
+        text: "When `from` replaces the address in the From field: only if there is no such \
+               field; also if the address is local, such as root, root@localhost or an address at \
+               the machine's own name; or always. The name before the address is kept. The same \
+               holds for an address given with --from. [default: missing]",
     },
     Key {
         name: "chunking",
         place: Place::Send,
         value: "true | false",
-        text: "Whether a small message goes along with its envelope where the server offers \
-               CHUNKING and PIPELINING, which saves a round trip (the default). For servers that \
-               get it wrong.",
+        text: "Send a small message together with its envelope where the server offers CHUNKING \
+               and PIPELINING, which saves a round trip. Set false for servers that fail at it. \
+               [default: true]",
     },
     Key {
         name: "sent-maildir",
         place: Place::Send,
         value: "\"DIRECTORY\"",
-        text: "A Maildir for a copy of each message that the server accepted, as it was sent and \
-               with its Bcc field. It is created if its parent exists. A copy that cannot be kept \
-               is complained about; the message was sent all the same, and the status says so.",
+        text: "A Maildir for a copy of each message that the server accepted, with its Bcc field. \
+               It is created if its parent exists. If the copy cannot be kept, that is reported; \
+               the exit status is that of the submission.",
     },
     Key {
         name: "log-file",
         place: Place::Account,
         value: "\"FILE\"",
-        text: "A file to which a line is added for each attempt. To send: when, with which account, \
-               to which server, who sent, to whom with which reply, size, Message-ID, the server's \
-               last words or the error, and the exit status. To fetch: when, account, server, user, \
-               how many messages are new and their octets, how many were deleted, how many stay on \
-               the server and how many were missed, the error, and the exit status. It is opened anew \
-               for each line, so it may be renamed at any time. If it cannot be written, that is \
-               reported, and changes nothing.",
+        text: "A file to which a line is added for each attempt. A submission: time, account, \
+               server, sender, recipients with their replies, size, Message-ID, the final reply \
+               or error, and the exit status. A fetch: time, account, server, user, the number of \
+               new messages and their octets, the numbers deleted, left on the server and missed, \
+               the error, and the exit status. It is opened for each line, so it may be renamed \
+               at any time. If it cannot be written, that is reported, and nothing else changes.",
     },
     Key {
         name: "queue",
         place: Place::Send,
         value: "true | false",
-        text: "Whether a message that cannot be sent now waits in the outbox; see postie-queue(1). \
-               The default is false (then it is for the caller to try again), and true under the \
-               name sendmail.",
+        text: "Keep a message that cannot be sent now in the outbox; see postie-queue(1). \
+               [default: false; true under the name sendmail]",
     },
     Key {
         name: "fallback",
         place: Place::Send,
         value: "\"ACCOUNT\"",
-        text: "The account to send a message with that would otherwise wait, or fail for now: if this \
-               one has no network, no login or no server that takes the message, and certainly \
-               nobody has it yet. Its own fallback is not tried. The message keeps its sender, unless \
-               the other account's rewrite-from replaces it.",
+        text: "The account to try for a message that would otherwise wait or fail temporarily, if \
+               no server has accepted the message and none may have it. Its own fallback is not \
+               tried. The message keeps its sender, unless the other account's rewrite-from \
+               replaces it.",
     },
     Key {
         name: "submit",

@@ -33,7 +33,7 @@ pub(super) fn explain(text: &str, error: &toml::de::Error) -> (usize, String) {
             "a backslash within \"...\" is written twice; within '...' it stands for itself".to_owned()
         }
         ("invalid unquoted key", _) => {
-            "a name with other characters than letters, digits, `-` and `_` stands in quotes, as in \
+            "a name with other characters than letters, digits, `-` and `_` needs quotes, as in \
              [account.\"NAME\"]"
                 .to_owned()
         }
@@ -71,6 +71,6 @@ pub(super) fn quotes(key: &str) -> String {
     let name = key.rsplit('.').next().unwrap_or(key).trim();
     let known = KEYS.iter().chain(OAUTH_KEYS).find(|known| known.name == name);
     let form = known.map(|known| known.value).filter(|form| form.starts_with('"'));
-    let form = form.map(|form| format!(": {form}")).unwrap_or_default();
-    format!("`{}` is text and stands in quotes{form}", shown(key))
+    let form = form.map(|form| format!(", as in {form}")).unwrap_or_default();
+    format!("`{}` is text: write it in quotes{form}", shown(key))
 }

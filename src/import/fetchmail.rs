@@ -411,7 +411,7 @@ fn connection(
         Some("") if is_loopback(host) => "none",
         Some("") => {
             account.remark(
-                "sslproto '': nothing is said in plain text to another machine: STLS is asked for here",
+                "sslproto '': nothing is sent in plaintext to another machine: STLS is asked for here",
             );
             "starttls"
         }

@@ -102,7 +102,7 @@ pub(super) const WORDS: &[Keyword] = &[
     word("from_full_name", Becomes::Key("from"), "Ann Example"),
     word(
         "allow_from_override",
-        Becomes::Comment("whoever calls may choose the sender's address with --from", &["", "on"]),
+        Becomes::Comment("any caller may choose the sender's address with --from", &["", "on"]),
         "off",
     ),
     word(

@@ -220,7 +220,7 @@ fn tls(
         (true, false) => "implicit",
         (false, _) if is_loopback => "none",
         (false, _) => {
-            let reason = "nothing is said in plain text to another machine: STARTTLS is asked for \
+            let reason = "nothing is sent in plaintext to another machine: STARTTLS is asked for \
                           here; try also `tls = \"implicit\"`";
             match settings.get("tls") {
                 Some(setting) => account.note(setting, reason),

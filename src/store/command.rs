@@ -26,8 +26,8 @@ pub(super) fn run(
     command.args(arguments).stdin(message).stdout(talk().map_err(failed)?);
     Ok(match program::run(&mut command, bound).map_err(failed)? {
         Some(status) if status.success() => Ok(()),
-        Some(status) => Err(format!("{program} did not take it ({status})")),
-        None => Err(format!("{program} had not taken it after {} s", bound.as_secs())),
+        Some(status) => Err(format!("{program} refused it ({status})")),
+        None => Err(format!("{program} did not finish within {} s", bound.as_secs())),
     })
 }
 
@@ -59,7 +59,7 @@ mod tests {
             run(&words, &mut draft, Duration::from_millis(300)).unwrap()
         };
         let slow = hand_over("cat; sleep 60").unwrap_err();
-        assert!(slow.starts_with("sh had not taken it after"), "{slow}");
+        assert!(slow.starts_with("sh did not finish within"), "{slow}");
         let refused = hand_over("exit 75").unwrap_err();
         assert!(refused.starts_with("sh did not take it"), "{refused}");
     }

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::run_id::RunId;
 
 /// The reason why a large message is not written to a disk that has room for it.
-const SCARCE: &str = "the disk is nearly full, and what is left is for others";
+const SCARCE: &str = "the disk is nearly full, and the rest is kept free";
 
 /// Octets behind which no more of the host goes into a name.
 const LONGEST_NAME: usize = 110;

@@ -53,7 +53,7 @@ impl Submission {
         let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
         let accepted = sent.recipients.iter().any(|(_, answer)| answer.is_ok());
         if refused && accepted && sent.accepted.is_none() && self.waiting().is_none() {
-            report.warn(format_args!("send{label}: {peer}: so nobody gets the message"));
+            report.warn(format_args!("send{label}: {peer}: so the message is sent to no one"));
         }
     }
 

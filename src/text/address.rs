@@ -77,11 +77,11 @@ impl FromStr for Mailbox {
         let (local_part, domain) = text.split_at(at + 1);
         let address = Self { text: format!("{local_part}{}", ascii(domain)), at };
         if !is_local_part(address.local_part()) {
-            return Err(wrong("what stands before the `@` is not a local part"));
+            return Err(wrong("the part before the `@` is not valid"));
         }
         let domain = address.domain();
         if !is_domain(domain) && !is_address_literal(domain) {
-            return Err(wrong("what stands behind the `@` is not a domain"));
+            return Err(wrong("the part after the `@` is not a domain"));
         }
         Ok(address)
     }

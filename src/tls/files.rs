@@ -46,7 +46,7 @@ pub(super) fn certificates(
     });
     let found: Vec<_> = found.collect();
     if found.is_empty() {
-        let reason = "it holds no certificate".to_owned();
+        let reason = "it contains no certificate".to_owned();
         return Err(Error::File { key, path: path.to_owned(), reason });
     }
     Ok(found)
@@ -64,7 +64,7 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> 
         rustls_pemfile::Item::Sec1Key(key) => Some(key.into()),
         _ => None,
     });
-    key.ok_or_else(|| wrong("it holds no private key, or an encrypted one"))
+    key.ok_or_else(|| wrong("it contains no private key, or an encrypted one"))
 }
 
 /// Reads a PEM file. `rustls-pemfile` is no longer maintained (RUSTSEC-2025-0134), so this is the

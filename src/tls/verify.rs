@@ -116,7 +116,7 @@ impl CertificateProblem {
                 Self::UnknownAuthority
             }
             CertificateError::Other(reason) if reason.to_string() == "CaUsedAsEndEntity" => {
-                Self::Other("it is an authority's own, which cannot stand for a server".to_owned())
+                Self::Other("it is a certification authority's, not a server's".to_owned())
             }
             CertificateError::Other(reason) => Self::Other(match reason.to_string().as_str() {
                 "NameConstraintViolation" => {
