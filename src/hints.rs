@@ -361,6 +361,11 @@ pub const TABLE: &[Advice] = &[
     ),
     on(Situation::NoSuchDomain, "check the address for typing errors"),
     on(Situation::NotAccepted, "if your provider confirms them, use --accept HOST for each"),
+    on(
+        Situation::NoService,
+        "start it, with systemd by `systemctl enable --now postie-submit.socket`; see \
+         postie-submit-server(1)",
+    ),
     on(Situation::Unexplained, CHECK),
 ];
 
@@ -442,6 +447,7 @@ mod tests {
     use crate::pop3::Pop3;
     use crate::providers;
     use crate::smtp::Smtp;
+    use crate::submit_frame::HandInError;
     use crate::tls::CertificateProblem;
     use crate::tls::Pin;
     use crate::wire::{Grammar as _, Phase};
@@ -551,6 +557,10 @@ mod tests {
             Situation::NotAnAddress => settings::Error::NoAlias("net".parse().unwrap()).into(),
             Situation::NothingFound => Error::NothingFound { domain: "x.example".to_owned() },
             Situation::NoSuchDomain => Error::NoSuchDomain { domain: "x.example".to_owned() },
+            Situation::NoService => {
+                let error = HandInError::NoService(io::ErrorKind::NotFound.into());
+                Error::Service { socket: "x".into(), error }
+            }
             Situation::Unexplained => unreachable!("it is of no error"),
             Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
             Situation::NoMaildir => {

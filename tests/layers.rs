@@ -163,6 +163,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings",
             "smtp",
             "store",
+            "submit_frame",
             "tls",
             "token",
             "wire",

@@ -7,6 +7,7 @@ use crate::config::Tls;
 use crate::error::Error;
 use crate::settings::Peer;
 use crate::store::outbox;
+use crate::submit_frame::HandInError;
 use crate::tls::CertificateProblem;
 use crate::{
     config, net, ownership, password, pop3, sasl, settings, smtp, store, tls, token, wire,
@@ -129,6 +130,8 @@ pub enum Situation {
     NoSuchDomain,
     /// Servers that only an unsigned answer names.
     NotAccepted,
+    /// Nothing listens at the socket of the submission service.
+    NoService,
     /// A failure that no other row explains.
     Unexplained,
 }
@@ -172,6 +175,7 @@ impl Situation {
                 ownership::Error::Foreign { .. } => Self::Foreign,
                 _ => return None,
             },
+            Error::Service { error: HandInError::NoService(_), .. } => Self::NoService,
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
             Error::Settings(settings::Error::NoAlias(_)) => Self::NotAnAddress,
             Error::Settings(settings::Error::IncompleteClient { key: "client-id", .. }) => {
@@ -397,6 +401,7 @@ impl fmt::Display for Situation {
             Self::NoSuchDomain => "The domain of an address does not exist",
             Self::Unexplained => "A fetch or submission fails in another way",
             Self::NotAccepted => "Only an unsigned DNS answer names a server elsewhere",
+            Self::NoService => "Nothing listens at the socket that `submit` names",
         })
     }
 }
