@@ -24,7 +24,7 @@ use crate::store::log::LogLine;
 use crate::submission::first_attempt::{Ended, fail};
 use crate::submission::{Attempt, Submission, complete};
 use crate::submit_frame::{self, Answer, Greeting, Octets, Request, read_end};
-use crate::text::{Address, Mailbox};
+use crate::text::{Address, Mailbox, plain};
 
 pub use self::listen::listen;
 
@@ -80,7 +80,10 @@ fn serve(
         log.end(report, Exit::Later, "busy");
         return Ok(());
     };
-    Greeting::Ready.write(stream.get_mut()).map_err(failed)?;
+    if let Err(error) = Greeting::Ready.write(stream.get_mut()) {
+        log.end(report, Exit::Later, &format!("dropped: {}", plain(&error)));
+        return Ok(());
+    }
     let own = Report::new(global).capturing();
     let ended = match read(&mut stream) {
         Ok((request, message)) => {
@@ -110,10 +113,9 @@ fn serve(
     log.end(report, ended.exit, &ended.text);
     match told {
         Ok(()) => stream.into_inner().finish(LAST_OCTETS),
-        Err(error) => report.warn(format_args!(
-            "submit-server: the caller was not told: {}",
-            crate::text::plain(&error)
-        )),
+        Err(error) => {
+            report.warn(format_args!("submit-server: the caller was not told: {}", plain(&error)))
+        }
     }
     Ok(())
 }

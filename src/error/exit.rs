@@ -273,6 +273,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::NoOAuth { .. }
             | settings::Error::NoSender
             | settings::Error::NoOwnAddress
+            | settings::Error::SendsByService { .. }
             | settings::Error::CommandWithoutTls { .. }
             | settings::Error::NoHome
             | settings::Error::NoCredentials

@@ -119,6 +119,14 @@ pub enum Error {
         /// Its fallback.
         fallback: String,
     },
+    /// The account has no server of its own to be asked.
+    #[error("account `{account}` sends by the service at {}: check that as its user", socket.display())]
+    SendsByService {
+        /// The account.
+        account: String,
+        /// The service's socket.
+        socket: PathBuf,
+    },
     /// The reverse-path is to be the account's own, and it has none.
     #[error("`envelope = \"own\"` needs an address in `from`, or a user name that is one")]
     NoOwnAddress,

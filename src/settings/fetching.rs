@@ -150,7 +150,8 @@ impl Settings {
         for name in names {
             let mut sides = Vec::new();
             for &side in wanted {
-                if self.account(&name, side)?.server.is_some() {
+                let table = self.account(&name, side)?;
+                if table.server.is_some() || (side == Side::Send && table.submit.is_some()) {
                     sides.push(side);
                 }
             }

@@ -43,7 +43,7 @@ impl Settings {
                 Some(name) => name.clone(),
                 None => self.sending_account(typed.into_iter().chain(authors))?,
             };
-            let table = self.account(&name, Side::Send)?;
+            let table = self.account_with_server(&name)?;
             if let Some(Sender::Mailbox(own)) = &table.from {
                 configured = Some(own.clone());
             }
@@ -164,7 +164,7 @@ impl Settings {
     /// Returns an error if the account no longer exists or is incomplete.
     pub fn queued_job(&self, account: &str, from: &ReversePath) -> Result<SendJob, Error> {
         let top = Table { timeout: self.timeout, ..Table::default() };
-        let table = top.over(self.account(account, Side::Send)?);
+        let table = top.over(self.account_with_server(account)?);
         let own = match (from.mailbox(), sender(&table)) {
             (Some(mailbox), _) => mailbox.clone(),
             // The message has its From field: only EHLO is still to be named, after the domain.
@@ -173,6 +173,14 @@ impl Settings {
         };
         let job = self.sending(Some(account.to_owned()), table, own, from.clone())?;
         self.with_fallback(job, &[])
+    }
+
+    /// Returns the table of an account that sends by a server.
+    fn account_with_server(&self, account: &str) -> Result<Table, Error> {
+        let table = self.account(account, Side::Send)?;
+        let Some(socket) = &table.submit else { return Ok(table) };
+        let (account, socket) = (shown(account), self.path(socket)?);
+        Err(Error::SendsByService { account, socket })
     }
 
     fn sending(
