@@ -27,6 +27,14 @@ const WWW_DATA: u32 = 33;
 
 const MESSAGE: &str = "Subject: x\n\nhello\n";
 
+/// Fails unless README.md has these words.
+#[track_caller]
+fn documented(words: &str) {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(words), "README.md does not say: {words}");
+}
+
 /// A whole frame, with a Bcc field that a caller's program would have removed.
 fn frame(to: &[&str], message: &str) -> Vec<u8> {
     let to = to.iter().map(|address| format!("to {address}\n")).collect::<Vec<_>>().concat();
@@ -169,7 +177,7 @@ fn without_a_service_the_caller_tries_again_later_or_under_the_name_sendmail_giv
     service.stop();
     for _ in 0..2 {
         let sent = service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run();
-        sent.exit(75).says("run/submit: no submission service: ");
+        sent.exit(75).says("run/submit: no submission service: ").says("\nhint: start it, ");
         let sent = service.as_user(ANN, &service.path("sendmail"), &args).stdin(MESSAGE).run();
         sent.exit(69).says("no submission service: ");
         drop(fs::remove_file(service.path("run/submit")));
@@ -294,6 +302,10 @@ fn a_configuration_that_cannot_be_used_is_no_concern_of_callers() {
     // An account that hands in again would go around in a circle.
     service.configure("[account.home.send]\nsubmit = \"/run/x\"\n");
     service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run().exit(78);
+    service.logs(&["account `home` sends by the service at /run/x: check that as its user"]);
+    // Nor can such an account be checked as if it had a server.
+    let checked = service.caller(ANN, &["check"]).run();
+    assert!(checked.exit(78).stdout.contains("`system` sends by the service at "), "{checked:?}");
 }
 
 /// A process of the service on one end of a socket pair, and the other end. Its caller is the user
@@ -350,6 +362,7 @@ fn whatever_a_caller_leaves_undone_nothing_is_sent() {
     assert!(child.wait().unwrap().success());
     let text = sink.taken()[0].lines();
     assert!(!text.contains("eve"), "{text}");
+    documented(&format!("{cut} frames cut off at any octet"));
     note(&format!(
         "submission service: {cut} frames cut off at any octet ({killed} by the end of the service), \
          none was sent"
@@ -425,6 +438,7 @@ fn whatever_a_caller_says_that_is_no_frame_is_refused() {
     }
     assert_eq!(sink.taken().len(), 0);
     assert!(!home.path().join("ran").exists());
+    documented(&format!("{refused} callers that say no frame"));
     note(&format!("submission service: {refused} callers that said no frame, none was served"));
 }
 
@@ -578,6 +592,7 @@ fn whenever_the_service_is_killed_the_caller_is_in_doubt_and_nothing_is_lost() {
         at_random += 1;
     }
     service.stop();
+    documented(&format!("killed at {delivered} moments of a submission and at {at_random} others"));
     note(&format!(
         "submission service: killed at {delivered} moments of a submission ({in_doubt} callers in \
          doubt, {late} had the answer): all {delivered} arrived, {marked} of them twice and marked; \
