@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::support::postie::{Home, Outcome, Run};
 use crate::support::servers;
 use crate::support::sink::{Sink, Taken};
+use crate::support::submit_service::Service;
 
 /// The server cannot be reached.
 const AWAY: &str = "server = \"127.0.0.1:1\"\n";
@@ -230,4 +231,36 @@ fn what_cron_could_not_send_waits_in_the_outbox_of_the_crontabs_user() {
         "{cron}"
     );
     assert!(job.ends_with("from-a-job\n"), "{job}");
+}
+
+#[test]
+fn what_cron_says_of_a_job_is_sent_by_the_submission_service() {
+    let Some(system) = System::new(&["cron", "sendmail"]) else { return };
+    let sink = Sink::start(&[]);
+    let Some(service) = Service::start(&sink, "rewrite-from = \"local\"\n") else { return };
+    system.config(&fs::read_to_string(service.path("callers.toml")).unwrap());
+    let crontab =
+        system.0.file("crontabs/ann", "MAILTO=bob@example.net\n@reboot echo hello from cron\n");
+    chown(crontab, Some(ANN), Some(ANN)).unwrap();
+    let script = "set -e
+        mount --bind crontab /etc/crontab
+        mount -t tmpfs tmpfs /etc/cron.d
+        mount --bind crontabs /var/spool/cron/crontabs
+        mount --bind postie /usr/sbin/sendmail
+        exec env -u HOME cron -f";
+    let mut cron = system.run(Path::new("/"), &["sh", "-c", script]).spawn();
+    let is_there = servers::wait_until(|| service.log().contains(" status=0 "));
+    cron.kill().unwrap();
+    cron.wait().unwrap();
+    assert!(is_there, "{}", service.log());
+    service.logs(&[&format!("uid={ANN} "), "to=bob@example.net", "status=0"]);
+    let taken = sink.taken();
+    let text = taken.first().unwrap().lines();
+    assert!(text.contains("\nSubject: Cron <ann@"), "{text}");
+    assert!(
+        text.contains("<ann@example.com>") && text.ends_with("\n\nhello from cron\n"),
+        "{text}"
+    );
+    // Nothing is kept on the user's side.
+    assert_eq!(system.waiting(["ann", "root"]), [0, 0]);
 }
