@@ -114,7 +114,8 @@ fn serve(
     match told {
         Ok(()) => stream.into_inner().finish(LAST_OCTETS),
         Err(error) => {
-            report.warn(format_args!("submit-server: the caller was not told: {}", plain(&error)))
+            let error = plain(&error);
+            report.warn(format_args!("submit-server: the caller was not told: {error}"));
         }
     }
     Ok(())
