@@ -9,6 +9,7 @@
 //! | login, trust, OAuth 2.0 | `logins`, `oauth` |
 //! | what waits in the outbox, what is kept of what was sent | `outbox`, `fallback`, `sent` |
 //! | the command line, the configuration, owners of files | `cli`, `config`, `alias_file`, `ownership`, `memory`, `least_surprise`, `injected_words` |
+//! | text of servers, messages and callers in any output | `untrusted_text` |
 //! | a person at a terminal | `terminal`, `check`, `setup`, `newcomer` |
 //! | other programs' configurations and parsers | `import`, `parsed` |
 //! | programs that are run, connections through programs | `programs`, `relays` |
