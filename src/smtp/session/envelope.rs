@@ -116,8 +116,8 @@ pub struct MailData<'a> {
     pub octets: u64,
     /// True if any octet is above 127.
     pub is_8bit: bool,
-    /// True for a small message that holds no command ([`holds_command`](super::holds_command)), which may leave before
-    /// the server has accepted a recipient.
+    /// True for a small message that holds no command ([`holds_command`](super::holds_command)),
+    /// which may leave before the server has accepted a recipient.
     pub may_go_along: bool,
     /// Called once in a transaction, before octets leave after which the server may have the whole
     /// message. An error keeps them here.
