@@ -87,6 +87,11 @@ pub const TABLE: &[Advice] = &[
         "register a client at the provider, or ask your organization for one; see postie-login(1)",
     ),
     on(
+        Situation::NoOAuth,
+        "set `oauth = \"NAME\"` in the account, and describe the client in [oauth.NAME]; see \
+         postie-login(1)",
+    ),
+    on(
         Situation::TokenRefused,
         "the token must be for this `user`, with a `scope` for POP or SMTP; an administrator may \
          have disabled both",
@@ -561,6 +566,7 @@ mod tests {
                 let error = HandInError::NoService(io::ErrorKind::NotFound.into());
                 Error::Service { socket: "x".into(), error }
             }
+            Situation::NoOAuth => settings::Error::NoLogin { path: "x".into() }.into(),
             Situation::Unexplained => unreachable!("it is of no error"),
             Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
             Situation::NoMaildir => {

@@ -22,7 +22,7 @@ use crate::token::{self, Access, Login};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No source is configured, and there is no terminal to ask at.
-    #[error("no password: set `password-command` or `password-file`, or run at a terminal")]
+    #[error("no password is configured, and there is no terminal to ask at")]
     Nowhere,
     /// Others may write to the file or read it.
     #[error(transparent)]

@@ -92,6 +92,7 @@ impl Run<'_> {
         let is_written = *write && exit == Exit::Done;
         if is_written {
             config::append(&path, &block).map_err(settings::Error::from)?;
+            self.print_note(&format!("the account was written to {}", path.display()));
         }
         self.answer(&account, &block, is_written, exit)?;
         let mut todo = preparation(&account.findings);

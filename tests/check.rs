@@ -187,7 +187,7 @@ fn what_is_broken_about_the_password_is_told_before_anybody_is_connected_to() {
         ("password = \"a\\n\"", 78, "the password holds a control character", "it contains a tab"),
         ("password-file = \"no\"", 78, "cannot read the password from ", ""),
         ("token-command = \"true\"", 78, "the token is empty", "only the first line is used"),
-        ("", 78, "no password: set ", "without a terminal, set"),
+        ("", 78, "no password is configured, ", "without a terminal, set"),
     ] {
         let home = Home::new();
         home.config(&format!(

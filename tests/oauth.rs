@@ -65,6 +65,14 @@ fn without_a_login_nothing_is_asked_and_the_hint_says_what_to_do() {
         .exit(78)
         .stderr("postie: login work: a login needs a terminal\n");
     assert_eq!(server.counts().connections, 0);
+    let table = unreachable().replace("oauth = \"house\"\n", "");
+    home.config(&table);
+    home.postie(["login"]).run().exit(78).says("has `oauth`\nhint: set `oauth = \"NAME\"`");
+    home.postie(["login", "work"])
+        .run()
+        .exit(78)
+        .says("logs in without OAuth 2.0")
+        .says("\nhint: ");
 }
 
 #[test]

@@ -298,14 +298,14 @@ fn directories_of_another_users_environment_are_passed_over() {
     fetch("HOME", Path::new("/")).exit(78).says("no home directory for this user: set HOME");
     // Root's, which cannot be read; another user's; and one that depends on where this is run.
     let outcome = fetch("XDG_CONFIG_HOME", &foreign.path().join(".config"));
-    outcome.exit(78).says("no password: set");
+    outcome.exit(78).says("no password is configured");
     for dir in ["", ".config", ".config/postie"] {
         own(&foreign.path().join(dir), NOBODY, NOBODY);
         chmod(&foreign.path().join(dir), 0o755);
     }
     let outcome = fetch("XDG_CONFIG_HOME", &foreign.path().join(".config"));
-    outcome.exit(78).says("no password: set");
-    fetch("XDG_CONFIG_HOME", Path::new(".config")).exit(78).says("no password: set");
+    outcome.exit(78).says("no password is configured");
+    fetch("XDG_CONFIG_HOME", Path::new(".config")).exit(78).says("no password is configured");
 }
 
 #[test]

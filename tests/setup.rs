@@ -156,7 +156,7 @@ fn what_the_domain_publishes_is_walked_and_printed() {
 fn an_account_is_written_once() {
     let page = document("mail.example.org", "mail.example.org");
     let world = World::new(&[], &[(PAGE, &page)]);
-    world.setup(&["--write"]).exit(0);
+    world.setup(&["--write"]).exit(0).says("postie: setup: the account was written to ");
     let written = world.config().unwrap();
     assert!(keys(&written).contains(&"server = \"mail.example.org\""), "{written}");
     let path = world.home.path().join(".config/postie/config.toml");

@@ -270,6 +270,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::FallbackCycle { .. }
             | settings::Error::IncompleteClient { .. }
             | settings::Error::Tenant { .. }
+            | settings::Error::NoLogin { .. }
             | settings::Error::NoOAuth { .. }
             | settings::Error::NoSender
             | settings::Error::NoOwnAddress

@@ -40,6 +40,8 @@ pub enum Situation {
     TokenLater,
     /// A client of no id.
     NoClientId,
+    /// No account that could log in by OAuth 2.0.
+    NoOAuth,
     /// The mail server does not take the token.
     TokenRefused,
     /// The mail server takes tokens only.
@@ -177,6 +179,9 @@ impl Situation {
             },
             Error::Service { error: HandInError::NoService(_), .. } => Self::NoService,
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
+            Error::Settings(settings::Error::NoLogin { .. } | settings::Error::NoOAuth { .. }) => {
+                Self::NoOAuth
+            }
             Error::Settings(settings::Error::NoAlias(_)) => Self::NotAnAddress,
             Error::Settings(settings::Error::IncompleteClient { key: "client-id", .. }) => {
                 Self::NoClientId
@@ -355,6 +360,7 @@ impl fmt::Display for Situation {
             Self::ConsentRefused => "The authorization server refuses the user's login",
             Self::TokenLater => "The authorization server is temporarily unavailable",
             Self::NoClientId => "A client has no `client-id`",
+            Self::NoOAuth => "No account has `oauth`",
             Self::TokenRefused => "The login is refused, with a token",
             Self::WantsToken => "The server takes no passwords",
             Self::SecretReadable => "Others may read a file with a secret",

@@ -70,6 +70,12 @@ pub enum Error {
         /// The value.
         tenant: String,
     },
+    /// No account has a login by OAuth 2.0.
+    #[error("no account in {} has `oauth`", path.display())]
+    NoLogin {
+        /// The file.
+        path: PathBuf,
+    },
     /// The account has no login by OAuth 2.0.
     #[error("account `{account}` logs in without OAuth 2.0: it has no `oauth`")]
     NoOAuth {

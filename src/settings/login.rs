@@ -85,7 +85,7 @@ impl Settings {
         let file = self.file.as_ref().ok_or_else(|| self.nothing_to("log in"))?;
         let able: Vec<_> = file.account.keys().filter(|name| has_oauth(name)).collect();
         match able.as_slice() {
-            [] => Err(self.nothing_to("log in")),
+            [] => Err(Error::NoLogin { path: self.path.clone() }),
             [only] => Ok((*only).clone()),
             _ => Err(Error::Ambiguous),
         }

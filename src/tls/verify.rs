@@ -293,3 +293,69 @@ fn verify_own(
     }
     Ok(ServerCertVerified::assertion())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, GeneralSubtree, IsCa,
+        KeyPair, NameConstraints,
+    };
+    use rustls::RootCertStore;
+
+    type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+    fn authority(name: &str, constraints: BasicConstraints) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(constraints);
+        params
+    }
+
+    fn key() -> KeyPair {
+        KeyPair::generate().unwrap()
+    }
+
+    /// What is said of a certificate for `mail.example` that the last of these issues.
+    fn words(root: &Issuer, between: &[&Issuer]) -> String {
+        let issuer = between.last().copied().unwrap_or(root);
+        let params = CertificateParams::new(vec!["mail.example".to_owned()]).unwrap();
+        let leaf = params.signed_by(&key(), issuer).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let between: Vec<_> = between.iter().map(|issuer| issuer.der().clone()).collect();
+        let name = ServerName::try_from("mail.example").unwrap();
+        let verifier = verifier.build().unwrap();
+        match verifier.verify_server_cert(leaf.der(), &between, &name, &[], UnixTime::now()) {
+            Ok(_) => String::new(),
+            Err(rustls::Error::InvalidCertificate(reason)) => {
+                let certificate = Certificate::read(leaf.der());
+                CertificateProblem::new(&reason, certificate.as_ref()).words(certificate.as_ref())
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn what_an_authority_may_not_do_is_said_in_words() {
+        let root = |params| Issuer::self_signed(params, key()).unwrap();
+        let good = root(authority("root", BasicConstraints::Unconstrained));
+        assert_eq!(words(&good, &[]), "");
+        let mut narrow = authority("root", BasicConstraints::Unconstrained);
+        let permitted_subtrees = vec![GeneralSubtree::DnsName("other.example".to_owned())];
+        let excluded_subtrees = Vec::new();
+        narrow.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees });
+        let not_for_it = "its authority may not issue certificates for this name";
+        assert_eq!(words(&root(narrow), &[]), not_for_it);
+        let params = authority("short", BasicConstraints::Constrained(0));
+        let short = Issuer::signed_by(params, key(), &good).unwrap();
+        let params = authority("below", BasicConstraints::Unconstrained);
+        let below = Issuer::signed_by(params, key(), &short).unwrap();
+        assert_eq!(
+            words(&good, &[&short, &below]),
+            "too many certificates are between it and its authority"
+        );
+    }
+}
