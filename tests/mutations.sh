@@ -182,6 +182,16 @@ mutate 'one recipient for two cases of a domain' src/smtp/session/envelope.rs 's
 mutate 'sending a message as a part without an encoding' src/compose.rs 's/"message\/rfc822" if found\.are_ascii/"message\/x" if found.are_ascii/' --lib compose
 mutate 'encoding a text part that mail would not carry' src/message/plain.rs 's/if measure\.is_transport_safe\(Transport::SevenBit\)/if true/' --lib compose
 mutate 'aliases for addresses at this machine' src/text/address.rs 's/\["localhost", "localhost\.localdomain", host, label\]/[""; 0]/' --test tests sendmail
+mutate 'the line of an alias that runs a program' src/config/alias_file.rs 's/if let Some\(\(_, meaning\)\) = other \{/if let Some((_, meaning)) = other \&\& false {/' --test tests alias_file
+mutate 'whose the alias file is' src/config.rs 's/ownership::check_writers\(&file, path\)\?;(\s+let text = text)/$1/' --test tests alias_file
+mutate 'the fallback for nothing that is in doubt' src/submission/fallback.rs 's/ && !is_in_doubt\(error\);/;/' --test tests fallback
+mutate 'the fallback for nothing that an earlier attempt left in doubt' src/submission/fallback.rs 's/if !is_untouched \|\| /if /' --test tests fallback
+mutate 'waiting for the account after a refusal by its fallback' src/submission.rs 's/Some\(held\) if self\.fallback_of\.is_some\(\)/Some(held) if false \&\& self.fallback_of.is_some()/' --test tests fallback
+mutate 'the cycle of fallbacks' src/settings/sending.rs 's/if known\.contains\(&fallback\) \{/if known.len() > 99 {/' --test tests fallback
+mutate 'keeping other processes out of the memory' src/memory.rs 's/let _ = set_dumpable_behavior[^;]*;//; s/DumpableBehavior, //; s/, set_dumpable_behavior//' --test tests memory
+mutate 'the limit of core files' src/memory.rs 's/let _ = setrlimit[^;]*;/let _ = none;/; s/, setrlimit//' --test tests memory
+mutate 'overwriting what a password file held' src/password.rs 's/Zeroizing::new\(String::with_capacity\(room\)\)/String::with_capacity(room)/; s/use zeroize::Zeroizing;//' --test tests memory
+mutate 'overwriting secrets' src/text/secret.rs 's/impl Secret \{/impl Drop for Secret { fn drop(\&mut self) { std::mem::forget(std::mem::take(\&mut *self.0)); } }\nimpl Secret {/; s/let Secret\(text\) = Secret::new\("not-a-secret"\);/let text = Secret::new("not-a-secret").0.clone();/' --test tests memory
 mutate 'aliases in the header' src/message.rs 's/field\.set_value\(&written\.join\(", "\)\);/drop(written);/' "${header[@]}"
 mutate 'the end of a message on standard input' src/send/smtp_input.rs 's/if octets\.is_empty\(\) \{\s+return Ok\(None\);/if octets.is_empty() {\n break;/' --lib smtp_input
 mutate 'the silence about what is in doubt' src/send/smtp_input.rs 's/Exit::InDoubt => break,/Exit::InDoubt => "250 2.0.0 ok:",/' --lib smtp_input

@@ -42,7 +42,7 @@ END
   ;;
 tarball)
   name=postie-$version-$(uname -m)-linux
-  install -D "$(tests/package/build.sh static)" "$stage/$name/bin/postie"
+  install -D "${PROGRAM:-$(tests/package/build.sh static)}" "$stage/$name/bin/postie"
   install -m 644 -t "$stage/$name" README.md CHANGELOG.md LICENSE
   tar -C "$stage" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -c "$name" |
     gzip -9n > "$out/$name.tar.gz"

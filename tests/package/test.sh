@@ -5,8 +5,8 @@
 #   tests/package/test.sh tarball      the static program runs where there is nothing else
 #   tests/package/test.sh same         a build in another directory, for another user, is the same
 #
-# Each builds what it needs; with PROGRAM=FILE, `deb` packages that program and does not look for paths
-# of this machine in it. Nothing is changed outside target/ and temporary directories.
+# Each builds what it needs; with PROGRAM=FILE, the first two package that program and do not look for
+# paths of this machine in it. Nothing is changed outside target/ and temporary directories.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tree=$PWD work=$(mktemp -d)
@@ -18,6 +18,11 @@ deb() {
   local debs=("$PWD"/target/package/out/*.deb)
   [ ${#debs[@]} = 2 ] || die "expected two packages, found ${debs[*]}"
   [ -n "${PROGRAM:-}" ] || no_build_paths target/package/stage/usr/bin/postie
+  # Of the C library it needs the version that README.md states, or an earlier one.
+  local needed stated
+  needed=$(objdump -T target/package/stage/usr/bin/postie | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -V | tail -1)
+  stated=$(sed -n 's/.*need glibc \([0-9.]*\) or later.*/\1/p' README.md)
+  [ "$(printf '%s\n' "$needed" "$stated" | sort -V | tail -1)" = "$stated" ] || die "it needs glibc $needed"
   # There is no address of a maintainer yet.
   ! command -v lintian > /dev/null ||
     lintian --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "${debs[@]}"
@@ -78,22 +83,45 @@ tarball() {
   mkdir -p "$root"/{etc,home}
   tar -C "$work" -xzf "$tarball"
   cp "$work"/postie-*/bin/postie "$root/postie"
-  no_build_paths "$root/postie"
+  [ -n "${PROGRAM:-}" ] || no_build_paths "$root/postie"
   readelf -d "$root/postie" | grep -q NEEDED && die 'the static program needs a library'
   in_root() { env -i HOME=/home unshare --root="$root" /postie "$@"; }
   in_root --version > /dev/null
   in_root install --user
   [ -e "$root/home/.local/share/man/man1/postie.1" ] || die 'postie install did not bring its pages'
   # Names are looked up in files and in DNS, without and with an nsswitch.conf, and no module is loaded.
-  echo '127.0.0.1 mail.example.com' > "$root/etc/hosts"
+  # Nothing in this root is trusted but what is in the program, or named.
   echo 'nameserver 127.0.0.1' > "$root/etc/resolv.conf"
   (umask 077 && echo not-a-password > "$root/password")
+  for name in ca server; do
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=Test $name" \
+      -keyout "$work/$name.key" -out "$work/$name.pem" -addext subjectAltName=DNS:mail.example.com \
+      ${signed[@]+"${signed[@]}"} 2> /dev/null
+    local signed=(-CA "$work/ca.pem" -CAkey "$work/ca.key" -addext basicConstraints=critical,CA:FALSE)
+  done
+  cp "$work/ca.pem" "$root/ca.pem"
   local nsswitch
   for nsswitch in '' 'hosts: mymachines files resolve [!UNAVAIL=return] dns'; do
     echo "$nsswitch" > "$root/etc/nsswitch.conf"
-    local said
-    said=$(in_root check --fetch --server mail.example.com:1 --user ann --password-file /password --timeout 5 2>&1 || true)
-    grep -q '127\.0\.0\.1' <<< "$said" || die "no name was found: $said"
+    echo '127.0.0.1 other.example.com' > "$root/etc/hosts"
+    unshare --net bash -euo pipefail -c '
+      ip link set lo up
+      coproc python3 tests/package/servers.py "$1/server.pem" "$1/server.key"
+      trap "kill $COPROC_PID" EXIT
+      read -r -u "${COPROC[0]}"
+      check() { env -i HOME=/home unshare --root="$0" /postie check --fetch --user ann --password-file /password --timeout 5 "$@" 2>&1 || true; }
+      expect() { grep -Eq "$1" <<< "$2" || { echo "test.sh: expected $1: $2" >&2; exit 1; }; }
+      # By DNS, with an authority that is named, up to the server that says no more.
+      said=$(check --server mail.example.com --ca-file /ca.pem)
+      expect "^ok name: 127[.]0[.]0[.]1$" "$said"
+      expect "^ok tls: TLSv1.3" "$said"
+      # The authorities that are in the program do not include it.
+      said=$(check --server mail.example.com)
+      expect "issued by .Test ca., which is not trusted" "$said"
+      # By the file of hosts.
+      said=$(check --server other.example.com --ca-file /ca.pem)
+      expect "^ok name: 127[.]0[.]0[.]1$" "$said"
+    ' "$root" "$work" || die "with nsswitch.conf '$nsswitch'"
   done
 }
 
