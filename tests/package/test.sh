@@ -131,8 +131,9 @@ same() {
   mkdir -p "$work/elsewhere/source" "$work/home/.cargo"
   git ls-files | tar -cf - -T - | tar -xf - -C "$work/elsewhere/source"
   cp -a "$home/registry" "$work/home/.cargo"
+  # By the same compiler, whichever is chosen for this directory.
   other=$(HOME=$work/home CARGO_HOME=$work/home/.cargo RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup} \
-    "$work/elsewhere/source/tests/package/build.sh" dynamic)
+    RUSTUP_TOOLCHAIN=$(rustc --print sysroot) "$work/elsewhere/source/tests/package/build.sh" dynamic)
   [ "$one" = "$(sha256sum < "$other")" ] || die "two builds differ: $one $(sha256sum < "$other")"
   echo "$one"
 }
