@@ -318,5 +318,23 @@ mutate 'the mask from the greeting on' src/wire.rs 's/secrets\.into_iter\(\)\.fo
 mutate 'the mask of capabilities' src/pop3/session.rs 's/offered\.add\(&secrets\.mask\(line\)\);/let _ = \&secrets; offered.add(line);/' --test tests untrusted_text
 mutate 'the syntax of names of mechanisms' src/pop3/reply.rs 's/words\.filter\(is_name\)/words/' --test tests untrusted_text
 mutate 'the name of a message without a unique-id' src/fetch.rs 's/listed\.uid\.as_ref\(\)\.or_else\(\|\| self\.names\.get\(&listed\.number\)\)/listed.uid.as_ref()/' --test tests transcripts::mail_is_fetched
+# The submission service.
+frame=(--lib submit_frame::)
+callers=(--lib store::callers)
+service=(--test tests submission_service::)
+mutate 'the order of a frame for the submission service' src/submit_frame.rs 's/if place < last \|\| /if /' "${frame[@]}"
+mutate 'the users who may send by the submission service' src/settings/permissions.rs 's/if !is_restricted \|\| /if true || !is_restricted || /' --lib settings::permissions
+mutate 'the rate after the clock was set back' src/store/callers.rs 's/\|time: u64\| time\.min\(now\)/|time: u64| time/; s/now - time < HOUR/now.saturating_sub(*time) < HOUR/' "${callers[@]}"
+mutate 'the lock on the times of a user of the submission service' src/store/callers.rs 's/let _lock = self\.lock\(([^;]*)\)\?;/let _ = self.lock($1)?;/' "${callers[@]}"
+mutate 'the places of one user of the submission service' src/limits.rs 's/SUBMIT_PLACES_OF_USER: usize = 4/SUBMIT_PLACES_OF_USER: usize = 32/' "${callers[@]}"
+mutate 'the caller on a UNIX socket only' src/ownership/caller.rs 's/!\(is_unix && is_stream && is_connected\)/!is_unix/' --lib ownership::caller
+mutate 'the end mark of a frame for the submission service' src/submit_frame.rs 's/if line == END \{ Ok\(\(\)\) \}/if line == END || true { Ok(()) }/' "${service[@]}whatever"
+mutate 'the doubt of a caller of the submission service' src/send/service.rs 's/failed\(HandInError::InDoubt\(error\)\)/failed(HandInError::NotTaken(error))/' "${service[@]}a_caller"
+mutate 'the recipients that an account allows' src/submission.rs 's/job\.permissions\.check_recipients\(envelope\.recipients\(\)\)\?;//' "${service[@]}the_bounds"
+mutate 'what is wrong with the submission service being for its log' src/submit_server.rs 's/if Exit::from\(error\) != Exit::Config/if true || Exit::from(error) != Exit::Config/' "${service[@]}a_configuration"
+mutate 'the check of the directory of a socket' src/send/service.rs 's/ownership::check_socket\(&job\.socket\)\?;//' "${service[@]}without"
+mutate 'the removal of Bcc by the submission service' src/submit_server.rs 's/message\.remove_bcc\(\);//' "${service[@]}whatever"
+mutate 'a socket that another program listens at' src/submit_server/listen.rs 's/if is_listening\(path\)\.map_err\(failed\)\? \{/if false \&\& is_listening(path).map_err(failed)? {/' "${service[@]}a_socket"
+mutate 'the rate of a user of the submission service' src/submit_server.rs 's/&& let Some\(wait\) = count\(account, most\)\?/\&\& let Some(wait) = count(account, most)?.filter(|_| false)/' "${service[@]}no_user"
 exit "$missed"
 }
