@@ -61,6 +61,6 @@ mod tests {
         let slow = hand_over("cat; sleep 60").unwrap_err();
         assert!(slow.starts_with("sh did not finish within"), "{slow}");
         let refused = hand_over("exit 75").unwrap_err();
-        assert!(refused.starts_with("sh did not take it"), "{refused}");
+        assert!(refused.starts_with("sh refused it"), "{refused}");
     }
 }
