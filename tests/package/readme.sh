@@ -24,21 +24,29 @@ mkdir -p "$HOME"
 PATH=$HOME/.cargo/bin:$PATH
 commands=$(block 'cargo install')
 [ "$(grep -c . <<< "$commands")" = 2 ] || die "expected two commands, found $commands"
-bash -euo pipefail <<< "$commands"
+# What root installs is for all users, so this is run as another one.
+user=()
+if [ "$(id -u)" = 0 ]; then
+  user=(setpriv --reuid 54321 --regid 54321 --clear-groups)
+  chmod 755 "$work"
+fi
+head -1 <<< "$commands" | bash -euo pipefail
+[ ${#user[@]} = 0 ] || chown -R 54321:54321 "$HOME"
+tail -1 <<< "$commands" | "${user[@]}" bash -euo pipefail
 [ "$(command -v postie)" = "$HOME/.cargo/bin/postie" ] || die "the program is $(command -v postie)"
-[ "$(man -w postie-config)" = "$HOME/.cargo/share/man/man5/postie-config.5" ] || die 'man does not find its pages'
+[ "$("${user[@]}" man -w postie-config)" = "$HOME/.cargo/share/man/man5/postie-config.5" ] || die 'man does not find its pages'
 [ -e "$HOME/.local/share/systemd/user/postie-fetch.timer" ] || die 'there are no units'
 grep -qF 'fpath+=(~/.local/share/zsh/site-functions)' README.md || die 'README.md has another place for zsh'
 ! command -v zsh > /dev/null ||
-  [ "$(zsh -fc 'fpath+=(~/.local/share/zsh/site-functions); autoload -U compinit; compinit -D -u; echo $_comps[postie]')" = _postie ] ||
+  [ "$("${user[@]}" zsh -fc 'fpath+=(~/.local/share/zsh/site-functions); autoload -U compinit; compinit -D -u; echo $_comps[postie]')" = _postie ] ||
   die 'zsh does not find its completions'
-! command -v fish > /dev/null || fish -c 'complete -C "postie fe"' | grep -q '^fetch' ||
+! command -v fish > /dev/null || "${user[@]}" fish -c 'complete -C "postie fe"' | grep -q '^fetch' ||
   die 'fish does not find its completions'
 [ ! -e /usr/share/bash-completion/bash_completion ] ||
   bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader postie; complete -p postie' > /dev/null ||
   die 'bash does not find its completions'
-postie install --remove
-[ -z "$(find "$HOME/.local" -type f)" ] || die 'postie install --remove leaves files'
+"${user[@]}" postie install --remove
+[ -z "$(find "$HOME/.local" -type f 2> /dev/null)" ] || die 'postie install --remove leaves files'
 
 # For the system: sudo is root's already, as which this runs.
 if [ "$(id -u)" = 0 ]; then
@@ -56,7 +64,8 @@ if [ "$(id -u)" = 0 ]; then
     chmod 755 "$root/usr/local/bin/sudo"
     chroot "$root" bash -euo pipefail < "$0/system"
     chroot "$root" /usr/local/bin/postie install --list | grep -v "^installed " && exit 1
-    [ "$(env -i PATH=/usr/local/bin:/usr/bin:/bin chroot "$root" man -w postie-send)" = /usr/local/share/man/man1/postie-send.1 ]
+    page=$(chroot "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin man -w postie-send)
+    [ "$(chroot "$root" readlink -f "$page")" = /usr/local/share/man/man1/postie-send.1 ]
     ! [ -e "$root/usr/lib/systemd/systemd" ] || chroot "$root" systemd-analyze verify --man=no \
       /usr/local/lib/systemd/system/postie-{submit.socket,queue.timer}
   ' "$work"
