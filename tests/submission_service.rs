@@ -269,6 +269,64 @@ fn the_bounds_of_an_account_hold_for_callers() {
     assert!(sink.taken()[0].sender.starts_with("<ann@example.com>"));
 }
 
+/// The service's configuration: an account whose server is away, and its fallback with a server there
+/// and these keys.
+fn config_with_fallback(keys: &str, fallback: &str, fallback_keys: &str) -> String {
+    let own = config("127.0.0.1:1", &format!("fallback = \"other\"\n{keys}"));
+    let other = config(fallback, fallback_keys).replace("account.home", "account.other");
+    let (_, other) = other.split_once("[account.other]").unwrap();
+    format!("default = \"home\"\n{own}[account.other]{other}")
+}
+
+#[test]
+fn a_fallback_is_no_way_around_the_bounds_of_its_account() {
+    let sink = Sink::start(&[]);
+    let Some(service) = Service::start(&sink, "") else { return };
+    let (one, two) = (["bob@example.net"], ["bob@example.net", "bob@example.org"]);
+    for (keys, allowed, not_allowed) in [
+        ("recipients = [\"*@example.net\"]", (ANN, &one[..]), (ANN, &two[..])),
+        ("max-recipients = 1", (ANN, &one), (ANN, &two)),
+        ("allow-users = [54321]", (ANN, &two), (BOB, &two)),
+        ("allow-groups = [54321]", (ANN, &two), (BOB, &two)),
+    ] {
+        service.configure(&config_with_fallback("", &sink.address.to_string(), keys));
+        let send = |(uid, to): (u32, &[&str])| {
+            service.caller(uid, &[&["send"], to].concat()).stdin(MESSAGE).run()
+        };
+        send(allowed).exit(0).says("; tried the fallback other");
+        assert_eq!(sink.taken().len(), 1, "{keys}");
+        send(not_allowed).exit(75).says("send home: 127.0.0.1:1: cannot connect");
+        assert_eq!(sink.taken().len(), 0, "{keys}");
+    }
+}
+
+#[test]
+fn a_fallback_for_some_users_sends_nothing_from_the_queue_whose_caller_is_not_known() {
+    let sink = Sink::start(&[]);
+    let queue = "queue = true\n";
+    let nowhere = config_with_fallback(queue, "127.0.0.1:1", "");
+    let Some(service) = Service::start_with(&nowhere) else { return };
+    let to = ["bob@example.net", "bob@example.org"];
+    service.caller(ANN, &[&["send"], &to[..]].concat()).stdin(MESSAGE).run().exit(0);
+    let flush = |keys: &str| {
+        service.configure(&config_with_fallback(queue, &sink.address.to_string(), keys));
+        service.of_service(&["queue", "flush", "--all"]).run()
+    };
+    for keys in [
+        // The caller of then and the user who flushes are among them.
+        "allow-users = [54321, 54400]",
+        "allow-groups = [54321, 54400]",
+        // The other bounds hold as they did for the caller.
+        "recipients = [\"*@example.net\"]",
+        "max-recipients = 1",
+    ] {
+        flush(keys).exit(75);
+        assert_eq!((sink.taken().len(), service.waiting()), (0, 1), "{keys}");
+    }
+    flush("").exit(0).says("; tried the fallback other");
+    assert_eq!((sink.taken().len(), service.waiting()), (1, 0));
+}
+
 #[test]
 fn no_user_sends_more_than_the_rate_in_any_number_of_processes() {
     let sink = Sink::start(&[]);
