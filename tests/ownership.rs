@@ -340,7 +340,7 @@ fn no_copy_of_what_was_sent_is_put_into_another_users_maildir() {
         own(&maildir.join(part), NOBODY, NOBODY);
         let outcome = home.postie(["send", "bob@example.net", "--body=hello"]).run();
         // The message is another matter.
-        outcome.exit(0).says("no copy kept: ").says("belongs to another user (nobody)");
+        outcome.exit(0).says("its copy was not kept: ").says("belongs to another user (nobody)");
         for dir in ["tmp", "new", "cur"] {
             assert!(home.files(&format!("Sent/{dir}")).is_empty(), "{part}");
         }
