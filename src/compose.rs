@@ -94,7 +94,7 @@ impl Attachment {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// The whole of it.
+    /// Reads the whole part into memory.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ pub struct Options<'a> {
     pub is_offline: bool,
 }
 
-/// A server.
+/// A mail server that was found: host, port and kind of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The host name.
@@ -154,7 +154,7 @@ impl Findings {
         strangers
     }
 
-    /// The same for programs.
+    /// Returns the findings as a JSON object.
     pub fn object(&self) -> Value {
         let place = |place: &Option<Place>| {
             place.as_ref().map(|place| {

@@ -8,7 +8,7 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, RCODE, TYPE};
 use crate::limits;
 use crate::text::Domain;
 
-/// A record type.
+/// The type of a DNS record that is asked for (RFC 1035 §3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// MX: the mail exchangers of the domain (RFC 5321 §5.1).
@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-/// A question.
+/// A DNS question with its random id (RFC 1035 §4.1).
 #[derive(Clone, Debug)]
 pub struct Question {
     id: u16,
@@ -47,7 +47,7 @@ pub struct Record {
     pub host: Option<Domain>,
 }
 
-/// An answer.
+/// What a DNS server answered to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The records, the one that comes first first; none if the name has none of this kind.

@@ -379,7 +379,8 @@ const NOT_OWN: &str = "the account may not send as this address: use its own as 
 const DAILY_LIMIT: &str =
     "the provider's limit for one day is reached: wait a day, or send to fewer recipients";
 
-/// Stands for what is known of the server's provider; the row counts only where something is.
+/// The placeholder of a hint that is the provider's own; such a row counts only for a known
+/// provider.
 pub const PROVIDER: &str = "{provider}";
 
 const fn on(when: Situation, words: &'static str) -> Advice {

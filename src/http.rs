@@ -23,7 +23,7 @@ pub enum Error {
     Redirect(String),
 }
 
-/// A request.
+/// An HTTP/1.1 request (RFC 9112).
 #[derive(Clone, Debug)]
 pub struct Request {
     url: HttpsUrl,
@@ -116,7 +116,7 @@ pub fn form_encoded(text: &str) -> String {
     plain
 }
 
-/// A response.
+/// An HTTP/1.1 response: its status and body.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.

@@ -297,5 +297,5 @@ pub const SUBMIT_WAIT: Duration = Duration::from_mins(30);
 /// Callers that the submission service serves at the same time.
 pub const SUBMIT_PLACES: usize = 32;
 
-/// The same of one user.
+/// Submissions that the service handles at once for one user.
 pub const SUBMIT_PLACES_OF_USER: usize = 4;

@@ -308,7 +308,7 @@ impl Message {
         }
     }
 
-    /// The whole text, from its beginning.
+    /// Reads the whole text, from its beginning.
     ///
     /// # Errors
     ///

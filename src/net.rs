@@ -92,7 +92,7 @@ pub fn connect_through(command: Command, bounds: Bounds, stop: &Stop) -> Result<
     Tcp::new(stream, Some(relay), deadline, stop).map_err(Error::Connect)
 }
 
-/// The same, but to where the first of `detours` leads that is for this server.
+/// Connects as [`connect`], but to where the first of `detours` leads that is for this server.
 pub fn connect_by(
     detours: &[Detour],
     host: &Domain,
@@ -174,7 +174,7 @@ pub fn ask<T>(
     })
 }
 
-/// The same by TCP, where both messages have their length before them (RFC 1035 §4.2.2).
+/// Asks a DNS server by TCP, where both messages have their length before them (RFC 1035 §4.2.2).
 pub fn ask_by_stream(
     server: SocketAddr,
     question: &[u8],

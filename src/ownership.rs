@@ -117,7 +117,8 @@ pub fn is_ours(dir: &Path) -> bool {
     })
 }
 
-/// The same as [`is_ours`], or root's and open to this user: enough for what is only read.
+/// Returns whether the directory is ours ([`is_ours`]), or root's and open to this user: enough for
+/// what is only read.
 pub fn is_ours_or_roots(dir: &Path) -> bool {
     let is_roots = |dir: &Path| dir.metadata().is_ok_and(|metadata| metadata.uid() == ROOT);
     is_ours(dir) || (is_roots(dir) && dir.read_dir().is_ok())

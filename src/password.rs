@@ -207,7 +207,7 @@ impl Tokens {
 }
 
 impl Attempts {
-    /// The same, with the token of a login got now: before a server waits for it.
+    /// Obtains the token of a login now, before a server waits for it.
     ///
     /// # Errors
     ///

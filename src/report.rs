@@ -89,7 +89,7 @@ impl Report {
         }
     }
 
-    /// The same with its output kept for [`Self::captured`]. A trace is printed all the same.
+    /// Returns a report that keeps its output for [`Self::captured`]. A trace is still printed.
     #[must_use]
     pub fn capturing(self) -> Self {
         Self { captured: Some(Mutex::default()), has_bars: false, terminal: false, ..self }
@@ -114,7 +114,7 @@ impl Report {
         self.capture(|captured| captured.lines.push((kind, line.to_string())))
     }
 
-    /// The same without results, where standard output is one direction of a conversation.
+    /// Returns a report without results, where standard output is one direction of a conversation.
     #[must_use]
     pub fn without_results(self) -> Self {
         Self { is_stdout_taken: true, ..self }
@@ -283,7 +283,8 @@ impl Report {
         self.advise(failure);
     }
 
-    /// The same, and an object for a program: the only result of a job that came to no other.
+    /// Reports a failure in words, and as a JSON object: the only result of a job that came to no
+    /// other.
     pub fn sole_failure(&self, failure: &Failure<'_>) {
         self.failure(failure);
         let Failure { command, account, error, .. } = failure;
@@ -576,7 +577,7 @@ pub fn usage_error(line: impl fmt::Display) {
     print_stderr(format_args!("postie: {line} (see --help)"));
 }
 
-/// The same for a program.
+/// Prints the JSON object for a wrong command line.
 pub fn misuse_object(text: &str) {
     let line = text.split("\n\n").next().unwrap_or_default().split_whitespace();
     let line = line.map(without_password).collect::<Vec<_>>().join(" ");

@@ -98,7 +98,7 @@ impl Key {
     }
 }
 
-/// The kind of a [`Key`].
+/// What a user proves an identity with: a password, a token or a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// A password.

@@ -33,7 +33,7 @@ pub fn send(
     send_as_far_as_possible(settings, args, None, report, stop, then)
 }
 
-/// The same where the configuration file cannot be read, for this reason: the message waits for it.
+/// Puts a message into the outbox when the configuration file cannot be read, for this reason.
 pub fn send_later(
     settings: &Settings,
     args: &cli::Send,

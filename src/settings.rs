@@ -79,8 +79,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The same without what the configuration file says, for what has to be done although it cannot
-    /// be read.
+    /// Reads the environment without the configuration file, for what has to be done although the
+    /// file cannot be read.
     ///
     /// # Errors
     ///
@@ -123,7 +123,8 @@ impl Settings {
         self.file.iter().flat_map(|file| file.account.keys().map(String::as_str))
     }
 
-    /// The same for a configuration that is in no file yet, with connections that go elsewhere.
+    /// Returns settings with a configuration that is in no file yet, whose connections take
+    /// `detours`.
     ///
     /// # Errors
     ///
@@ -145,7 +146,7 @@ impl Settings {
         })
     }
 
-    /// The same with this configuration, wherever it comes from.
+    /// Returns settings with this configuration.
     #[must_use]
     pub fn with(&self, file: File) -> Self {
         Self {

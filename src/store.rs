@@ -147,7 +147,7 @@ impl Store {
         Self::lock(disk, options).map(Some)
     }
 
-    /// The same, and makes the directory of the state if it is not there.
+    /// Opens the store as [`Store::open`], and makes its state directory if it is not there.
     ///
     /// # Errors
     ///
@@ -315,7 +315,7 @@ impl Store {
         self.journal.seen.standing(uid, size, &self.options.destination.place())
     }
 
-    /// The same of the message that has this entry.
+    /// Returns the standing of the message that has this entry.
     pub fn standing_of(&self, entry: &SeenEntry, size: Option<u64>) -> Standing<'_> {
         self.journal.seen.standing_of(entry, size, &self.options.destination.place())
     }
@@ -440,7 +440,7 @@ impl Store {
     }
 }
 
-/// The outlook of a delivery.
+/// The state in which a fetch would find the place of its deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Nothing is missing.

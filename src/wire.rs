@@ -330,7 +330,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.say_and_wait(command, Wait::Reply)
     }
 
-    /// The same for a command whose reply may take as long as `wait` says.
+    /// Sends a command whose reply may take as long as `wait` says, and reads the reply.
     ///
     /// # Errors
     ///

@@ -337,7 +337,8 @@ impl CommandLine {
 }
 
 impl CommandLine {
-    /// The same for this server: `%h` in a word stands for its host, `%p` for the port.
+    /// Returns the command for a server: in each word `%h` is replaced by its host, `%p` by its
+    /// port.
     #[must_use]
     pub fn for_server(self, host: &Domain, port: u16) -> Self {
         let port = port.to_string();

@@ -56,7 +56,7 @@ impl Encoder {
     }
 }
 
-/// RFC 2045 §6.7.
+/// An encoder to quoted-printable (RFC 2045 §6.7).
 #[derive(Debug, Default)]
 pub struct QuotedPrintable {
     column: usize,
@@ -105,7 +105,7 @@ impl QuotedPrintable {
     }
 }
 
-/// RFC 2045 §6.8.
+/// An encoder to base64 (RFC 2045 §6.8).
 #[derive(Debug, Default)]
 pub struct Base64 {
     /// Less than makes a line.

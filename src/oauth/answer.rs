@@ -121,7 +121,7 @@ pub enum Meaning {
 }
 
 impl Refusal {
-    /// The same with the server's text changed, as where secrets in it are masked.
+    /// Returns the refusal with the server's text changed, as where secrets in it are masked.
     #[must_use]
     pub fn map_text(self, map: impl Fn(&str) -> String) -> Self {
         let code = match self.code {

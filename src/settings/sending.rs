@@ -157,7 +157,7 @@ impl Settings {
         Ok(Route::Service(ServiceJob { account, socket, from, timeout, run_id }))
     }
 
-    /// The same for a message that was accepted from this sender before.
+    /// Returns the job for a message that was accepted from this sender before.
     ///
     /// # Errors
     ///

@@ -108,7 +108,7 @@ impl Maildir {
         self.mark
     }
 
-    /// Its path.
+    /// Returns the path of the Maildir.
     pub fn root(&self) -> &Path {
         &self.root
     }

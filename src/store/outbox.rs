@@ -84,7 +84,7 @@ const MESSAGE: &str = "message.eml";
 pub struct Id(String);
 
 impl Id {
-    /// A new one.
+    /// Creates an id from the time in Unix seconds and a random number.
     pub fn new(seconds: u64, random: u64) -> Self {
         Self(format!("{seconds:08x}.{:08x}", random >> 32))
     }
@@ -149,7 +149,7 @@ impl Outbox {
         Self { disk, root: root.to_owned() }
     }
 
-    /// The directory.
+    /// Returns the outbox's directory.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -182,8 +182,9 @@ impl SeenUids {
         self.entries.get(uid)
     }
 
-    /// The same, for one message after the other. Servers list messages in the order in which they were
-    /// delivered, so each is probably at `near`, which is left behind it.
+    /// Finds the entry of a unique-id, for one message after the other. Servers list messages in
+    /// the order in which they were delivered, so each is probably at `near`, which is left behind
+    /// it.
     pub fn find(&self, uid: &Uid, near: &mut usize) -> Option<&SeenEntry> {
         let is_there = self.entries.at(*near).is_some_and(|(there, _)| there == uid);
         let place = if is_there { *near } else { self.entries.position(uid)? };
@@ -198,7 +199,7 @@ impl SeenUids {
         self.get(uid).map_or(Standing::New, |entry| self.standing_of(entry, size, here))
     }
 
-    /// The same of the message that has this entry.
+    /// Returns the standing of the message that has this entry.
     pub fn standing_of(&self, entry: &SeenEntry, size: Option<u64>, here: &Path) -> Standing<'_> {
         let Kind::Delivered(place, _) = entry.kind else { return Standing::Unwanted };
         // Of several messages under one name it cannot be said which is which.

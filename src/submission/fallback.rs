@@ -126,7 +126,7 @@ impl Submission {
         }
     }
 
-    /// The same for a message whose account's server is known to be out of reach. `None` if it is to
+    /// Attempts a message whose account's server is known to be out of reach. `None` if it is to
     /// wait.
     pub fn attempt_fallback(
         &mut self,

@@ -46,13 +46,13 @@ impl Envelope {
         (!recipients.is_empty()).then_some(Self { reverse_path, recipients, terms })
     }
 
-    /// The same on these terms.
+    /// Returns the envelope with these parameters of MAIL.
     #[must_use]
     pub fn on(self, terms: MailParameters) -> Self {
         Self { terms, ..self }
     }
 
-    /// The same for some of the recipients; `None` without any.
+    /// Returns the envelope for some of its recipients; `None` if there is none.
     pub fn among(&self, recipients: &[Mailbox]) -> Option<Self> {
         let recipients = recipients.to_vec();
         (!recipients.is_empty()).then(|| Self { recipients, ..self.clone() })

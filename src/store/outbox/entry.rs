@@ -80,7 +80,7 @@ impl LockedEntry {
         self.write(&format!("missing {now} {}\n", shown(what)))
     }
 
-    /// An attempt begins.
+    /// Records that an attempt begins.
     ///
     /// # Errors
     ///
