@@ -162,7 +162,7 @@ fn a_private_key_that_others_may_read_is_refused() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o604)).unwrap();
     home.postie(["fetch"]).run().exit(78).says("key.pem, which holds a secret: `chmod 600` it");
     home.config(&format!("{account}client-key = \"certificate.pem\"\n"));
-    home.postie(["fetch"]).run().exit(78).says("certificate.pem: it holds no private key");
+    home.postie(["fetch"]).run().exit(78).says("certificate.pem: it contains no private key");
 }
 
 /// A home with an account on a server with this certificate, which is the one that `ca-file` names.
