@@ -4,6 +4,7 @@
 //! A record of what was put there lies beside it, with the digest of each file. A file is replaced or
 //! removed only if the record names it and its digest is the one recorded.
 
+mod digest;
 mod files;
 mod record;
 
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use self::digest::Digest;
 use self::files::Found;
-use self::record::{Digest, Record};
+use self::record::Record;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::report::{self, Report, count};

@@ -2,6 +2,7 @@
 //! standard error; away from a terminal, success is silent.
 
 mod object;
+mod step;
 
 use std::cell::Cell;
 use std::env;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use self::object::ErrorObject;
 use self::object::{FailureObject, MisuseObject};
+pub use self::step::{Step, Stopwatch};
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::hints;
@@ -405,35 +407,6 @@ fn is_ascii_locale() -> bool {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
     locale.is_some_and(|locale| locale == "C" || locale == "POSIX")
-}
-
-/// A step of a check.
-#[derive(Debug, Serialize)]
-pub struct Step {
-    /// The name of the step.
-    pub name: &'static str,
-    /// True if the step succeeded.
-    #[serde(rename = "ok")]
-    pub is_good: bool,
-    /// The finding, or the failure.
-    pub text: String,
-    /// The hint, if there is one.
-    pub hint: Option<String>,
-    /// The duration in milliseconds.
-    pub ms: u64,
-}
-
-/// Times one step after another.
-#[derive(Debug)]
-pub struct Stopwatch(Instant);
-
-impl Stopwatch {
-    /// Milliseconds since it was started, or asked the last time.
-    #[expect(clippy::disallowed_methods, reason = "people want to know how long a step took")]
-    pub fn lap(&mut self) -> u64 {
-        let before = std::mem::replace(&mut self.0, Instant::now());
-        u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// A step under way. Gone from the screen when dropped.

@@ -5,6 +5,7 @@
 
 mod body;
 mod command;
+mod grammar;
 mod mask;
 #[cfg(test)]
 pub(crate) mod random_peer;
@@ -18,7 +19,8 @@ use std::time::Duration;
 pub use self::body::Body;
 use self::body::Input;
 use self::command::Raw;
-pub use self::command::{Command, Exchange, Grammar, Malformed, Window};
+pub use self::command::{Command, Exchange, Window};
+pub use self::grammar::{Grammar, Malformed};
 pub(crate) use self::mask::Secrets;
 use zeroize::Zeroizing;
 

@@ -118,7 +118,7 @@ mutate 'the check of the owner of what is obeyed' src/ownership.rs 's/if owner =
 mutate 'the check of who may write' src/ownership.rs 's/metadata\.mode\(\) & WRITE != 0 \|\| /false \&\& /' "${ownership[@]}"
 mutate 'the check of who may read' src/ownership.rs 's/if by_all \|\| by_some/if false/' "${ownership[@]}"
 mutate 'the check of a directory of what is obeyed' src/ownership.rs 's/!is_sticky && is_writable_by_others/false \&\& is_writable_by_others/' "${ownership[@]}"
-mutate 'reading ACLs' src/ownership.rs 's/read\(&mut buffer\)\.unwrap_or_default\(\)/0 * read(\&mut buffer).unwrap_or_default()/' "${ownership[@]}"
+mutate 'reading ACLs' src/ownership.rs 's/let length = length\.unwrap_or_default\(\);/let length = 0 * length.unwrap_or_default();/' "${ownership[@]}"
 mutate 'the check of what a link leads to' src/ownership.rs 's/if !same\(named, actual\)/if false/' "${ownership[@]}"
 mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_place\(dir\)\?;//' "${ownership[@]}"
 mutate 'passing over the environment of another user' src/settings/places.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"

@@ -130,7 +130,7 @@ fn the_manual_lists_the_keys_of_every_object_in_their_order() {
         ("recipients (each with ", "src/submission/outcome.rs", "RecipientOutcome"),
         ("postie queue prints one object per message: ", "src/queue/object.rs", "QueueEntry"),
         ("each account and side: ", "src/steps.rs", "CheckResult"),
-        ("Each step has ", "src/report.rs", "Step"),
+        ("Each step has ", "src/report/step.rs", "Step"),
     ] {
         let (_, text) = pages.split_once(begins).unwrap_or_else(|| panic!("{begins}"));
         let mut words =

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::record::Digest;
+use super::digest::Digest;
 use crate::error::Error;
 use crate::limits;
 use crate::ownership;

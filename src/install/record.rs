@@ -5,32 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{Context, SHA256};
-
+use super::digest::Digest;
 use super::files;
 use crate::error::Error;
-
-/// The SHA-256 of a file, in hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Digest(String);
-
-impl Digest {
-    pub(super) fn of(text: &[u8]) -> Self {
-        let mut context = Context::new(&SHA256);
-        context.update(text);
-        Self::from_context(context)
-    }
-
-    pub(super) fn from_context(context: Context) -> Self {
-        let octets = context.finish();
-        let mut digits = String::new();
-        for octet in octets.as_ref() {
-            // Writing to a String cannot fail.
-            let _ = write!(digits, "{octet:02x}");
-        }
-        Self(digits)
-    }
-}
 
 const HEAD: &str = "\
 # What `postie install` has put here. `postie install --remove` removes the files that are still as

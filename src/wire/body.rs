@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::Stream;
-use super::command::Malformed;
+use super::grammar::Malformed;
 use super::mask::Secrets;
 use super::{Error, Phase, Trace, TraceEvent, Wait};
 use crate::dot;
