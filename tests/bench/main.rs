@@ -258,8 +258,7 @@ fn many_round_trips(bench: &Bench, keep: Keep) {
     for (sessions, known) in SESSIONS {
         let peers = if sessions == 0 { &[Program::Mpop][..] } else { &[] };
         let peers = each(peers, |program| count(program, 0));
-        // A new server is asked for few messages first, and for all others if these come.
-        let goal = if sessions == 0 { goal + 1 } else { goal - sessions };
+        let goal = goal - sessions;
         let found = count(Program::Postie, sessions);
         let what = format!("fetch, 250 small messages, {what}, {known}");
         bench.row(&what, &peers, format_args!("{goal} RTT"), Found::count(found, goal));
