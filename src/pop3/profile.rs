@@ -149,11 +149,12 @@ impl Profile {
     }
 
     /// The messages that may be asked for at once in the next session, which begins at `now` (Unix
-    /// seconds): few at a server that refused one after the other within the last 30 days.
+    /// seconds): few at a server that refused one after the other within the last 30 days, and few
+    /// first at one that was never met.
     pub fn retrs(&self, now: u64) -> Retrs {
         match self.refused {
             Some(time) if is_remembered(time, now) => Retrs::FEW,
-            _ if self.in_flight => Retrs::MANY,
+            _ if self.capabilities.is_some() => Retrs::MANY,
             _ => Retrs::NEW,
         }
     }

@@ -29,7 +29,7 @@ impl Retrs {
     /// For a server of which nothing is known.
     pub const NEW: Self = Self { first: limits::RETR_WINDOW, most: limits::POP3_WINDOW };
 
-    /// For a server that was seen to give as many as it was asked for.
+    /// For a server that was met before and did not refuse one message after the other.
     pub const MANY: Self = Self { first: limits::POP3_WINDOW, most: limits::POP3_WINDOW };
 
     /// For a server that refused one message after the other.
