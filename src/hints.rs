@@ -481,7 +481,7 @@ mod tests {
         let refusal = oauth::Refusal { code, description: String::new(), status: 400 };
         match when {
             Situation::NoFile => {
-                settings::Error::NoFile { purpose: "fetch", path: "x".into() }.into()
+                settings::Error::NoFile { purpose: "fetch", instead: "", path: "x".into() }.into()
             }
             Situation::NoPassword => password::Error::Nowhere.into(),
             Situation::PasswordCommandFailed => {

@@ -89,6 +89,10 @@ fn an_account_needs_a_server_a_user_and_a_password() {
         .says("no account to fetch with: write ")
         .says("\nhint: run `postie setup ADDRESS`");
     home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
+    // `login` has no --server, so it does not name one.
+    for login in [&["login"][..], &["login", "home"], &["login", "--forget"]] {
+        home.postie(login).run().exit(78).says("/config.toml\nhint: run `postie setup ADDRESS`");
+    }
     home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
     let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];
     let told = home.postie(no_password).run();

@@ -1,4 +1,5 @@
-//! What is wrong with the settings.
+//! Errors of the settings: no configuration, no account, or one that is incomplete for its job. Their
+//! exit statuses are in `error`.
 
 use std::path::PathBuf;
 
@@ -12,17 +13,19 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     /// There is no file.
-    #[error("no account to {purpose} with: write {}, or use --server and --user", path.display())]
+    #[error("no account to {purpose} with: write {}{instead}", path.display())]
     NoFile {
-        /// `fetch` or `send`.
+        /// `fetch`, `send`, `check` or `log in`.
         purpose: &'static str,
+        /// The way to do without a file, if the command has one.
+        instead: &'static str,
         /// The configuration file that was looked for.
         path: PathBuf,
     },
     /// There is a file, and no account in it would do.
     #[error("no account in {} has a `server` to {purpose} with", path.display())]
     NoAccount {
-        /// `fetch` or `send`.
+        /// `fetch`, `send` or `check`.
         purpose: &'static str,
         /// The file.
         path: PathBuf,

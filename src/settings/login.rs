@@ -1,5 +1,5 @@
-//! `[oauth.NAME]` and an account's `oauth` become a login: what is not configured is known of
-//! the provider, or is an error.
+//! The logins by OAuth 2.0 (RFC 6749): `[oauth.NAME]` and an account's `oauth`, completed by what is
+//! built in about the provider. Asks no server; tokens are [`crate::token`]'s.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,9 @@ impl Settings {
                     .is_ok_and(|table| table.server.is_some() && table.oauth.is_some())
             })
         };
+        // There is no ad-hoc account to log in with.
+        let none = || Error::NoFile { purpose: "log in", instead: "", path: self.path.clone() };
+        let file = self.file.as_ref().ok_or_else(none)?;
         if let Some(name) = named {
             // An unknown name is an error of its own.
             self.account(name, Side::Fetch)?;
@@ -82,7 +85,6 @@ impl Settings {
                 Err(Error::NoOAuth { account: shown(name) })
             };
         }
-        let file = self.file.as_ref().ok_or_else(|| self.nothing_to("log in"))?;
         let able: Vec<_> = file.account.keys().filter(|name| has_oauth(name)).collect();
         match able.as_slice() {
             [] => Err(Error::NoLogin { path: self.path.clone() }),
