@@ -710,8 +710,13 @@ fn a_user_without_a_home_sends_without_an_outbox_and_is_told_what_that_means() {
         run.env(environment.0, environment.1).stdin("Subject: x\n\nhello\n").run()
     };
     let sendmail = sendmail.to_str().unwrap();
-    for environment in [("HOME", "/"), ("HOME", "/root"), ("XDG_STATE_HOME", "/root/.local/state")]
-    {
+    // Of root, and for root alone.
+    let closed = home.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let (closed, below) = (closed.to_str().unwrap(), closed.join(".local/state"));
+    let below = below.to_str().unwrap();
+    for environment in [("HOME", "/"), ("HOME", closed), ("XDG_STATE_HOME", below)] {
         let outcome = send(environment, sendmail);
         outcome.exit(0).says("; the message is sent without the outbox\n");
         assert_eq!(sink.taken().len(), 1, "{environment:?}");

@@ -28,10 +28,10 @@ deb() {
     lintian --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "${debs[@]}"
 
   # Into a root with nothing in it, and out again.
-  local root=$work/root
-  mkdir -p "$root"/{etc,var/lib/dpkg/{info,updates},root/.local/state/postie/outbox/waiting/1}
+  local root=$work/root home=~root
+  mkdir -p "$root"/{etc,var/lib/dpkg/{info,updates}} "$root$home/.local/state/postie/outbox/waiting/1"
   touch "$root/var/lib/dpkg/status"
-  echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
+  echo "root:x:0:0:root:$home:/bin/sh" > "$root/etc/passwd"
   # The system's user stays behind in /etc.
   files() {
     (cd "$root" && find . -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -path ./etc -prune -o -print | sort)
@@ -50,7 +50,7 @@ deb() {
   # The state of the system's service goes unless mail waits there.
   mkdir -p "$root/var/lib/postie/postie/outbox/waiting"
   dpkg_there --purge postie-mta postie > "$work/purge" 2>&1
-  grep -q "1 message is kept in $root/root/.local/state/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
+  grep -q "1 message is kept in $root$home/.local/state/postie/outbox/waiting" "$work/purge" || die "$(cat "$work/purge")"
   files | diff "$work/before" - || die 'the purge left something behind, or took too much'
   mkdir -p "$root"/var/lib/postie/postie/outbox/{waiting/{1,2},failed/3}
   files > "$work/before"
