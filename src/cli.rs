@@ -412,7 +412,7 @@ pub struct Install {
 /// `postie man`.
 #[derive(Debug, clap::Args)]
 pub struct Man {
-    /// Print this page: postie, config, providers or a command.
+    /// Print this page: postie, config, providers, recipes or a command.
     #[arg(value_name = "PAGE", default_value = "postie")]
     pub page: String,
 }
