@@ -58,7 +58,7 @@ pub struct Parts {
     pub fields: Vec<HeaderField>,
     /// The text, in UTF-8 if it can be helped; with `html`, none if it is empty.
     pub text: Vec<u8>,
-    /// The same as HTML, or all of it.
+    /// The text as HTML: an alternative to `text`, or the whole text if that is empty.
     pub html: Option<Vec<u8>>,
     /// Files that go along.
     pub attachments: Vec<Attachment>,

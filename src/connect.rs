@@ -1,5 +1,5 @@
-//! The way to a server: look-up, connection and TLS, the same for every story. What is spoken on
-//! it, and when it becomes private, is the story's own business.
+//! The way to a server, the same for every command: name lookup, connection and TLS. What is spoken on
+//! it, and when STARTTLS or STLS makes it private, is the caller's.
 
 use crate::error::Error;
 use crate::net::{self, Stop, Tcp};

@@ -161,7 +161,7 @@ pub enum Error {
     /// No recipient is named.
     #[error("no recipients: name them, or use --read-recipients (-t)")]
     NoRecipients,
-    /// The same, and it was to be in the header.
+    /// No recipient is in the header, where `-t` looks.
     #[error("no recipients in To, Cc or Bcc")]
     NobodyNamed,
     /// The log cannot be written to.

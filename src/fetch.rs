@@ -1,5 +1,5 @@
-//! The story of a fetch: lock, connect, log in, list, retrieve what is new, make it safe, delete
-//! what may go.
+//! `postie fetch`: one POP3 session per account, from the lock to QUIT: log in, list, retrieve what is
+//! new, deliver it durably, delete what is due.
 
 mod after;
 mod delivery;

@@ -55,7 +55,8 @@ const UNITS: &[(&str, &str)] = &[
     ("postie-queue.timer", include_str!("install/units/user/postie-queue.timer")),
 ];
 
-/// The same for the system's systemd, which sends for all users, and the user that it does so as.
+/// The units of the system's systemd, which send for all users, and the entry of the user that they
+/// run as.
 const SYSTEM_UNITS: &[(&str, &str)] = &[
     ("postie-queue.service", include_str!("install/units/system/postie-queue.service")),
     ("postie-queue.timer", include_str!("install/units/system/postie-queue.timer")),

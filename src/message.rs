@@ -354,7 +354,7 @@ impl Body {
         }
     }
 
-    /// The same in ASCII, and how it is encoded.
+    /// The body in ASCII, and the name of its encoding.
     fn encoded(&mut self) -> io::Result<(Self, &'static str)> {
         let mut encoder = self.measure.encoder();
         let encoding = encoder.name();

@@ -38,7 +38,7 @@ pub struct Provider {
     pub issuer: Option<&'static str>,
     /// The scopes for POP3 and SMTP, and for a refresh token.
     pub scope: &'static str,
-    /// The same for a client without a person.
+    /// The scopes of a client without a person.
     pub scope_without_person: &'static str,
     /// The redirect that its clients are registered with; the port is chosen at each login.
     pub redirect: &'static str,

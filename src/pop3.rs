@@ -101,7 +101,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same as a failure of this pace, if it can be one.
+    /// Wraps the error as a failure of this pace, if it can be one.
     fn sent_ahead(self, pace: Pace) -> Self {
         let is_wire = matches!(self, Self::Wire(_));
         if is_wire && !self.is_ours() {
@@ -111,7 +111,7 @@ impl Error {
         }
     }
 
-    /// The same as what happened in the middle of a message, unless this side is why.
+    /// Wraps the error as one in the middle of a message, unless this side ended the session.
     fn in_message(self, listed: ScanListing, octets: u64) -> Self {
         if self.is_ours() { self } else { Self::InMessage { listed, octets, error: self.into() } }
     }

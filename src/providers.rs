@@ -22,7 +22,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The same at another port.
+    /// The server at another port.
     #[must_use]
     const fn on(mut self, port: u16) -> Self {
         self.port = Some(port);
@@ -56,7 +56,7 @@ pub enum Password {
     Own,
     /// A password for this one program.
     App(&'static str),
-    /// The same, where the account has two-step verification.
+    /// A password for this one program, where the account has two-step verification.
     AppWithTwoStep(&'static str),
     /// A password for all mail programs.
     Separate(&'static str),

@@ -117,7 +117,7 @@ pub type Binding = [u8; 32];
 pub enum Mechanism {
     /// RFC 7628: an access token.
     OauthBearer,
-    /// The same before it was a standard, and often the only one offered.
+    /// An access token, as before RFC 7628; often the only mechanism offered for it.
     Xoauth2,
     /// RFC 4422 appendix A: TLS has settled it.
     External,
@@ -166,7 +166,7 @@ impl Mechanism {
         }
     }
 
-    /// The same mechanism without channel binding, of one that has it.
+    /// The mechanism without channel binding, of one that has it.
     fn unbound(self) -> Option<Self> {
         match self {
             Self::ScramSha256Plus => Some(Self::ScramSha256),

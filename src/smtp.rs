@@ -3,7 +3,7 @@
 //! (RFC 9422), CHUNKING (RFC 3030) and REQUIRETLS (RFC 8689).
 //!
 //! ```text
-//!   open ──> Session<Unauthenticated> ──auth──> Session<Authenticated> ──submit──> a verdict
+//!   open ──> Session<Unauthenticated> ──auth──> Session<Authenticated> ──submit──> a reply
 //!                │        ▲                                                   └──> or in doubt
 //!                └starttls┘  everything learnt before is forgotten
 //! ```

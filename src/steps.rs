@@ -42,7 +42,7 @@ pub enum Depth {
     Capabilities,
     /// To the mailbox, or to the readiness to take mail.
     Login,
-    /// The same, and to the acceptance of the sender's address.
+    /// Beyond the login, to the acceptance of the sender's address.
     Sender,
 }
 

@@ -17,7 +17,7 @@ use crate::text::shown;
 pub enum Invocation {
     /// Words for [`Args`], the program's name first, and the name that it was called by.
     Args(InvokedAs, Vec<OsString>),
-    /// The same for `send`, whose messages come by SMTP on standard input (`-bs`).
+    /// Words for `send`, whose messages come by SMTP on standard input (`-bs`).
     Smtp(InvokedAs, Vec<OsString>),
     /// There is nothing to do (`-bi`): no aliases to compile.
     Nothing,

@@ -1,4 +1,6 @@
-//! The first fault of a configuration, found in the order of the file.
+//! The check of a configuration before it is turned into types: unknown keys, keys in the wrong table,
+//! keys that exclude each other, values of the wrong kind. Reports the first fault in the order of the
+//! file. What accounts lack for a job is `settings`' to say.
 
 use toml::de::{DeTable, DeValue};
 

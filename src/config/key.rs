@@ -1,4 +1,5 @@
-//! The keys of a table: where each may stand, and what it means.
+//! The keys of an account: the table in which each may stand, the form of its value, and its text in
+//! postie-config(5). Those of `[oauth.NAME]` are beside its table. Reads nothing.
 
 use std::fmt;
 

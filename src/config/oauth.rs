@@ -1,4 +1,5 @@
-//! `[oauth.NAME]`: a client that is registered at an authorization server.
+//! `[oauth.NAME]`: a client that is registered at an authorization server (RFC 6749 §2), and its keys.
+//! Defaults of known providers are added by `settings`.
 
 use std::path::PathBuf;
 

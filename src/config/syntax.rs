@@ -1,5 +1,5 @@
-//! What is wrong with a line that is no TOML, in words for who writes a configuration. Values are never
-//! shown: one may be a password.
+//! Errors of TOML's syntax, in words for the person who writes a configuration. Values are never shown:
+//! one may be a password.
 
 use super::key::KEYS;
 use super::oauth::OAUTH_KEYS;

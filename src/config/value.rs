@@ -1,4 +1,5 @@
-//! Values of the configuration that have a grammar of their own.
+//! Values with a grammar of their own: servers, kinds of TLS, times, sizes, commands, senders. Each is
+//! parsed once, from the file or the command line.
 
 use std::fmt;
 use std::process::Command;

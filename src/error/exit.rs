@@ -1,4 +1,5 @@
-//! Exit statuses (sysexits.h), and the one for each error.
+//! Exit statuses (sysexits.h and two more), and the one for each error; the manual's table is made of
+//! them.
 
 use std::io;
 

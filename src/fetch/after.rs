@@ -1,4 +1,4 @@
-//! The command that is run at the end of a fetch that has brought something.
+//! `after-fetch`: the command that is run once after a fetch that delivered new messages.
 
 use std::io;
 use std::time::Duration;

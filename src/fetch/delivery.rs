@@ -1,4 +1,5 @@
-//! Makes messages safe, batch after batch, while the next ones stream in.
+//! The thread that delivers messages, batch after batch, while the next ones are retrieved, and the
+//! bounded queue between both.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

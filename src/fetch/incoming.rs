@@ -1,4 +1,5 @@
-//! Where the text of one message goes while it comes in.
+//! The text of one message while it is retrieved: written to its draft, counted for the progress bar,
+//! and dropped once it is too large.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! What a fetch says to a program (`--json`).
+//! The JSON objects of `postie fetch` (`--json`).
 
 use serde::Serialize;
 

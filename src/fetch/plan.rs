@@ -1,4 +1,4 @@
-//! What is to be done with each message of a listing. Decides; does nothing.
+//! The action for each message of a listing. Decides; does nothing.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a run says of itself at its end: line, log, patience.
+//! The end of a run: its summary or error, the line in the log, and whether `patience` silences it.
 
 use super::{FetchContext, Run};
 use crate::error::{Error, Exit, Failure};

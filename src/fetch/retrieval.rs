@@ -1,4 +1,5 @@
-//! Retrieval of what is new, and what becomes of a connection that breaks in it.
+//! Retrieval of the messages that are due, in one session, and the classification of a connection that
+//! breaks in one. Delivery is the worker's, in `delivery`.
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};

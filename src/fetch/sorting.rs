@@ -1,4 +1,5 @@
-//! Sorting of a listing: what is new, known, due for deletion.
+//! The listing of a session against the journal: which messages are retrieved, compared, deleted or
+//! left, and the preview of a dry run.
 
 use super::object::{ListedObject, PreviewObject};
 use super::outcome::Lack;

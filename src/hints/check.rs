@@ -1,4 +1,5 @@
-//! The hint where no row of the table fits: `postie check`, if it may find out more.
+//! The hint where no row of the table fits: `postie check` with the words of this run, if it can find
+//! out more.
 
 use std::io;
 

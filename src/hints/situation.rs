@@ -1,4 +1,5 @@
-//! Situations that a hint is for, and which errors are one.
+//! The situations that hints are for, and the errors that lead to each. Matches variants of errors and
+//! codes of replies, never a sentence.
 
 use std::fmt;
 use std::io;

@@ -31,7 +31,7 @@ pub enum Becomes {
     Aliases,
     /// A comment with this reason, unless the value, one of these, says what is so here anyway.
     Comment(&'static str, &'static [&'static str]),
-    /// The same for a secret, whose value is not shown.
+    /// A comment with this reason for a secret, whose value is not shown.
     Hidden(&'static str),
 }
 

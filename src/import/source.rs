@@ -34,7 +34,7 @@ impl Source {
         Ok(Self::of(path, octets))
     }
 
-    /// The same of octets that were read.
+    /// Returns the source of octets that were read.
     pub(super) fn of(path: &Path, octets: Vec<u8>) -> Self {
         let text = String::from_utf8_lossy(&octets).into_owned();
         Self { path: path.to_owned(), octets, text }

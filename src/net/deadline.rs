@@ -1,4 +1,5 @@
-//! Bounds of waits.
+//! The bounds of waits for a peer: of each wait, of the phase up to the login, of a whole connection;
+//! and the least rate of a text.
 
 use std::io::{self};
 use std::time::{Duration, Instant};

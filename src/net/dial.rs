@@ -1,4 +1,4 @@
-//! Connections to a name's addresses, tried side by side (RFC 8305).
+//! Name lookup and connection: the addresses of a name are raced, a head start apart (RFC 8305).
 
 use std::io::{self};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};

@@ -1,4 +1,4 @@
-//! The end of every wait, on a signal.
+//! The request to stop, which a signal sets: it shuts down the sockets that are waited for.
 
 use std::io::{self};
 use std::net::{Shutdown, TcpStream};

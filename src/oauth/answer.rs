@@ -108,7 +108,7 @@ impl ErrorCode {
 pub enum Meaning {
     /// The device code is not approved yet.
     Pending,
-    /// The same, and the next question is to come later.
+    /// The device code is not approved yet, and the next question is to come later.
     SlowDown,
     /// The login, or the code, is not valid any more.
     Expired,

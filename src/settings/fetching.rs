@@ -1,4 +1,5 @@
-//! Jobs of fetch and check, from the settings.
+//! The jobs of fetch and check: accounts are chosen, tables merged, what is required is there or an
+//! error. Opens no Maildir and no connection.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What a command works on: one account's side, with nothing left to decide.
+//! The jobs that commands work on: one side of one account, with a value for whatever is required.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

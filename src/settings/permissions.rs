@@ -1,5 +1,5 @@
-//! What an account allows: how many recipients a message has, which ones, and which users of the
-//! submission service send with it.
+//! The bounds of an account for those who send with it: the number of recipients, which recipients,
+//! which users of the submission service, and how many messages an hour.
 
 use crate::config::Sender;
 use crate::ownership::Caller;
@@ -15,7 +15,7 @@ pub struct Permissions {
     pub recipients: Option<Vec<Sender>>,
     /// The users who may send, by name or number; `None` if users are not restricted.
     pub users: Option<Vec<String>>,
-    /// The same for groups. One of both is enough.
+    /// The groups whose users may send, by name or number; to be in one list is enough.
     pub groups: Option<Vec<String>>,
     /// The most messages of each user within an hour.
     pub max_per_hour: Option<usize>,

@@ -1,4 +1,5 @@
-//! Directories of the user: configuration, state, home.
+//! The user's directories for configuration, state and data: of the XDG variables and HOME those that
+//! belong to the user, else those of the password database. Makes none of them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,8 @@ pub(super) struct Directories {
     pub(super) config: PathBuf,
     /// `postie/` in `XDG_STATE_HOME`, else in `~/.local/state`.
     pub(super) state: PathBuf,
-    /// The same for a run with another environment: in the home directory that this one names, and
-    /// in the one of the password database.
+    /// The state directories of runs with another environment: in the home directory that this one
+    /// names, and in that of the password database.
     pub(super) other_states: Vec<PathBuf>,
 }
 

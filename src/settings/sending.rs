@@ -1,4 +1,5 @@
-//! Jobs of send and the outbox, and the aliases, from the settings.
+//! The jobs of send and of the outbox: the account by the sender's address, its fallback, and the
+//! aliases of local names. Opens no connection.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -24,7 +25,7 @@ impl Settings {
         self.with_fallback(job, authors)
     }
 
-    /// The same without a fallback.
+    /// Returns the job without its fallback.
     fn send_job_alone(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
         let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
         let typed_name = args.from.as_ref().and_then(|from| from.name.clone());

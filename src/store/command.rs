@@ -1,4 +1,4 @@
-//! A program takes a message on its standard input and says by its exit status whether it has it.
+//! The delivery of one message to a program, on its standard input; exit status 0 accepts it.
 
 use std::fs::File;
 use std::io;

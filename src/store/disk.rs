@@ -56,8 +56,8 @@ pub trait Disk: Send + Sync {
         tolerate(self.open_dir(path).and_then(|dir| dir.sync_names()))
     }
 
-    /// The same of a directory that was opened before the names were changed; and if another one has
-    /// its name by now, of that, too.
+    /// Makes durable the names in a directory that was opened before they were changed; and if another
+    /// directory has its name by now, those in that, too.
     fn sync_opened(&self, dir: &dyn Dir, path: &Path) -> io::Result<()> {
         tolerate(dir.sync_names())?;
         if dir.is_at(path) { Ok(()) } else { self.sync_dir(path) }

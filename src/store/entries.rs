@@ -26,7 +26,7 @@ impl Entries {
         self.at(self.position(uid)?).map(|(_, entry)| entry)
     }
 
-    /// The same, to be changed.
+    /// The entry of a unique-id, to be changed; `None` if it is unknown.
     pub(super) fn get_mut(&mut self, uid: &Uid) -> Option<&mut SeenEntry> {
         self.at_mut(self.position(uid)?)
     }
@@ -48,7 +48,7 @@ impl Entries {
         growing.or_else(|| self.indexed.get_index(place))
     }
 
-    /// The same, to be changed.
+    /// The entry at a place, to be changed.
     pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut SeenEntry> {
         let growing = self.growing.get_mut(place).map(|(_, entry)| entry);
         growing.or_else(|| self.indexed.get_index_mut(place).map(|(_, entry)| entry))
@@ -74,7 +74,7 @@ impl Entries {
         self.indexed.retain(|_, entry| is_kept(entry));
     }
 
-    /// Makes room for more, if it is to be had.
+    /// Reserves memory for more entries, if there is any.
     pub(super) fn reserve(&mut self, more: usize) {
         let reserved = if self.indexed.is_empty() {
             self.growing.try_reserve_exact(more).is_ok()
@@ -90,7 +90,7 @@ impl Entries {
         self.growing.iter().map(|(uid, entry)| (uid, entry)).chain(&self.indexed)
     }
 
-    /// The same, to be changed.
+    /// The entries in order, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Uid, &mut SeenEntry)> {
         self.growing.iter_mut().map(|(uid, entry)| (&*uid, entry)).chain(&mut self.indexed)
     }

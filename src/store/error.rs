@@ -1,4 +1,4 @@
-//! What can fail in the store.
+//! Errors of the store: of the disk, the journal, the lock and the Maildir.
 
 use std::io;
 use std::path::{Path, PathBuf};

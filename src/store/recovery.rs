@@ -1,4 +1,6 @@
-//! Recovery: what a run that was interrupted has left.
+//! Recovery after an interrupted run: each message that the journal announced is found delivered, is
+//! delivered now, or is void and fetched again. Sweeps from tmp/ what was written under this state
+//! directory's mark and never announced.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;

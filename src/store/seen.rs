@@ -126,7 +126,7 @@ pub enum Standing<'a> {
     /// It has the unique-id of a delivered message; it must be retrieved and compared before it may
     /// be deleted.
     Unproven,
-    /// The same, and its size says that it may well be another one.
+    /// It has the unique-id of a delivered message, and another size: it may well be another one.
     Resized,
     /// It was delivered into another place.
     Elsewhere(&'a Path),

@@ -38,7 +38,7 @@ impl<'a> Fallback<'a> {
         Self::with_login(command, report, stop, Box::new(login))
     }
 
-    /// The same by another login.
+    /// Returns a connection whose sessions `login` opens.
     pub(super) fn with_login(
         command: &'static str,
         report: &'a Report,

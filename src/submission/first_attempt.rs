@@ -13,7 +13,7 @@ use crate::store::outbox::NotAdded;
 pub struct Ended {
     /// The exit status.
     pub exit: Exit,
-    /// The same in words, for a caller who gets one reply.
+    /// The outcome in words, for a caller who gets one reply.
     pub text: String,
 }
 

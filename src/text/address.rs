@@ -1,4 +1,5 @@
-//! Addresses as a message, an envelope and the command line write them (RFC 5321 and 5322).
+//! Addresses as the envelope (RFC 5321 §4.1.2), a header (RFC 5322 §3.4) and the command line write
+//! them. Groups and routes are read and dropped.
 
 use std::fmt;
 use std::hash::Hash;

@@ -1,4 +1,5 @@
-//! Another address for a server, as curl's `--connect-to` has it.
+//! The address to connect to in place of a server's own, as in curl's `--connect-to`. For tests; the
+//! name in the certificate stays the server's.
 
 use std::str::FromStr;
 

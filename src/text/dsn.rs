@@ -1,4 +1,4 @@
-//! Parameters for delivery status notifications (RFC 3461).
+//! The parameters of delivery status notifications, and xtext (RFC 3461 §4).
 
 use std::fmt;
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! Text of servers and messages, made safe for a terminal, a log and JSON.
+//! Text of servers, messages and callers made printable: no control, format or blank-looking character
+//! reaches a terminal, a log or JSON (RFC 8259 §7).
 
 use std::borrow::Cow;
 use std::fmt;

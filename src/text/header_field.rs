@@ -1,4 +1,5 @@
-//! Header fields that a user gives, and the full name of a sender (RFC 5322).
+//! Header fields and a sender's full name as the command line gives them (RFC 5322 §2.2): one line, and
+//! no field that postie writes itself.
 
 use std::str::FromStr;
 

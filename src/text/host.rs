@@ -1,4 +1,5 @@
-//! Domains, address literals and the client's name in EHLO (RFC 5321).
+//! Domains, address literals and the client's name in EHLO (RFC 5321 §4.1.2, §4.1.3), and domains
+//! beyond ASCII in their ASCII form (RFC 5890). Looks nothing up.
 
 use std::borrow::Cow;
 use std::fmt;

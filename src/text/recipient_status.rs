@@ -1,4 +1,4 @@
-//! What became of a recipient: one set of words for JSON, the log and the outbox.
+//! The status of a recipient: one set of words for sessions, JSON, the log and the outbox.
 
 use std::fmt;
 use std::str::FromStr;

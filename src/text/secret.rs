@@ -1,4 +1,5 @@
-//! Secrets, and text without the password that a URL may hold.
+//! Secrets, which are erased when dropped and not shown by `Debug`; and text without the password that
+//! a URL in it may hold.
 
 use std::borrow::Cow;
 use std::fmt;

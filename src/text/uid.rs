@@ -1,4 +1,4 @@
-//! Unique-ids of messages in a maildrop (RFC 1939, UIDL).
+//! Unique-ids of messages in a maildrop (RFC 1939 §7, UIDL), stored inline as long as they are short.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,4 +1,4 @@
-//! Addresses of web pages that a program may ask: `https` and nothing else (RFC 9110 §4.2.2).
+//! URLs of the servers that postie asks by HTTP: `https` and nothing else (RFC 9110 §4.2.2).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Certificates and keys in files.
+//! Certificates and private keys from PEM files and from the system's store. Verifies nothing.
 
 use std::io::{BufReader, Read};
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Verification of the peer's certificate.
+//! Verification of the server's certificate (RFC 5280, RFC 9525): by authorities, by a certificate
+//! of `ca-file` itself, or by its pin. There is no verifier that accepts everything.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What can fail with a token.
+//! Errors of a token: none stored, refused, or an authorization server that cannot be reached.
 
 use std::io;
 

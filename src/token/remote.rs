@@ -1,4 +1,5 @@
-//! The authorization server, over the network.
+//! The authorization server over the network: each request on a TLS connection of its own. Decides
+//! nothing about tokens.
 
 use std::fmt;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What follows a reply: a text up to its end.
+//! The text that follows a reply, read line by line or copied up to its end, within a limit.
 
 use std::io::{self, Read, Write};
 

@@ -1,4 +1,4 @@
-//! A command, and the meaning of its answer.
+//! A command without line ends whose `Debug` masks secrets, and the exchange that it belongs to.
 
 use std::fmt;
 

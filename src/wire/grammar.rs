@@ -1,4 +1,4 @@
-//! The syntax of a protocol, which finds a reply in what has come.
+//! The syntax of a protocol's replies. Knows no stream: a reply is found in octets, or is incomplete.
 
 /// The syntax of a protocol's replies.
 pub trait Grammar {

@@ -1,5 +1,5 @@
-//! What was sent in secret, masked wherever the server says it back: as it is, and in base64 at any
-//! place among other octets.
+//! Secrets that were sent, masked in whatever the server says: in clear, and in base64 (RFC 4648 §4) at
+//! any place among other octets.
 
 use std::borrow::Cow;
 

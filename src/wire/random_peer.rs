@@ -1,4 +1,4 @@
-//! A peer that says anything, for tests.
+//! A peer that sends random octets, for the tests of both protocols.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Tokens of a fetchmailrc.
+//! The tokens of a fetchmailrc: words, numbers and quoted strings, with their lines.
 
 use super::super::source::Source;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! Words of fetchmail's configuration, and what each becomes.
+//! The words of fetchmail's manual, and what each becomes in a configuration.
 
 use super::super::account::{Becomes, Keyword};
 use super::super::rc::{VERIFIED, word};

@@ -1,4 +1,5 @@
-//! Listings of a maildrop: LIST and UIDL (RFC 1939).
+//! The listings of a maildrop: LIST and UIDL (RFC 1939 §5, §7), each bounded in lines and octets. Which
+//! messages are new is for the caller to decide.
 
 use super::super::Error;
 use super::super::reply::{Pop3, Refusal, Reply};

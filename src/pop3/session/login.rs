@@ -1,4 +1,5 @@
-//! Login (RFC 1939 §7, RFC 5034): mechanisms in order, what may follow the last word.
+//! The login (RFC 1939 §7, RFC 5034): mechanisms in order, and what may go in flight behind the last
+//! command to a server that is known to take it.
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;

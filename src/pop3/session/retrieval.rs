@@ -1,4 +1,5 @@
-//! Retrieval of messages and their deletion, in one flight.
+//! Retrieval and deletion of messages: RETRs in flight, and DELEs in one flight with QUIT (RFC 1939 §5,
+//! §6). A message is whole only once the reply behind it was read.
 
 use std::cell::{Cell, OnceCell};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! The envelope of a message and what MAIL and RCPT say of it (RFC 5321 §3.3).
+//! The envelope of a message, and the parameters of MAIL and RCPT (RFC 5321 §3.3, RFC 3461, RFC 8689).
 
 use std::io::{self, Read};
 

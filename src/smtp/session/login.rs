@@ -1,4 +1,4 @@
-//! Authentication (RFC 4954).
+//! The login: AUTH (RFC 4954), mechanisms in order. Only the session that it returns can submit.
 
 use super::super::{Error, Extension};
 use super::{Authenticated, Session, Unauthenticated};

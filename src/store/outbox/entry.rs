@@ -1,4 +1,5 @@
-//! An entry that this process holds: its attempts, answers and end.
+//! An entry of the outbox that this process has locked: its attempts and replies are added to its
+//! journal, then it is removed or moved to failed/.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;

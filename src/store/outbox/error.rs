@@ -1,4 +1,4 @@
-//! What can fail in the outbox.
+//! Errors of the outbox: of the disk, and of entries that cannot be read.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The record of a delivery: what the outbox's journal says of a message.
+//! The journal of an entry of the outbox, as text and as values: the envelope, and the history of its
+//! delivery, from which the next attempt and the recipients still owed are computed. Does no I/O.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
