@@ -507,9 +507,10 @@ impl QueueRun<'_> {
         let mut attempted = submission.attempt(session, Attempt::Further, fallback, self.report);
         let (outcome, session) = (&attempted.outcome, attempted.session.take());
         self.dead = match outcome {
-            Err(error) if !is_reached => Some(error.into()),
-            // Its fallback has the message; what was wrong with the account is wrong for the next.
-            Ok(_) if !is_reached => Some(Deferral::interrupted()),
+            Err(error) if !is_reached && submission.fallback_of.is_none() => Some(error.into()),
+            // Its fallback has the message, or is in doubt about this one alone; what was wrong with
+            // the account is wrong for the next.
+            _ if !is_reached => Some(Deferral::interrupted()),
             // In passing, no second one is made.
             _ if session.is_none() && self.verbosity == Verbosity::Passing => {
                 Some(Deferral::interrupted())

@@ -262,6 +262,35 @@ fn a_flush_sends_what_waits_with_the_fallback_too() {
 }
 
 #[test]
+fn what_a_fallback_leaves_in_doubt_is_said_of_that_message_alone() {
+    // It loses the final reply to the first message, and is away for the second.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        drop(listener);
+        drop(serve(&socket, Stop { command: ".", answer: "" }));
+    });
+    let home = Home::new();
+    let config = |other: &str| {
+        format!(
+            "default = \"home\"\n{}{}",
+            account("home", AWAY, "fallback = \"other\"\nqueue = true\n"),
+            account("other", other, "")
+        )
+    };
+    home.config(&config(AWAY));
+    for _ in 0..2 {
+        send(&home, &[]).run().exit(0);
+    }
+    home.config(&config(&address.to_string()));
+    home.postie(["queue", "flush", "--all"]).run().says("may have been delivered");
+    let listed = home.postie(["queue", "--json"]).run();
+    let marks = |mark: &str| listed.stdout.matches(&format!("\"duplicate\":{mark}")).count();
+    assert_eq!((marks("true"), marks("false")), (1, 1), "{listed:?}");
+}
+
+#[test]
 fn a_login_that_is_not_tried_again_yet_does_not_hold_the_fallback_back() {
     let sink = Sink::start(&[]);
     let home = home(stop("AUTH", "535 not you"), &sink, "queue = true\n");
