@@ -517,11 +517,7 @@ fn a_caller_is_in_doubt_exactly_while_the_whole_frame_has_left_and_no_whole_answ
     let mut in_doubt = 0;
     for length in 0..=answer.len() {
         let caller = send(MESSAGE);
-        let (mut socket, _) = listener.accept().unwrap();
-        socket.write_all(greeting.as_bytes()).unwrap();
-        read_frame(&mut socket);
-        socket.write_all(&answer.as_bytes()[..length]).unwrap();
-        drop(socket);
+        serve_one(&listener, greeting, &answer[..length]);
         let outcome = caller.finish();
         if length < answer.len() {
             outcome.exit(80).says("the message may have been delivered");
@@ -530,6 +526,19 @@ fn a_caller_is_in_doubt_exactly_while_the_whole_frame_has_left_and_no_whole_answ
             outcome.exit(0).stderr("postie: hello\n");
         }
     }
+    // A result that cannot be printed changes nothing, and an unknown status is no refusal.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let errors = fs::File::create(home.path().join("errors")).unwrap();
+    let args = ["send", "--json", "bob@example.net"];
+    let caller = home.postie(args).stdin(MESSAGE).output(full, errors).start();
+    serve_one(&listener, greeting, answer);
+    caller.finish().exit(0);
+    let errors = fs::read_to_string(home.path().join("errors")).unwrap();
+    let unprinted = "postie: send: cannot write the result: no space left on device\n";
+    assert_eq!(errors, format!("postie: hello\n{unprinted}"));
+    let caller = send(MESSAGE);
+    serve_one(&listener, greeting, "status 99\nerror send: something new\nend\n");
+    caller.finish().exit(80).stderr("postie: send: something new\n");
     // A frame that is too large for the sockets' buffers is cut off within itself.
     let large = format!("Subject: x\n\n{}", "x\n".repeat(1 << 19));
     let mut not_taken = 0;
@@ -557,10 +566,7 @@ fn a_caller_is_in_doubt_exactly_while_the_whole_frame_has_left_and_no_whole_answ
         let (mut socket, _) = listener.accept().unwrap();
         socket.write_all(said.as_bytes()).unwrap();
     }
-    let (mut socket, _) = listener.accept().unwrap();
-    socket.write_all(greeting.as_bytes()).unwrap();
-    read_frame(&mut socket);
-    socket.write_all(answer.as_bytes()).unwrap();
+    serve_one(&listener, greeting, answer);
     caller.finish().exit(0);
     let caller = send(MESSAGE);
     let busy = thread::spawn(move || {
@@ -580,6 +586,14 @@ fn a_caller_is_in_doubt_exactly_while_the_whole_frame_has_left_and_no_whole_answ
         "submission service: a caller was in doubt in {in_doubt} of {in_doubt} answers that were cut \
          off, and not in {not_taken} of {not_taken} frames that were"
     ));
+}
+
+/// Greets a caller, reads its frame and answers so.
+fn serve_one(listener: &UnixListener, greeting: &str, answer: &str) {
+    let (mut socket, _) = listener.accept().unwrap();
+    socket.write_all(greeting.as_bytes()).unwrap();
+    read_frame(&mut socket);
+    socket.write_all(answer.as_bytes()).unwrap();
 }
 
 /// Reads until the end mark of a frame.

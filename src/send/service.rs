@@ -16,7 +16,7 @@ use crate::ownership;
 use crate::report::{Report, output, size, written};
 use crate::settings::ServiceJob;
 use crate::submission::Attempt;
-use crate::submission::first_attempt::{Ended, fail};
+use crate::submission::first_attempt::{Ended, fail, failure};
 use crate::submit_frame::{
     Answer, Error as FrameError, Greeting, HandInError, LineKind, Request, write_end,
 };
@@ -44,7 +44,7 @@ pub(super) fn hand_in(
         show(&request, &mut message, report)
             .map(|()| Ended { exit: Exit::Done, text: String::new() })
     } else {
-        answer(&job, &request, &mut message, stop).and_then(|answer| repeat(answer, report))
+        answer(&job, &request, &mut message, stop).map(|answer| repeat(answer, report))
     };
     done.unwrap_or_else(|error| fail(report, None, &error))
 }
@@ -68,11 +68,12 @@ fn show(request: &Request, message: &mut Message, report: &Report) -> Result<(),
     written(show())
 }
 
-/// Prints what the service answered, as if it had happened here.
-fn repeat(answer: Answer, report: &Report) -> Result<Ended, Error> {
+/// Prints what the service answered, as if it had happened here. Its status stays, even if the result
+/// cannot be printed: a caller that is not told is not to send the message again for that.
+fn repeat(answer: Answer, report: &Report) -> Ended {
     let Answer { status, lines, sentence, object } = answer;
     let object = object.and_then(|object| serde_json::from_str(&object).ok());
-    report.result(sentence.as_deref(), || object.unwrap_or(Value::Null))?;
+    let result = report.result(sentence.as_deref(), || object.unwrap_or(Value::Null));
     for (kind, line) in &lines {
         match kind {
             LineKind::Error => report.warn(line),
@@ -80,9 +81,12 @@ fn repeat(answer: Answer, report: &Report) -> Result<Ended, Error> {
             LineKind::Hint => report.hint(Some(line.clone())),
         }
     }
+    if let Err(error) = result {
+        report.failure(&failure(None, &error));
+    }
     let text = sentence.or_else(|| Some(lines.into_iter().next()?.1)).unwrap_or_default();
-    // What a later version may end with is a failure here, too.
-    Ok(Ended { exit: Exit::of_status(status).unwrap_or(Exit::Protocol), text })
+    // A status of a later version does not say whether the message was sent.
+    Ended { exit: Exit::of_status(status).unwrap_or(Exit::InDoubt), text }
 }
 
 /// Returns the service's answer to a message.
