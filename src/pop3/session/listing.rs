@@ -82,11 +82,12 @@ impl Exchange for Uidl {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let mut invalid = None;
+        let (mut invalid, secrets) = (None, body.secrets());
         // One that is no unique-id does not keep the others from being fetched.
         let listed = |number, uid: &[u8]| {
             let uid = Uid::new(uid).or_else(|| {
-                let line = format!("{number} {}", String::from_utf8_lossy(uid));
+                let shown = secrets.mask(uid);
+                let line = format!("{number} {}", String::from_utf8_lossy(&shown));
                 invalid.get_or_insert_with(|| unexpected(line.trim()));
                 None
             });
