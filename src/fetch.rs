@@ -367,16 +367,17 @@ impl<'a> Run<'a> {
             }
             self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
         }
-        if !suspects.is_empty() && !self.deletable.is_empty() {
-            self.end(session, store)?;
-            return Ok(Left::Suspects);
-        }
         // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
         suspects.sort_by_key(|suspect| {
             self.name(&suspect.listed).and_then(|uid| store.seen().last_break(uid))
         });
         for Suspect { listed, purpose } in suspects {
+            // One of the suspects before, too, may have come and be due.
+            if !self.deletable.is_empty() {
+                self.end(session, store)?;
+                return Ok(Left::Suspects);
+            }
             let stand_in = self.names.get(&listed.number).cloned();
             let retrieved = self.retrieve(&mut session, store, vec![listed], &due, purpose);
             if let (Ok(()), Some(stand_in)) = (&retrieved, stand_in) {

@@ -13,6 +13,8 @@ struct Maildrop {
     ends: HashMap<String, usize>,
     /// The unique-ids that were asked for in the last run, in order.
     asked: Vec<String>,
+    /// True if the server does not tell unique-ids.
+    is_nameless: bool,
     limit: Option<usize>,
     now: u64,
 }
@@ -21,7 +23,8 @@ impl Maildrop {
     fn new(keep: Keep) -> Arc<Mutex<Self>> {
         let world = Fixture::new(keep, Vec::new());
         let (ends, asked) = (HashMap::new(), Vec::new());
-        let this = Self { world, messages: Vec::new(), ends, asked, limit: None, now: START };
+        let (messages, is_nameless) = (Vec::new(), false);
+        let this = Self { world, messages, ends, asked, is_nameless, limit: None, now: START };
         Arc::new(Mutex::new(this))
     }
 
@@ -88,6 +91,7 @@ impl Faulty {
         };
         let answer = match verb {
             "CAPA" => "-ERR\r\n".to_owned(),
+            "UIDL" if maildrop.is_nameless => "-ERR\r\n".to_owned(),
             "UIDL" => column(&|(uid, _)| uid.clone()),
             "LIST" => column(&|(_, text)| text.len().to_string()),
             "RETR" => {
@@ -281,4 +285,26 @@ fn a_known_message_that_cannot_be_compared_keeps_no_others_from_being_deleted() 
     let maildrop = maildrop.lock().unwrap();
     let uids: Vec<_> = maildrop.messages.iter().map(|(uid, _)| uid.as_str()).collect();
     assert_eq!(uids, ["known"]);
+}
+
+#[test]
+fn a_message_that_is_taken_for_one_that_cannot_be_finished_does_not_come_again_and_again() {
+    let maildrop = Maildrop::new(Keep::Days(0));
+    {
+        // Without unique-ids, of the same size.
+        let mut maildrop = maildrop.lock().unwrap();
+        maildrop.is_nameless = true;
+        maildrop.add("poison", 100);
+        maildrop.add("sister", 100);
+        maildrop.messages.swap(0, 1);
+        maildrop.ends.insert("poison".to_owned(), 50);
+    }
+    // It came before the session ended in which it was to be deleted.
+    assert_eq!(run(&maildrop), (Exit::Later, "sister poison".to_owned()));
+    assert_eq!(run(&maildrop).1, "sister");
+    assert_eq!(run(&maildrop).1, "poison");
+    let maildrop = maildrop.lock().unwrap();
+    let uids: Vec<_> = maildrop.messages.iter().map(|(uid, _)| uid.as_str()).collect();
+    assert_eq!(uids, ["poison"]);
+    assert_eq!(maildrop.world.disk.contents(&maildrop.world.new_dir()).len(), 2);
 }
