@@ -517,12 +517,12 @@ Examples:
   postie queue flush --all                # send all messages now
   postie queue remove 6924e3a1.5f0c81d2";
 
-/// How `postie submit-server` is called.
+/// Examples of `postie submit-server`.
 pub const SUBMIT_SERVER_EXAMPLES: &str = "\
 Examples:
   postie submit-server --listen /run/postie/submit";
 
-/// How `postie import` is called.
+/// Examples of `postie import`.
 pub const IMPORT_EXAMPLES: &str = "\
 Examples:
   postie import ~/.mpoprc ~/.msmtprc            # print the configuration
@@ -537,21 +537,21 @@ Examples:
   postie check ann@example.com        # an address without an account
   postie check --server mail.example.com --user ann@example.com";
 
-/// How `postie install` is called.
+/// Examples of `postie install`.
 pub const INSTALL_EXAMPLES: &str = "\
 Examples:
   postie install                      # for this user, or system as root
   postie install --list               # list installed files
   postie install --remove";
 
-/// How `postie setup` is called.
+/// Examples of `postie setup`.
 pub const SETUP_EXAMPLES: &str = "\
 Examples:
   postie setup ann@example.com            # print the account
   postie setup ann@example.com --write    # write it
   postie setup ann@gmail.com --offline    # use the built-in table only";
 
-/// How `postie login` is called.
+/// Examples of `postie login`.
 pub const LOGIN_EXAMPLES: &str = "\
 Examples:
   postie login                        # the only account with oauth

@@ -108,7 +108,7 @@ pub enum Error {
         /// Octets that the server takes.
         limit: u64,
     },
-    /// The end of the message may have reached the server, and its verdict was lost.
+    /// The end of the message may have reached the server, and the final reply was lost.
     #[error("{0}: the message may have been delivered, so check before sending it again")]
     InDoubt(wire::Error),
 }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::program;
 use crate::text::plain;
 
-/// Runs it, and ends it after `bound`. What it prints is talk.
+/// Runs the command, and ends it after `bound`. What it prints goes to standard error.
 pub(super) fn run(line: &CommandLine, bound: Duration) -> Result<(), Error> {
     let failed = |reason| Error::AfterFetch { reason };
     let ended = program::run(line.command().stdout(io::stderr()), bound);

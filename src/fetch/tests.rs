@@ -1,4 +1,4 @@
-//! The story against a server and a disk in memory: either may die at any octet and at any step,
+//! A fetch against a server and a disk in memory: either may die at any octet and at any step,
 //! and the power may be cut.
 
 mod poison;

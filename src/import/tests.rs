@@ -1,3 +1,5 @@
+//! Other programs' configurations and lists, and what each becomes.
+
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -60,7 +60,7 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, Error> {
 }
 
 /// Writes a file that all may read, in place of what was there, with the directories on the way to it.
-/// It is whole and durable, or not there. A file that an earlier run has left half-written is replaced.
+/// The file is whole and durable, or not there. One that an earlier run left half-written is replaced.
 pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
     let failed = |source| failed("write", path, source);
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {

@@ -380,7 +380,7 @@ impl<S: Private> Session<Authenticated, S> {
         }
     }
 
-    /// The message and its verdict, after 354.
+    /// The message and its final reply, after 354.
     fn message(&mut self, message: &mut MailData<'_>) -> Result<Result<String, Refusal>, Error> {
         let sent = self
             .wire

@@ -485,7 +485,7 @@ impl Journal {
 pub(super) enum FollowUp {
     /// No record.
     None,
-    /// This word (`missing` or `deleted`), with its time.
+    /// A word (`missing` or `deleted`) with its time.
     Note(&'static str, u64),
 }
 

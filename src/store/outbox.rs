@@ -110,7 +110,7 @@ impl std::fmt::Display for Id {
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutboxState {
-    /// It is still to be sent.
+    /// Still to be sent.
     Waiting,
     /// Failed for a recipient, and kept for a person to look at.
     Failed,

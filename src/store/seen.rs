@@ -45,11 +45,11 @@ pub struct SeenEntry {
 /// The reason why a unique-id is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It was delivered into a place, with this digest.
+    /// Delivered into a place, with this digest.
     Delivered(Place, Digest),
-    /// It was noted as not to be fetched.
+    /// Noted as not to be fetched.
     Noted,
-    /// It was fetched by another program, whose memory was imported.
+    /// Fetched by another program, whose list of fetched messages was imported.
     Imported,
 }
 
@@ -119,20 +119,20 @@ pub fn is_credible(time: u64) -> bool {
 /// The proof that journal and listing give of a listed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing<'a> {
-    /// It was never delivered.
+    /// The message was never delivered.
     New,
-    /// It was delivered where this run delivers, and may be deleted.
+    /// The message was delivered where this run delivers, and may be deleted.
     Proven,
-    /// It has the unique-id of a delivered message; it must be retrieved and compared before it may
+    /// The unique-id is that of a delivered message; it must be retrieved and compared before it may
     /// be deleted.
     Unproven,
-    /// It has the unique-id of a delivered message, and another size: it may well be another one.
+    /// The unique-id is that of a delivered message, the size is not: it may well be another one.
     Resized,
-    /// It was delivered into another place.
+    /// The message was delivered into another place.
     Elsewhere(&'a Path),
-    /// It shares its unique-id with others, so that no proof is possible.
+    /// Several listed messages share the unique-id, so that no proof is possible.
     Shared,
-    /// It was noted, or imported, as not to be fetched.
+    /// The message was noted, or imported, as not to be fetched.
     Unwanted,
 }
 

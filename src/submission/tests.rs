@@ -1,4 +1,4 @@
-//! The story against a server in memory that dies at any octet of what it says or hears.
+//! A submission against a server in memory that dies at any octet of what it says or hears.
 
 mod outbox;
 mod outcomes;

@@ -13,7 +13,7 @@ use crate::oauth::{self, Endpoints, Refusal, Server};
 use crate::text::HttpsUrl;
 use crate::tls::{self};
 
-/// The real one. A first signal does not cut off what is asked of it, which takes
+/// The authorization server of a login. A first signal does not cut off a request, which takes
 /// [`limits::HTTP_TIME`] at most: a lost answer may be a lost login.
 pub(super) struct Remote<'a> {
     pub(super) login: &'a Login,

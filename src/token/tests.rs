@@ -1,3 +1,5 @@
+//! Tokens with an authorization server and a disk in memory.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -29,9 +29,9 @@ const FLUENT: ServerBehaviour = ServerBehaviour {
 const DEAF: ServerBehaviour = ServerBehaviour { last_said: "220 hi\r\n".len(), ..FLUENT };
 
 const BOB: &str = "bob@example.org";
-/// Whom the server may put off.
+/// The recipient that the server may refuse for now.
 const DAVE: &str = "dave@example.org";
-/// Whom it refuses for good.
+/// The recipient that the server refuses permanently.
 const NOBODY: &str = "nobody@example.org";
 
 /// A message on its way, and the disk that it waits on.
