@@ -187,6 +187,8 @@ mutate 'whose the alias file is' src/config.rs 's/ownership::check_writers\(&fil
 mutate 'the fallback for nothing that is in doubt' src/submission/fallback.rs 's/ && !is_in_doubt\(error\);/;/' --test tests fallback
 mutate 'the fallback for nothing that an earlier attempt left in doubt' src/submission/fallback.rs 's/if !is_untouched \|\| /if /' --test tests fallback
 mutate 'waiting for the account after a refusal by its fallback' src/submission.rs 's/Some\(held\) if self\.fallback_of\.is_some\(\)/Some(held) if false \&\& self.fallback_of.is_some()/' --test tests fallback
+mutate 'the doubt about one message being about no other' src/queue.rs 's/ && submission\.fallback_of\.is_none\(\) =>/ =>/' --test tests fallback
+mutate 'the end of an attempt in the outbox before the fallback'"'"'s' src/submission/fallback.rs 's/ \|\| self\.end_own\(&own\)\.is_err\(\)//' --test tests fallback
 mutate 'keeping other processes out of the memory' src/memory.rs 's/let _ = set_dumpable_behavior[^;]*;//; s/DumpableBehavior, //; s/, set_dumpable_behavior//' --test tests memory
 mutate 'the limit of core files' src/memory.rs 's/let _ = setrlimit[^;]*;/let _ = none;/; s/, setrlimit//' --test tests memory
 mutate 'overwriting secrets' src/text/secret.rs 's/impl Secret \{/impl Drop for Secret { fn drop(\&mut self) { std::mem::forget(std::mem::take(\&mut *self.0)); } }\nimpl Secret {/; s/let Secret\(text\) = Secret::new\("not-a-secret"\);/let text = Secret::new("not-a-secret").0.clone();/' --test tests memory
@@ -328,6 +330,7 @@ mutate 'the places of one user of the submission service' src/limits.rs 's/SUBMI
 mutate 'the caller on a UNIX socket only' src/ownership/caller.rs 's/!\(is_unix && is_stream && is_connected\)/!is_unix/' --lib ownership::caller
 mutate 'the end mark of a frame for the submission service' src/submit_frame.rs 's/if line == END \{ Ok\(\(\)\) \}/if line == END || true { Ok(()) }/' "${service[@]}whatever"
 mutate 'the doubt of a caller of the submission service' src/send/service.rs 's/failed\(HandInError::InDoubt\(error\)\)/failed(HandInError::NotTaken(error))/' "${service[@]}a_caller"
+mutate 'the status of the submission service, printed or not' src/send/service.rs 's/if let Err\(error\) = result \{/if let Err(error) = result {\n return fail(report, None, \&error);/' "${service[@]}a_caller"
 mutate 'the recipients that an account allows' src/submission.rs 's/job\.permissions\.check_recipients\(envelope\.recipients\(\)\)\?;//' "${service[@]}the_bounds"
 mutate 'what is wrong with the submission service being for its log' src/submit_server.rs 's/if Exit::from\(error\) != Exit::Config/if true || Exit::from(error) != Exit::Config/' "${service[@]}a_configuration"
 mutate 'the check of the directory of a socket' src/send/service.rs 's/ownership::check_socket\(&job\.socket\)\?;//' "${service[@]}without"
