@@ -676,6 +676,16 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_this_user_may_not_use_is_not_to_be_started() {
+        let advice = |kind: io::ErrorKind| {
+            let error = HandInError::NoService(kind.into());
+            hint(&Error::Service { socket: "x".into(), error }, None)
+        };
+        assert!(advice(io::ErrorKind::ConnectionRefused).is_some());
+        assert_eq!(advice(io::ErrorKind::PermissionDenied), None);
+    }
+
+    #[test]
     fn a_hint_names_the_ports_of_its_own_side() {
         let said = |side, error: &Error| hint(error, Some(&Peer { side, ..peer("x") })).unwrap();
         let not_tls = Error::from(tls::Error::NotTls);

@@ -178,7 +178,12 @@ impl Situation {
                 ownership::Error::Foreign { .. } => Self::Foreign,
                 _ => return None,
             },
-            Error::Service { error: HandInError::NoService(_), .. } => Self::NoService,
+            // To a user who may not use it, it may well be there.
+            Error::Service { error: HandInError::NoService(error), .. }
+                if error.kind() != io::ErrorKind::PermissionDenied =>
+            {
+                Self::NoService
+            }
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
             Error::Settings(settings::Error::NoLogin { .. } | settings::Error::NoOAuth { .. }) => {
                 Self::NoOAuth
