@@ -15,7 +15,7 @@
 //! | programs that are run, connections through programs | `programs`, `relays` |
 //! | slow servers | `dripping` |
 //! | inputs drawn at random | `properties` |
-//! | installation, man pages, completions, README, the source itself | `install`, `assets`, `completions`, `readme`, `recipes`, `layers`, `language` |
+//! | installation, man pages, completions, README, the words that users read, the source itself | `install`, `assets`, `completions`, `readme`, `recipes`, `texts`, `layers`, `language` |
 //!
 //! `support` has the servers, the transcript player and the way to run the program.
 #![expect(
