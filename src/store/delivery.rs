@@ -1,5 +1,5 @@
 //! Delivery of a batch: files synced, named in the journal, renamed into new/, directory synced, or
-//! handed to a program one by one. What it returns as [`Saved`](super::Saved) is durable.
+//! handed to a program one by one. What it returns as [`Saved`] is durable.
 
 use std::iter;
 use std::panic::resume_unwind;
