@@ -32,24 +32,20 @@ pub struct Advice {
 
 /// All hints, the more specific first.
 pub const TABLE: &[Advice] = &[
-    on(Situation::NoFile, "run `postie setup ADDRESS`, or see postie-config(5)"),
+    on(Situation::NoFile, "run `postie setup ADDRESS --write`"),
     on(
         Situation::NoPassword,
-        "without a terminal, set `password-command` or `password-file` (--password-command, \
-         --password-file); see postie-config(5)",
+        "set `password-command` or `password-file` (--password-command, --password-file)",
     ),
     on(
         Situation::PasswordCommandFailed,
-        "run the command by hand; under cron it has no terminal and a minimal environment",
+        "run the command by hand; cron gives it no terminal and few variables",
     ),
     on(
         Situation::PasswordEmpty,
         "only the first line is used: check the file or the command's output",
     ),
-    on(
-        Situation::PasswordUnfit,
-        "it contains a tab or another control character: enter it again, on one line",
-    ),
+    on(Situation::PasswordUnfit, "enter it again on one line, without tabs"),
     on(
         Situation::NoLoginYet,
         "run `postie login {account}` once, with --device if this machine has no browser",
@@ -58,12 +54,12 @@ pub const TABLE: &[Advice] = &[
     says(
         Situation::LoginExpired,
         &["googleapis.com:"],
-        "run `postie login {account}` again; logins of a client in \"Testing\" end after 7 days: \
-         publish it",
+        "run `postie login {account}` again, and publish the client: in \"Testing\" a login ends \
+         after 7 days",
     ),
     on(
         Situation::LoginExpired,
-        "run `postie login {account}` again; a password change or 90 days without use may end a \
+        "run `postie login {account}` again; a new password or 90 days without use can end a \
          login",
     ),
     says(
@@ -79,9 +75,9 @@ pub const TABLE: &[Advice] = &[
     ),
     on(
         Situation::ConsentRefused,
-        "if you did not refuse, ask your administrator to allow this program, or for a `client-id`",
+        "if you did not refuse it yourself, ask your administrator to allow this client",
     ),
-    on(Situation::TokenLater, "the server has a temporary problem: the next run tries again"),
+    on(Situation::TokenLater, "try again later"),
     on(
         Situation::NoClientId,
         "register a client at the provider, or ask your organization for one; see postie-login(1)",
@@ -98,40 +94,23 @@ pub const TABLE: &[Advice] = &[
     ),
     on(
         Situation::WantsToken,
-        "this server accepts OAuth 2.0 tokens only: set `oauth` or `token-command`",
+        "this server accepts OAuth 2.0 tokens only: set `oauth`, see postie-login(1)",
     ),
     on(
         Situation::SecretReadable,
-        "if everybody is meant to read it, as in a container: `password-command = [\"cat\", FILE]`",
+        "if all users may read it, as in a container: `password-command = [\"cat\", FILE]`",
     ),
-    on(
-        Situation::Foreign,
-        "`chown` it to yourself or root; a mounted file system may also be mounted read-only",
-    ),
-    on(
-        Situation::CaFile,
-        "it must hold PEM certificates; without `ca-file` the usual authorities are trusted",
-    ),
+    on(Situation::Foreign, "`chown` it to yourself or root"),
+    on(Situation::CaFile, "name a file of PEM certificates, or leave `ca-file` out"),
     on(
         Situation::ConnectCommand,
-        "run `connect-command` by hand, with host and port for %h and %p: it must wait in silence, \
-         or print the server's greeting alone",
+        "run `connect-command` by hand: it must print nothing before the server's greeting",
     ),
-    on(Situation::NoHost, "compare `server` with the provider's help pages"),
+    on(Situation::NoHost, "check the spelling of `server` (--server)"),
     on(Situation::NoLookup, "check the network connection, and try again in a minute"),
-    on(
-        Situation::RelayPort,
-        "port 25 is for mail between servers, and many networks block it: submit on port 465 or 587",
-    ),
-    on(
-        Situation::ConnectionRefused,
-        "no server listens there: check `port` and `tls`, and that the server is running",
-    ),
-    on(
-        Situation::ConnectionTimedOut,
-        "a firewall may block the port: on this machine, at your internet provider or at the \
-         server",
-    ),
+    on(Situation::RelayPort, "many networks block port 25: submit on port 465 or 587"),
+    on(Situation::ConnectionRefused, "no server listens there: check `port` and `tls`"),
+    on(Situation::ConnectionTimedOut, "a firewall may block the port: try another network"),
     on(Situation::Unreachable, "no route to the server: check the network connection"),
     on(
         Situation::ImapPort,
@@ -153,65 +132,55 @@ pub const TABLE: &[Advice] = &[
         &["found `+ok"],
         "this is a POP3 server; submission uses port 465 or 587",
     ),
-    on(Situation::NotTls, "port {starttls} needs `tls = \"starttls\"` (--tls starttls)"),
+    on(Situation::NotTls, "use `tls = \"starttls\"` (--tls starttls), usual on port {starttls}"),
     on(
         Situation::OldTls,
-        "its software is out of date; only its operator can change that, and no setting here allows \
-         older versions",
+        "only the server's administrator can fix this; no setting allows older versions",
     ),
     on(Situation::OnlyTls, "use `tls = \"implicit\"` (--tls implicit), or leave it out"),
     on(
         Situation::Silence,
-        "if this port expects TLS from the start, like {implicit}, use `tls = \"implicit\"` \
-         (--tls implicit)",
+        "if the port expects TLS, like {implicit}, use `tls = \"implicit\"` (--tls implicit)",
     ),
     on(
         Situation::TlsSilence,
-        "the port is open and the server silent: it may be overloaded, or a firewall or virus \
-         scanner holds the connection; try later, or from another network",
+        "try again later, or from another network: a firewall or virus scanner may hold the \
+         connection",
     ),
     on(
         Situation::TlsNotOffered,
         "if the server has port {implicit}, use `tls = \"implicit\"` (--tls implicit)",
     ),
-    on(Situation::NotYetValid, "check this machine's clock first"),
+    on(Situation::NotYetValid, "check this machine's clock"),
     on(
         Situation::Expired,
-        "check this machine's clock; only the server's operator can renew the certificate",
+        "check this machine's clock; if it is right, tell the server's administrator",
     ),
     on(
         Situation::ServersCertificate,
-        "only the server's administrator can put this right; `trust`, `ca-file` and `pin` do not help",
+        "only the server's administrator can fix this; `ca-file` and `pin` do not help",
     ),
-    on(
-        Situation::NoClientCertificate,
-        "name yours with `client-cert` and its key with `client-key`: see postie-config(5)",
-    ),
-    on(
-        Situation::OtherName,
-        "set `server` to one of these names; if none is your provider's, this is another server",
-    ),
+    on(Situation::NoClientCertificate, "set `client-cert` and `client-key`; see postie-config(5)"),
+    on(Situation::OtherName, "set `server` to one of these names if it is your provider's"),
     on(
         Situation::SelfSigned,
-        "if this is your own server's certificate: `pin = \"{pin}\"`, or name it with \
-         `ca-file` (--ca-file)",
+        "if this is your own server: `pin = \"{pin}\"`, or `ca-file` (--ca-file)",
     ),
     on(
         Situation::UnknownAuthority,
-        "if this is your own server, use `ca-file` (--ca-file) or `pin = \"{pin}\"`; otherwise \
+        "if this is your own server: `ca-file` (--ca-file) or `pin = \"{pin}\"`; otherwise \
          someone may be intercepting the connection",
     ),
     on(
         Situation::Version1,
-        "if this is your own server's certificate: `pin = \"{pin}\"`; one of version 3 with the \
-         server's name is better",
+        "if this is your own server: `pin = \"{pin}\"`, or give it a certificate of version 3",
     ),
     on(Situation::NotPinned, "if the server has a new certificate: `pin = \"{pin}\"`"),
     says(
         Situation::LoginRefused,
         &["5.7.139", "5.7.30", "basic authentication is"],
-        "Microsoft accepts no passwords here: use an OAuth 2.0 token (`token-command`); an \
-         administrator may have to enable SMTP AUTH",
+        "Microsoft accepts no passwords here: use `oauth`; an administrator may have to enable \
+         SMTP AUTH",
     ),
     says(
         Situation::LoginBarred,
@@ -227,7 +196,7 @@ pub const TABLE: &[Advice] = &[
     says(
         Situation::LoginRefused,
         &["application-specific password", "app password", "5.7.9"],
-        "create an app password in the account's security settings, and use it",
+        "create an app password in the account's security settings",
     ),
     says(
         Situation::LoginRefused,
@@ -237,18 +206,16 @@ pub const TABLE: &[Advice] = &[
     on(Situation::LoginRefused, "check user and password; many providers require an app password"),
     on(
         Situation::EachLoginRefused,
-        "check user and password; if they are correct, set `auth` to a mechanism that works, e.g. \
-         \"plain\" or \"user\"",
+        "check user and password; if they are correct, set `auth`, e.g. to \"plain\"",
     ),
     on(
         Situation::LoginBarred,
-        "contact the server's administrator, or check the account on the \
-        provider's web site",
+        "check the account on the provider's web site, or ask the administrator",
     ),
     says(
         Situation::LoginLater,
         &["[in-use]"],
-        "another session has locked the mailbox: close it, or wait until it times out",
+        "another session has locked the mailbox: close it or wait",
     ),
     says(
         Situation::LoginLater,
@@ -260,30 +227,24 @@ pub const TABLE: &[Advice] = &[
     says(
         Situation::ServerRefuses,
         &["block", "reputation", "spamhaus", "dnsbl", "rbl", "black"],
-        "this network's address is on a block list: try from another network, or ask your provider",
+        "this network's address is on a block list: try another network",
     ),
-    on(
-        Situation::ServerRefuses,
-        "the server takes no mail here: submit on port 465 or 587 of the server that the provider's \
-         help pages name",
-    ),
+    on(Situation::ServerRefuses, "use port 465 or 587 of your provider's submission server"),
     says(
         Situation::SenderRefused,
         &["5.7.57"],
-        "SMTP AUTH is off for this mailbox or organization: an administrator of Microsoft 365 can \
-         allow it (Authenticated SMTP)",
+        "SMTP AUTH is off: an administrator of Microsoft 365 can enable it (Authenticated SMTP)",
     ),
     says(Situation::SenderRefused, &["5.4.5", "sending limit"], DAILY_LIMIT),
     says(
         Situation::SenderRefused,
         &["not verified"],
-        "this provider sends only from addresses and domains that were verified in its console",
+        "verify the sender's address or domain in the provider's console first",
     ),
     says(
         Situation::SenderRefused,
         &["authentication required", "530"],
-        "the server does not count this login for submission: use port 465 or 587, and the server \
-         that the provider's help pages name",
+        "use port 465 or 587 of your provider's submission server",
     ),
     says(
         Situation::SenderRefused,
@@ -310,74 +271,63 @@ pub const TABLE: &[Advice] = &[
     says(
         Situation::RecipientRefused,
         &["5.2.2", "quota", "mailbox is full", "mailbox full"],
-        "the recipient's mailbox is full; only the recipient can change that",
+        "the recipient's mailbox is full: try again later",
     ),
     says(
         Situation::RecipientRefused,
         &["5.1.1", "no such user", "user unknown"],
-        "the address does not exist: check it for typing errors",
+        "check the address for typing errors",
     ),
     says(
         Situation::MessageRefused,
         &["5.3.4", "too large", "exceeds", "accepts at most"],
-        "encoding makes attachments a third larger: send fewer or smaller ones, or a link",
+        "send smaller attachments or a link; encoding makes them a third larger",
     ),
     says(
         Situation::MessageRefused,
         &["not verified"],
-        "Amazon SES sends only from addresses and domains that were verified in its console; in its \
-         sandbox only to verified ones, too",
+        "verify the sender in the console of Amazon SES; in its sandbox, the recipient too",
     ),
     says(
         Situation::MessageRefused,
         &["sendasdenied", "5.2.252", "from address", "not one of your addresses"],
-        "From must be an address of this account (`from`, --from); others are added at the \
-         provider's web site first",
+        "use an address of this account as `from` (--from), or add this one at the provider's \
+         web site",
     ),
     says(Situation::MessageRefused, &["5.4.5", "sending limit"], DAILY_LIMIT),
     says(
         Situation::MessageRefused,
         &["552-5.7.0", "552 5.7.0", "security issue"],
-        "the provider takes no programs, scripts or encrypted archives as attachments: send a link \
-         to them",
+        "programs, scripts and encrypted archives are refused here: send a link",
     ),
     says(
         Situation::MessageRefused,
         &["spam", "unsolicited", "bulk"],
-        "the server takes it for spam: look at links, attachments and the sender's address, or ask \
-         the provider",
+        "the server takes it for spam: check links, attachments and the sender's address",
     ),
-    on(
-        Situation::NotDirectory,
-        "a Maildir is a directory: if that file is an mbox, name another place with `maildir` \
-         (--maildir)",
-    ),
+    on(Situation::NotDirectory, "a Maildir is a directory: set another with `maildir` (--maildir)"),
     on(
         Situation::NotAnAddress,
-        "write the whole address, or name it in [aliases]; commas separate addresses: one in a name \
-         needs quotes, one for a dot is a typing error",
+        "write the whole address, or add it to [aliases]; put a name with a comma in quotes",
     ),
     on(Situation::NoUniqueIds, "use `keep = \"none\"` (--keep none), which needs no unique-ids"),
     on(Situation::NoMaildir, "create the directory, or set another with `maildir` (--maildir)"),
     on(
         Situation::NothingFound,
-        "ask your provider for its POP3 and SMTP servers, and test them with \
-         `postie check --server`",
+        "ask your provider for its servers, and test them with `postie check --server`",
     ),
     on(Situation::NoSuchDomain, "check the address for typing errors"),
-    on(Situation::NotAccepted, "if your provider confirms them, use --accept HOST for each"),
+    on(Situation::NotAccepted, "if your provider names them, too, use --accept HOST for each"),
     on(
         Situation::NoService,
-        "start it, with systemd by `systemctl enable --now postie-submit.socket`; see \
-         postie-submit-server(1)",
+        "run `systemctl enable --now postie-submit.socket`; see postie-submit-server(1)",
     ),
     on(Situation::Unexplained, CHECK),
 ];
 
-const NOT_OWN: &str = "the account may not send as this address: use its own as `from` (--from)";
+const NOT_OWN: &str = "use the account's own address as `from` (--from)";
 
-const DAILY_LIMIT: &str =
-    "the provider's limit for one day is reached: wait a day, or send to fewer recipients";
+const DAILY_LIMIT: &str = "the provider's daily limit is reached: try again tomorrow";
 
 /// The placeholder of a hint that is the provider's own; such a row counts only for a known
 /// provider.
@@ -480,9 +430,7 @@ mod tests {
         let code = oauth::ErrorCode::Other(words.to_owned());
         let refusal = oauth::Refusal { code, description: String::new(), status: 400 };
         match when {
-            Situation::NoFile => {
-                settings::Error::NoFile { purpose: "fetch", instead: "", path: "x".into() }.into()
-            }
+            Situation::NoFile => settings::Error::NoFile { path: "x".into() }.into(),
             Situation::NoPassword => password::Error::Nowhere.into(),
             Situation::PasswordCommandFailed => {
                 password::Error::Run("password", io::ErrorKind::NotFound.into()).into()
@@ -672,7 +620,7 @@ mod tests {
         let source = io::ErrorKind::TimedOut.into();
         let silent = pop3::Error::Wire(wire::Error::Stream { phase: Phase::Greeting, source });
         let said = hint(&silent.into(), Some(&implicit)).unwrap();
-        assert!(said.starts_with("the port is open and the server silent"), "{said}");
+        assert!(said.starts_with("try again later, or from another network"), "{said}");
     }
 
     #[test]
@@ -689,8 +637,8 @@ mod tests {
     fn a_hint_names_the_ports_of_its_own_side() {
         let said = |side, error: &Error| hint(error, Some(&Peer { side, ..peer("x") })).unwrap();
         let not_tls = Error::from(tls::Error::NotTls);
-        assert!(said(Side::Fetch, &not_tls).starts_with("port 110 needs"));
-        assert!(said(Side::Send, &not_tls).starts_with("port 587 needs"));
+        assert!(said(Side::Fetch, &not_tls).ends_with("usual on port 110"));
+        assert!(said(Side::Send, &not_tls).ends_with("usual on port 587"));
         for row in TABLE.iter().filter(|row| row.words.contains("{service}")) {
             let [fetch, send] = [Side::Fetch, Side::Send].map(|it| for_side(row.words, Some(it)));
             assert!(!fetch.contains("465") && !fetch.contains("587"), "{fetch}");

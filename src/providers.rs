@@ -206,21 +206,19 @@ impl Provider {
         let name = self.name;
         let mut steps = Vec::new();
         if let Some(place) = self.switch_on {
-            steps.push(format!("switch POP3 on: {place}"));
+            steps.push(format!("enable POP3 {place}"));
         }
         steps.extend(match self.password {
             Password::Own => None,
             Password::App(place) => Some(format!(
-                "make an app password {place}: {name} does not take the account's own from mail \
-                 programs"
+                "create an app password {place}; {name} refuses the account's own password"
             )),
-            Password::AppWithTwoStep(place) => Some(format!("make an app password {place}")),
+            Password::AppWithTwoStep(place) => Some(format!("create an app password {place}")),
             Password::Separate(place) => Some(format!(
-                "make a password for mail programs {place}: {name} does not take the account's own"
+                "create a password for mail programs {place}; {name} refuses the account's own"
             )),
             Password::Token => Some(format!(
-                "{name} takes no passwords from mail programs: `token-command` has to print an \
-                 OAuth 2.0 access token"
+                "{name} accepts no passwords from mail programs: set `oauth`, see postie-login(1)"
             )),
         });
         steps
@@ -231,23 +229,19 @@ impl Provider {
         let name = self.name;
         let password = match self.password {
             Password::Own => None,
-            Password::App(place) => {
-                Some(format!("{name} wants an app password, which is made {place}"))
-            }
-            Password::AppWithTwoStep(place) => {
-                Some(format!("{name} wants an app password {place}"))
+            Password::App(place) | Password::AppWithTwoStep(place) => {
+                Some(format!("{name} requires an app password: create one {place}"))
             }
             Password::Separate(place) => {
-                Some(format!("{name} wants a password for mail programs, which is made {place}"))
+                Some(format!("{name} requires a password for mail programs: create one {place}"))
             }
             Password::Token => Some(format!(
-                "{name} takes no passwords from mail programs: use an OAuth 2.0 token \
-                 (`token-command`)"
+                "{name} accepts no passwords from mail programs: set `oauth`, see postie-login(1)"
             )),
         };
         let switch_on = match (self.switch_on, self.password) {
             (Some(place), Password::Own) => {
-                Some(format!("{name} lets mail programs in only when that is switched on {place}"))
+                Some(format!("{name} refuses mail programs until you enable POP3 {place}"))
             }
             _ => None,
         };

@@ -336,7 +336,7 @@ impl Settings {
         let path = self.path.clone();
         match self.file {
             Some(_) => Error::NoAccount { purpose, path },
-            None => Error::NoFile { purpose, instead: ", or use --server and --user", path },
+            None => Error::NoFile { path },
         }
     }
 }

@@ -197,8 +197,7 @@ impl Run<'_> {
 
 /// Returns the steps before the first login.
 fn preparation(findings: &Findings) -> Vec<String> {
-    const TOKEN: &str = "set `token-command` to a program that prints an OAuth 2.0 access token: \
-                         the server takes no passwords";
+    const TOKEN: &str = "set `oauth`, see postie-login(1): the server accepts no passwords";
     match findings.source.provider() {
         Some(provider) => provider.preparation(),
         None if findings.wants_token => vec![TOKEN.to_owned()],

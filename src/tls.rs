@@ -418,7 +418,7 @@ mod tests {
             not_after: second(not_after),
         };
         let good = certificate(Some(2048));
-        assert_eq!(words(expired(4_102_444_800), &good), "it has expired on 2100-01-01");
+        assert_eq!(words(expired(4_102_444_800), &good), "it expired on 2100-01-01");
         assert_eq!(
             words(expired(951_782_400), &good),
             "a certificate between it and its authority expired on 2000-02-29"

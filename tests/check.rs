@@ -105,12 +105,7 @@ fn a_check_writes_nothing_here_and_changes_nothing_there() {
 fn what_is_broken_in_the_configuration_is_the_first_step() {
     let home = Home::new();
     let none = home.postie(["check"]).run();
-    breaks(
-        &none,
-        78,
-        "configuration: no account to check with: write ",
-        "run `postie setup ADDRESS`",
-    );
+    breaks(&none, 78, "configuration: no configuration: ", "run `postie setup ADDRESS --write`");
     home.config("[account.home]\nsever = \"x\"\n");
     breaks(&home.postie(["check"]).run(), 78, "configuration: ", "");
     home.config("[account.home]\nserver = \"x\"\n");
@@ -129,7 +124,7 @@ fn what_is_broken_in_the_configuration_is_the_first_step() {
     let no_file = home.postie(["check", "--send"]).run();
     let file = home.path().join("no.pem");
     let step = format!("configuration: `ca-file`: {}: no such file", file.display());
-    breaks(&no_file, 78, &step, "it must hold PEM certificates");
+    breaks(&no_file, 78, &step, "name a file of PEM certificates");
 }
 
 #[test]
@@ -181,13 +176,18 @@ fn what_is_broken_about_the_password_is_told_before_anybody_is_connected_to() {
             "password-command = [\"/no/such\"]",
             78,
             "cannot run the password command",
-            "run the command",
+            "run the command by hand",
         ),
         ("password-command = \"true\"", 78, "the password is empty", "only the first line is used"),
-        ("password = \"a\\n\"", 78, "the password holds a control character", "it contains a tab"),
+        (
+            "password = \"a\\n\"",
+            78,
+            "the password holds a control character",
+            "enter it again on one line",
+        ),
         ("password-file = \"no\"", 78, "cannot read the password from ", ""),
         ("token-command = \"true\"", 78, "the token is empty", "only the first line is used"),
-        ("", 78, "no password is configured, ", "without a terminal, set"),
+        ("", 78, "no password is configured, ", "set `password-command` or `password-file`"),
     ] {
         let home = Home::new();
         home.config(&format!(
@@ -241,7 +241,7 @@ fn a_name_that_does_not_exist_is_68() {
     let home = Home::new();
     let args = ["check", "--server=pop.invalid", "--user=ann", "--password-command=echo x"];
     let outcome = home.postie(args).run();
-    breaks(&outcome, 68, "name: host name not found: ", "compare `server`");
+    breaks(&outcome, 68, "name: host name not found: ", "check the spelling of `server`");
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_self_signed_certificate_comes_with_its_pin_which_then_holds() {
     let pin = format!("pin = \"{}\"", identity.pin());
     let outcome = config("");
     breaks(&outcome, 77, "certificate: certificate refused: it is self-signed", &pin);
-    let hint = format!("\nhint: if this is your own server's certificate: `{pin}`");
+    let hint = format!("\nhint: if this is your own server: `{pin}`");
     home.postie(["fetch"]).run().exit(77).says("certificate refused").says(&hint);
     config(&pin).exit(0);
 }

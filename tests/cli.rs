@@ -86,12 +86,18 @@ fn an_account_needs_a_server_a_user_and_a_password() {
     let outcome = home.postie(["fetch"]).run();
     outcome
         .exit(78)
-        .says("no account to fetch with: write ")
-        .says("\nhint: run `postie setup ADDRESS`");
-    home.postie(["send", "bob@example.net"]).stdin("A: b\n\n").run().exit(78).says("no account");
-    // `login` has no --server, so it does not name one.
+        .says("no configuration: ")
+        .says("\nhint: run `postie setup ADDRESS --write`\n");
+    home.postie(["send", "bob@example.net"])
+        .stdin("A: b\n\n")
+        .run()
+        .exit(78)
+        .says("no configuration: ");
     for login in [&["login"][..], &["login", "home"], &["login", "--forget"]] {
-        home.postie(login).run().exit(78).says("/config.toml\nhint: run `postie setup ADDRESS`");
+        home.postie(login)
+            .run()
+            .exit(78)
+            .says("/config.toml does not exist\nhint: run `postie setup ADDRESS");
     }
     home.postie(["fetch", "--server", "pop.invalid"]).run().exit(64).says("--server needs --user");
     let no_password = ["fetch", "--server", "127.0.0.1:1", "--user", "ann"];
@@ -104,7 +110,7 @@ fn a_host_that_does_not_exist_is_68() {
     let home = Home::new();
     let outcome = home.postie(fetch("pop.invalid", &["--maildir", "Mail"])).run();
     outcome.exit(68).says("postie: fetch: pop.invalid:995: host name not found: ");
-    outcome.says("\nhint: compare `server` with the provider's help pages\n");
+    outcome.says("\nhint: check the spelling of `server` (--server)\n");
     assert_eq!(outcome.stderr.lines().count(), 2);
     assert_eq!(home.messages("Mail").len(), 0);
 }
@@ -114,8 +120,7 @@ fn a_port_where_nobody_listens_is_75() {
     let home = Home::new();
     let lines = "postie: fetch: 127.0.0.1:1: cannot connect: connection refused
 \
-                 hint: no server listens there: check `port` and `tls`, and that the server is \
-                 running
+                 hint: no server listens there: check `port` and `tls`
 ";
     home.postie(fetch(NOBODY, &["--maildir", "Mail"])).run().exit(75).stderr(lines);
 }
@@ -166,8 +171,8 @@ fn a_malformed_address_in_the_header_is_65() {
 fn a_recipient_without_domain_or_alias_is_67() {
     let home = Home::new();
     let line = "postie: send: `root` has no domain and no entry in [aliases]\n\
-                hint: write the whole address, or name it in [aliases]; commas separate addresses: \
-                one in a name needs quotes, one for a dot is a typing error\n";
+                hint: write the whole address, or add it to [aliases]; put a name with a comma in \
+                quotes\n";
     for recipient in ["root", "-t"] {
         let args = send(&["--from=ann@example.com", "--dry-run", recipient]);
         home.postie(args).stdin("To: root\n\nhello\n").run().exit(67).stderr(line);
@@ -344,6 +349,6 @@ fn a_comma_for_a_dot_or_in_a_name_is_explained() {
         [("bob@example,net", "`net` has no domain"), ("Doe, Jr <joe@example.com>", "`Doe`")]
     {
         let outcome = home.postie(["send", recipient]).stdin("A: b\n\nc\n").run();
-        outcome.says(what).says("commas separate addresses");
+        outcome.says(what).says("put a name with a comma in quotes");
     }
 }

@@ -119,7 +119,7 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
             r#"{"error":"invalid_grant","error_description":"AADSTS70000: The grant has expired. Trace ID: 1"}"#,
             77,
             "the login has expired or was revoked (invalid_grant: AADSTS70000: The grant has expired.)",
-            "run `postie login work` again; a password change",
+            "run `postie login work` again; a new password",
         ),
         (
             400,
@@ -156,14 +156,8 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
             "the client is refused (of_no_standard)",
             "compare `client-id`",
         ),
-        (
-            500,
-            "<html>oops</html>",
-            75,
-            "no token now (HTTP status 500)",
-            "the server has a temporary problem",
-        ),
-        (429, "{}", 75, "no token now (HTTP status 429)", "the server has a temporary problem"),
+        (500, "<html>oops</html>", 75, "no token now (HTTP status 500)", "try again later"),
+        (429, "{}", 75, "no token now (HTTP status 429)", "try again later"),
     ] {
         let server = AuthorizationServer::start(Refreshing::Rotate, HOUR);
         let home = home(&server);

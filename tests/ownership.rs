@@ -182,7 +182,7 @@ fn a_group_of_the_users_own_may_write_and_another_may_not() {
     own(&place.config, 0, ANN);
     place.fetch_as(ANN, ANN).run().exit(75).says(REACHED);
     chmod(&place.config, 0o644);
-    let hint = "hint: if everybody is meant to read it, as in a container: `password-command = ";
+    let hint = "hint: if all users may read it, as in a container: `password-command = ";
     place.fetch_as(ANN, ANN).run().exit(78).says(hint);
 }
 

@@ -368,7 +368,7 @@ impl fmt::Display for Situation {
             Self::NoClientId => "A client has no `client-id`",
             Self::NoOAuth => "No account has `oauth`",
             Self::TokenRefused => "The login is refused, with a token",
-            Self::WantsToken => "The server takes no passwords",
+            Self::WantsToken => "The server accepts no passwords",
             Self::SecretReadable => "Others may read a file with a secret",
             Self::Foreign => "A file or directory belongs to another user",
             Self::CaFile => "The file that `ca-file` names cannot be used",

@@ -13,12 +13,8 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     /// There is no file.
-    #[error("no account to {purpose} with: write {}{instead}", path.display())]
+    #[error("no configuration: {} does not exist", path.display())]
     NoFile {
-        /// `fetch`, `send`, `check` or `log in`.
-        purpose: &'static str,
-        /// The way to do without a file, if the command has one.
-        instead: &'static str,
         /// The configuration file that was looked for.
         path: PathBuf,
     },

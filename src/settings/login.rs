@@ -73,8 +73,7 @@ impl Settings {
                     .is_ok_and(|table| table.server.is_some() && table.oauth.is_some())
             })
         };
-        // There is no ad-hoc account to log in with.
-        let none = || Error::NoFile { purpose: "log in", instead: "", path: self.path.clone() };
+        let none = || Error::NoFile { path: self.path.clone() };
         let file = self.file.as_ref().ok_or_else(none)?;
         if let Some(name) = named {
             // An unknown name is an error of its own.

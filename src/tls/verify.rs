@@ -51,7 +51,10 @@ impl CertificateProblem {
             None => words.to_owned(),
         };
         match self {
-            Self::Expired => told("it has expired", |it| format!(" on {}", it.not_after.day)),
+            Self::Expired => match certificate {
+                Some(it) => format!("it expired on {}", it.not_after.day),
+                None => "it has expired".to_owned(),
+            },
             Self::NotYetValid => {
                 told("it is not valid yet", |it| format!(" before {}", it.not_before.day))
             }
