@@ -157,8 +157,13 @@ pub const TABLE: &[Advice] = &[
         "check this machine's clock; if it is right, tell the server's administrator",
     ),
     on(
-        Situation::ServersCertificate,
+        Situation::WeakKey,
         "only the server's administrator can fix this; `ca-file` and `pin` do not help",
+    ),
+    on(
+        Situation::Chain,
+        "only the server's administrator can fix this; if this is your own server: \
+         `pin = \"{pin}\"`",
     ),
     on(Situation::NoClientCertificate, "set `client-cert` and `client-key`; see postie-config(5)"),
     on(Situation::OtherName, "set `server` to one of these names if it is your provider's"),
@@ -367,15 +372,16 @@ pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
         _ => None,
     };
     let pin = certificate.map(|certificate| certificate.pin);
-    // What is configured already does not help.
+    // What is configured already does not help, and an unreadable certificate has no pin.
     let is_pinned = peer.is_some_and(|peer| match &peer.trust.anchor {
         TrustAnchor::Pin(own) => Some(*own) == pin,
         _ => false,
     });
+    let has_pin = pin.is_some() && !is_pinned;
     let find = |when| {
         TABLE.iter().find(|row| {
             row.when == when
-                && !(is_pinned && row.words.contains("{pin}"))
+                && (has_pin || !row.words.contains("{pin}"))
                 && (row.words != PROVIDER || provider.is_some())
                 && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
         })
@@ -405,15 +411,30 @@ mod tests {
     use crate::smtp::Smtp;
     use crate::submit_frame::HandInError;
     use crate::tls::CertificateProblem;
-    use crate::tls::Pin;
     use crate::wire::{Grammar as _, Phase};
     use crate::{config, net, ownership, password, sasl, settings, smtp, store, token, wire};
     use std::io;
 
+    const PIN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn certificate(fault: CertificateProblem) -> Error {
+        let day = tls::Date { seconds: 0, day: "1970-01-01".to_owned() };
+        let certificate = tls::Certificate {
+            subject: "mail".to_owned(),
+            issuer: "mail".to_owned(),
+            names: Vec::new(),
+            not_before: day.clone(),
+            not_after: day,
+            is_self_signed: true,
+            rsa_bits: None,
+            pin: PIN.parse().unwrap(),
+        };
+        tls::Error::Certificate { fault, certificate: Some(Box::new(certificate)) }.into()
+    }
+
     /// An error of this kind in which a server says `words`.
     fn example(when: Situation, words: &str) -> Error {
         let kind = |kind: io::ErrorKind| Error::Net(net::Error::Connect(kind.into()));
-        let certificate = |fault| Error::Tls(tls::Error::Certificate { fault, certificate: None });
         let mechanisms = if when == Situation::EachLoginRefused { 2 } else { 1 };
         let pop3 = |code: &str| {
             let line = format!("-ERR {}\r\n", format!("{code} {words}").trim());
@@ -483,7 +504,8 @@ mod tests {
             Situation::TlsNotOffered => smtp::Error::Missing(smtp::Extension::Starttls).into(),
             Situation::NotYetValid => certificate(CertificateProblem::NotYetValid),
             Situation::Expired => certificate(CertificateProblem::Expired),
-            Situation::ServersCertificate => certificate(CertificateProblem::WeakKey(1024)),
+            Situation::WeakKey => certificate(CertificateProblem::WeakKey(1024)),
+            Situation::Chain => certificate(CertificateProblem::IssuerExpired(String::new())),
             Situation::NoClientCertificate => tls::Error::NoClientCertificate.into(),
             Situation::OtherName => certificate(CertificateProblem::OtherName),
             Situation::SelfSigned => certificate(CertificateProblem::SelfSigned),
@@ -562,7 +584,7 @@ mod tests {
                     peer.source = Source::TokenCommand(config::CommandLine::shell("true"));
                 }
                 let said = hint(&example(row.when, &said), Some(&peer));
-                let expected = row.words.replace("{pin}", "").replace("{account}", "");
+                let expected = row.words.replace("{pin}", PIN).replace("{account}", "");
                 let expected = for_side(&expected, Some(Side::Fetch));
                 assert_eq!(said.as_deref(), Some(expected.as_str()), "{:?} {words}", row.when);
             }
@@ -648,24 +670,15 @@ mod tests {
 
     #[test]
     fn the_pin_is_ready_to_be_pasted() {
-        let pin: Pin = "0123456789abcdef".repeat(4).parse().unwrap();
-        let day = tls::Date { seconds: 0, day: "1970-01-01".to_owned() };
-        let certificate = tls::Certificate {
-            subject: "mail".to_owned(),
-            issuer: "mail".to_owned(),
-            names: Vec::new(),
-            not_before: day.clone(),
-            not_after: day,
-            is_self_signed: true,
-            rsa_bits: None,
-            pin,
-        };
-        let fault = CertificateProblem::SelfSigned;
-        let certificate = Some(Box::new(certificate));
-        let error = Error::Tls(tls::Error::Certificate { fault, certificate });
-        assert!(hint(&error, None).unwrap().contains(&format!("`pin = \"{pin}\"`")));
+        let error = certificate(CertificateProblem::SelfSigned);
+        assert!(hint(&error, None).unwrap().contains(&format!("`pin = \"{PIN}\"`")));
         // Nor is it proposed where it is configured.
-        let trust = tls::Trust { anchor: TrustAnchor::Pin(pin), identity: None };
+        let pinned = TrustAnchor::Pin(PIN.parse().unwrap());
+        let trust = tls::Trust { anchor: pinned, identity: None };
         assert_eq!(hint(&error, Some(&Peer { trust, ..peer("mail.example") })), None);
+        // One that cannot be read has none.
+        let fault = CertificateProblem::Other("it is damaged".to_owned());
+        let damaged = tls::Error::Certificate { fault, certificate: None };
+        assert_eq!(hint(&damaged.into(), None), None);
     }
 }

@@ -423,6 +423,10 @@ mod tests {
             words(expired(951_782_400), &good),
             "a certificate between it and its authority expired on 2000-02-29"
         );
+        assert_eq!(
+            words(CertificateError::Expired, &good),
+            "the validity of a certificate of its chain ends before it begins"
+        );
         let weak = certificate(Some(1024));
         for reason in [CertificateError::BadSignature, CertificateError::UnknownIssuer] {
             assert_eq!(

@@ -6,7 +6,7 @@
 //! | real servers and callers | `servers`, `interop`, `proof`, `sendmail`, `switched_users`, `round_trip` |
 //! | kills, full disks, several runs at once | `crash`, `side_by_side`, `many_accounts` |
 //! | local users who send without the password | `submission_service` |
-//! | login, trust, OAuth 2.0 | `logins`, `oauth` |
+//! | login, trust, OAuth 2.0 | `logins`, `certificates`, `oauth` |
 //! | what waits in the outbox, what is kept of what was sent | `outbox`, `fallback`, `sent` |
 //! | the command line, the configuration, owners of files | `cli`, `config`, `alias_file`, `ownership`, `memory`, `least_surprise`, `injected_words` |
 //! | text of servers, messages and callers in any output | `untrusted_text` |
@@ -28,6 +28,7 @@
 
 mod alias_file;
 mod assets;
+mod certificates;
 mod check;
 mod cli;
 mod completions;

@@ -87,8 +87,10 @@ pub enum Situation {
     NotYetValid,
     /// A certificate of the past.
     Expired,
-    /// The chain or key of the certificate is at fault, whatever is trusted.
-    ServersCertificate,
+    /// The key of the certificate is too short, whatever is trusted.
+    WeakKey,
+    /// The chain of certificates is at fault, whatever authority is trusted.
+    Chain,
     /// The server requires a client certificate.
     NoClientCertificate,
     /// The certificate is for another name.
@@ -225,10 +227,10 @@ impl Situation {
                     CertificateProblem::UnknownAuthority => Self::UnknownAuthority,
                     CertificateProblem::NotPinned => Self::NotPinned,
                     CertificateProblem::Version1 => Self::Version1,
-                    CertificateProblem::IssuerExpired(_) | CertificateProblem::WeakKey(_) => {
-                        Self::ServersCertificate
+                    CertificateProblem::WeakKey(_) => Self::WeakKey,
+                    CertificateProblem::IssuerExpired(_) | CertificateProblem::Other(_) => {
+                        Self::Chain
                     }
-                    CertificateProblem::Other(_) => return None,
                 },
                 tls::Error::NotTls => Self::NotTls,
                 tls::Error::OldTls => Self::OldTls,
@@ -389,7 +391,8 @@ impl fmt::Display for Situation {
             Self::TlsNotOffered => "The server does not offer STLS or STARTTLS, or refuses it",
             Self::NotYetValid => "The certificate is not valid yet",
             Self::Expired => "The certificate has expired",
-            Self::ServersCertificate => "The chain or key of the certificate is at fault",
+            Self::WeakKey => "The key of the certificate is too short",
+            Self::Chain => "The chain of certificates is at fault",
             Self::NoClientCertificate => "The server requires a client certificate",
             Self::OtherName => "The certificate is for another name",
             Self::SelfSigned => "The certificate is self-signed",

@@ -88,7 +88,11 @@ impl CertificateProblem {
             {
                 Self::IssuerExpired(certificate::day(*not_after))
             }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::ExpiredContext { .. } => Self::Expired,
+            // The verifier's words for dates in the wrong order, of any certificate of the chain.
+            CertificateError::Expired => Self::Other(
+                "the validity of a certificate of its chain ends before it begins".to_owned(),
+            ),
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
             }
