@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use postie::cli::{Check, Fetch, Global, OneOff};
-use postie::providers::TABLE;
+use postie::providers::{Password, TABLE};
 use postie::settings::Settings;
 
 use crate::support::names::{DnsReply, Names};
@@ -101,7 +101,15 @@ fn the_block_of_every_known_provider_loads_and_becomes_jobs() {
         found.exit(if row.fetch.is_some() { 0 } else { 69 });
         let says = if row.is_confirmed { "table of providers\n" } else { "(not confirmed)" };
         found.says(says);
-        let path = home.file("found.toml", &found.stdout);
+        // The comment names the key that the advice names, and is good once it is one.
+        let secret = match row.password {
+            Password::Token => "# oauth = \"...\"",
+            _ => "# password-command = \"...\"",
+        };
+        let block = found.stdout.replace(secret, secret.trim_start_matches("# "));
+        assert_ne!(block, found.stdout, "{}", row.name);
+        let client = "[oauth.\"...\"]\nclient-id = \"x\"\nissuer = \"https://login.example.org\"\nscope = \"mail\"\n";
+        let path = home.file("found.toml", format!("{block}{client}"));
         let global = Global { config: Some(path), ..Global::default() };
         let settings = Settings::load(&global, &OneOff::default()).unwrap();
         let args =

@@ -55,7 +55,8 @@ impl Account {
         if let Some((key, value)) = &self.password {
             block += &format!("{key} = {}\n", config::quoted(value));
         } else if *wants_token {
-            block += "# token-command = \"...\"       # prints an OAuth 2.0 access token\n";
+            block +=
+                "# oauth = \"...\"   # the name of an [oauth.NAME] table: see postie-login(1)\n";
         } else {
             block += "# password-command = \"...\"    # prints the password; without it, you are asked for it\n";
         }
