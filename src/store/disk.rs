@@ -222,7 +222,7 @@ impl Disk for Os {
                 // Others see by its time since when it is locked.
                 let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
                 let _ = futimens(&file, &Timestamps { last_access: now, last_modification: now });
-                return Ok(Some(Box::new(file)));
+                return Ok(Some(Box::new(LockedFile(file))));
             }
         }
     }
@@ -271,6 +271,16 @@ impl Disk for Os {
 
     fn check_place(&self, path: &Path) -> Result<(), ownership::Error> {
         ownership::check_place(path)
+    }
+}
+
+/// A locked file.
+struct LockedFile(OsFile);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // Closing alone leaves the lock to a child that has this file until it runs its program.
+        drop(self.0.unlock());
     }
 }
 

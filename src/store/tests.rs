@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{process, thread};
 
 use tempfile::TempDir;
 
@@ -762,4 +763,22 @@ fn a_directory_that_took_the_name_of_another_is_synced_too() {
     drop(disk.create(&new.join("message")).unwrap());
     disk.sync_opened(&*opened, &new).unwrap();
     assert_eq!(disk.for_sure().list(&new).unwrap(), ["message"]);
+}
+
+#[test]
+fn a_lock_that_was_dropped_is_free_though_programs_are_being_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Between fork and exec the child has all of this process's files.
+            while !ended.load(Ordering::Relaxed) {
+                process::Command::new("true").status().unwrap();
+            }
+        });
+        let taken = (0..20_000).filter(|_| Os.lock_file(&path).unwrap().is_none()).count();
+        ended.store(true, Ordering::Relaxed);
+        assert_eq!(taken, 0);
+    });
 }
