@@ -145,7 +145,7 @@ pub enum Error {
         error: HandInError,
     },
     /// The frame of a caller of the submission service is wrong.
-    #[error("not a frame of a message: {0}")]
+    #[error("not a message frame: {0}")]
     Frame(#[from] submit_frame::Error),
     /// The submission service cannot send with its own configuration. Its log has the reason.
     #[error("the submission service is not configured correctly: its log has the reason")]
@@ -193,7 +193,7 @@ pub enum Error {
     )]
     NotInstalled(PathBuf),
     /// A path has a line end or is not UTF-8, and cannot stand in the record of what was installed.
-    #[error("cannot install to {}: not a path on one line of UTF-8", .0.display())]
+    #[error("cannot install to {}: the path is not one line of UTF-8", .0.display())]
     Unrecordable(PathBuf),
     /// Standard output or input failed.
     #[error("{doing}: {}", plain(source))]

@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
         let report = self.context.report;
         if let Some(kept) = store.damaged() {
             report.warn(format_args!(
-                "fetch {}: the journal was damaged and is kept as {}; what could be read of it counts",
+                "fetch {}: the journal was damaged and is kept as {}; its readable entries count",
                 self.label,
                 kept.display(),
             ));
@@ -406,8 +406,8 @@ impl<'a> Run<'a> {
         if self.job.keep != Keep::Forever && store.say_once("elsewhere")? && report.is_unattended()
         {
             report.warn(format_args!(
-                "fetch {}: nothing new; what is there was fetched before, into {}, and stays on the \
-                 server; --all fetches it again",
+                "fetch {}: nothing new: all messages were fetched before, into {}, and stay on \
+                 the server; --all fetches them again",
                 self.label,
                 path.display(),
             ));

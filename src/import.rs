@@ -286,23 +286,23 @@ impl<'a> Plan<'a> {
             let lists = match memory::kind(&source) {
                 Some(kind) => memory::read(&source, kind)?,
                 None if source.octets.is_empty() => Vec::new(),
-                None => return Err(source.wrong(1, "not a memory of fetched messages")),
+                None => return Err(source.wrong(1, "not a list of fetched messages")),
             };
             (place, uids(lists.iter().filter(|list| is_its_own(list))))
         } else {
             account.remark(&format!(
-                "{} is not there: all messages are new to the first fetch, unless `postie fetch {} \
-                 --note-only` runs before",
+                "{} does not exist: the first fetch retrieves all messages, unless `postie fetch {} \
+                 --note-only` runs first",
                 place.display(),
                 account.name
             ));
             return Ok(());
         };
         account.remark(&format!(
-            "{} in {} were fetched before and are not fetched again{}",
+            "{} in {} were fetched before, and are not fetched again{}",
             count(uids.len(), "message"),
             file.display(),
-            if self.writes { "" } else { ", once --write has noted them" },
+            if self.writes { "" } else { " after --write" },
         ));
         self.imported.push(Imported { account: account.name.clone(), file, uids });
         Ok(())
@@ -351,7 +351,7 @@ impl<'a> Plan<'a> {
                         |(user, host)| format!("{} at {}", shown(user), shown(host)),
                     );
                     let line = format!(
-                        "{}: {} of {whose} are not noted, as no account here fetches there",
+                        "{}: {} of {whose} are not recorded: no account fetches from there",
                         path.display(),
                         count(list.uids.len(), "message"),
                     );
@@ -499,7 +499,7 @@ fn configuration(source: &Source) -> Result<Found, Error> {
         return getmail::read(source);
     }
     if source.lines().any(|(_, line)| line.trim().starts_with("[account.")) {
-        return Err(source.wrong(1, "this is a configuration of postie's own"));
+        return Err(source.wrong(1, "this is a configuration of postie itself"));
     }
     if has(&["account"]).is_some() {
         // The first command that only one of the two has decides.
@@ -512,10 +512,8 @@ fn configuration(source: &Source) -> Result<Found, Error> {
                 mpop::read(source)
             }
             (_, Some(_)) => msmtp::read(source),
-            _ => Err(source.wrong(
-                1,
-                "this may be mpop's or msmtp's: a `delivery` or `from` in it would tell",
-            )),
+            _ => Err(source
+                .wrong(1, "expected a `delivery` (mpop) or `from` (msmtp) in one of its accounts")),
         };
     }
     if has(&["poll", "skip", "server", "set", "defaults"]).is_some() {
@@ -523,7 +521,7 @@ fn configuration(source: &Source) -> Result<Found, Error> {
     }
     Err(source.wrong(
         1,
-        "neither a configuration of msmtp, mpop, fetchmail or getmail, nor a memory of fetched messages",
+        "neither a configuration of msmtp, mpop, fetchmail or getmail, nor a list of fetched messages",
     ))
 }
 

@@ -364,7 +364,7 @@ fn take(path: &Path, digests: &[Digest], report: &Report) -> Result<bool, Error>
         }
         Found::File(_) | Found::Other => {
             report.warn(format_args!(
-                "install: {} was changed since it was installed, and stays",
+                "install: {} was changed since it was installed, and is kept",
                 path.display()
             ));
             Ok(false)

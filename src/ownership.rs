@@ -27,7 +27,7 @@ pub use self::listener::other_person_behind;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The path cannot be examined.
-    #[error("cannot look at {}: {}", path.display(), plain(source))]
+    #[error("cannot check {}: {}", path.display(), plain(source))]
     Look {
         /// The file or directory.
         path: PathBuf,

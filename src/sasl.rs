@@ -36,7 +36,7 @@ pub enum Error {
     #[error("the server asks for {0} SCRAM iterations, expected 4096 to 1000000")]
     Rounds(u64),
     /// The server that accepted the login has not proved that it knows the password (RFC 5802 §9).
-    #[error("the server did not prove that it knows the password, so it may be another one")]
+    #[error("the server did not prove that it knows the password, so it may be an impostor")]
     Unproven,
     /// The server sent a further challenge after the last message of the mechanism.
     #[error("the server continues after the login was aborted")]

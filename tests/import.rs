@@ -178,7 +178,7 @@ fn a_memory_that_is_named_is_given_to_the_account_that_is_there() {
     // Of a maildrop from which no account fetches, it is said that nothing was noted.
     let other = home.file("other", " 1 pop.example.com nobody\nx\n");
     let outcome = home.postie(["import", "--write", other.to_str().unwrap()]).run();
-    outcome.exit(0).says("are not noted");
+    outcome.exit(0).says("are not recorded");
 }
 
 /// What `check` says of each account of a configuration that was imported.

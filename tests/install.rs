@@ -166,7 +166,7 @@ fn a_file_that_was_changed_stays() {
     let path = home.file("usr/lib/systemd/user/postie-fetch.timer", "[Timer]\nOnCalendar=daily\n");
     run(&home, "install --prefix usr", 73);
     let warning = format!(
-        "postie: install: {} was changed since it was installed, and stays\n",
+        "postie: install: {} was changed since it was installed, and is kept\n",
         path.display()
     );
     run(&home, "install --prefix usr --remove", 0).stderr(&warning);

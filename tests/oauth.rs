@@ -442,7 +442,7 @@ fn a_login_takes_the_one_right_answer_and_waits_past_all_others() {
         });
         assert!(seen.contains("work: logged in at 127.0.0.1"), "{seen}");
         assert_eq!(
-            seen.contains("this is not the address that the login leads to; still waiting"),
+            seen.contains("this is not the address of the last page; still waiting"),
             pasted,
             "{seen}"
         );

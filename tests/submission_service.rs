@@ -177,7 +177,9 @@ fn without_a_service_the_caller_tries_again_later_or_under_the_name_sendmail_giv
     service.stop();
     for _ in 0..2 {
         let sent = service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run();
-        sent.exit(75).says("run/submit: no submission service: ").says("\nhint: start it, ");
+        sent.exit(75)
+            .says("run/submit: no submission service: ")
+            .says("\nhint: run `systemctl enable --now postie-submit.socket`");
         let sent = service.as_user(ANN, &service.path("sendmail"), &args).stdin(MESSAGE).run();
         sent.exit(69).says("no submission service: ");
         drop(fs::remove_file(service.path("run/submit")));
@@ -360,10 +362,15 @@ fn a_configuration_that_cannot_be_used_is_no_concern_of_callers() {
     // An account that hands in again would go around in a circle.
     service.configure("[account.home.send]\nsubmit = \"/run/x\"\n");
     service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run().exit(78);
-    service.logs(&["account `home` sends by the service at /run/x: check that as its user"]);
+    service.logs(&[
+        "account `home` sends through the service at /run/x: check that as the user of the service",
+    ]);
     // Nor can such an account be checked as if it had a server.
     let checked = service.caller(ANN, &["check"]).run();
-    assert!(checked.exit(78).stdout.contains("`system` sends by the service at "), "{checked:?}");
+    assert!(
+        checked.exit(78).stdout.contains("`system` sends through the service at "),
+        "{checked:?}"
+    );
 }
 
 /// A process of the service on one end of a socket pair, and the other end. Its caller is the user
@@ -496,7 +503,7 @@ fn whatever_a_caller_says_that_is_no_frame_is_refused() {
     }
     assert_eq!(sink.taken().len(), 0);
     assert!(!home.path().join("ran").exists());
-    documented(&format!("{refused} callers that say no frame"));
+    documented(&format!("{refused} invalid ones"));
     note(&format!("submission service: {refused} callers that said no frame, none was served"));
 }
 

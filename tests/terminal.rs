@@ -82,7 +82,7 @@ fn a_person_sees_how_far_it_has_come_and_what_it_came_to() {
     // Into another Maildir it is the same mailbox, and one should know.
     let other: Vec<_> = args.iter().map(|arg| arg.replace("Mail", "Other")).collect();
     let third = run(&other);
-    assert!(third.contains("was fetched before, into "), "{third:?}");
+    assert!(third.contains("were fetched before, into "), "{third:?}");
     let quiet: Vec<_> = args.into_iter().chain(["--quiet".to_owned()]).collect();
     assert_eq!(run(&quiet), "status 0\r\n");
 }

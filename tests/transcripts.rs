@@ -73,7 +73,7 @@ fn many_messages_take_as_many_turns_as_few() {
     let deleted = |number| each(number, |n| format!("C: DELE {n}\nS: +OK\n")) + "C: QUIT\nS: +OK\n";
     for (keep, turns) in [("forever", 4), ("none", 5)] {
         let end = |number| if keep == "none" { deleted(number) } else { "C: QUIT\n".to_owned() };
-        let silent = if keep == "none" { "silent:" } else { "stderr: by new unique-ids" };
+        let silent = if keep == "none" { "silent:" } else { "stderr: with new unique-ids" };
         let run = |number, uid| listed(number, uid) + &retrieved(number) + &end(number);
         // A new server is asked for few, and if these come for all others; one that is known to give
         // them is asked for all, and for the listing together with the login.

@@ -159,7 +159,7 @@ impl Fetched {
             sentence += &format!(", {postponed} left for the next run");
         }
         if let Some(path) = self.elsewhere.as_ref().filter(|_| self.new == 0) {
-            sentence += &format!("; what is there was fetched before, into {}", path.display());
+            sentence += &format!("; all messages were fetched before, into {}", path.display());
         }
         sentence
     }

@@ -62,7 +62,7 @@ impl Run<'_> {
         let listed = self.fetched.listed;
         if present > 1 && listed >= present {
             self.context.report.warn(format_args!(
-                "fetch {}: {}: the server calls all of its {} by new unique-ids, so they are \
+                "fetch {}: {}: the server lists its {} with new unique-ids, so they are \
                  fetched again",
                 self.label,
                 self.job.peer,

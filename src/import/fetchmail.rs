@@ -340,7 +340,7 @@ fn account(
     if let Some(password) = get("password") {
         account.password(password);
     } else if account.text("user").is_some() {
-        account.remark("no password is here: it is asked for; ~/.netrc is not read");
+        account.remark("no password is given: postie asks for it; ~/.netrc is not read");
     }
     delivery(get("mda"), &user.local, &mut account);
     account.key("keep", if is_set("keep") == Some(true) { "forever" } else { "none" });

@@ -65,7 +65,7 @@ pub(super) fn read(source: &Source) -> Result<Found, Error> {
             account.key("password-command", Value::List(tuple(source, command)?));
         }
         (None, None) => account.remark(
-            "no password is here: it is asked for. If it is in the keyring of the desktop, \
+            "no password is given: postie asks for it. If it is in the desktop's keyring, \
              `keyring get SERVER USERNAME` prints it, as a `password-command`; ~/.netrc is not read",
         ),
     }

@@ -329,7 +329,7 @@ fn login(source: &Source, settings: &Settings, account: &mut Account) -> Result<
             if let (Some(host), Some(user)) = (given(settings, "host"), user) {
                 let service = if account.side == Side::Fetch { "pop3" } else { "smtp" };
                 account.remark(&format!(
-                    "no password is here: it is asked for. If it is in the keyring of the desktop, \
+                    "no password is given: postie asks for it. If it is in the desktop's keyring, \
                      `secret-tool lookup host {} service {service} user {}` prints it, as a \
                      `password-command`; ~/.netrc is not read",
                     shown(&host.value),

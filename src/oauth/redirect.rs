@@ -88,7 +88,7 @@ pub enum Returned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unexpected {
     /// The path is another.
-    #[error("this is not the address that the login leads to")]
+    #[error("this is not the address of the last page")]
     Place,
     /// `state` belongs to another login, or is missing.
     #[error("this answer belongs to another login (its `state` is wrong)")]

@@ -125,7 +125,7 @@ pub enum Error {
         fallback: String,
     },
     /// The account has no server of its own to be asked.
-    #[error("account `{account}` sends by the service at {}: check that as its user", socket.display())]
+    #[error("account `{account}` sends through the service at {}: check that as the user of the service", socket.display())]
     SendsByService {
         /// The account.
         account: String,

@@ -23,7 +23,7 @@ pub enum Error {
         host: String,
     },
     /// The stored tokens were granted for another configuration.
-    #[error("{host}: the login is for another {what} than the configuration")]
+    #[error("{host}: the login is for another {what} than the configured one")]
     Changed {
         /// The authorization server.
         host: String,
