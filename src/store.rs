@@ -495,7 +495,10 @@ const LOCK: &str = "lock";
 /// nothing.
 fn is_locked(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    let tried = file.try_lock_shared();
+    // Not by closing, which leaves it to a child that has this file until it runs its program.
+    drop(file.unlock());
+    matches!(tried, Err(TryLockError::WouldBlock))
 }
 
 /// Returns the age of a lock, by the time at which its file was last touched; zero if that is
