@@ -128,8 +128,8 @@ fn a_message_too_large_for_the_server_is_refused_with_the_largest_attachments_na
     let outcome = home.postie(args.into_iter().chain(photos(&home))).run();
     outcome.exit(65).stderr(&format!(
         "postie: send home: {}: the message has 41.0 MB; the server accepts at most 25.0 MB; the \
-         largest attachment is beach.jpg (9.0 MB)\nhint: encoding makes attachments a third \
-         larger: send fewer or smaller ones, or a link\n",
+         largest attachment is beach.jpg (9.0 MB)\nhint: send smaller attachments or a link; \
+         encoding makes them a third larger\n",
         sink.address
     ));
     assert_eq!(sink.taken().len(), 0);
