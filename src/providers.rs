@@ -2,7 +2,7 @@
 //! on before. Facts that were read and not tried. Does no I/O.
 //!
 //! A row is [`Provider::is_confirmed`] when Thunderbird's autoconfig file and a help page of the provider
-//! itself say the same; of the others only one of the two was read.
+//! itself say the same; of the others only one of the two was read, or they differ.
 
 mod table;
 

@@ -203,8 +203,8 @@ impl Page {
                 let confirmed = TABLE.iter().filter(|row| row.is_confirmed).count();
                 roff.text([roman(format!(
                     "{confirmed} of these {} providers are confirmed: Thunderbird's autoconfig file \
-                     and a help page of the provider agree. For the others, one source was read. \
-                     None was tested.",
+                     and a help page of the provider agree. For the others, one source was read, \
+                     or the two differ. None was tested.",
                     TABLE.len()
                 ))]);
             }

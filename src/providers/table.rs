@@ -1,5 +1,6 @@
 //! The rows: facts from Thunderbird's autoconfig files (commit c6ad796, 2026-03-12), and from the help
-//! pages of providers as far as one was read (November 2026).
+//! pages of providers as far as one was read (November 2026). Where the two differ, a row has what the
+//! provider says and is not confirmed.
 
 use super::{Provider, implicit, provider, starttls};
 
@@ -46,24 +47,23 @@ pub const TABLE: &[Provider] = &[
     provider("Virgin Media (virgin.net)", &["virgin.net"]).fetch(implicit("pop.virgin.net")).send(implicit("smtp.virgin.net")),
     provider("Virgin Media (blueyonder)", &["blueyonder.co.uk"]).fetch(implicit("pop3.blueyonder.co.uk")).send(implicit("smtp.blueyonder.co.uk")),
     provider("Virgin Media (ntlworld)", &["ntlworld.com"]).fetch(implicit("pop3.ntlworld.com")).send(implicit("smtp.ntlworld.com")),
-    provider("Xfinity (Comcast)", &["comcast.net"]).fetch(implicit("mail.comcast.net")).send(implicit("smtp.comcast.net")).switch_on("in the Xfinity account (third-party email access)").servers(&["comcast.net"]),
+    provider("Xfinity (Comcast)", &["comcast.net"]).fetch(implicit("mail.comcast.net")).send(implicit("smtp.comcast.net")).switch_on("in the Xfinity account, under third-party email access").servers(&["comcast.net"]),
     provider("Spectrum (Charter)", &["charter.net", "spectrum.net", "bresnan.net"]).fetch(implicit("mobile.charter.net")).send(implicit("mobile.charter.net").on(587)),
     provider("Spectrum (Time Warner)", &["rr.com"]).fetch(implicit("mail.twc.com")).send(starttls("mail.twc.com")),
     provider("CenturyLink", &["centurylink.net", "embarqmail.com"]).fetch(implicit("pop.centurylink.net")).send(starttls("smtp.centurylink.net")),
-    provider("CenturyLink (q.com)", &["q.com"]).fetch(implicit("mail.q.com")).send(starttls("smtp.q.com")),
-    provider("CenturyLink (centurytel)", &["centurytel.net", "clds.net", "coastalnow.net", "cochill.net", "cswnet.com", "emadisonriver.com", "emadisonriver.net", "gallatinriver.net", "grics.net", "gulftel.com", "madisonriver.biz", "mebtel.net"]).fetch(implicit("pop.centurytel.net")).send(starttls("smtpauth.centurytel.net")),
+    provider("CenturyLink (other domains)", &["q.com", "qwest.net", "elpasotel.net", "centurytel.net", "clds.net", "coastalnow.net", "cochill.net", "cswnet.com", "emadisonriver.com", "emadisonriver.net", "gallatinriver.net", "grics.net", "gulftel.com", "madisonriver.biz", "mebtel.net"]).fetch(implicit("pop.centurylink.net")).send(starttls("smtp.centurylink.net")),
     provider("EarthLink", &["earthlink.net", "mindspring.com", "ix.netcom.com"]).fetch(implicit("pop.earthlink.net")).send(starttls("smtpauth.earthlink.net")),
     provider("PenTeleData", &["ptd.net"]).fetch(implicit("promail.ptd.net")).send(implicit("promail.ptd.net")).local_part(),
-    provider("Pobox", &["pobox.com"]).fetch(implicit("mail.pobox.com")).send(implicit("smtp.pobox.com")),
+    provider("Pobox", &["pobox.com"]).fetch(implicit("mail.pobox.com")).send(implicit("smtp.pobox.com")).app_password_with_two_step("in the Pobox account, if two-factor authentication is on"),
     provider("mail.ru", &["mail.ru", "inbox.ru", "list.ru", "bk.ru", "corp.mail.ru"]).fetch(implicit("pop.mail.ru")).send(implicit("smtp.mail.ru")).app_password("in the account's security settings, as a password for external programs").servers(&["mail.ru"]),
     provider("Yandex", &["yandex.ru", "yandex.com", "yandex.net", "yandex.by", "yandex.kz", "yandex.ua", "ya.ru", "narod.ru"]).fetch(implicit("pop.yandex.com")).send(implicit("smtp.yandex.com")).app_password("in the account's security settings").switch_on("in the settings on the web, under Email clients").servers(&["yandex.com", "yandex.ru"]),
     provider("Rambler", &["rambler.ru"]).fetch(implicit("pop.rambler.ru")).send(implicit("smtp.rambler.ru")),
     provider("Seznam", &["seznam.cz", "email.cz", "post.cz", "spoluzaci.cz"]).fetch(implicit("pop3.seznam.cz")).send(implicit("smtp.seznam.cz")),
     provider("WP", &["wp.pl"]).fetch(implicit("pop3.wp.pl")).send(implicit("smtp.wp.pl")).local_part(),
     provider("Onet", &["onet.pl", "onet.eu", "poczta.onet.pl", "poczta.onet.eu", "op.pl", "vp.pl", "autograf.pl", "buziaczek.pl", "amorki.pl", "republika.pl", "adres.pl", "cyberia.pl", "onet.com.pl", "opoczta.pl", "pseudonim.pl", "spoko.pl", "vip.onet.pl"]).fetch(implicit("pop3.poczta.onet.pl")).send(implicit("smtp.poczta.onet.pl")),
-    provider("o2.pl", &["o2.pl", "go2.pl", "tlen.pl", "prokonto.pl"]).fetch(implicit("poczta.o2.pl")).send(implicit("poczta.o2.pl")).local_part().switch_on("in the settings on the web (access for mail programs)").servers(&["poczta.o2.pl"]),
-    provider("Websupport", &[]).mx(&["websupport.sk"]).fetch(implicit("pop.websupport.sk")).send(implicit("smtp.websupport.sk")),
-    provider("UOL", &["uol.com.br"]).fetch(implicit("pop3.uol.com.br")).send(starttls("smtps.uol.com.br")).local_part().switch_on("in the settings on the web (access by IMAP and POP)").servers(&["uol.com.br"]),
+    provider("o2.pl", &["o2.pl", "go2.pl", "tlen.pl", "prokonto.pl"]).fetch(implicit("poczta.o2.pl")).send(implicit("poczta.o2.pl")).local_part().switch_on("in the settings on the web, under access for mail programs").servers(&["poczta.o2.pl"]),
+    provider("Websupport", &[]).mx(&["websupport.sk"]).fetch(implicit("pop3.websupport.sk")).send(implicit("smtp.websupport.sk")),
+    provider("UOL", &["uol.com.br"]).fetch(implicit("pop3.uol.com.br")).send(starttls("smtps.uol.com.br")).local_part(),
     provider("BOL", &["bol.com.br"]).fetch(implicit("pop3.bol.com.br")).send(implicit("smtps.bol.com.br")).local_part(),
     provider("SAPO", &["sapo.pt", "sapo.cv", "sapo.ao", "sapo.mz", "sapo.tl", "meo.pt"]).fetch(implicit("pop.sapo.pt")).send(implicit("smtp.sapo.pt")),
     provider("Naver", &["naver.com"]).fetch(implicit("pop.naver.com")).send(implicit("smtp.naver.com")),
@@ -85,8 +85,8 @@ pub const TABLE: &[Provider] = &[
     provider("Rediffmail", &["rediffmail.com"]).fetch(implicit("pop.rediffmail.com")).send(implicit("smtp.rediffmail.com")),
     provider("YouSee", &["mail.dk"]).fetch(implicit("pop3.mail.dk")).send(starttls("asmtp.mail.dk")),
     provider("QQ Mail", &["qq.com"]).fetch(implicit("pop.qq.com")).send(implicit("smtp.qq.com")).separate_password("in the account settings on the web, where it is called an authorization code").switch_on("in the account settings on the web").servers(&["qq.com"]),
-    provider("NetEase 163", &["163.com"]).fetch(implicit("pop.163.com")).send(implicit("smtp.163.com")),
-    provider("NetEase 126", &["126.com"]).fetch(implicit("pop.126.com")).send(implicit("smtp.126.com")),
+    provider("NetEase 163", &["163.com"]).fetch(implicit("pop.163.com")).send(implicit("smtp.163.com")).separate_password("in the settings on the web, where it is called an authorization code").switch_on("in the settings on the web").servers(&["163.com"]),
+    provider("NetEase 126", &["126.com"]).fetch(implicit("pop.126.com")).send(implicit("smtp.126.com")).separate_password("in the settings on the web, where it is called an authorization code").switch_on("in the settings on the web").servers(&["126.com"]),
     provider("Proton Mail", &["proton.me", "protonmail.com", "protonmail.ch", "pm.me"]).mx(&["protonmail.ch"]).no_pop3("Proton Mail Bridge offers sending by SMTP on this machine (`send.server = \"127.0.0.1:1025\"`), but only IMAP for reading"),
     provider("Tuta", &["tuta.com", "tuta.io", "tutanota.com", "tutanota.de", "tutamail.com", "keemail.me"]).mx(&["tutanota.de"]).no_pop3("mail programs cannot use it"),
 ];
