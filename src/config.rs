@@ -11,7 +11,7 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
-use zeroize::Zeroizing;
 
 use self::alias_file::AliasFile;
 pub use self::append::{append, write_secret};
@@ -32,6 +31,7 @@ pub use self::value::{
     AddressMatch, CommandLine, EnvelopeFrom, Keep, RewriteFrom, Sender, Server, Size, Span, Tls,
     TrustStore, WrongValue, seconds,
 };
+use crate::bounded;
 use crate::limits;
 use crate::ownership;
 use crate::sasl::Mechanism;
@@ -390,7 +390,7 @@ impl File {
         let failed = |source| Error::read(path, source);
         let file = std::fs::File::open(path).map_err(failed)?;
         ownership::check_writers(&file, path)?;
-        let text = text(&file).map_err(failed)?;
+        let text = bounded::read_text(&file, limits::CONFIG).map_err(failed)?;
         let wrong = |(line, what)| Error::Wrong { path: path.to_owned(), line, what };
         let resolved = AliasFile::parse(&text).and_then(|file| file.resolved(&self.aliases));
         for (name, mailboxes) in resolved.map_err(wrong)? {
@@ -413,7 +413,7 @@ impl File {
     fn read_opened(file: &std::fs::File, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::read(path, source);
         ownership::check_writers(file, path)?;
-        let text = text(file).map_err(failed)?;
+        let text = bounded::read_text(file, limits::CONFIG).map_err(failed)?;
         let (contents, has_password) = Self::parse(&text, path)?;
         if has_password {
             ownership::check_readers(file, path)?;
@@ -453,17 +453,6 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|&(_, likeness)| likeness > 0.8)
         .max_by(|one, other| one.1.total_cmp(&other.1))
         .map(|(known, _)| known)
-}
-
-/// The text of a file, within bounds.
-#[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-fn text(file: &std::fs::File) -> io::Result<Zeroizing<String>> {
-    // There may be a password in it. For one that grew, copies of it would stay in memory.
-    let length = file.metadata()?.len().min(limits::CONFIG);
-    let room = usize::try_from(length).unwrap_or_default().saturating_add(1);
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    file.take(limits::CONFIG).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

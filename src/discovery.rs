@@ -7,13 +7,13 @@
 pub mod account;
 
 use std::fs::File;
-use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::autoconfig::{self, Servers};
+use crate::bounded;
 use crate::config::Tls;
 use crate::dns::{self, Answer, Kind, Question, Record};
 use crate::error::Error;
@@ -427,12 +427,10 @@ fn ask(
 
 /// The resolvers of this machine.
 fn resolvers() -> Vec<SocketAddr> {
-    let mut text = String::new();
-    let read = File::open("/etc/resolv.conf").and_then(|file| {
-        #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-        file.take(RESOLV_CONF).read_to_string(&mut text)
-    });
-    let named = read.map(|_| named_resolvers(&text)).unwrap_or_default();
+    let text = File::open("/etc/resolv.conf")
+        .and_then(|file| bounded::read_text(&file, RESOLV_CONF))
+        .unwrap_or_default();
+    let named = named_resolvers(&text);
     // Without any, one on this machine is meant (resolv.conf(5)).
     let local = || vec![SocketAddr::from(([127, 0, 0, 1], 53))];
     if named.is_empty() { local() } else { named }

@@ -39,6 +39,7 @@
 //! store                    Maildir, journal, outbox, tokens: what survives a crash
 //!
 //! program                  child processes: their time, their output, their end
+//! bounded                  files that are read whole, or refused as too large
 //! ownership                the owners of files and ports, and who else may use them
 //! memory                   what keeps other processes from reading this one's memory
 //! submit_frame             what a local user and the submission service say to each other
@@ -82,6 +83,7 @@
 #![forbid(unsafe_code)]
 
 pub mod autoconfig;
+pub mod bounded;
 pub mod check;
 pub mod cli;
 pub mod compose;

@@ -2,13 +2,12 @@
 //! terminal.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
+use crate::bounded;
 use crate::config::CommandLine;
 use crate::limits;
 use crate::ownership;
@@ -139,7 +138,8 @@ impl Source {
                 let file = File::open(path).map_err(failed)?;
                 ownership::check_writers(&file, path)?;
                 ownership::check_readers(&file, path)?;
-                first_line(file).map_err(failed)?
+                let text = bounded::read_text(&file, limits::SECRET).map_err(failed)?;
+                Secret::new(text.split(['\r', '\n']).next().unwrap_or_default())
             }
             Self::Terminal => ask(whom)?,
             // These have no password.
@@ -282,17 +282,6 @@ fn ask(whom: &str) -> Result<Secret, Error> {
     rpassword::prompt_password(format!("Password for {whom}: "))
         .map(Secret::new)
         .map_err(Error::Ask)
-}
-
-/// Reads up to the first line end, within bounds.
-#[expect(clippy::disallowed_methods, reason = "its size is bounded")]
-fn first_line(source: impl Read) -> io::Result<Secret> {
-    // One that grew would leave copies of itself in memory.
-    let room = usize::try_from(limits::SECRET).unwrap_or_default();
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    source.take(limits::SECRET).read_to_string(&mut text)?;
-    let line = text.split(['\r', '\n']).next().unwrap_or_default();
-    Ok(Secret::new(line))
 }
 
 /// A NUL would end the password in a SASL message (RFC 4616 §2), a line end the command.

@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 use zeroize::Zeroizing;
 
+use crate::bounded;
 use crate::limits;
 
 /// Octets read at a time.
@@ -35,8 +36,8 @@ pub fn run(command: &mut Command, bound: Duration) -> io::Result<Option<ExitStat
     Program::start(command)?.wait(bound)
 }
 
-/// What a program printed up to its first line end, within [`limits::SECRET`] octets, and its exit
-/// status; `None` if it had not ended after `bound`, if there is one. Any further output is read
+/// What a program printed up to its first line end, which is an error from [`limits::SECRET`] octets
+/// on, and its exit status; `None` if it had not ended after `bound`, if there is one. Any further output is read
 /// and dropped until it ends. Its children may live on, and keep its output open.
 pub fn first_line(
     command: &mut Command,
@@ -81,8 +82,11 @@ pub fn first_line(
             (Read::Octets, None) => {}
         }
     };
-    let line = line.split(|octet| b"\r\n".contains(octet)).next().map(<[u8]>::to_vec);
-    Ok(status.map(|status| (line.unwrap_or_default(), status)))
+    let line = line.split(|octet| b"\r\n".contains(octet)).next().unwrap_or_default();
+    if u64::try_from(line.len()).is_ok_and(|length| length >= limits::SECRET) {
+        return Err(bounded::too_large(limits::SECRET));
+    }
+    Ok(status.map(|status| (line.to_vec(), status)))
 }
 
 /// A program whose standard input and output are one end of a socket. When this is dropped, which is
@@ -308,6 +312,8 @@ mod tests {
         assert_eq!((line.as_slice(), status.code()), (b"first".as_slice(), Some(3)));
         let (line, _) = first_line(&mut shell("printf x"), None).unwrap().unwrap();
         assert_eq!(line, b"x");
+        let endless = first_line(&mut shell("dd if=/dev/zero bs=65536 count=2 2>/dev/null"), None);
+        assert_eq!(endless.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         let (line, _) =
             first_line(&mut shell("printf x; exec >&-; sleep 0.1"), None).unwrap().unwrap();
         assert_eq!(line, b"x");

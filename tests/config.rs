@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::support::pki::Authority;
 use crate::support::postie::Home;
 use crate::support::sink::Sink;
 
@@ -51,6 +52,55 @@ fn a_file_that_cannot_be_read_is_78_and_named() {
     // A directory is as unreadable as a file can be, for the superuser too.
     let outcome = home.postie(["fetch", "-c", "."]).run();
     outcome.exit(78).stderr("postie: fetch: cannot read .: is a directory\n");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_not_cut() {
+    let long = |text: &str, octets: usize| {
+        let lines = "# nothing\n".repeat(octets / 10 + 1);
+        format!("{text}\n{lines}")
+    };
+    let pem = Authority::new().pem();
+    for (line, octets, text, words) in [
+        ("aliases-file = \"file\"", 1 << 20, "root: ann@example.com", "cannot read "),
+        ("password-file = \"file\"", 64 << 10, "not-a-secret", "cannot read the password from "),
+        ("ca-file = \"file\"", 4 << 20, pem.as_str(), "`ca-file`: "),
+    ] {
+        let home = Home::new();
+        // Keys of the file's own come before its accounts.
+        let text_of = |line: &str| match line {
+            line if line.starts_with("aliases") => format!("{line}\n{SERVER}"),
+            line => format!("{SERVER}{line}\n"),
+        };
+        home.config(&text_of(line));
+        let check = |words: &str| {
+            let outcome = home.postie(["check", "--fetch"]).run();
+            assert!(outcome.stdout.contains(words), "{line}: {outcome:?}");
+            outcome
+        };
+        let path = home.file("file", text);
+        chmod(&path, 0o600);
+        check("ok configuration");
+        chmod(&home.file("file", long(text, octets)), 0o600);
+        let whole = format!("{words}{}: it is larger than {octets} octets", path.display());
+        check(&whole).exit(78);
+    }
+    let home = Home::new();
+    let path = home.config(&long(SERVER, 1 << 20));
+    let whole = format!(
+        "postie: fetch: cannot read {}: it is larger than 1048576 octets\n",
+        path.display()
+    );
+    home.postie(["fetch"]).run().exit(78).stderr(&whole);
+}
+
+#[test]
+fn a_password_on_an_endless_line_is_refused_not_cut() {
+    let home = Home::new();
+    let command = "password-command = \"yes not-a-secret | head -c 80000 | tr -d '\\\\n'\"\n";
+    home.config(&format!("{SERVER}{command}"));
+    let outcome = home.postie(["check", "--fetch"]).run();
+    assert!(outcome.exit(78).stdout.contains("it is larger than 65536 octets"), "{outcome:?}");
 }
 
 #[test]

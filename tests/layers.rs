@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the modules that it may name. `limits` is for all, and for none of their own.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("install", &["cli", "error", "ownership", "report", "settings"]),
+    ("install", &["bounded", "cli", "error", "ownership", "report", "settings"]),
     (
         "fetch",
         &[
@@ -127,6 +127,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "discovery",
         &[
             "autoconfig",
+            "bounded",
             "config",
             "dns",
             "error",
@@ -146,7 +147,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("import", &["cli", "config", "error", "ownership", "report", "settings", "store", "text"]),
+    (
+        "import",
+        &["bounded", "cli", "config", "error", "ownership", "report", "settings", "store", "text"],
+    ),
     ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
     ("report", &["hints", "cli", "error", "net", "submit_frame", "text", "token", "wire"]),
     (
@@ -209,27 +213,28 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("password", &["config", "ownership", "program", "sasl", "text", "token"]),
+    ("password", &["bounded", "config", "ownership", "program", "sasl", "text", "token"]),
     ("providers", &["config"]),
     ("autoconfig", &["config", "text"]),
     ("dns", &["text"]),
     ("cli", &["config", "text"]),
-    ("config", &["oauth", "ownership", "sasl", "text", "tls"]),
+    ("config", &["bounded", "oauth", "ownership", "sasl", "text", "tls"]),
     ("token", &["http", "net", "oauth", "store", "text", "tls", "wire"]),
     ("oauth", &["http", "text"]),
     ("pop3", &["sasl", "store", "text", "wire"]),
     ("smtp", &["sasl", "text", "wire"]),
     ("http", &["text", "wire"]),
-    ("tls", &["net", "ownership", "text", "wire"]),
+    ("tls", &["bounded", "net", "ownership", "text", "wire"]),
     ("net", &["ownership", "program", "text", "wire"]),
     ("sasl", &["text"]),
     ("wire", &["dot"]),
     ("dot", &[]),
     ("compose", &["message", "text"]),
     ("message", &["text"]),
-    ("store", &["ownership", "program", "run_id", "text"]),
+    ("store", &["bounded", "ownership", "program", "run_id", "text"]),
     ("submit_frame", &["text"]),
-    ("program", &[]),
+    ("program", &["bounded"]),
+    ("bounded", &[]),
     ("ownership", &["text"]),
     ("memory", &[]),
     ("run_id", &[]),
@@ -302,6 +307,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "std::fs",
         &[
+            "bounded",
             "compose",
             "config",
             "discovery",

@@ -317,6 +317,8 @@ mutate 'the most accounts at one host' src/fetch.rs 's/unwrap_or\(limits::AT_ONE
 mutate 'another turn for an account that was turned away' src/fetch.rs 's/run\.was_turned_away\(&outcome\) && turn\.is_one_too_many\(\)/false/' --test tests many_accounts::what_a_server
 mutate 'the mask from the greeting on' src/wire.rs 's/secrets\.into_iter\(\)\.for_each\(\|secret\| this\.secrets\.add\(secret\)\);/let _ = secrets;/' --test tests untrusted_text
 mutate 'the mask of capabilities' src/pop3/session.rs 's/offered\.add\(&secrets\.mask\(line\)\);/let _ = \&secrets; offered.add(line);/' --test tests untrusted_text
+mutate 'the refusal of a file that is too large' src/bounded.rs 's/limit\.saturating_add\(1\)/limit/' --lib bounded
+mutate 'the refusal of a password on an endless line' src/program.rs 's/length >= limits::SECRET\) \{(\s+return Err\(bounded)/length == u64::MAX) {$1/' --test tests config::a_password
 mutate 'the syntax of names of mechanisms' src/pop3/reply.rs 's/words\.filter\(is_name\)/words/' --test tests untrusted_text
 mutate 'the name of a message without a unique-id' src/fetch.rs 's/listed\.uid\.as_ref\(\)\.or_else\(\|\| self\.names\.get\(&listed\.number\)\)/listed.uid.as_ref()/' --test tests transcripts::mail_is_fetched
 # The submission service.

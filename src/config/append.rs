@@ -2,11 +2,12 @@
 //! there stays as it is; what is added is whole and durable, or an error says so.
 
 use std::fs::{DirBuilder, File as OsFile, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Error, File, text};
+use super::{Error, File};
+use crate::bounded;
 use crate::limits;
 use crate::ownership;
 use crate::text::Secret;
@@ -26,7 +27,7 @@ pub fn append(path: &Path, added: &str) -> Result<(), Error> {
     let old = match OsFile::open(&target) {
         Ok(file) => {
             ownership::check_writers(&file, path)?;
-            text(&file).map_err(|source| Error::read(path, source))?
+            bounded::read_text(&file, limits::CONFIG).map_err(|source| Error::read(path, source))?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => zeroize::Zeroizing::default(),
         Err(error) => return Err(Error::read(path, error)),
@@ -76,11 +77,10 @@ pub fn write_secret(path: &Path, secret: &Secret) -> Result<(), Error> {
     match file.persist_noclobber(path) {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut found = String::new();
             let there = OsFile::open(path).map_err(failed)?;
             ownership::check_writers(&there, path)?;
             ownership::check_readers(&there, path)?;
-            read_some(there, &mut found).map_err(failed)?;
+            let found = bounded::read_text(&there, limits::SECRET).map_err(failed)?;
             if found.strip_suffix('\n').unwrap_or(&found) != secret.expose() {
                 return Err(failed(error.error));
             }
@@ -88,11 +88,6 @@ pub fn write_secret(path: &Path, secret: &Secret) -> Result<(), Error> {
         Err(error) => return Err(failed(error.error)),
     }
     sync_names(path, &made).map_err(failed)
-}
-
-#[expect(clippy::disallowed_methods, reason = "no more is read than a password may have")]
-fn read_some(file: OsFile, into: &mut String) -> io::Result<usize> {
-    file.take(limits::SECRET).read_to_string(into)
 }
 
 fn directory(path: &Path) -> &Path {

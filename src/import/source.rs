@@ -2,11 +2,12 @@
 //! file: a line that was not understood may be the half of a password.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::mem::take;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::account::{Keyword, Setting};
+use crate::bounded;
 use crate::config::nearest;
 use crate::error::Error;
 use crate::limits;
@@ -21,17 +22,12 @@ pub(super) struct Source {
 
 impl Source {
     /// Reads a file. Only this user and root may be able to write to it, since what it says is obeyed.
-    #[expect(clippy::disallowed_methods, reason = "no more is read than the limit says")]
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Input { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         ownership::check_writers(&file, path).map_err(Error::Ownership)?;
-        let mut octets = Vec::new();
-        file.take(limits::IMPORT + 1).read_to_end(&mut octets).map_err(failed)?;
-        if u64::try_from(octets.len()).is_ok_and(|length| length > limits::IMPORT) {
-            return Err(failed(io::ErrorKind::FileTooLarge.into()));
-        }
-        Ok(Self::of(path, octets))
+        let mut octets = bounded::read(&file, limits::IMPORT).map_err(failed)?;
+        Ok(Self::of(path, take(&mut *octets)))
     }
 
     /// Returns the source of octets that were read.

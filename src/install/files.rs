@@ -2,12 +2,14 @@
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read as _, Write as _};
+use std::mem::take;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::digest::Digest;
+use crate::bounded;
 use crate::error::Error;
 use crate::limits;
 use crate::ownership;
@@ -45,7 +47,6 @@ pub(super) fn look(path: &Path) -> Result<Found, Error> {
 }
 
 /// The text of a file that only this user or root can have written; `None` if there is none.
-#[expect(clippy::disallowed_methods, reason = "the limit is above it")]
 pub(super) fn read_own(path: &Path) -> Result<Option<String>, Error> {
     let failed = |source| failed("read", path, source);
     let file = match File::open(path) {
@@ -54,9 +55,8 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, Error> {
     };
     ownership::check_writers(&file, path)
         .map_err(|error| failed(io::Error::other(error.to_string())))?;
-    let mut text = String::new();
-    file.take(limits::INSTALLED).read_to_string(&mut text).map_err(failed)?;
-    Ok(Some(text))
+    let mut text = bounded::read_text(&file, limits::INSTALLED).map_err(failed)?;
+    Ok(Some(take(&mut *text)))
 }
 
 /// Writes a file that all may read, in place of what was there, with the directories on the way to it.

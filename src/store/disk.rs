@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File as OsFile, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::mem::take;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::bounded;
 use crate::limits;
 use crate::ownership;
 
@@ -170,19 +172,16 @@ impl Disk for Os {
         Ok(Box::new(file))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the file's own size is bounded")]
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let file = match own().read(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut octets = Vec::new();
-        file.take(limits::JOURNAL).read_to_end(&mut octets)?;
-        Ok(Some(octets))
+        let mut octets = bounded::read(&file, limits::JOURNAL)?;
+        Ok(Some(take(&mut *octets)))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "its size is bounded")]
     fn read_secret(&self, path: &Path) -> Result<Option<Vec<u8>>, ownership::Error> {
         let failed = |source| ownership::Error::Look { path: path.to_owned(), source };
         let file = match own().read(true).open(path) {
@@ -192,9 +191,8 @@ impl Disk for Os {
         };
         ownership::check_writers(&file, path)?;
         ownership::check_readers(&file, path)?;
-        let mut octets = Vec::new();
-        file.take(limits::TOKENS).read_to_end(&mut octets).map_err(failed)?;
-        Ok(Some(octets))
+        let mut octets = bounded::read(&file, limits::TOKENS).map_err(failed)?;
+        Ok(Some(take(&mut *octets)))
     }
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {

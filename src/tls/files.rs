@@ -1,12 +1,12 @@
 //! Certificates and private keys from PEM files and from the system's store. Verifies nothing.
 
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Error;
+use crate::bounded;
 use crate::limits;
 use crate::ownership;
 use crate::text::{plain, shown};
@@ -76,9 +76,8 @@ fn pem(key: &'static str, path: &Path) -> Result<Vec<rustls_pemfile::Item>, Erro
     if key == KEY {
         ownership::check_readers(&file, path)?;
     }
-    rustls_pemfile::read_all(&mut BufReader::new(file.take(limits::PEM)))
-        .collect::<Result<_, _>>()
-        .map_err(failed)
+    let text = bounded::read(&file, limits::PEM).map_err(failed)?;
+    rustls_pemfile::read_all(&mut text.as_slice()).collect::<Result<_, _>>().map_err(failed)
 }
 
 pub(super) fn unusable(error: &rustls::Error) -> Error {
