@@ -10,18 +10,22 @@
 //! takes on this machine.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::iter;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One way.
+/// One way, where round trips are counted.
 const DELAY: Duration = Duration::from_millis(150);
 
 /// How long a client that has ended is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After so long without another end of a connection, all have ended.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// Between clients and one server.
 pub struct Line {
@@ -60,13 +64,22 @@ pub enum View {
 
 impl Line {
     pub fn to(port: u16, view: View) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::between(Ipv4Addr::LOCALHOST, port, view, DELAY)
+    }
+
+    /// One of this length, at an address of its own. Connecting takes no time.
+    pub fn of(delay: Duration, host: Ipv4Addr, port: u16) -> Self {
+        Self::between(host, port, View::Whole, delay)
+    }
+
+    fn between(host: Ipv4Addr, port: u16, view: View, delay: Duration) -> Self {
+        let listener = TcpListener::bind((host, 0)).unwrap();
         let here = listener.local_addr().unwrap().port();
         let (sender, tallies) = channel();
         thread::spawn(move || {
             for client in listener.incoming() {
                 let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                join(client.unwrap(), server, view, sender.clone());
+                join(client.unwrap(), server, (view, delay), sender.clone());
             }
         });
         Self { port: here, tallies }
@@ -76,7 +89,8 @@ impl Line {
     /// ended.
     pub fn tally(&self) -> Tally {
         let first = self.tallies.recv_timeout(PATIENCE).unwrap();
-        self.tallies.try_iter().fold(first, |sum, tally| Tally {
+        let others = iter::from_fn(|| self.tallies.recv_timeout(QUIET).ok());
+        others.fold(first, |sum, tally| Tally {
             round_trips: sum.round_trips + tally.round_trips,
             commands: sum.commands + tally.commands,
             octets: sum.octets + tally.octets,
@@ -84,7 +98,12 @@ impl Line {
     }
 }
 
-fn join(client: TcpStream, server: TcpStream, view: View, tallies: Sender<Tally>) {
+fn join(
+    client: TcpStream,
+    server: TcpStream,
+    (view, delay): (View, Duration),
+    tallies: Sender<Tally>,
+) {
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
     let progress = Arc::new(Progress::default());
@@ -95,7 +114,7 @@ fn join(client: TcpStream, server: TcpStream, view: View, tallies: Sender<Tally>
     });
     let seen = Arc::clone(&progress);
     thread::spawn(move || {
-        listen(client, &pieces, |octets| {
+        listen(client, delay, &pieces, |octets| {
             let line_ends = octets.windows(2).filter(|two| two == b"\r\n").count();
             seen.commands.fetch_add(line_ends, Ordering::SeqCst);
             seen.octets.fetch_add(octets.len(), Ordering::SeqCst);
@@ -114,7 +133,7 @@ fn join(client: TcpStream, server: TcpStream, view: View, tallies: Sender<Tally>
         seen.client.fetch_max(number, Ordering::SeqCst);
     });
     thread::spawn(move || {
-        listen(server, &pieces, |octets| {
+        listen(server, delay, &pieces, |octets| {
             if view == View::WithoutPipelining {
                 hide(octets, b"PIPELINING");
             }
@@ -125,12 +144,17 @@ fn join(client: TcpStream, server: TcpStream, view: View, tallies: Sender<Tally>
 }
 
 /// Takes in what one end says, until it has ended.
-fn listen(mut end: TcpStream, pieces: &Sender<Piece>, mut number: impl FnMut(&mut [u8]) -> usize) {
+fn listen(
+    mut end: TcpStream,
+    delay: Duration,
+    pieces: &Sender<Piece>,
+    mut number: impl FnMut(&mut [u8]) -> usize,
+) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = end.read(&mut buffer) {
         let octets = &mut buffer[..length];
         let number = number(octets);
-        drop(pieces.send((Instant::now() + DELAY, number, octets.to_vec())));
+        drop(pieces.send((Instant::now() + delay, number, octets.to_vec())));
     }
 }
 

@@ -26,9 +26,11 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -37,6 +39,7 @@ use line::{Line, View};
 use postfix::Postfix;
 use process::Cost;
 use programs::{Keep, Login, Mail, Program};
+use servers::PASSWORD;
 use transcript::Tls;
 
 #[expect(dead_code, reason = "shared with the tests")]
@@ -60,7 +63,7 @@ mod transcript;
 type Row = fn(&Bench);
 
 /// The rows, by name.
-const ROWS: [(&str, Row); 13] = [
+const ROWS: &[(&str, Row)] = &[
     ("rtt-nothing-new", nothing_new),
     ("rtt-keep", |bench| many_round_trips(bench, Keep::Forever)),
     ("rtt-delete", |bench| many_round_trips(bench, Keep::None)),
@@ -74,6 +77,8 @@ const ROWS: [(&str, Row); 13] = [
     ("send-small", send_small),
     ("memory", memory),
     ("poll", poll),
+    ("accounts-at-one-host", |bench| poll_accounts(bench, 1)),
+    ("accounts-at-twenty-hosts", |bench| poll_accounts(bench, 20)),
 ];
 
 fn main() -> ExitCode {
@@ -85,7 +90,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = words.filter(|word| word != "--bench").collect();
     let (options, names): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.starts_with('-'));
     let bench = Bench::new(if options.contains(&&"--small".to_owned()) { 100 } else { 1 });
-    for (row, run) in ROWS {
+    for (row, run) in ROWS.iter().copied() {
         if names.is_empty() || names.iter().any(|name| row.starts_with(name.as_str())) {
             servers::note(row);
             run(&bench);
@@ -474,13 +479,67 @@ fn poll(bench: &Bench) {
     bench.row(&what, "mpop 1.0, state file rewritten", "0.5 x, untouched", found);
 }
 
+/// One way to the servers of many accounts.
+const FAR: Duration = Duration::from_millis(25);
+
+/// Two hundred accounts, nothing new, servers that were met before, 50 ms away. At one host ten are
+/// fetched at a time, at several 64.
+fn poll_accounts(bench: &Bench, hosts: u8) {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let number = bench.scaled(200);
+    let user = |account: usize| format!("ann{account}@example.com");
+    let users = (0..number).map(|account| format!("{}:{{PLAIN}}{PASSWORD}\n", user(account)));
+    dovecot.site.file("users", &users.collect::<String>());
+    let port = dovecot.port(Tls::Implicit);
+    let host = |host: u8| Ipv4Addr::new(127, 0, 0, host);
+    let lines: Vec<_> = (1..=hosts).map(|it| (host(it), Line::of(FAR, host(it), port))).collect();
+    let accounts: Vec<_> = (0..number)
+        .map(|account| {
+            let (host, line) = &lines[account % lines.len()];
+            (*host, line.port, user(account))
+        })
+        .collect();
+    let certificate = fs::read_to_string(dovecot.site.path("certificate.pem")).unwrap();
+    let pin = pki::Identity { certificate, key: String::new() }.pin();
+    // mpop wants colons in it.
+    let pairs_of_digits: Vec<_> = pin.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+    let pin = pairs_of_digits.join(":");
+    let jobs = if hosts == 1 { 10 } else { 64 };
+    let call = |program: Program| program.fetch_all(&bench.dir(), &accounts, &pin, jobs);
+    let (postie, mpop) = (call(Program::Postie), call(Program::Mpop));
+    let round_trips = || lines.iter().map(|(_, line)| line.tally().round_trips).sum::<usize>();
+    // What the first session learns of a server goes ahead in the second.
+    for _ in 0..2 {
+        postie.measure();
+    }
+    round_trips();
+    let cost = postie.measure();
+    // Connecting takes no time here.
+    let trips = (round_trips() - number) as f64 / number as f64;
+    let (wall, cpu) = pairs(5, || postie.measure(), || mpop.measure());
+    let place = if hosts == 1 { "one host".to_owned() } else { format!("{hosts} hosts") };
+    let what = format!("poll {number} accounts at {place}, 50 ms away");
+    let least = number.div_ceil(jobs) as f64 * trips * 2.0 * FAR.as_secs_f64();
+    let goal = if hosts == 1 { 1.1 * least } else { 1.3 };
+    let (seconds, peak) = (cost.wall, cost.peak);
+    let text = format!(
+        "{}; {seconds:.1} s, of which the line takes {least:.1}; {trips:.1} RTT each, {peak:.0} MB",
+        spread(&wall, " x")
+    );
+    let found = Found { text, is_met: seconds <= goal && peak <= 24.0 };
+    let peers = format!("mpop, {jobs} at a time 1.0");
+    bench.row(&what, &peers, format_args!("{goal:.1} s, 24 MB"), found);
+    let peers = "mpop 1.0";
+    bench.row("the same, processor time", peers, "", Found::ratio(&cpu, f64::INFINITY));
+}
+
 /// How many messages are in the Maildir of a directory.
 fn fetched(dir: &Path) -> usize {
     fs::read_dir(dir.join("Mail/new")).unwrap().count()
 }
 
 /// When anything of the state below a directory was last written.
-fn written_last(dir: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
+fn written_last(dir: &Path) -> Vec<(PathBuf, SystemTime)> {
     let mailboxes = fs::read_dir(dir.join(".local/state/postie/fetch")).unwrap();
     let files = mailboxes.flat_map(|mailbox| fs::read_dir(mailbox.unwrap().path()).unwrap());
     let written = files.map(|file| file.unwrap().path());

@@ -1,6 +1,8 @@
 //! How this program and its peers are told to do the same.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +136,59 @@ impl Program {
             }
             Self::Msmtp | Self::Curl => panic!("{} does not fetch", self.name()),
         }
+    }
+
+    /// Fetches from many accounts, of which host, port and user are given; all servers have the
+    /// certificate with this pin. A peer that fetches from one account at a time is run `jobs` times
+    /// side by side.
+    pub fn fetch_all(
+        self,
+        dir: &Path,
+        accounts: &[(Ipv4Addr, u16, String)],
+        pin: &str,
+        jobs: usize,
+    ) -> Call {
+        let (mail, mut config) = (dir.join("Mail"), String::new());
+        fs::create_dir(&mail).unwrap();
+        if self == Self::Postie {
+            let _ = writeln!(config, "[defaults]\npassword = \"{PASSWORD}\"\npin = \"{pin}\"");
+        }
+        for (number, (host, port, user)) in accounts.iter().enumerate() {
+            let maildir = mail.join(number.to_string());
+            let _ = match self {
+                Self::Postie => write!(
+                    config,
+                    "[account.a{number}]\nserver = \"{host}:{port}\"\nuser = \"{user}\"\n\
+                     auth = \"plain\"\nfetch.maildir = \"{}\"\n",
+                    maildir.display()
+                ),
+                Self::Mpop => {
+                    for part in ["tmp", "new", "cur"] {
+                        fs::create_dir_all(maildir.join(part)).unwrap();
+                    }
+                    write!(
+                        config,
+                        "account a{number}\nhost {host}\nport {port}\nuser {user}\n\
+                         password {PASSWORD}\nauth plain\ntls on\ntls_starttls off\n\
+                         tls_fingerprint {pin}\nkeep on\nuidls_file {0}/uidls{number}\n\
+                         delivery maildir {1}\n",
+                        dir.display(),
+                        maildir.display()
+                    )
+                }
+                _ => panic!("{} is not told of many accounts here", self.name()),
+            };
+        }
+        secret(dir, "config.toml", &config);
+        if self == Self::Postie {
+            return self.call(dir, &["--config=config.toml", "fetch"]);
+        }
+        let shell = format!(
+            "seq 0 {} | xargs -P {jobs} -I NUMBER {} -q -C config.toml aNUMBER",
+            accounts.len() - 1,
+            self.name()
+        );
+        Call { program: "sh".into(), ..self.call(dir, &["-c", &shell]) }
     }
 
     pub fn send(self, dir: &Path, login: &Login, letter: &Mail) -> Call {
