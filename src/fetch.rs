@@ -22,7 +22,7 @@ use self::incoming::too_large;
 use self::outcome::{Fetched, FetchedFile, Lack, Missed};
 use self::schedule::Schedule;
 use self::server::Server;
-use self::sorting::Sorted;
+use self::sorting::{Sorted, Unmatched};
 use crate::config::{Keep, Tls};
 use crate::connect::Connector;
 use crate::error::{Error, Exit};
@@ -30,8 +30,8 @@ use crate::limits;
 use crate::net::Stop;
 use crate::password::{Attempts, Source};
 use crate::pop3::{
-    self, Approach, Authorization, Deletable, Number, Prefetch, ScanListing, Session, Sizes,
-    Transaction,
+    self, Approach, Authorization, Deletable, Listing, Number, Prefetch, ScanListing, Session,
+    Sizes, Transaction,
 };
 use crate::report::Report;
 use crate::settings::FetchJob;
@@ -127,6 +127,8 @@ struct Run<'a> {
     /// The account's name.
     label: String,
     fetched: Fetched,
+    /// The messages of the present listing that are to be looked at one by one.
+    unmatched: Unmatched,
     deletable: Vec<Deletable>,
     /// Unique-ids that several messages have.
     shared: HashMap<Uid, u32>,
@@ -158,6 +160,7 @@ impl<'a> Run<'a> {
             context,
             label: job.account.clone().unwrap_or_else(|| job.mailbox.clone()),
             fetched: Fetched::default(),
+            unmatched: Unmatched::default(),
             deletable: Vec::new(),
             shared: HashMap::new(),
             overlong: HashSet::new(),
@@ -276,7 +279,7 @@ impl<'a> Run<'a> {
             Some(store) => store,
             none => none.insert(Store::create(Arc::new(Os), store_options(self.job))?),
         };
-        let session = login(self.job, way, session, attempts)?;
+        let session = login(self.job, way, session, attempts, &mut self.matching(store))?;
         if self.job.note_only {
             self.note_all(session, store)?;
             return Ok(Left::Nothing);
@@ -291,7 +294,7 @@ impl<'a> Run<'a> {
         mut session: Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
     ) -> Result<(), Error> {
-        let listing = self.listing(&mut session, store.present())?;
+        let listing = self.listing(&mut session, store)?;
         session.abandon();
         let new = listing.into_iter().filter_map(|listed| listed.uid);
         let new: Vec<_> = new.filter(|uid| store.seen().get(uid).is_none()).collect();
@@ -335,21 +338,21 @@ impl<'a> Run<'a> {
     ) -> Result<Left, Error> {
         // Numbers are good for one session: what another may delete must not be deleted in this one.
         self.deletable.clear();
-        let listing = self.listing(&mut session, store.present())?;
+        let listing = self.listing(&mut session, store)?;
         server.learn(session.shown());
         let has_nameless = listing.iter().any(|listed| listed.uid.is_none());
         let do_sizes_decide = self.job.max_size.is_some() || has_nameless;
         let sizes = do_sizes_decide.then(|| session.sizes()).transpose()?;
         self.names = sizes.map(|sizes| stand_ins(&listing, sizes)).unwrap_or_default();
-        let Sorted { mut wanted, mut suspects, known, room, changes } =
+        let Sorted { mut wanted, mut suspects, has_known, room, changes } =
             self.sort_out(store, listing, sizes)?;
         if self.is_for_suspects {
             wanted.clear();
         }
         // Where the listing is not exactly the last one, or something is to be deleted, sizes show
         // whether what goes by a known name is what it was.
-        let is_due = self.is_any_due(store, &known);
-        let do_sizes_matter = is_due || (changes > 0 && !known.is_empty());
+        let is_due = has_known && self.is_any_due(store);
+        let do_sizes_matter = is_due || (changes > 0 && has_known);
         if is_due || (do_sizes_matter && wanted.is_empty()) {
             let sizes = session.sizes()?;
             store.note_sizes(|number| sizes.of(number))?;
@@ -360,7 +363,7 @@ impl<'a> Run<'a> {
         if do_sizes_matter {
             let sizes = session.sizes()?;
             let mut compare;
-            (compare, due) = self.look_again(store, known, sizes, room, &mut suspects);
+            (compare, due) = self.look_again(store, sizes, room, &mut suspects);
             if self.is_for_suspects {
                 compare.clear();
                 self.deletable.clear();
@@ -457,12 +460,14 @@ fn login(
     way: &Connector<'_>,
     session: Session<Authorization, Box<dyn Private>>,
     attempts: &Attempts,
+    listing: &mut dyn Listing,
 ) -> Result<Session<Transaction, Box<dyn Private>>, Error> {
     // Otherwise they can wait until there is something to retrieve.
     let do_sizes_decide = job.max_size.is_some() || job.dry_run;
     let ahead = if do_sizes_decide { Prefetch::UidsAndSizes } else { Prefetch::Uids };
     let _logging_in = way.step("logging in");
-    session.login(attempts.clone().map(|attempt| attempt.map_err(Error::from)), ahead)
+    let attempts = attempts.clone().map(|attempt| attempt.map_err(Error::from));
+    session.login(attempts, ahead, listing)
 }
 
 /// The reason why no more messages are retrieved.

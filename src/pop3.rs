@@ -18,8 +18,8 @@ mod window;
 pub use profile::{Pace, Profile, Shown};
 pub use reply::{Capabilities, Code, Pop3, Refusal};
 pub use session::{
-    Approach, Authorization, Deletable, DeleteResult, Number, Prefetch, RetrRefused, Retrieved,
-    ScanListing, Session, Sizes, Transaction, UniqueIds,
+    Approach, Authorization, Deletable, DeleteResult, Listing, Number, Prefetch, RetrRefused,
+    Retrieved, ScanListing, Session, Sizes, Transaction, UniqueIds,
 };
 pub use window::Retrs;
 

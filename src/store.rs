@@ -32,8 +32,10 @@ mod delivery;
 mod digest;
 pub mod disk;
 mod entries;
+mod entry;
 mod error;
 mod journal;
+mod line;
 pub mod log;
 mod maildir;
 pub mod outage;
@@ -52,12 +54,14 @@ use std::time::{Duration, UNIX_EPOCH};
 pub use self::breaks::Condition;
 pub use self::delivery::{Delivery, Measured};
 use self::disk::{Disk, Lock};
+use self::entry::Kind;
+pub use self::entry::{SeenEntry, is_credible};
 pub use self::error::Error;
 use self::journal::Journal;
+pub use self::journal::Listed;
 pub use self::maildir::{Draft, Maildir};
 pub use self::recovery::Recovered;
-use self::seen::Kind;
-pub use self::seen::{SeenEntry, SeenUids, Standing, is_credible};
+pub use self::seen::{SeenUids, Standing};
 use crate::run_id::RunId;
 use crate::text::{Identified, Uid};
 
@@ -287,17 +291,18 @@ impl Store {
         self.journal.begin_listing();
     }
 
-    /// Takes note of a message that the server lists; what is known of it. `None` if it is unknown.
-    pub fn mark_listed(&mut self, message: &impl Identified, number: u32) -> Option<&SeenEntry> {
-        self.journal.mark_listed(message.uid()?, number)
+    /// Takes note of a message that the server lists. Returns whether its entry stands for it: not if
+    /// it is unknown, or if another message was listed under its unique-id before.
+    pub fn mark_listed(&mut self, message: &impl Identified, number: u32) -> bool {
+        message.uid().is_some_and(|uid| self.journal.mark_listed(uid, number))
     }
 
-    /// The listing is complete. Notes what is gone and what is back, and says how many there are.
+    /// The listing is complete. Notes what is gone and what is back, and counts it.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
-    pub fn end_listing(&mut self) -> Result<usize, Error> {
+    pub fn end_listing(&mut self) -> Result<Listed, Error> {
         self.journal.end_listing(self.options.run_id.seconds)
     }
 
@@ -332,9 +337,14 @@ impl Store {
         }
     }
 
-    /// The number of fetched messages that were in the server's last listing.
-    pub fn present(&self) -> usize {
-        self.journal.seen.entries.values().filter(|entry| entry.missing.is_none()).count()
+    /// The place of a listed message that was delivered elsewhere; `None` if there is none.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.journal.seen.elsewhere(&self.options.destination.place())
+    }
+
+    /// Returns whether the server's last listing had known messages.
+    pub fn has_present(&self) -> bool {
+        self.journal.seen.entries.values().any(|entry| entry.missing().is_none())
     }
 
     /// Lets messages be fetched once more.

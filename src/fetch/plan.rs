@@ -103,6 +103,11 @@ impl<'a> Plan<'a> {
         Self { job, sizes, room, shared }
     }
 
+    /// Takes in that the message for which a unique-id is known was listed before these.
+    pub(super) fn count_known(&mut self, uid: &Uid) {
+        self.shared.insert(uid.clone(), 1);
+    }
+
     /// Returns the action for the next message, by its unique-id: `entry` is its entry in the
     /// journal, `standing` what that proves, `condition` whether the server can finish it.
     pub(super) fn action(

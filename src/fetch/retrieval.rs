@@ -77,17 +77,22 @@ impl Run<'_> {
     pub(super) fn look_again(
         &mut self,
         store: &Store,
-        known: Vec<ScanListing>,
         sizes: &Sizes,
         room: usize,
         suspects: &mut Vec<Suspect>,
     ) -> (Vec<ScanListing>, HashSet<Uid>) {
         let (mut compare, mut due) = (Vec::new(), HashSet::new());
-        for listed in known {
-            let Some(uid) = listed.uid.clone() else { continue };
-            let Some(entry) = store.seen().get(&uid) else { continue };
-            let size = sizes.of(listed.number);
-            match plan::look_again(self.job, entry, store.standing(&uid, size)) {
+        for (number, uid, entry) in store.seen().listed() {
+            let size = sizes.of(number);
+            let action = plan::look_again(self.job, entry, store.standing_of(entry, size));
+            if !matches!(action, Action::Delete | Action::Compare) {
+                continue;
+            }
+            let Some(uid) = Uid::new(uid).filter(|uid| !self.overlong.contains(uid)) else {
+                continue;
+            };
+            let listed = ScanListing { number, uid: Some(uid.clone()) };
+            match action {
                 Action::Delete => {
                     self.deletable.extend(store.recall(listed, size).map(Deletable::from));
                 }

@@ -11,38 +11,57 @@ use crate::connect::Connector;
 use crate::error::Error;
 use crate::fetch::plan;
 use crate::password::Attempts;
-use crate::pop3::{self, ScanListing, Session, Sizes, Transaction, UniqueIds};
+use crate::pop3::{self, Listing, ScanListing, Session, Sizes, Transaction, UniqueIds};
 use crate::report::count;
 use crate::store::disk::Os;
-use crate::store::{Purpose, Standing, Store};
+use crate::store::{Listed, Purpose, Standing, Store};
 use crate::text::Identified;
 use crate::wire::{Disclosure, Private};
 
 impl Run<'_> {
     /// Returns whether the retention of a known message is over.
-    pub(super) fn is_any_due(&self, store: &Store, known: &[ScanListing]) -> bool {
-        let mut near = 0;
-        let mut find = |uid| store.seen().find(uid, &mut near);
-        let mut entries = known.iter().filter_map(|listed| find(listed.uid.as_ref()?));
-        self.job.keep != Keep::Forever && entries.any(|entry| plan::is_due(self.job, entry))
+    pub(super) fn is_any_due(&self, store: &Store) -> bool {
+        let mut listed = store.seen().listed();
+        self.job.keep != Keep::Forever && listed.any(|(.., entry)| plan::is_due(self.job, entry))
     }
 
-    /// The maildrop as the server shows it. Without unique-ids, messages that stay would be fetched
-    /// again and again; and where `known` messages have them, a server that does not tell them has
-    /// a passing reason.
+    /// The taker of a listing that is compared with the journal.
+    pub(super) fn matching<'b>(&'b mut self, store: &'b mut Store) -> Matching<'b> {
+        Matching { store, unmatched: &mut self.unmatched, is_all: self.job.all }
+    }
+
+    /// Compares the maildrop with the journal, and returns the messages that are to be looked at one
+    /// by one.
     pub(super) fn listing(
         &mut self,
         session: &mut Session<Transaction, Box<dyn Private>>,
-        known: usize,
+        store: &mut Store,
     ) -> Result<Vec<ScanListing>, Error> {
-        let are_needed = !self.job.deletes_at_once();
-        let uids = UniqueIds { are_needed, are_known: known > 0 };
-        let mut listing = session.list(uids)?;
-        self.fetched.listed = listing.len() + self.fetched.deleted;
-        if self.job.deletes_at_once() || listing.iter().all(|listed| listed.uid.is_some()) {
+        let uids = self.unique_ids(store.has_present());
+        session.list(uids, &mut self.matching(store))?;
+        let Unmatched { messages, listed } = std::mem::take(&mut self.unmatched);
+        self.with_unique_ids(messages, listed)
+    }
+
+    /// The need for unique-ids. Without them, messages that stay would be fetched again and again;
+    /// and where known messages have them, a server that does not tell them has a passing reason.
+    fn unique_ids(&self, are_known: bool) -> UniqueIds {
+        UniqueIds { are_needed: !self.job.deletes_at_once(), are_known }
+    }
+
+    /// Leaves messages that lack the unique-ids that they need. `listed` is the number of all that
+    /// are listed.
+    fn with_unique_ids(
+        &mut self,
+        mut listing: Vec<ScanListing>,
+        listed: usize,
+    ) -> Result<Vec<ScanListing>, Error> {
+        self.fetched.listed = listed + self.fetched.deleted;
+        let nameless = listing.iter().filter(|listed| listed.uid.is_none()).count();
+        if self.job.deletes_at_once() || nameless == 0 {
             return Ok(listing);
         }
-        if listing.iter().all(|listed| listed.uid.is_none()) {
+        if nameless == listed {
             return Err(pop3::Error::Missing(pop3::Feature::Uidl).into());
         }
         listing.retain(|listed| {
@@ -78,53 +97,46 @@ impl Run<'_> {
         listing: Vec<ScanListing>,
         sizes: Option<&Sizes>,
     ) -> Result<Sorted, Error> {
+        let Listed { known, before, mut changes } = store.end_listing()?;
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
-        let present = store.present();
-        store.begin_listing();
-        for listed in &listing {
-            store.mark_listed(listed, listed.number);
+        if !self.job.all {
+            let uids = listing.iter().filter_map(|listed| listed.uid.as_ref());
+            let twins = uids.filter(|uid| store.seen().get(uid).is_some());
+            twins.for_each(|uid| plan.count_known(uid));
         }
-        let mut changes = store.end_listing()?;
-        let (mut wanted, mut suspects, mut known) = (Vec::new(), Vec::new(), listing);
-        let (mut too_large, mut skipped, mut postponed, mut near) = (0, 0, 0, 0);
-        let mut elsewhere = None;
-        // There may be a million of them, so those that are known stay where they are.
-        known.retain(|listed| {
-            let name = self.name(listed);
+        let (mut wanted, mut suspects) = (Vec::new(), Vec::new());
+        let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);
+        for listed in listing {
+            let name = self.name(&listed);
             if name.is_some_and(|uid| self.overlong.contains(uid)) {
-                return false;
+                continue;
             }
-            let uid = listed.uid.as_ref();
-            let entry = uid.and_then(|uid| store.seen().find(uid, &mut near));
+            let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
             let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
             let condition = plan::condition(self.job, store.seen(), name);
-            match plan.action(listed, entry, standing, condition) {
-                Action::Retrieve => wanted.push(listed.clone()),
+            match plan.action(&listed, entry, standing, condition) {
+                Action::Retrieve => wanted.push(listed),
                 Action::RetrieveLast => {
-                    suspects.push(Suspect { listed: listed.clone(), purpose: Purpose::Deliver });
+                    suspects.push(Suspect { listed, purpose: Purpose::Deliver });
                 }
                 Action::Skipped => skipped += 1,
                 Action::TooLarge => too_large += 1,
                 Action::OverLimit => postponed += 1,
-                Action::AlreadyFetched | Action::Compare | Action::Delete | Action::Unwanted => {
-                    return true;
-                }
-                Action::Elsewhere => {
-                    if let Standing::Elsewhere(path) = standing {
-                        elsewhere = Some(path);
-                    }
-                    return true;
-                }
+                // One that shares its unique-id with a known one.
+                Action::AlreadyFetched
+                | Action::Compare
+                | Action::Delete
+                | Action::Unwanted
+                | Action::Elsewhere => {}
             }
-            false
-        });
-        if let Some(path) = elsewhere {
+        }
+        if let Some(path) = store.elsewhere().filter(|_| !self.job.all) {
             self.fetched.elsewhere = Some(path.to_owned());
         }
         let fetched = &mut self.fetched;
         (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
-        if known.is_empty() {
-            self.warn_about_new_uids(present);
+        if known == 0 {
+            self.warn_about_new_uids(before);
         }
         let (shared, room) = plan.into_parts();
         self.fetched.postponed += suspects.len().saturating_sub(room);
@@ -137,7 +149,8 @@ impl Run<'_> {
         }
         changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
         let room = room.saturating_sub(suspects.len());
-        Ok(Sorted { wanted, suspects, known, room, changes })
+        let has_known = known > 0 && !self.job.all;
+        Ok(Sorted { wanted, suspects, has_known, room, changes })
     }
 
     /// Says what would be done, and does nothing.
@@ -147,8 +160,11 @@ impl Run<'_> {
         let approach = Server::recall(self.job).approach();
         let disclosure = Disclosure::new(self.trace(), attempts.secrets());
         let session = connect(self.job, &way, disclosure, approach)?;
-        let mut session = login(self.job, &way, session, attempts)?;
-        let listing = self.listing(&mut session, seen.len())?;
+        let mut listing = Vec::new();
+        let mut session = login(self.job, &way, session, attempts, &mut listing)?;
+        session.list(self.unique_ids(!seen.is_empty()), &mut listing)?;
+        let listed = listing.len();
+        let listing = self.with_unique_ids(listing, listed)?;
         let sizes = session.sizes()?.clone();
         session.abandon();
         self.names = stand_ins(&listing, &sizes);
@@ -186,10 +202,42 @@ pub(super) struct Sorted {
     pub(super) wanted: Vec<ScanListing>,
     /// New messages that are asked for behind all others.
     pub(super) suspects: Vec<Suspect>,
-    /// Messages that are known.
-    pub(super) known: Vec<ScanListing>,
+    /// True if known messages are listed that are not to be fetched again.
+    pub(super) has_known: bool,
     /// The number of messages that may still be retrieved.
     pub(super) room: usize,
     /// The number of differences from the last listing.
     pub(super) changes: usize,
+}
+
+/// The messages of a listing that are to be looked at one by one: those that no entry of the journal
+/// stands for, or with `--all` each of them.
+#[derive(Debug, Default)]
+pub(super) struct Unmatched {
+    messages: Vec<ScanListing>,
+    /// The number of all messages that are listed.
+    listed: usize,
+}
+
+/// A taker of a listing that marks in the journal what is known. There may be a million of them, so no
+/// more of them is kept.
+pub(super) struct Matching<'a> {
+    store: &'a mut Store,
+    unmatched: &'a mut Unmatched,
+    is_all: bool,
+}
+
+impl Listing for Matching<'_> {
+    fn begin(&mut self) {
+        self.store.begin_listing();
+        *self.unmatched = Unmatched::default();
+    }
+
+    fn add(&mut self, listed: ScanListing) {
+        self.unmatched.listed += 1;
+        let is_known = self.store.mark_listed(&listed, listed.number);
+        if !is_known || self.is_all {
+            self.unmatched.messages.push(listed);
+        }
+    }
 }

@@ -230,7 +230,7 @@ fn converse(
 ) -> Result<usize, Error> {
     let mut log_in = || {
         let session = Session::open(stream(), None, Approach::cautious())?;
-        session.login::<Error>([Ok(ann())], Prefetch::Uids)
+        session.login::<Error>([Ok(ann())], Prefetch::Uids, &mut Vec::new())
     };
     let session = log_in()?;
     let global = cli::Global { quiet: true, ..cli::Global::default() };

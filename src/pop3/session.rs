@@ -10,8 +10,8 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use self::listing::{List, UidListing, Uidl, accepted};
-pub use self::listing::{Prefetch, ScanListing, Sizes, UniqueIds};
+use self::listing::{List, Taker, UidListing, Uidl, accepted};
+pub use self::listing::{Listing, Prefetch, ScanListing, Sizes, UniqueIds};
 pub use self::login::Approach;
 use self::login::{LoginFlight, LoginFlightReply};
 use self::retrieval::{
@@ -33,7 +33,7 @@ use crate::wire::{self, Body, Command, Disclosure, Exchange, Phase, Private, Str
 /// ```
 /// use postie::{pop3, sasl::Credentials, tls::TlsStream as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids, &mut Vec::new());
 /// }
 /// ```
 ///
@@ -42,7 +42,7 @@ use crate::wire::{self, Body, Command, Disclosure, Exchange, Phase, Private, Str
 /// ```compile_fail
 /// use postie::{pop3, sasl::Credentials, net::Tcp as Stream};
 /// fn login(session: pop3::Session<pop3::Authorization, Stream>, ann: Credentials) {
-///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids);
+///     let _ = session.login::<pop3::Error>([Ok(ann)], pop3::Prefetch::Uids, &mut Vec::new());
 /// }
 /// ```
 pub struct Session<State, S> {
@@ -54,7 +54,7 @@ pub struct Session<State, S> {
     is_capa_due: bool,
     /// True once a reply is missing or one too many may come: no further reply can be believed.
     is_out_of_step: bool,
-    /// The unique-ids, if they came with the answer to the login already.
+    /// Set if the unique-ids came with the answer to the login already.
     uids: Option<UidListing>,
     /// The sizes by LIST, once they were asked for.
     sizes: OnceCell<Sizes>,
@@ -167,41 +167,46 @@ impl<State, S: Stream> Session<State, S> {
 }
 
 impl<S: Private> Session<Transaction, S> {
-    /// All messages of the maildrop, in the server's order. Those without a valid unique-id have
-    /// none. A server that does not know the command is asked for the messages' numbers alone.
+    /// Hands all messages of the maildrop to `listing`, in the server's order, unless the login did.
+    /// Those without a valid unique-id have none. A server that does not know the command is asked
+    /// for the messages' numbers alone.
     ///
     /// # Errors
     ///
     /// Returns an error if UIDL is refused though it is needed, or the conversation breaks.
-    pub fn list(&mut self, uids: UniqueIds) -> Result<Vec<ScanListing>, Error> {
+    pub fn list(&mut self, uids: UniqueIds, listing: &mut dyn Listing) -> Result<(), Error> {
         let answer = match self.uids.take() {
-            Some(listing) => Ok(listing),
-            None => self.ask_listings()?,
+            Some(found) => Ok(found),
+            None => self.ask_listings(listing)?,
         };
         match answer {
-            Ok(UidListing { listed, invalid: Some(what) })
-                if uids.are_needed && listed.iter().all(|listed| listed.uid.is_none()) =>
-            {
+            Ok(UidListing { has_uids: false, invalid: Some(what) }) if uids.are_needed => {
                 Err(wire::Error::Malformed { phase: Phase::Text("UIDL"), what }.into())
             }
-            Ok(UidListing { listed, .. }) => Ok(listed),
+            Ok(_) => Ok(()),
             Err(Refusal { code: None, .. }) if !uids.are_known && !self.offered.uidl => {
-                Ok(self.sizes()?.listed().collect())
+                listing.begin();
+                self.sizes()?.listed().for_each(|listed| listing.add(listed));
+                Ok(())
             }
             Err(refusal) => Err(Error::Refused { command: "UIDL", refusal }),
         }
     }
 
     /// UIDL, and in the same flight LIST if sizes decide what is retrieved.
-    fn ask_listings(&mut self) -> Result<Result<UidListing, Refusal>, Error> {
+    fn ask_listings(
+        &mut self,
+        listing: &mut dyn Listing,
+    ) -> Result<Result<UidListing, Refusal>, Error> {
         let window = self.window();
         let needs_sizes = self.ahead == Prefetch::UidsAndSizes && window > 1;
         let list = needs_sizes.then_some(LoginFlight::List(Wait::Reply));
         let (mut uids, mut sizes) = (None, None);
-        let flight = [LoginFlight::Uidl(Wait::Login)].into_iter().chain(list);
+        let listing = RefCell::new(listing);
+        let flight = [LoginFlight::Uidl(Wait::Login, &listing)].into_iter().chain(list);
         self.wire.exchange_each(&window, flight, |answer| {
             match answer {
-                LoginFlightReply::Uids(listing) => uids = Some(listing),
+                LoginFlightReply::Uids(found) => uids = Some(found),
                 LoginFlightReply::Sizes(listing) => sizes = listing.ok(),
                 LoginFlightReply::Capa(_) | LoginFlightReply::Word(_) => {}
             }

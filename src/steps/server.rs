@@ -193,12 +193,12 @@ impl Checklist<'_> {
         if is_known {
             self.good("capabilities", format!("{words}will log in by {mechanism}"))?;
         }
-        let mut session =
-            session.login(login.attempts(), pop3::Prefetch::UidsAndSizes).at("login")?;
+        let (mut listing, ahead) = (Vec::new(), pop3::Prefetch::UidsAndSizes);
+        let mut session = session.login(login.attempts(), ahead, &mut listing).at("login")?;
         let mechanism = session.mechanism().map_or(mechanism, Mechanism::name);
         self.good("login", format!("{} by {mechanism}", job.peer.user))?;
 
-        let listing = session.list(UniqueIds::default()).at(NAME)?;
+        session.list(UniqueIds::default(), &mut listing).at(NAME)?;
         let sizes = session.sizes().at(NAME)?;
         let octets = listing.iter().filter_map(|listed| sizes.of(listed.number));
         let octets = octets.fold(0, u64::saturating_add);

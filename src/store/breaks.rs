@@ -1,6 +1,7 @@
 //! Messages in whose middle sessions ended: what that says of them, and what of the line.
 
-use super::seen::SeenUids;
+use indexmap::IndexMap;
+
 use crate::text::Uid;
 
 /// Sessions that ended in the middle of a message, at the same place of it, and between any two of
@@ -46,11 +47,15 @@ impl Breaks {
     }
 }
 
-impl SeenUids {
+/// The messages in whose middle sessions ended, by unique-id.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct BreakLog(IndexMap<Uid, Breaks>);
+
+impl BreakLog {
     /// Returns the prospect of retrieving a message. A time noted by a wrong clock is no reason to
     /// skip it.
-    pub fn condition(&self, uid: &Uid, now: u64) -> Condition {
-        match self.breaks.get(uid) {
+    pub(super) fn condition(&self, uid: &Uid, now: u64) -> Condition {
+        match self.0.get(uid) {
             None => Condition::Sound,
             Some(breaks) if breaks.is_lasting() => match now.checked_sub(breaks.last) {
                 Some(age) if age < AGAIN => Condition::Broken,
@@ -60,27 +65,45 @@ impl SeenUids {
         }
     }
 
-    /// Returns the time when a session last ended in the middle of a message, at the place where
-    /// one had ended before; `None` if none has.
-    pub fn last_break(&self, uid: &Uid) -> Option<u64> {
-        self.breaks.get(uid).map(|breaks| breaks.last)
+    /// The time when a session last ended in the middle of a message; `None` if none has.
+    pub(super) fn last(&self, uid: &Uid) -> Option<u64> {
+        self.0.get(uid).map(|breaks| breaks.last)
     }
 
     /// Returns whether the end of a session in the middle of this message counts: not if the
-    /// connection dropped again before another message was received.
-    pub(super) fn is_break_news(&self, uid: &Uid, octets: u64) -> bool {
-        self.breaks.get(uid).is_none_or(|breaks| {
-            let is_delivered_since = || self.deliveries().any(|time| time > breaks.last);
-            let have_others_come = self.has_delivered || is_delivered_since();
-            breaks.is_lasting() || !breaks.is_at(octets) || have_others_come
+    /// connection dropped again before another message was received. `have_others_come` says whether
+    /// one was since a time.
+    pub(super) fn is_news(
+        &self,
+        uid: &Uid,
+        octets: u64,
+        have_others_come: impl FnOnce(u64) -> bool,
+    ) -> bool {
+        self.0.get(uid).is_none_or(|breaks| {
+            breaks.is_lasting() || !breaks.is_at(octets) || have_others_come(breaks.last)
         })
     }
 
     /// Takes in that a session ended in the middle of a message; another place than before begins the
     /// count anew.
-    pub(super) fn add_break(&mut self, uid: Uid, now: u64, octets: u64) {
-        let before = self.breaks.get(&uid).filter(|breaks| breaks.is_at(octets));
+    pub(super) fn add(&mut self, uid: Uid, now: u64, octets: u64) {
+        let before = self.0.get(&uid).filter(|breaks| breaks.is_at(octets));
         let count = before.map_or(0, |breaks| breaks.count).saturating_add(1).min(LASTING);
-        self.breaks.insert(uid, Breaks { count, last: now, octets });
+        self.0.insert(uid, Breaks { count, last: now, octets });
+    }
+
+    /// Forgets a message. Returns whether it was there.
+    pub(super) fn remove(&mut self, uid: &Uid) -> bool {
+        self.0.swap_remove(uid).is_some()
+    }
+
+    /// Keeps those of which `is_kept` says so, by the time of the last of them.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(u64) -> bool) {
+        self.0.retain(|_, breaks| is_kept(breaks.last));
+    }
+
+    /// The messages, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Uid, &Breaks)> {
+        self.0.iter()
     }
 }

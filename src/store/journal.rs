@@ -28,20 +28,18 @@ mod replay;
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::replay::Replay;
 use super::Error;
-use super::digest::Digest;
 use super::disk::{Disk, File};
-use super::seen::{Intent, Kind, ListSize, SeenEntry, SeenUids, is_credible};
+use super::entry::{Kind, is_credible};
+use super::line::{FORMAT, VERSION, encoded_path, encoded_uid};
+use super::seen::{Intent, SeenUids};
 use crate::limits;
-use crate::text::{Uid, percent_decoded, percent_encoded};
+use crate::text::Uid;
 
-const FORMAT: &str = "postie journal ";
-const VERSION: u64 = 2;
 const FILE: &str = "journal";
 
 /// Lines that could be spared are tolerated up to this many, and one for every two that could not.
@@ -214,7 +212,7 @@ impl Journal {
             let uid = intent.uid.clone();
             self.seen.deliver(intent);
             if let (Some(uid), FollowUp::Note(word, time)) = (uid, follow_up) {
-                let _ = writeln!(text, "{word} {time} {}", percent_encoded(uid.as_bytes()));
+                let _ = writeln!(text, "{word} {time} {}", encoded_uid(uid.as_bytes()));
                 self.seen.mark_absent(&uid, time);
             }
         }
@@ -253,8 +251,8 @@ impl Journal {
         let mut text = String::new();
         let why = if kind == Kind::Imported { "imported" } else { "noted" };
         for uid in uids {
-            let _ = writeln!(text, "unwanted {now} {} {why}", percent_encoded(uid.as_bytes()));
-            self.seen.unwanted(uid, now, kind);
+            let _ = writeln!(text, "unwanted {now} {} {why}", encoded_uid(uid.as_bytes()));
+            self.seen.unwanted(&uid, now, kind);
         }
         self.append(&text)?;
         self.sync()
@@ -268,10 +266,9 @@ impl Journal {
     ) -> Result<(), Error> {
         let (mut text, now) = (String::new(), now.max(1));
         for uid in uids {
-            let is_noted =
-                self.seen.get(uid).is_none_or(|entry| entry.missing == NonZero::new(now));
+            let is_noted = self.seen.get(uid).is_none_or(|entry| entry.missing() == Some(now));
             if !is_noted {
-                let _ = writeln!(text, "deleted {now} {}", percent_encoded(uid.as_bytes()));
+                let _ = writeln!(text, "deleted {now} {}", encoded_uid(uid.as_bytes()));
                 self.seen.mark_absent(uid, now);
             }
         }
@@ -281,24 +278,24 @@ impl Journal {
     /// Records that a message is the one that was delivered: it was compared, or it was known to be
     /// and its deletion was refused.
     pub(super) fn record_same(&mut self, uid: &Uid, size: Option<u64>) -> Result<(), Error> {
-        let Some(entry) = self.seen.entries.get_mut(uid) else { return Ok(()) };
-        self.seen.breaks.swap_remove(uid);
-        let name = percent_encoded(uid.as_bytes());
+        let Some(entry) = self.seen.entries.get_mut(uid.as_bytes()) else { return Ok(()) };
+        self.seen.breaks.remove(uid);
+        let name = encoded_uid(uid.as_bytes());
         let mut text = String::new();
-        if let Some(size) = size.filter(|size| entry.size.get() != Some(*size)) {
+        if let Some(size) = size.filter(|size| entry.size() != Some(*size)) {
             let _ = writeln!(text, "size {name} {size}");
-            entry.size = ListSize::new(Some(size));
+            entry.set_size(size);
         }
         let _ = writeln!(text, "same {name}");
-        (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
+        entry.set_same();
         self.append(&text)
     }
 
     /// Records that another message has come under a known unique-id.
     pub(super) fn record_reuse(&mut self, uid: &Uid) -> Result<(), Error> {
         self.seen.reuses_uids = true;
-        self.seen.entries.remove(uid);
-        self.append(&format!("reused\nforget {}\n", percent_encoded(uid.as_bytes())))
+        self.seen.entries.remove(uid.as_bytes());
+        self.append(&format!("reused\nforget {}\n", encoded_uid(uid.as_bytes())))
     }
 
     /// Records that a session ended in the middle of a message, after this many octets of it, if
@@ -307,13 +304,13 @@ impl Journal {
         if !self.seen.is_break_news(uid, octets) {
             return Ok(());
         }
-        self.seen.add_break(uid.clone(), now, octets);
-        self.append(&format!("broke {now} {} {octets}\n", percent_encoded(uid.as_bytes())))
+        self.seen.breaks.add(uid.clone(), now, octets);
+        self.append(&format!("broke {now} {} {octets}\n", encoded_uid(uid.as_bytes())))
     }
 
     /// Forgets the ends of sessions in the middle of a message.
     pub(super) fn forget_break(&mut self, uid: &Uid) {
-        self.is_stale |= self.seen.breaks.swap_remove(uid).is_some();
+        self.is_stale |= self.seen.breaks.remove(uid);
     }
 
     /// Returns whether this message to the user is new, and records it.
@@ -329,8 +326,8 @@ impl Journal {
     pub(super) fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
         let mut text = String::new();
         for uid in uids {
-            if self.seen.entries.remove(uid) {
-                let _ = writeln!(text, "forget {}", percent_encoded(uid.as_bytes()));
+            if self.seen.entries.remove(uid.as_bytes()) {
+                let _ = writeln!(text, "forget {}", encoded_uid(uid.as_bytes()));
             }
         }
         self.append(&text)
@@ -339,76 +336,90 @@ impl Journal {
     /// Begins a listing; [`Journal::mark_listed`] follows for each message.
     pub(super) fn begin_listing(&mut self) {
         for (_, entry) in self.seen.entries.iter_mut() {
-            (entry.number, entry.is_shared) = (0, false);
+            entry.unlist();
         }
         self.next = 0;
     }
 
-    /// The server lists a message; what is known of it. Servers list messages in the order in which
-    /// they were fetched, so one is usually found behind the one before.
-    pub(super) fn mark_listed(&mut self, uid: &Uid, number: u32) -> Option<&SeenEntry> {
-        let entries = &mut self.seen.entries;
-        let is_next = entries.at(self.next).is_some_and(|(next, _)| next == uid);
-        let at = if is_next { self.next } else { entries.position(uid)? };
-        self.next = at + 1;
-        let entry = entries.at_mut(at)?;
-        entry.is_shared |= entry.number != 0;
-        entry.number = number;
-        Some(entry)
+    /// The server lists a message. Returns whether its entry stands for it: not if it is unknown, or
+    /// if another message was listed under its unique-id before. Servers list messages in the order
+    /// in which they were fetched, so one is usually found behind the one before.
+    pub(super) fn mark_listed(&mut self, uid: &Uid, number: u32) -> bool {
+        let (entries, uid) = (&mut self.seen.entries, uid.as_bytes());
+        let is_next = entries.is_at(self.next, uid);
+        let place = if is_next { Some(self.next) } else { entries.position(uid) };
+        let Some(place) = place else { return false };
+        self.next = place + 1;
+        entries.at_mut(place).is_some_and(|entry| entry.list(number))
     }
 
-    /// The listing is complete: notes what is gone and what is back, durably. How many there are.
-    pub(super) fn end_listing(&mut self, now: u64) -> Result<usize, Error> {
-        let mut text = String::new();
-        for (uid, entry) in self.seen.entries.iter_mut() {
-            let name = || percent_encoded(uid.as_bytes());
-            match (entry.number != 0, entry.missing) {
+    /// The listing is complete: notes what is gone and what is back, durably.
+    pub(super) fn end_listing(&mut self, now: u64) -> Result<Listed, Error> {
+        let mut listed = Listed::default();
+        let (mut changed, mut text) = (Vec::new(), String::new());
+        for (place, entry) in self.seen.entries.iter_mut() {
+            let is_listed = entry.number().is_some();
+            listed.known += usize::from(is_listed);
+            listed.before += usize::from(entry.missing().is_none());
+            match (is_listed, entry.missing()) {
                 (false, None) => {
-                    let now = NonZero::new(now).unwrap_or(NonZero::<u64>::MIN);
-                    (entry.missing, entry.is_unbroken) = (Some(now), false);
-                    let _ = writeln!(text, "missing {now} {}", name());
+                    entry.set_missing(now);
+                    changed.push((place, false));
                 }
                 (true, Some(_)) => {
-                    entry.missing = None;
-                    let _ = writeln!(text, "listed {}", name());
+                    entry.set_present();
+                    changed.push((place, true));
                 }
                 (false, Some(_)) | (true, None) => {}
             }
             // What was delivered while the clock was wrong counts from now.
-            let is_wrong = !is_credible(entry.time) || entry.time > now;
-            if entry.number != 0 && is_wrong && is_credible(now) {
-                entry.time = now;
+            let is_wrong = !is_credible(entry.time()) || entry.time() > now;
+            if is_listed && is_wrong && is_credible(now) {
+                entry.stamp(now);
                 self.is_stale = true;
             }
         }
-        self.append_durably(&text)
+        listed.changes = changed.len();
+        for (place, is_listed) in changed {
+            let name = encoded_uid(self.seen.entries.uid(place));
+            let _ = if is_listed {
+                writeln!(text, "listed {name}")
+            } else {
+                writeln!(text, "missing {} {name}", now.max(1))
+            };
+        }
+        self.append_durably(&text)?;
+        Ok(listed)
     }
 
     /// Notes which messages are listed with another size than before, durably.
     pub(super) fn note_sizes(&mut self, size_of: impl Fn(u32) -> Option<u64>) -> Result<(), Error> {
-        let mut text = String::new();
-        for (uid, entry) in self.seen.entries.iter_mut() {
-            let is_one = entry.number != 0 && entry.copies == 1 && !entry.is_shared;
-            let is_delivered = matches!(entry.kind, Kind::Delivered(..));
-            let Some(size) = size_of(entry.number).filter(|_| is_one && is_delivered) else {
-                continue;
-            };
-            if entry.size.get().is_some_and(|known| known != size) {
-                let _ = writeln!(text, "size {} {size}", percent_encoded(uid.as_bytes()));
-                (entry.size, entry.is_resized) = (ListSize::new(Some(size)), true);
+        let (mut changed, mut text) = (Vec::new(), String::new());
+        for (place, entry) in self.seen.entries.iter_mut() {
+            let is_one = entry.copies() == 1 && !entry.is_shared();
+            let is_delivered = matches!(entry.kind(), Kind::Delivered(..));
+            let number = entry.number().filter(|_| is_one && is_delivered);
+            let Some(size) = number.and_then(&size_of) else { continue };
+            if entry.size().is_some_and(|known| known != size) {
+                entry.resize(size);
+                changed.push((place, size));
             }
         }
-        self.append_durably(&text).map(drop)
+        for (place, size) in changed {
+            let name = encoded_uid(self.seen.entries.uid(place));
+            let _ = writeln!(text, "size {name} {size}");
+        }
+        self.append_durably(&text)
     }
 
     /// Appends and syncs. Without the sync, a power cut could lose the record that a message was
     /// absent.
-    fn append_durably(&mut self, text: &str) -> Result<usize, Error> {
+    fn append_durably(&mut self, text: &str) -> Result<(), Error> {
         if !text.is_empty() {
             self.append(text)?;
             self.sync()?;
         }
-        Ok(text.lines().count())
+        Ok(())
     }
 
     /// Rewrites the journal in as few lines as say the same, if that is worth it.
@@ -431,8 +442,7 @@ impl Journal {
         }
         let file = self.disk.create(&fresh).map_err(failed)?;
         let mut file = BufWriter::with_capacity(limits::BUFFER, file);
-        let header = format!("{FORMAT}{VERSION}");
-        let (lines, place) = self.seen.write(&mut file, &header).map_err(failed)?;
+        let (lines, place) = self.seen.write(&mut file).map_err(failed)?;
         let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync().map_err(failed)?;
         drop(file);
@@ -480,6 +490,17 @@ impl Journal {
     }
 }
 
+/// A complete listing, compared with the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The number of listed unique-ids that are known.
+    pub known: usize,
+    /// The number of known unique-ids that were there before.
+    pub before: usize,
+    /// The number of those that are gone or back.
+    pub changes: usize,
+}
+
 /// A record that accompanies a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowUp {
@@ -487,27 +508,6 @@ pub(super) enum FollowUp {
     None,
     /// A word (`missing` or `deleted`) with its time.
     Note(&'static str, u64),
-}
-
-impl SeenUids {
-    /// Marks a message as absent from here on.
-    fn mark_absent(&mut self, uid: &Uid, time: u64) {
-        if let Some(entry) = self.entries.get_mut(uid) {
-            (entry.missing, entry.is_unbroken) = (NonZero::new(time.max(1)), false);
-        }
-    }
-
-    /// Returns whether a text has the digest of the message delivered under a unique-id.
-    pub(super) fn is_text_of(&self, uid: &Uid, digest: Digest) -> bool {
-        let entry = self.entries.get(uid);
-        entry
-            .is_some_and(|entry| matches!(entry.kind, Kind::Delivered(_, known) if known == digest))
-    }
-
-    /// Returns whether messages were delivered, or announced, into a place.
-    pub(super) fn knows_place(&self, place: &Path) -> bool {
-        self.places.iter().any(|known| known == place)
-    }
 }
 
 /// Makes durable what a directory holds, and its name and those above, all of which may be new.
@@ -547,20 +547,6 @@ impl Outcome {
     }
 }
 
-pub(super) fn encoded_path(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    percent_encoded(path.as_os_str().as_bytes()).replace("%2F", "/")
-}
-
-pub(super) fn decoded_path(text: &[u8]) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStringExt as _;
-    Some(std::ffi::OsString::from_vec(percent_decoded(text)?.into_owned()).into())
-}
-
-fn decoded_uid(text: &[u8]) -> Option<Uid> {
-    Uid::new(&percent_decoded(text)?)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -568,6 +554,7 @@ mod tests {
     use proptest::sample::select;
     use proptest::test_runner::RngSeed;
 
+    use super::super::digest::Digest;
     use super::*;
     use crate::store::disk::Os;
     use crate::store::disk::simulated::Simulated;
@@ -629,7 +616,7 @@ mod tests {
         done(&mut journal);
         let journal = open(dir.path(), NOW + 1);
         assert!(journal.seen.intents.is_empty());
-        assert_eq!(journal.seen.get(&uid("a/b c")).unwrap().time, NOW);
+        assert_eq!(journal.seen.get(&uid("a/b c")).unwrap().time(), NOW);
         assert_eq!(standing(&journal, "a/b c", 9), Standing::Proven);
         assert_eq!(standing(&journal, "c", 9), Standing::New);
     }
@@ -711,7 +698,7 @@ mod tests {
             assert_eq!(journal.seen.entries.len(), known, "{text:.60}");
             let mut journal = open(dir.path(), NOW);
             assert!(journal.damaged().is_none(), "{text:.60}");
-            assert!(journal.seen.entries.values().all(|entry| !entry.is_unbroken));
+            assert!(journal.seen.entries.values().all(|entry| !entry.is_unbroken()));
             intend(&mut journal, &[("c", "1.x")]);
             assert_eq!(names(&open(dir.path(), NOW)), ["1.x"]);
         }
@@ -730,7 +717,7 @@ mod tests {
     fn compare(journal: &mut Journal, listed: &[&str], now: u64) {
         journal.begin_listing();
         for (name, number) in listed.iter().zip(1..) {
-            assert!(journal.mark_listed(&uid(name), number).is_some());
+            journal.mark_listed(&uid(name), number);
         }
         journal.end_listing(now).unwrap();
     }
@@ -870,7 +857,7 @@ mod tests {
         let mut reopened = open(dir.path(), NOW);
         journal.begin_listing();
         assert_eq!(reopened.seen, journal.seen);
-        assert_eq!(reopened.seen.get(&uid("u1")).unwrap().missing, NonZero::new(NOW));
+        assert_eq!(reopened.seen.get(&uid("u1")).unwrap().missing(), Some(NOW));
         assert!(!reopened.say_once("elsewhere").unwrap());
         intend(&mut journal, &[("later", "x.x")]);
         assert_eq!(open(dir.path(), NOW).seen.intents.len(), 1);
@@ -893,7 +880,8 @@ mod tests {
             assert_eq!(is_rewritten, journal.seen.entries.len() == 2_500);
         }
         let journal = open(dir.path(), NOW);
-        let order: Vec<_> = journal.seen.entries.iter().map(|(uid, _)| uid.to_string()).collect();
+        let order: Vec<_> = journal.seen.entries.iter().map(|(uid, _)| uid.to_owned()).collect();
+        let uids: Vec<_> = uids.into_iter().map(String::into_bytes).collect();
         assert_eq!(order, uids);
     }
 

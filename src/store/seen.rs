@@ -3,118 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
-
-use super::breaks::Breaks;
+use super::breaks::{BreakLog, Breaks, Condition};
 use super::digest::Digest;
 use super::entries::Entries;
-use super::journal::encoded_path;
-use crate::limits;
-use crate::text::{Uid, percent_encoded};
+use super::entry::{Kind, Place, SeenEntry, is_credible};
+use super::line::{FORMAT, Size, VERSION, encoded_path, encoded_uid};
+use crate::text::Uid;
 
 /// A message that vanished from the listing is remembered this long, in seconds: a server that
 /// shows an empty maildrop once must not cause everything to be fetched again.
 const MEMORY: u64 = 30 * 24 * 60 * 60;
-
-/// The journal's entry for one unique-id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SeenEntry {
-    /// The time when it was delivered or noted, in seconds since 1970.
-    pub(super) time: u64,
-    pub(super) kind: Kind,
-    /// The number of messages delivered under this unique-id: a server may give several the same.
-    pub(super) copies: u32,
-    /// The size in the listing.
-    pub(super) size: ListSize,
-    /// Since when the server does not list it.
-    pub(super) missing: Option<NonZero<u64>>,
-    /// True if it was in every complete listing since its delivery, or since it was last compared,
-    /// and DELE was not sent for it.
-    pub(super) is_unbroken: bool,
-    /// True if it was listed with another size and not compared since.
-    pub(super) is_resized: bool,
-    /// The message-number in the present listing; 0 if it is not there.
-    pub(super) number: u32,
-    /// True if several messages of the present listing have this unique-id.
-    pub(super) is_shared: bool,
-}
-
-/// The reason why a unique-id is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Delivered into a place, with this digest.
-    Delivered(Place, Digest),
-    /// Noted as not to be fetched.
-    Noted,
-    /// Fetched by another program, whose list of fetched messages was imported.
-    Imported,
-}
-
-/// The number of a place in [`SeenUids::places`], where it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u16);
-
-impl Place {
-    /// The place of this number. Those beyond the last that can be told apart are none.
-    pub(super) fn new(number: usize) -> Self {
-        Self(u16::try_from(number).unwrap_or(u16::MAX))
-    }
-
-    /// The number; `None` if it could not be kept.
-    fn number(self) -> Option<usize> {
-        (self.0 != u16::MAX).then(|| self.0.into())
-    }
-}
-
-/// A size in the listing, or none: if the server listed none, or the largest number there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ListSize(u64);
-
-impl ListSize {
-    pub(super) const NONE: Self = Self(u64::MAX);
-
-    pub(super) fn new(octets: Option<u64>) -> Self {
-        octets.map_or(Self::NONE, Self)
-    }
-
-    pub(super) fn get(self) -> Option<u64> {
-        (self != Self::NONE).then_some(self.0)
-    }
-}
-
-impl SeenEntry {
-    /// The number of messages delivered under this unique-id.
-    pub fn copies(&self) -> u32 {
-        self.copies
-    }
-
-    /// Seconds since its delivery; `None` while its time or the present one is not credible.
-    pub fn age(&self, now: u64) -> Option<u64> {
-        if !is_credible(now) || !is_credible(self.time) {
-            return None;
-        }
-        now.checked_sub(self.time)
-    }
-
-    /// The number of lines that this entry takes.
-    fn lines(&self) -> usize {
-        let breaks = match self.missing {
-            Some(_) => 1,
-            None if self.is_unbroken => 0,
-            None => 2,
-        };
-        usize::try_from(self.copies.max(1)).unwrap_or(usize::MAX).saturating_add(breaks)
-            + usize::from(self.is_resized)
-    }
-}
-
-/// Returns whether a clock that shows this time can be right.
-pub fn is_credible(time: u64) -> bool {
-    time >= limits::EARLIEST
-}
 
 /// The proof that journal and listing give of a listed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +43,7 @@ pub struct SeenUids {
     pub(super) places: Vec<PathBuf>,
     pub(super) intents: Vec<Intent>,
     /// Messages in whose middle sessions ended.
-    pub(super) breaks: IndexMap<Uid, Breaks>,
+    pub(super) breaks: BreakLog,
     /// The messages to the user that are printed once only.
     pub(super) said: BTreeSet<String>,
     /// True if this server was seen to use a unique-id again.
@@ -179,17 +79,27 @@ impl SeenUids {
 
     /// The entry of a unique-id; `None` if it is unknown.
     pub fn get(&self, uid: &Uid) -> Option<&SeenEntry> {
-        self.entries.get(uid)
+        self.entries.get(uid.as_bytes())
     }
 
-    /// Finds the entry of a unique-id, for one message after the other. Servers list messages in
-    /// the order in which they were delivered, so each is probably at `near`, which is left behind
-    /// it.
-    pub fn find(&self, uid: &Uid, near: &mut usize) -> Option<&SeenEntry> {
-        let is_there = self.entries.at(*near).is_some_and(|(there, _)| there == uid);
-        let place = if is_there { *near } else { self.entries.position(uid)? };
-        *near = place + 1;
-        self.entries.at(place).map(|(_, entry)| entry)
+    /// The messages of the present listing whose unique-ids are known, in the order in which they
+    /// were delivered: their numbers, unique-ids and entries. Of several that share a unique-id it is
+    /// the last.
+    pub fn listed(&self) -> impl Iterator<Item = (u32, &[u8], &SeenEntry)> {
+        self.entries.iter().filter_map(|(uid, entry)| Some((entry.number()?, uid, entry)))
+    }
+
+    /// The place of a listed message that was delivered elsewhere than `here`; `None` if there is
+    /// none.
+    pub fn elsewhere(&self, here: &Path) -> Option<&Path> {
+        let here_too = |place: &PathBuf| place == here;
+        if self.places.iter().all(here_too) {
+            return None;
+        }
+        self.listed().find_map(|(.., entry)| match self.standing_of(entry, None, here) {
+            Standing::Elsewhere(path) => Some(path),
+            _ => None,
+        })
     }
 
     /// Returns what is proven of a listed message: `size` is its size in the present listing,
@@ -201,14 +111,14 @@ impl SeenUids {
 
     /// Returns the standing of the message that has this entry.
     pub fn standing_of(&self, entry: &SeenEntry, size: Option<u64>, here: &Path) -> Standing<'_> {
-        let Kind::Delivered(place, _) = entry.kind else { return Standing::Unwanted };
+        let Kind::Delivered(place, _) = entry.kind() else { return Standing::Unwanted };
         // Of several messages under one name it cannot be said which is which.
-        if entry.copies > 1 || entry.is_shared {
+        if entry.copies() > 1 || entry.is_shared() {
             return Standing::Shared;
         }
-        let known = entry.size.get();
+        let known = entry.size();
         let is_other_size = size.zip(known).is_some_and(|(now, then)| now != then);
-        if entry.is_resized || is_other_size {
+        if entry.is_resized() || is_other_size {
             return Standing::Resized;
         }
         // That a message is safe elsewhere proves nothing of this place.
@@ -221,7 +131,7 @@ impl SeenUids {
         // was away, for then another one may have come under its name; nor does a size that was
         // never known.
         let is_same_size = size.is_some() && size == known;
-        if self.reuses_uids || !entry.is_unbroken || !is_same_size {
+        if self.reuses_uids || !entry.is_unbroken() || !is_same_size {
             return Standing::Unproven;
         }
         Standing::Proven
@@ -242,8 +152,7 @@ impl SeenUids {
 
     /// Returns whether a message was delivered into a place.
     pub(super) fn is_at(&self, uid: &Uid, place: &Path) -> bool {
-        let entry = self.entries.get(uid);
-        entry.is_some_and(|entry| match entry.kind {
+        self.get(uid).is_some_and(|entry| match entry.kind() {
             Kind::Delivered(at, _) => self.place(at) == Some(place),
             Kind::Noted | Kind::Imported => false,
         })
@@ -252,56 +161,74 @@ impl SeenUids {
     /// Returns the times of deliveries.
     pub(super) fn deliveries(&self) -> impl Iterator<Item = u64> {
         let delivered =
-            self.entries.values().filter(|entry| matches!(entry.kind, Kind::Delivered(..)));
-        delivered.map(|entry| entry.time)
+            self.entries.values().filter(|entry| matches!(entry.kind(), Kind::Delivered(..)));
+        delivered.map(SeenEntry::time)
     }
 
-    /// Takes in a delivery.
+    /// Returns the prospect of retrieving a message, by how earlier sessions ended.
+    pub fn condition(&self, uid: &Uid, now: u64) -> Condition {
+        self.breaks.condition(uid, now)
+    }
+
+    /// Returns the time when a session last ended in the middle of a message, at the place where
+    /// one had ended before; `None` if none has.
+    pub fn last_break(&self, uid: &Uid) -> Option<u64> {
+        self.breaks.last(uid)
+    }
+
+    /// Returns whether the end of a session in the middle of this message counts.
+    pub(super) fn is_break_news(&self, uid: &Uid, octets: u64) -> bool {
+        self.breaks.is_news(uid, octets, |last| {
+            self.has_delivered || self.deliveries().any(|time| time > last)
+        })
+    }
+
+    /// Takes in a delivery. Without a unique-id it leaves no entry.
     pub(super) fn deliver(&mut self, intent: Intent) {
         let Intent { time, uid, size, digest, place, .. } = intent;
-        let Some(uid) = uid else { return };
-        self.breaks.swap_remove(&uid);
-        let entry = SeenEntry {
-            time,
-            kind: Kind::Delivered(Place::new(place), digest),
-            copies: 1,
-            size: ListSize::new(size),
-            missing: None,
-            is_unbroken: true,
-            is_resized: false,
-            number: 0,
-            is_shared: false,
-        };
-        match self.entries.get_mut(&uid) {
-            Some(known) => {
-                let SeenEntry { copies, number, is_shared, .. } = *known;
-                *known = SeenEntry { copies: copies.saturating_add(1), number, is_shared, ..entry };
-            }
-            None => self.entries.add(uid, entry),
+        if let Some(uid) = uid {
+            let kind = Kind::Delivered(Place::new(place), digest);
+            self.enter(&uid, SeenEntry::new(time, kind, size));
         }
     }
 
-    /// Takes note of a message that is not to be fetched.
-    pub(super) fn unwanted(&mut self, uid: Uid, time: u64, kind: Kind) {
-        let entry = SeenEntry {
-            time,
-            kind,
-            copies: 1,
-            size: ListSize::NONE,
-            missing: None,
-            is_unbroken: true,
-            is_resized: false,
-            number: 0,
-            is_shared: false,
-        };
-        if self.entries.get(&uid).is_none() {
-            self.entries.add(uid, entry);
+    /// Takes in the entry of a delivered message.
+    pub(super) fn enter(&mut self, uid: &Uid, entry: SeenEntry) {
+        self.breaks.remove(uid);
+        if let Some(known) = self.entries.add(uid.as_bytes(), entry) {
+            let earlier = std::mem::replace(known, entry);
+            known.replace(&earlier);
         }
+    }
+
+    /// Takes note of a message that is not to be fetched. One that is known stays what it is.
+    pub(super) fn unwanted(&mut self, uid: &Uid, time: u64, kind: Kind) {
+        self.entries.add(uid.as_bytes(), SeenEntry::new(time, kind, None));
+    }
+
+    /// Marks a message as absent from here on.
+    pub(super) fn mark_absent(&mut self, uid: &Uid, time: u64) {
+        if let Some(entry) = self.entries.get_mut(uid.as_bytes()) {
+            entry.set_missing(time);
+        }
+    }
+
+    /// Returns whether a text has the digest of the message delivered under a unique-id.
+    pub(super) fn is_text_of(&self, uid: &Uid, digest: Digest) -> bool {
+        let entry = self.get(uid);
+        entry.is_some_and(
+            |entry| matches!(entry.kind(), Kind::Delivered(_, known) if known == digest),
+        )
+    }
+
+    /// Returns whether messages were delivered, or announced, into a place.
+    pub(super) fn knows_place(&self, place: &Path) -> bool {
+        self.places.iter().any(|known| known == place)
     }
 
     /// Withdraws every proof: a part of the journal is lost.
     pub(super) fn distrust(&mut self) {
-        self.entries.iter_mut().for_each(|(_, entry)| entry.is_unbroken = false);
+        self.entries.iter_mut().for_each(|(_, entry)| entry.distrust());
     }
 
     /// Forgets what vanished long ago. A clock that cannot be right forgets nothing, and what was
@@ -311,15 +238,14 @@ impl SeenUids {
             return;
         }
         self.entries.retain(|entry| {
-            let Some(since) = entry.missing else { return true };
-            if !is_credible(since.get()) || since.get() > now {
-                entry.missing = NonZero::new(now);
+            let Some(since) = entry.missing() else { return true };
+            if !is_credible(since) || since > now {
+                entry.set_missing(now);
                 return true;
             }
-            now < since.get().saturating_add(MEMORY)
+            now < since.saturating_add(MEMORY)
         });
-        let is_recent = |time: u64| time > now || now < time.saturating_add(MEMORY);
-        self.breaks.retain(|_, breaks| is_recent(breaks.last));
+        self.breaks.retain(|time| time > now || now < time.saturating_add(MEMORY));
     }
 
     /// The number of lines that all entries take, if deliveries changed their place only once.
@@ -329,13 +255,9 @@ impl SeenUids {
 
     /// Writes a journal that says all this; how many lines it has, and the place that was last
     /// named.
-    pub(super) fn write(
-        &self,
-        out: &mut impl Write,
-        header: &str,
-    ) -> io::Result<(usize, Option<usize>)> {
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<(usize, Option<usize>)> {
         let mut lines = 1 + self.said.len() + usize::from(self.reuses_uids);
-        writeln!(out, "{header} {:016x}", self.mark.unwrap_or_default())?;
+        writeln!(out, "{FORMAT}{VERSION} {:016x}", self.mark.unwrap_or_default())?;
         for what in &self.said {
             writeln!(out, "said {what}")?;
         }
@@ -357,40 +279,40 @@ impl SeenUids {
         for place in 0..self.places.len() {
             go_to(out, place, &mut lines)?;
         }
-        let place_of = |entry: &SeenEntry| match entry.kind {
+        let place_of = |entry: &SeenEntry| match entry.kind() {
             Kind::Delivered(place, _) => place.number(),
             Kind::Noted | Kind::Imported => None,
         };
         let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_by_key(|(_, entry)| (place_of(entry), entry.time));
+        entries.sort_by_key(|(_, entry)| (place_of(entry), entry.time()));
         for (uid, entry) in entries {
-            let (time, uid) = (entry.time, percent_encoded(uid.as_bytes()));
-            match entry.kind {
+            let (time, uid) = (entry.time(), encoded_uid(uid));
+            match entry.kind() {
                 // One whose place is not known is fetched again.
                 Kind::Delivered(place, digest) => {
                     let Some(place) = place.number() else { continue };
                     go_to(out, place, &mut lines)?;
-                    let size = Size(entry.size.get());
-                    for _ in 0..entry.copies {
+                    let size = Size(entry.size());
+                    for _ in 0..entry.copies() {
                         writeln!(out, "delivered {time} {uid} {size} {digest}")?;
                     }
                 }
                 Kind::Noted => writeln!(out, "unwanted {time} {uid} noted")?,
                 Kind::Imported => writeln!(out, "unwanted {time} {uid} imported")?,
             }
-            match (entry.missing, entry.is_unbroken) {
+            match (entry.missing(), entry.is_unbroken()) {
                 (Some(since), _) => writeln!(out, "missing {since} {uid}")?,
                 (None, false) => writeln!(out, "missing {} {uid}\nlisted {uid}", time.max(1))?,
                 (None, true) => {}
             }
-            if let (true, Some(size)) = (entry.is_resized, entry.size.get()) {
+            if let (true, Some(size)) = (entry.is_resized(), entry.size()) {
                 writeln!(out, "size {uid} {size}")?;
             }
             lines += entry.lines();
         }
-        for (uid, Breaks { count, last, octets }) in &self.breaks {
+        for (uid, Breaks { count, last, octets }) in self.breaks.iter() {
             for _ in 0..*count {
-                writeln!(out, "broke {last} {} {octets}", percent_encoded(uid.as_bytes()))?;
+                writeln!(out, "broke {last} {} {octets}", encoded_uid(uid.as_bytes()))?;
                 lines += 1;
             }
         }
@@ -407,26 +329,14 @@ impl Intent {
     /// The line that announces it.
     pub(super) fn line(&self) -> String {
         let Self { time, uid, size, digest, name, .. } = self;
-        let uid = uid.as_ref().map_or("?".into(), |uid| percent_encoded(uid.as_bytes()));
+        let uid = uid.as_ref().map_or("?".into(), |uid| encoded_uid(uid.as_bytes()));
         format!("intent {time} {uid} {} {digest} {name}", Size(*size))
     }
 
     /// The line that says that it was delivered, without an announcement.
     pub(super) fn delivered_line(&self) -> Option<String> {
         let Self { time, uid, size, digest, .. } = self;
-        let uid = percent_encoded(uid.as_ref()?.as_bytes());
+        let uid = encoded_uid(uid.as_ref()?.as_bytes());
         Some(format!("delivered {time} {uid} {} {digest}", Size(*size)))
-    }
-}
-
-/// A size in the listing, or `?` if there was none.
-pub(super) struct Size(pub(super) Option<u64>);
-
-impl std::fmt::Display for Size {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(size) => write!(f, "{size}"),
-            None => f.write_str("?"),
-        }
     }
 }

@@ -44,7 +44,10 @@ impl Uid {
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Octets::Here(octets) => octets.split(|&octet| octet == 0).next().unwrap_or_default(),
+            Octets::Here(octets) => {
+                let last = octets.iter().rposition(|&octet| octet != 0);
+                last.and_then(|last| octets.get(..=last)).unwrap_or_default()
+            }
             Octets::Elsewhere(octets) => octets,
         }
     }

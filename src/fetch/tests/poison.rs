@@ -51,7 +51,8 @@ fn run(maildrop: &Arc<Mutex<Maildrop>>) -> (Exit, String) {
     store.prepare().unwrap();
     let outcome = loop {
         let session = Session::open(faulty(maildrop), None, Approach::cautious()).unwrap();
-        let session = session.login::<Error>([Ok(ann())], Prefetch::Uids).unwrap();
+        let ahead = Prefetch::Uids;
+        let session = session.login::<Error>([Ok(ann())], ahead, &mut Vec::new()).unwrap();
         match run.session(session, &mut store, &mut server::Server::recall(&job)) {
             Ok(Left::Suspects) => run.is_for_suspects = true,
             Ok(Left::Nothing) => break Ok(()),

@@ -1,5 +1,7 @@
 //! The listings of a maildrop: LIST and UIDL (RFC 1939 §5, §7), each bounded in lines and octets. Which
-//! messages are new is for the caller to decide.
+//! messages are new is for the caller to decide, who is told of each while the listing arrives.
+
+use std::cell::RefCell;
 
 use super::super::Error;
 use super::super::reply::{Pop3, Refusal, Reply};
@@ -58,17 +60,41 @@ impl Sizes {
     }
 }
 
-/// The messages that UIDL lists.
+/// A taker of the messages of a maildrop, while the server lists them.
+pub trait Listing {
+    /// Begins a listing. What an earlier one has brought counts no more.
+    fn begin(&mut self);
+
+    /// Takes the next message.
+    fn add(&mut self, listed: ScanListing);
+}
+
+impl Listing for Vec<ScanListing> {
+    fn begin(&mut self) {
+        self.clear();
+    }
+
+    fn add(&mut self, listed: ScanListing) {
+        self.push(listed);
+    }
+}
+
+/// The result of UIDL: what it says of the messages that went to the [`Listing`].
+#[derive(Default)]
 pub(super) struct UidListing {
-    pub(super) listed: Vec<ScanListing>,
-    /// The first line without a valid unique-id.
+    /// True if one of them has a valid unique-id.
+    pub(super) has_uids: bool,
+    /// The first line without one.
     pub(super) invalid: Option<Malformed>,
 }
 
 /// UIDL (RFC 1939 §7), which a server need not know.
-pub(super) struct Uidl;
+pub(super) struct Uidl<'a, 'b>(pub(super) &'a Taker<'b>);
 
-impl Exchange for Uidl {
+/// A taker of a listing, for whichever command of a flight brings it.
+pub(super) type Taker<'a> = RefCell<&'a mut dyn Listing>;
+
+impl Exchange for Uidl<'_, '_> {
     type Grammar = Pop3;
     type Answer = Result<UidListing, Refusal>;
     type Error = Error;
@@ -82,22 +108,25 @@ impl Exchange for Uidl {
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<Self::Answer, Error> {
-        let (mut invalid, secrets) = (None, body.secrets());
-        // One that is no unique-id does not keep the others from being fetched.
-        let listed = |number, uid: &[u8]| {
-            let uid = Uid::new(uid).or_else(|| {
-                let shown = secrets.mask(uid);
-                let line = format!("{number} {}", String::from_utf8_lossy(&shown));
-                invalid.get_or_insert_with(|| unexpected(line.trim()));
-                None
-            });
-            Some(ScanListing { number, uid })
-        };
+        let (mut found, secrets) = (UidListing::default(), body.secrets());
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(refusal));
         }
-        let listed = column(body, "UIDL", listed)?;
-        Ok(Ok(UidListing { listed, invalid }))
+        let mut listing = self.0.borrow_mut();
+        listing.begin();
+        column(body, "UIDL", |number, text| {
+            let uid = Uid::new(text);
+            found.has_uids |= uid.is_some();
+            // One that is no unique-id does not keep the others from being fetched.
+            if uid.is_none() {
+                let shown = secrets.mask(text);
+                let line = format!("{number} {}", String::from_utf8_lossy(&shown));
+                found.invalid.get_or_insert_with(|| unexpected(line.trim()));
+            }
+            listing.add(ScanListing { number, uid });
+            Some(())
+        })?;
+        Ok(Ok(found))
     }
 }
 
@@ -117,7 +146,11 @@ impl Exchange for List {
         if let Err(refusal) = reply.accepted() {
             return Ok(Err(refusal));
         }
-        let mut sizes = column(body, "LIST", |number, text| Some((number, size(text)?)))?;
+        let mut sizes = Vec::new();
+        column(body, "LIST", |number, text| {
+            sizes.push((number, size(text)?));
+            Some(())
+        })?;
         // They are sorted already, as every server lists them.
         sizes.sort_unstable_by_key(|(number, _)| *number);
         Ok(Ok(Sizes(sizes)))
@@ -129,30 +162,31 @@ pub(super) fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
     sizes.map_err(|refusal| Error::Refused { command: "LIST", refusal })
 }
 
-/// Lines of a message number and a value, with blanks of any kind around them. Lines without
-/// content are left out.
-fn column<T>(
+/// Reads lines of a message-number and a value, with blanks of any kind around them, and hands each
+/// to `entry`, which returns `None` for an invalid value. Lines without content are left out.
+fn column(
     body: Body<'_>,
     command: &'static str,
-    mut entry: impl FnMut(Number, &[u8]) -> Option<T>,
-) -> Result<Vec<T>, Error> {
-    let mut entries = Vec::new();
+    mut entry: impl FnMut(Number, &[u8]) -> Option<()>,
+) -> Result<(), Error> {
     body.lines(limits::LISTING, |line| {
         let line = line.trim_ascii();
         if line.is_empty() {
             return Ok(());
         }
-        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let end = line.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(line.len());
         let found = line.split_at_checked(end).and_then(|(number, rest)| {
-            entry(text::number(number)?.try_into().ok()?, rest.trim_ascii())
+            let value = rest.trim_ascii_start();
+            // The two have something between them.
+            let is_apart = value.len() < rest.len() || value.is_empty();
+            let number = text::number(number).filter(|_| is_apart)?;
+            entry(number.try_into().ok()?, value)
         });
-        entries.push(found.ok_or_else(|| {
+        found.ok_or_else(|| {
             let what = unexpected(&String::from_utf8_lossy(line));
-            wire::Error::Malformed { phase: Phase::Text(command), what }
-        })?);
-        Ok::<_, Error>(())
-    })?;
-    Ok(entries)
+            wire::Error::Malformed { phase: Phase::Text(command), what }.into()
+        })
+    })
 }
 
 fn unexpected(line: &str) -> Malformed {

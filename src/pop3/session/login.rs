@@ -1,14 +1,17 @@
 //! The login (RFC 1939 §7, RFC 5034): mechanisms in order, and what may go in flight behind the last
 //! command to a server that is known to take it.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::marker::PhantomData;
 
 use super::super::Error;
 use super::super::profile::{Pace, Profile};
 use super::super::reply::{Capabilities, Code, Pop3, Refusal, Reply};
 use super::super::window::Retrs;
-use super::{Authorization, Capa, List, Prefetch, Session, Sizes, Transaction, UidListing, Uidl};
+use super::{
+    Authorization, Capa, List, Listing, Prefetch, Session, Sizes, Taker, Transaction, UidListing,
+    Uidl,
+};
 use crate::limits;
 use crate::sasl::{Credentials, Key, Login, Mechanism, Negotiation, Refused};
 use crate::wire::{self, Body, Command, Exchange, Phase, Private, Wait};
@@ -37,7 +40,7 @@ impl<S: Private> Session<Authorization, S> {
     /// know, which may be USER and PASS (RFC 1939 §7), and with the next one where a refusal leaves
     /// that open ([`Negotiation`]). Credentials that are refused are followed by the next ones. The
     /// listings in `ahead` are asked for in the same flight if the approach says so: the unique-ids,
-    /// and the sizes if they decide what is retrieved.
+    /// which go to `listing` then, and the sizes if they decide what is retrieved.
     ///
     /// [`Error::SentAhead`] and [`Error::CapabilitiesChanged`] mean that the approach was wrong, and
     /// that a new session with another one may succeed.
@@ -50,13 +53,14 @@ impl<S: Private> Session<Authorization, S> {
         mut self,
         attempts: impl IntoIterator<Item = Result<Credentials, E>>,
         ahead: Prefetch,
+        listing: &mut dyn Listing,
     ) -> Result<Session<Transaction, S>, E> {
         self.ahead = ahead;
-        let mut refused = None;
+        let (mut refused, listing) = (None, RefCell::new(listing));
         for credentials in attempts {
             let credentials = credentials?;
             self.is_pinned = credentials.auth.is_some();
-            match self.negotiate(&credentials) {
+            match self.negotiate(&credentials, &listing) {
                 Ok(mechanism) => return Ok(self.logged_in(mechanism)),
                 Err(error) if error.is_about_credentials() && !self.is_out_of_step => {
                     refused = Some(error);
@@ -111,14 +115,18 @@ impl<S: Private> Session<Authorization, S> {
 
     /// Tries one mechanism after the other, until one is accepted or a refusal is final. Of several
     /// refusals, the last one about the credentials is returned.
-    fn negotiate(&mut self, credentials: &Credentials) -> Result<Mechanism, Error> {
+    fn negotiate(
+        &mut self,
+        credentials: &Credentials,
+        listing: &Taker<'_>,
+    ) -> Result<Mechanism, Error> {
         let mut negotiation = self.negotiation(credentials)?;
         credentials.key.secret().into_iter().for_each(|secret| self.wire.conceal(secret.expose()));
         let (mut refused, mut mechanisms) = (None, 0);
         while let Some(mut login) = negotiation.begin() {
             let outcome = match login.mechanism() {
-                Mechanism::User => self.user_and_pass(credentials),
-                _ => self.auth(&mut login),
+                Mechanism::User => self.user_and_pass(credentials, listing),
+                _ => self.auth(&mut login, listing),
             };
             let refusal = match outcome {
                 Ok(Ok(())) => return Ok(login.mechanism()),
@@ -153,17 +161,18 @@ impl<S: Private> Session<Authorization, S> {
     fn user_and_pass(
         &mut self,
         credentials: &Credentials,
+        listing: &Taker<'_>,
     ) -> Result<Result<(), LoginRefusal>, Error> {
         let Key::Password(password) = &credentials.key else {
             return Err(wire::Error::Bug("USER and PASS without a password").into());
         };
         let user = Command::new("USER").arg(&credentials.user);
         let pass = Command::new("PASS").secret(password.expose());
-        let listings = self.listings();
+        let listings = self.listings(listing);
         let replies = if self.window() > 1 {
             self.flight(vec![user, pass], listings)?
         } else {
-            let mut replies = self.flight(vec![user], &[])?;
+            let mut replies = self.flight(vec![user], Vec::new())?;
             if replies.iter().all(Reply::is_ok) {
                 replies.extend(self.flight(vec![pass], listings)?);
             }
@@ -177,10 +186,15 @@ impl<S: Private> Session<Authorization, S> {
         }))
     }
 
-    fn auth(&mut self, login: &mut Login) -> Result<Result<(), LoginRefusal>, Error> {
+    fn auth(
+        &mut self,
+        login: &mut Login,
+        listing: &Taker<'_>,
+    ) -> Result<Result<(), LoginRefusal>, Error> {
         let mut command = auth(login);
         loop {
-            let listings = if login.is_said_out() { self.listings() } else { &[] };
+            let is_last = login.is_said_out();
+            let listings = if is_last { self.listings(listing) } else { Vec::new() };
             match self.flight(vec![command], listings)?.pop() {
                 Some(Reply::Ok(_)) => return Ok(Ok(login.accepted()?)),
                 Some(Reply::Continue(challenge)) => {
@@ -198,15 +212,14 @@ impl<S: Private> Session<Authorization, S> {
     }
 
     /// The listings that are asked for behind the last word of a login.
-    fn listings(&self) -> &'static [LoginFlight] {
+    fn listings<'a, 'b>(&self, listing: &'a Taker<'b>) -> Vec<LoginFlight<'a, 'b>> {
+        let uidl = LoginFlight::Uidl(Wait::SentAhead, listing);
         match self.ahead {
-            _ if self.approach.pace < Pace::BehindLogin || self.window() == 1 => &[],
+            _ if self.approach.pace < Pace::BehindLogin || self.window() == 1 => Vec::new(),
             // One that is not announced may be refused, and that must not look like a lost command.
-            _ if !self.offered.uidl => &[],
-            Prefetch::Uids => &[LoginFlight::Uidl(Wait::SentAhead)],
-            Prefetch::UidsAndSizes => {
-                &[LoginFlight::Uidl(Wait::SentAhead), LoginFlight::List(Wait::SentAhead)]
-            }
+            _ if !self.offered.uidl => Vec::new(),
+            Prefetch::Uids => vec![uidl],
+            Prefetch::UidsAndSizes => vec![uidl, LoginFlight::List(Wait::SentAhead)],
         }
     }
 
@@ -215,13 +228,13 @@ impl<S: Private> Session<Authorization, S> {
     fn flight(
         &mut self,
         words: Vec<Command>,
-        listings: &[LoginFlight],
+        listings: Vec<LoginFlight<'_, '_>>,
     ) -> Result<Vec<Reply>, Error> {
         let capa = std::mem::take(&mut self.is_capa_due);
         let (number, window) = (words.len(), self.window());
-        let capas = capa.then_some(LoginFlight::Capa).into_iter();
-        let flight =
-            capas.chain(words.into_iter().map(LoginFlight::Word)).chain(listings.iter().cloned());
+        let (capas, is_listing) = (capa.then_some(LoginFlight::Capa), !listings.is_empty());
+        let words = words.into_iter().map(LoginFlight::Word);
+        let flight = capas.into_iter().chain(words).chain(listings);
         let expected = &self.offered;
         let (mut replies, mut uids, mut sizes) = (Vec::new(), None, None);
         let heard = self.wire.exchange_each(&window, flight, |answer| {
@@ -238,7 +251,7 @@ impl<S: Private> Session<Authorization, S> {
         let is_asked = matches!(replies.last(), Some(Reply::Continue(_)));
         let failed = match heard {
             Err(error) => error,
-            Ok(()) if is_refused || is_asked && listings.is_empty() => return Ok(replies),
+            Ok(()) if is_refused || is_asked && !is_listing => return Ok(replies),
             // The server took the listing's command for the answer to its challenge.
             Ok(()) if is_asked => wire::Error::Leftover(Phase::Answer("AUTH")).into(),
             Ok(()) => match uids.transpose() {
@@ -262,7 +275,7 @@ impl<S: Private> Session<Authorization, S> {
             _ if is_refused => Ok(replies),
             Error::CapabilitiesChanged => Err(failed),
             _ if capa && replies.len() < number => Err(failed.sent_ahead(Pace::BehindCapa)),
-            _ if !listings.is_empty() => Err(failed.sent_ahead(Pace::BehindLogin)),
+            _ if is_listing => Err(failed.sent_ahead(Pace::BehindLogin)),
             _ if number > 1 => Err(failed.sent_ahead(Pace::Pipelined)),
             _ => Err(failed),
         }
@@ -294,11 +307,10 @@ fn auth(login: &mut Login) -> Command {
 }
 
 /// A command in a flight with the words of a login.
-#[derive(Clone)]
-pub(super) enum LoginFlight {
+pub(super) enum LoginFlight<'a, 'b> {
     Capa,
     Word(Command),
-    Uidl(Wait),
+    Uidl(Wait, &'a Taker<'b>),
     List(Wait),
 }
 
@@ -309,7 +321,7 @@ pub(super) enum LoginFlightReply {
     Sizes(Result<Sizes, Refusal>),
 }
 
-impl Exchange for LoginFlight {
+impl Exchange for LoginFlight<'_, '_> {
     type Grammar = Pop3;
     type Answer = LoginFlightReply;
     type Error = Error;
@@ -318,7 +330,7 @@ impl Exchange for LoginFlight {
         match self {
             Self::Capa => Capa.command(),
             Self::Word(command) => command.clone(),
-            Self::Uidl(_) => Uidl.command(),
+            Self::Uidl(_, listing) => Uidl(listing).command(),
             Self::List(_) => List.command(),
         }
     }
@@ -327,7 +339,7 @@ impl Exchange for LoginFlight {
         match self {
             Self::Capa => Wait::Reply,
             Self::Word(_) => Wait::Login,
-            Self::Uidl(wait) | Self::List(wait) => *wait,
+            Self::Uidl(wait, _) | Self::List(wait) => *wait,
         }
     }
 
@@ -335,7 +347,7 @@ impl Exchange for LoginFlight {
         match self {
             Self::Capa => Capa.answer(reply, body).map(LoginFlightReply::Capa),
             Self::Word(_) => Ok(LoginFlightReply::Word(reply)),
-            Self::Uidl(_) => Uidl.answer(reply, body).map(LoginFlightReply::Uids),
+            Self::Uidl(_, listing) => Uidl(listing).answer(reply, body).map(LoginFlightReply::Uids),
             Self::List(_) => List.answer(reply, body).map(LoginFlightReply::Sizes),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::num::NonZero;
 use std::path::Path;
 
 use memchr::{memchr, memchr_iter, memrchr};
@@ -10,9 +9,10 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::super::Error;
 use super::super::digest::Digest;
 use super::super::disk::Disk;
-use super::super::seen::{Intent, Kind, ListSize, SeenUids};
-use super::{FORMAT, VERSION, decoded_path, decoded_uid};
-use crate::text::number;
+use super::super::entry::{Kind, Place, SeenEntry};
+use super::super::line::{FORMAT, VERSION, decoded_path, decoded_uid};
+use super::super::seen::{Intent, SeenUids};
+use crate::text::{Uid, number};
 
 /// Octets of a journal that are read at a time.
 const PART: u64 = 64 << 10;
@@ -80,9 +80,7 @@ impl Replay {
                 return Ok(replay);
             }
             // The others are probably about as many messages as the first.
-            let entries = &mut replay.seen.entries;
-            let more = entries.len().saturating_mul(std::mem::take(&mut parts));
-            entries.reserve(more);
+            replay.seen.entries.reserve(std::mem::take(&mut parts));
         }
     }
 
@@ -161,6 +159,10 @@ impl Replay {
         Ok(self.seen.mark.map(drop))
     }
 
+    fn entry(&mut self, uid: &Uid) -> Option<&mut SeenEntry> {
+        self.seen.entries.get_mut(uid.as_bytes())
+    }
+
     fn settled(&mut self, name: &[u8]) -> Option<Intent> {
         let at = self.announced.iter().position(|announced| announced.name.as_bytes() == name)?;
         self.announced.remove(at)
@@ -180,14 +182,16 @@ impl Replay {
                 let fields = [field()?, field()?, field()?, field()?];
                 let name = str::from_utf8(field()?).ok()?.to_owned();
                 let Some(place) = self.place else { return swallowed };
-                self.announced.push_back(Intent { name, ..delivery(fields, place)? });
+                let Delivered { time, uid, size, digest } = delivered(fields)?;
+                self.announced.push_back(Intent { time, uid, size, digest, name, place });
             }
             b"delivered" => {
-                let fields = [field()?, field()?, field()?, field()?];
+                // There may be a million of them: the last field is not searched for its end.
+                let fields = [field()?, field()?, field()?, fields.rest()?];
                 let Some(place) = self.place else { return swallowed };
-                let intent = delivery(fields, place)?;
-                intent.uid.as_ref()?;
-                self.seen.deliver(intent);
+                let Delivered { time, uid, size, digest } = delivered(fields)?;
+                let kind = Kind::Delivered(Place::new(place), digest);
+                self.seen.enter(&uid?, SeenEntry::new(time, kind, size));
             }
             b"done" => match self.settled(field()?) {
                 Some(intent) => self.seen.deliver(intent),
@@ -204,39 +208,38 @@ impl Replay {
                     b"imported" => Kind::Imported,
                     _ => return None,
                 };
-                self.seen.unwanted(uid, time, kind);
+                self.seen.unwanted(&uid, time, kind);
             }
             // The request to delete counts as an absence: if it is there again, it may be another.
             b"missing" | b"deleted" => {
-                let since = NonZero::new(number(field()?)?)?;
-                let uid = decoded_uid(field()?)?;
-                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
-                (entry.missing, entry.is_unbroken) = (Some(since), false);
+                let since = Some(number(field()?)?).filter(|since| *since > 0)?;
+                let Some(entry) = self.entry(&decoded_uid(field()?)?) else { return swallowed };
+                entry.set_missing(since);
             }
-            b"listed" => match self.seen.entries.get_mut(&decoded_uid(field()?)?) {
-                Some(entry) => entry.missing = None,
-                None => return swallowed,
-            },
+            b"listed" => {
+                let Some(entry) = self.entry(&decoded_uid(field()?)?) else { return swallowed };
+                entry.set_present();
+            }
             b"size" => {
                 let (uid, size) = (decoded_uid(field()?)?, number(field()?)?);
-                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
-                (entry.size, entry.is_resized) = (ListSize::new(Some(size)), true);
+                let Some(entry) = self.entry(&uid) else { return swallowed };
+                entry.resize(size);
             }
             b"same" => {
                 let uid = decoded_uid(field()?)?;
-                let Some(entry) = self.seen.entries.get_mut(&uid) else { return swallowed };
-                (entry.missing, entry.is_unbroken, entry.is_resized) = (None, true, false);
-                self.seen.breaks.swap_remove(&uid);
+                let Some(entry) = self.entry(&uid) else { return swallowed };
+                entry.set_same();
+                self.seen.breaks.remove(&uid);
             }
             b"forget" => {
-                if !self.seen.entries.remove(&decoded_uid(field()?)?) {
+                if !self.seen.entries.remove(decoded_uid(field()?)?.as_bytes()) {
                     return swallowed;
                 }
             }
             b"reused" => self.seen.reuses_uids = true,
             b"broke" => {
                 let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
-                self.seen.add_break(uid, time, field().map_or(Some(0), number)?);
+                self.seen.breaks.add(uid, time, field().map_or(Some(0), number)?);
             }
             b"said" => drop(self.seen.said.insert(str::from_utf8(field()?).ok()?.to_owned())),
             _ => return None,
@@ -248,23 +251,39 @@ impl Replay {
 /// The fields of a line, with one blank between them.
 struct Fields<'a>(Option<&'a [u8]>);
 
+impl<'a> Fields<'a> {
+    /// All that is left, as one field.
+    fn rest(&mut self) -> Option<&'a [u8]> {
+        self.0.take()
+    }
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.0?;
-        let end = memchr(b' ', rest).unwrap_or(rest.len());
+        // Most are too short for anything cleverer.
+        let end = rest.iter().position(|&octet| octet == b' ').unwrap_or(rest.len());
         self.0 = rest.get(end + 1..);
         rest.get(..end)
     }
 }
 
+/// The fields that say of a message that it was, or is to be, delivered.
+struct Delivered {
+    time: u64,
+    uid: Option<Uid>,
+    size: Option<u64>,
+    digest: Digest,
+}
+
 /// `TIME UID LISTSIZE DIGEST`.
-fn delivery([time, uid, size, digest]: [&[u8]; 4], place: usize) -> Option<Intent> {
+fn delivered([time, uid, size, digest]: [&[u8]; 4]) -> Option<Delivered> {
     let uid = if uid == b"?" { None } else { Some(decoded_uid(uid)?) };
     let size = if size == b"?" { None } else { Some(number(size)?) };
     let (time, digest) = (number(time)?, Digest::parse(digest)?);
-    Some(Intent { time, uid, size, digest, name: String::new(), place })
+    Some(Delivered { time, uid, size, digest })
 }
 
 /// Octets of the longest first line: what is no longer than it may be a journal that was begun.

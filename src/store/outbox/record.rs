@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::journal::{decoded_path, encoded_path};
+use super::super::line::{decoded_path, encoded_path};
 use super::Error;
 use crate::limits;
 use crate::store;
