@@ -151,6 +151,9 @@ fn what_cannot_go_now_waits_in_the_services_outbox_and_in_no_other() {
     let outcome = service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run();
     outcome.exit(0).says("; the message waits in the outbox as ");
     assert_eq!((service.waiting(), sink.taken().len()), (1, 0));
+    let reason =
+        "outcome=\"send home: 127.0.0.1:1: cannot connect: connection refused; the message waits";
+    service.logs(&["uid=54321 ", "status=0", reason]);
     service.configure(&config(&sink.address.to_string(), "queue = true\n"));
     service.of_service(&["queue", "flush", "--all"]).run().exit(0);
     assert_eq!((service.waiting(), sink.taken().len()), (0, 1));
@@ -167,6 +170,29 @@ fn what_cannot_go_now_waits_in_the_services_outbox_and_in_no_other() {
     let send = service.as_user(ANN, &sendmail, &args).env("HOME", &home);
     send.stdin(MESSAGE).run().exit(69).says("cannot connect");
     assert_eq!((service.waiting(), fs::read_dir(&home).unwrap().count()), (0, 0));
+}
+
+#[test]
+fn the_log_says_why_a_message_is_held_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = config(&listener.local_addr().unwrap().to_string(), "queue = true\n");
+    let Some(service) = Service::start_with(&config) else { return };
+    // The one connection that there is.
+    let server = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut chunk = [0; 4096];
+        for reply in ["220 x", "250-x\r\n250 AUTH PLAIN", "535 5.7.8 wrong"] {
+            socket.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+            drop(socket.read(&mut chunk));
+        }
+    });
+    for (uid, reason) in [(ANN, "login refused: 535 5.7.8 wrong"), (BOB, "login refused earlier")] {
+        service.caller(uid, &["send", "bob@example.net"]).stdin(MESSAGE).run().exit(0);
+        let uid = format!("uid={uid} ");
+        service.logs(&[&uid, "status=0", reason, "; the message waits in the outbox as "]);
+    }
+    server.join().unwrap();
+    assert_eq!(service.waiting(), 2);
 }
 
 #[test]

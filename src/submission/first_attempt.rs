@@ -13,7 +13,7 @@ use crate::store::outbox::NotAdded;
 pub struct Ended {
     /// The exit status.
     pub exit: Exit,
-    /// The outcome in words, for a caller who gets one reply.
+    /// The outcome in words, for a caller who gets one reply, and for the submission service's log.
     pub text: String,
 }
 
@@ -51,13 +51,18 @@ impl Submission {
         if self.job.fallback.is_none()
             && let Some(held_back) = held_back.take()
         {
-            let (notice, outcome) = (self.notice(&held_back.to_string()), Err(held_back));
+            let notice = self.notice(&held_back.to_string()).unwrap_or_default();
+            let outcome = Err(held_back);
             let result = report.result(None, || self.object(&outcome, Exit::Done));
-            report.info(notice.unwrap_or_default());
+            report.info(&notice);
             if let Err(error) = result {
                 warn(report, &self, &error);
             }
-            return Ended { exit: Exit::Done, text: self.queued_as().unwrap_or_default() };
+            let text = match attempt {
+                Attempt::OneReply => self.queued_as().unwrap_or_default(),
+                Attempt::First | Attempt::Further => notice,
+            };
+            return Ended { exit: Exit::Done, text };
         }
         let session = self.begin().and_then(|()| match held_back {
             Some(held_back) => Err(held_back),
@@ -80,7 +85,8 @@ impl Submission {
             Err(_) if self.waiting().is_some() => {}
             Err(error) => warn(report, &self, error),
         }
-        if let Some(notice) = self.last().and_then(|last| self.notice(&last)) {
+        let notice = self.last().and_then(|last| self.notice(&last));
+        if let Some(notice) = &notice {
             report.info(notice);
         }
         if let Ok(Disposition::Failed { path, .. }) = &disposition {
@@ -106,12 +112,14 @@ impl Submission {
             (Some(session), None) => session.quit(),
             (None, _) => {}
         }
-        let text = match &outcome {
-            _ if self.held.is_some() => self.queued_as(),
-            Ok(sent) => sentence.or_else(|| sent.problem()),
-            Err(error) => Some(error.to_string()),
-        };
-        Ended { exit, text: text.unwrap_or_default() }
+        let one_reply = self.queued_as().filter(|_| attempt == Attempt::OneReply);
+        let text = one_reply.unwrap_or_else(|| match (sentence, notice, &outcome) {
+            (Some(sentence), Some(notice), _) => format!("{sentence}; {notice}"),
+            (Some(text), None, _) | (None, Some(text), _) => text,
+            (None, None, Ok(sent)) => sent.problem().unwrap_or_default(),
+            (None, None, Err(error)) => error.to_string(),
+        });
+        Ended { exit, text }
     }
 }
 
