@@ -106,7 +106,8 @@ pub fn command(line: &str) -> Option<Vec<String>> {
         return None;
     }
     let is_program = |word: &String| word == "postie" || word.ends_with("/postie");
-    let at = words.iter().position(is_program)?;
+    // Its name may also be that of a user, and the end of a path, before.
+    let at = words.iter().rposition(is_program)?;
     let is_end = |word: &&String| ["<", "|", "#", ")"].contains(&word.as_str());
     let arguments = words.iter().skip(at + 1).take_while(|word| !is_end(word));
     let arguments = arguments.filter(|word| *word != "2>&1");

@@ -3,10 +3,11 @@
 #
 #   tests/package/test.sh deb          they install, run, take the place of another mailer, and go
 #   tests/package/test.sh tarball      the static program runs where there is nothing else
+#   tests/package/test.sh system       on a fresh Debian every user sends, and none knows the password
 #   tests/package/test.sh same         a build in another directory, for another user, is the same
 #
 # Each builds what it needs; with PROGRAM=FILE, the first two package that program and do not look for
-# paths of this machine in it. Nothing is changed outside target/ and temporary directories.
+# paths of this machine in it, and the third runs it. Nothing is changed outside target/ and temporary directories.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tree=$PWD work=$(mktemp -d)
@@ -124,6 +125,8 @@ tarball() {
     ' "$root" "$work" || die "with nsswitch.conf '$nsswitch'"
   done
 }
+
+system() { tests/package/system.sh; }
 
 same() {
   local one other home=${CARGO_HOME:-$HOME/.cargo}
