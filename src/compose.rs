@@ -129,19 +129,19 @@ impl Attachment {
     /// The method of a calendar object (RFC 5546 §1.4), without which it is shown as a file.
     fn calendar_method(&mut self) -> Result<Option<String>, Error> {
         let mut head = vec![0; limits::BUFFER];
-        let read = self.file.read(&mut head).and_then(|read| {
-            self.file.rewind()?;
-            Ok(read)
-        });
-        let read = read.map_err(|source| Error::Attachment { path: self.path.clone(), source })?;
-        head.truncate(read);
-        let head = String::from_utf8_lossy(&head);
-        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-        let method = lines.find(|(name, _)| name.eq_ignore_ascii_case("METHOD"));
-        let method = method.map(|(_, method)| method.trim().to_ascii_uppercase());
-        Ok(method.filter(|method| {
-            method.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-')
-        }))
+        let failed = |source| Error::Attachment { path: self.path.clone(), source };
+        let length = self.file.read(&mut head).map_err(failed)?;
+        self.file.rewind().map_err(failed)?;
+        head.truncate(length);
+        for line in String::from_utf8_lossy(&head).lines() {
+            let Some((name, method)) = line.split_once(':') else { continue };
+            if name.eq_ignore_ascii_case("METHOD") {
+                let method = method.trim().to_ascii_uppercase();
+                let is_word = method.bytes().all(|c| c.is_ascii_uppercase() || c == b'-');
+                return Ok(is_word.then_some(method));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -359,46 +359,66 @@ pub fn for_side(words: &str, side: Option<Side>) -> String {
 
 /// Returns the hint for an error with a server; `None` if there is none.
 pub fn hint(error: &Error, peer: Option<&Peer>) -> Option<String> {
-    let when = Situation::of(error, peer)?;
-    let text = error.to_string().to_ascii_lowercase();
-    let provider = peer.and_then(|peer| Provider::of_server(peer.host.as_str()));
-    let provider = provider.and_then(Provider::refused_login);
-    let login = peer.and_then(|peer| match &peer.source {
-        Source::Login { login, .. } => Some(login),
-        _ => None,
-    });
-    let certificate = match error {
-        Error::Tls(tls::Error::Certificate { certificate, .. }) => certificate.as_deref(),
-        _ => None,
-    };
-    let pin = certificate.map(|certificate| certificate.pin);
-    // What is configured already does not help, and an unreadable certificate has no pin.
-    let is_pinned = peer.is_some_and(|peer| match &peer.trust.anchor {
-        TrustAnchor::Pin(own) => Some(*own) == pin,
-        _ => false,
-    });
-    let has_pin = pin.is_some() && !is_pinned;
-    let find = |when| {
-        TABLE.iter().find(|row| {
-            row.when == when
-                && (has_pin || !row.words.contains("{pin}"))
-                && (row.words != PROVIDER || provider.is_some())
-                && (row.says.is_empty() || row.says.iter().any(|words| text.contains(words)))
-        })
-    };
+    let facts = Facts::of(error, peer);
+    let mut row = facts.row(Situation::of(error, peer)?)?;
     let several = matches!(error, Error::Pop3(pop3::Error::Login { mechanisms: 2.., .. }));
-    let row = match find(when)? {
-        // What is known of a provider or of its words says more.
-        row if several && row.words != PROVIDER && row.says.is_empty() => {
-            find(Situation::EachLoginRefused).unwrap_or(row)
-        }
-        row => row,
-    };
-    let pin = pin.map(|pin| pin.to_string()).unwrap_or_default();
-    let account = login.map(|login| login.account.as_str()).unwrap_or_default();
-    let words = row.words.replace("{pin}", &pin).replace("{account}", account);
+    // What is known of a provider or of its words says more.
+    if several && row.words != PROVIDER && row.says.is_empty() {
+        row = facts.row(Situation::EachLoginRefused).unwrap_or(row);
+    }
+    let account = peer.map_or("", |peer| match &peer.source {
+        Source::Login { login, .. } => login.account.as_str(),
+        _ => "",
+    });
+    let words = row.words.replace("{pin}", &facts.pin).replace("{account}", account);
     let words = for_side(&words, peer.map(|peer| peer.side));
-    Some(words.replace(PROVIDER, &provider.unwrap_or_default()))
+    Some(words.replace(PROVIDER, &facts.provider))
+}
+
+/// What is known of an error and its server. What is not known is empty.
+struct Facts {
+    /// The error in lower case.
+    text: String,
+    /// The hint for the provider's refused logins.
+    provider: String,
+    /// The pin of the server's certificate, unless it is configured already.
+    pin: String,
+}
+
+impl Facts {
+    fn of(error: &Error, peer: Option<&Peer>) -> Self {
+        let provider = peer.and_then(|peer| Provider::of_server(peer.host.as_str()));
+        let own_pin = match peer.map(|peer| &peer.trust.anchor) {
+            Some(TrustAnchor::Pin(own)) => Some(*own),
+            _ => None,
+        };
+        let pin = match error {
+            Error::Tls(tls::Error::Certificate { certificate: Some(certificate), .. })
+                if own_pin != Some(certificate.pin) =>
+            {
+                certificate.pin.to_string()
+            }
+            _ => String::new(),
+        };
+        Self {
+            text: error.to_string().to_ascii_lowercase(),
+            provider: provider.and_then(Provider::refused_login).unwrap_or_default(),
+            pin,
+        }
+    }
+
+    /// Returns the first row for a situation; `None` if there is none.
+    fn row(&self, when: Situation) -> Option<&'static Advice> {
+        TABLE.iter().find(|row| row.when == when && self.fit(row))
+    }
+
+    /// Returns whether a row's words can be said, and its signs are in the error's text.
+    fn fit(&self, row: &Advice) -> bool {
+        let is_complete = (row.words != PROVIDER || !self.provider.is_empty())
+            && (!row.words.contains("{pin}") || !self.pin.is_empty());
+        let is_meant = row.says.is_empty() || row.says.iter().any(|sign| self.text.contains(sign));
+        is_complete && is_meant
+    }
 }
 
 #[cfg(test)]

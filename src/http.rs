@@ -204,31 +204,36 @@ fn send<S: Private>(
     request: &Request,
 ) -> Result<Call<state::RecvResponse>, wire::Error> {
     let phase = Phase::Sending(request.method());
-    let unfit = |words: String| wire::Error::Source(io::Error::other(words));
-    let head = request.head().map_err(|error| unfit(error.to_string()))?;
-    let call = Call::new(head).map_err(|error| unfit(error.to_string()))?;
-    let mut call = call.proceed();
+    let head = request.head().map_err(unfit)?;
+    let mut call = Call::new(head).map_err(unfit)?.proceed();
     // All of the request leaves in one write.
     let mut output = Vec::new();
     let mut buffer = vec![0; limits::URL + limits::HTTP_HEAD];
     while !call.can_proceed() {
-        let used = call.write(&mut buffer).map_err(|error| unfit(error.to_string()))?;
+        let used = call.write(&mut buffer).map_err(unfit)?;
         output.extend_from_slice(buffer.get(..used).unwrap_or_default());
     }
-    let call = match call.proceed().map_err(|error| unfit(error.to_string()))? {
+    let call = match call.proceed().map_err(unfit)? {
         Some(SendRequestResult::RecvResponse(call)) => call,
         Some(SendRequestResult::SendBody(mut call)) => {
-            let text = request.form.as_ref().map_or("", |Form(text)| text.expose());
+            let text = match &request.form {
+                Some(Form(text)) => text.expose(),
+                None => "",
+            };
             output.extend_from_slice(text.as_bytes());
-            let sent = call.consume_direct_write(text.len());
-            sent.map_err(|error| unfit(error.to_string()))?;
-            call.proceed().ok_or_else(|| unfit("the form was not sent whole".to_owned()))?
+            call.consume_direct_write(text.len()).map_err(unfit)?;
+            call.proceed().ok_or_else(|| unfit("the form was not sent whole"))?
         }
-        _ => return Err(unfit("the request cannot be sent".to_owned())),
+        _ => return Err(unfit("the request cannot be sent")),
     };
     let failed = |source| wire::Error::Stream { phase, source };
     stream.write_all(&output).and_then(|()| stream.flush()).map_err(failed)?;
     Ok(call)
+}
+
+/// An error of a request that cannot be put into octets.
+fn unfit(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> wire::Error {
+    wire::Error::Source(io::Error::other(error))
 }
 
 /// Reads a response. What was read and not understood yet stays in `input`.

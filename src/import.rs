@@ -308,36 +308,33 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Gives the named lists that belong to none yet to accounts of this configuration.
-    fn match_memories(&mut self) {
-        let used: Vec<_> = self.imported.iter().map(|it| it.file.clone()).collect();
+    /// The jobs of the imported accounts, else those of the accounts that are configured already.
+    fn fetch_jobs(&self) -> Vec<FetchJob> {
         let mut jobs = Vec::new();
         for account in self.accounts.iter().filter(|account| account.left.is_none()) {
             jobs.extend(self.check(account).ok().flatten());
         }
-        if let Some(file) = File::read(&self.settings.config()).ok().filter(|_| jobs.is_empty()) {
+        if jobs.is_empty()
+            && let Ok(file) = File::read(&self.settings.config())
+        {
             let names: Vec<_> = file.account.keys().cloned().collect();
             let settings = self.settings.with(file);
-            jobs.extend(
-                names
-                    .iter()
-                    .flat_map(|name| settings.fetch_jobs(&only(name)).into_iter().flatten()),
-            );
+            for name in names {
+                jobs.extend(settings.fetch_jobs(&only(&name)).into_iter().flatten());
+            }
         }
+        jobs
+    }
+
+    /// Gives the named lists that belong to none yet to accounts of this configuration.
+    fn match_memories(&mut self) {
+        let taken: Vec<_> = self.imported.iter().map(|it| it.file.clone()).collect();
+        let jobs = self.fetch_jobs();
         for (path, _, lists) in &self.memories {
             for list in lists {
-                let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                let is_its = |job: &&FetchJob| {
-                    let wanted = (job.peer.user.clone(), job.peer.host.to_string());
-                    if let Some(owner) = &list.owner {
-                        return is_same(owner, &wanted);
-                    }
-
-                    let name = getmail::oldmail(&wanted.1, u64::from(job.peer.port), &wanted.0);
-                    file_name.as_ref() == Some(&name)
-                };
-                let found: Vec<_> = jobs.iter().filter(is_its).collect();
-                for job in &found {
+                let mut is_anybodys = list.owner.is_none() && taken.contains(path);
+                for job in jobs.iter().filter(|job| is_of(list, path, job)) {
+                    is_anybodys = true;
                     let account = job.account.clone().unwrap_or_default();
                     let is_known = |it: &Imported| it.file == *path && it.account == account;
                     if !self.imported.iter().any(is_known) {
@@ -345,11 +342,11 @@ impl<'a> Plan<'a> {
                         self.imported.push(Imported { account, file: path.clone(), uids });
                     }
                 }
-                if found.is_empty() && !(list.owner.is_none() && used.contains(path)) {
-                    let whose = list.owner.as_ref().map_or_else(
-                        || "an account".to_owned(),
-                        |(user, host)| format!("{} at {}", shown(user), shown(host)),
-                    );
+                if !is_anybodys {
+                    let whose = match &list.owner {
+                        Some((user, host)) => format!("{} at {}", shown(user), shown(host)),
+                        None => "an account".to_owned(),
+                    };
                     let line = format!(
                         "{}: {} of {whose} are not recorded: no account fetches from there",
                         path.display(),
@@ -446,6 +443,17 @@ fn note(job: FetchJob, uids: Vec<Uid>) -> Result<(), Error> {
 /// The arguments of a fetch from one account.
 fn only(name: &str) -> cli::Fetch {
     cli::Fetch { accounts: vec![name.to_owned()], ..cli::Fetch::default() }
+}
+
+/// Returns whether a list is of the maildrop of a job: by its owner, else by the name that getmail
+/// gives to its file.
+fn is_of(list: &List, path: &Path, job: &FetchJob) -> bool {
+    let (user, host) = (job.peer.user.clone(), job.peer.host.to_string());
+    let Some(owner) = &list.owner else {
+        let name = getmail::oldmail(&host, u64::from(job.peer.port), &user);
+        return path.file_name().is_some_and(|it| it.to_string_lossy() == name);
+    };
+    is_same(owner, &(user, host))
 }
 
 /// Returns whether two maildrops are one, by user and host.

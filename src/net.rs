@@ -321,14 +321,18 @@ impl Tcp {
             |began: Instant, bound: Duration| bound.saturating_sub(now.duration_since(began));
         let Waiting { began, bound, silence, .. } = self.waiting;
         let long = self.deadline.bounds.per_wait.saturating_mul(LONG);
-        let bounds = [
-            Some((left(since, silence), Limit::Wait(silence))),
+        let mut nearest = (left(since, silence), Limit::Wait(silence));
+        let others = [
             bound.map(|bound| (left(began, bound), Limit::Wait(bound))),
             self.opening.map(|began| (left(began, long), Limit::Opening(long))),
             self.deadline.end.map(|end| (end.saturating_duration_since(now), Limit::Connection)),
         ];
-        let nearest = bounds.into_iter().flatten().min_by_key(|(left, _)| *left);
-        nearest.unwrap_or((silence, Limit::Wait(silence)))
+        for other in others.into_iter().flatten() {
+            if other.0 < nearest.0 {
+                nearest = other;
+            }
+        }
+        nearest
     }
 
     fn passed(&self, limit: Limit) -> io::Error {

@@ -71,17 +71,16 @@ impl FromStr for Pin {
 
     /// 64 hexadecimal digits, perhaps with colons between them, as OpenSSL prints them.
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let wrong = "expected the SHA-256 of a certificate, in 64 hexadecimal digits";
-        let digits: Vec<u32> = text
-            .chars()
-            .filter(|&c| c != ':')
-            .map(|c| c.to_digit(16).ok_or(wrong))
-            .collect::<Result<_, _>>()?;
-        let octets =
-            digits.chunks_exact(2).map(|two| two.iter().fold(0, |high, low| high << 4 | low));
-        let octets: Vec<u8> = octets.filter_map(|octet| u8::try_from(octet).ok()).collect();
-        let pin = octets.try_into().ok().filter(|_| digits.len() == 64);
-        pin.map(Self).ok_or(wrong)
+        const WRONG: &str = "expected the SHA-256 of a certificate, in 64 hexadecimal digits";
+        let mut octets = [0; 32];
+        let mut digits = 0;
+        for c in text.chars().filter(|&c| c != ':') {
+            let digit = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(WRONG)?;
+            let octet: &mut u8 = octets.get_mut(digits / 2).ok_or(WRONG)?;
+            *octet = *octet << 4 | digit;
+            digits += 1;
+        }
+        if digits == 64 { Ok(Self(octets)) } else { Err(WRONG) }
     }
 }
 

@@ -15,12 +15,12 @@ pub(super) fn unstructured(text: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(text) else { return words("unknown-8bit", text) };
     let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
     let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
-    let (head, rest) = text.split_at(first);
-    let start = head.rfind(' ').map_or(0, |at| at + 1);
-    let end =
-        rest.get(last - first..).and_then(|tail| tail.find(' ')).map_or(text.len(), |at| last + at);
-    let [head, middle, tail] =
-        [0..start, start..end, end..text.len()].map(|range| text.get(range).unwrap_or_default());
+    // From the blank before the first such character to the blank behind the last.
+    let (before, _) = text.split_at(first);
+    let (head, rest) = text.split_at(before.rfind(' ').map_or(0, |blank| blank + 1));
+    let (_, behind) = text.split_at(last);
+    let tail = behind.find(' ').map_or("", |blank| behind.split_at(blank).1);
+    let (middle, _) = rest.split_at(rest.len() - tail.len());
     format!("{head}{}{tail}", words("utf-8", middle.as_bytes()))
 }
 

@@ -177,43 +177,42 @@ impl Settings {
         if self.unsaved.is_some() {
             return self.unsaved.clone();
         }
-        let password = match (password_file, password_command) {
-            (Some(file), _) => Some(("password-file", path(file))),
-            (_, Some(line)) => Some(("password-command", line.clone())),
-            (None, None) => None,
-        };
-        let server = Some(("server", server.as_ref()?.to_string()));
-        let from = args.from.as_ref().map(|from| ("from", from.to_string()));
-        // Two sides share a server; one has it for itself, since the other's is elsewhere.
-        let (shared, side, own) = match checks {
-            [only] => (None, only.side, vec![server, from]),
-            _ => (server, Side::Send, vec![from]),
-        };
-        let needs_from =
-            args.from.is_none() && user.as_ref().is_some_and(|user| !user.contains('@'));
-        let keys = [
-            shared,
-            user.clone().map(|user| ("user", user)),
-            tls.map(|tls| ("tls", tls.name().to_owned())),
-            ca_file.as_ref().map(|file| ("ca-file", path(file))),
-            password,
-        ];
+        let server = server.as_ref()?.to_string();
+        let line = |key: &str, value: &str| format!("{key} = {}\n", config::quoted(value));
         let mut block = "[account.home]\n".to_owned();
-        for (key, value) in keys.into_iter().flatten() {
-            block += &format!("{key} = {}\n", config::quoted(&value));
+        // Two sides share a server; one has it for itself, since the other's is elsewhere.
+        let (mut side, mut own) = (Side::Send, String::new());
+        if let [only] = checks {
+            side = only.side;
+            own += &line("server", &server);
+        } else {
+            block += &line("server", &server);
         }
-        if password_file.is_none() && password_command.is_none() {
-            block += "# password-command = \"...\"    # prints the password; without it, you are asked for it\n";
+        if let Some(user) = user {
+            block += &line("user", user);
         }
-        let mut head = format!("\n[account.home.{}]\n", side.purpose());
-        for (key, value) in own.into_iter().flatten() {
-            block += &std::mem::take(&mut head);
-            block += &format!("{key} = {}\n", config::quoted(&value));
+        if let Some(tls) = tls {
+            block += &line("tls", tls.name());
         }
-        if needs_from && checks.iter().any(|check| check.side == Side::Send) {
-            block += &std::mem::take(&mut head);
-            block +=
-                "# from = \"...\"                # your address, which messages are sent from\n";
+        if let Some(file) = ca_file {
+            block += &line("ca-file", &path(file));
+        }
+        match (password_file, password_command) {
+            (Some(file), _) => block += &line("password-file", &path(file)),
+            (None, Some(command)) => block += &line("password-command", command),
+            (None, None) => {
+                block += "# password-command = \"...\"    # prints the password; without it, you are asked for it\n";
+            }
+        }
+        let sends = checks.iter().any(|check| check.side == Side::Send);
+        let has_address = user.as_ref().is_none_or(|user| user.contains('@'));
+        if let Some(from) = &args.from {
+            own += &line("from", &from.to_string());
+        } else if sends && !has_address {
+            own += "# from = \"...\"                # your address, which messages are sent from\n";
+        }
+        if !own.is_empty() {
+            block += &format!("\n[account.home.{}]\n{own}", side.purpose());
         }
         Some(block)
     }

@@ -120,44 +120,19 @@ impl Settings {
 }
 
 fn client(name: &str, table: &OAuth) -> Result<Client, Error> {
-    let missing = |key| Error::IncompleteClient { name: shown(name), key };
     let provider = Provider::named(name);
     let grant = table.grant.unwrap_or_default();
     let own = Some(OWN_CLIENT_ID).filter(|id| !id.is_empty() && name == "microsoft");
-    let id = table.client_id.as_deref().or(own).ok_or_else(|| missing("client-id"))?;
-    let server = match (&table.issuer, provider) {
-        (Some(issuer), _) => Server::Issuer(issuer.clone()),
-        (None, Some(provider)) => {
-            let tenant = || Error::Tenant {
-                name: shown(name),
-                tenant: shown(table.tenant.as_deref().unwrap_or_default()),
-            };
-            let known = provider.endpoints(table.tenant.as_deref()).ok_or_else(tenant)?;
-            // Of a known provider, too, each may be another: national clouds, tests.
-            Server::Known(Box::new(Endpoints {
-                issuer: known.issuer.filter(|_| table.authorize.is_none()),
-                authorize: table.authorize.clone().or(known.authorize),
-                token: table.token.clone().unwrap_or(known.token),
-                device: table.device.clone().or(known.device),
-                ..known
-            }))
-        }
-        (None, None) => Server::Known(Box::new(Endpoints {
-            issuer: None,
-            names_issuer: false,
-            authorize: table.authorize.clone(),
-            token: table.token.clone().ok_or_else(|| missing("issuer"))?,
-            device: table.device.clone(),
-        })),
+    let Some(id) = table.client_id.as_deref().or(own) else {
+        return Err(missing(name, "client-id"));
     };
-    let known = provider.map(|provider| match grant {
-        Grant::Code => provider.scope,
-        Grant::ClientCredentials => provider.scope_without_person,
-    });
-    let scope = table.scope.as_deref().or(known);
-    let scope = match grant {
-        Grant::Code => scope.ok_or_else(|| missing("scope"))?,
-        Grant::ClientCredentials => scope.unwrap_or_default(),
+    let server = server(name, table, provider)?;
+    let scope = match (&table.scope, provider, grant) {
+        (Some(scope), ..) => scope.as_str(),
+        (None, Some(provider), Grant::Code) => provider.scope,
+        (None, Some(provider), Grant::ClientCredentials) => provider.scope_without_person,
+        (None, None, Grant::Code) => return Err(missing(name, "scope")),
+        (None, None, Grant::ClientCredentials) => "",
     };
     let redirect = match (&table.redirect, provider) {
         (Some(redirect), _) => redirect.clone(),
@@ -166,4 +141,42 @@ fn client(name: &str, table: &OAuth) -> Result<Client, Error> {
     };
     let extras = provider.map(|provider| provider.extras).unwrap_or_default();
     Ok(Client { id: id.to_owned(), grant, server, scope: scope.to_owned(), redirect, extras })
+}
+
+/// Returns the authorization server of a client: the `issuer`, else the endpoints of the known
+/// provider, of which each may be replaced (national clouds, tests), else the endpoints alone.
+fn server(name: &str, table: &OAuth, provider: Option<&Provider>) -> Result<Server, Error> {
+    if let Some(issuer) = &table.issuer {
+        return Ok(Server::Issuer(issuer.clone()));
+    }
+    let Some(provider) = provider else {
+        let Some(token) = table.token.clone() else { return Err(missing(name, "issuer")) };
+        return Ok(Server::Known(Box::new(Endpoints {
+            issuer: None,
+            names_issuer: false,
+            authorize: table.authorize.clone(),
+            token,
+            device: table.device.clone(),
+        })));
+    };
+    let tenant = table.tenant.as_deref();
+    let Some(mut endpoints) = provider.endpoints(tenant) else {
+        let tenant = shown(tenant.unwrap_or_default());
+        return Err(Error::Tenant { name: shown(name), tenant });
+    };
+    if table.authorize.is_some() {
+        endpoints.authorize.clone_from(&table.authorize);
+        endpoints.issuer = None;
+    }
+    if let Some(token) = &table.token {
+        endpoints.token.clone_from(token);
+    }
+    if table.device.is_some() {
+        endpoints.device.clone_from(&table.device);
+    }
+    Ok(Server::Known(Box::new(endpoints)))
+}
+
+fn missing(name: &str, key: &'static str) -> Error {
+    Error::IncompleteClient { name: shown(name), key }
 }

@@ -22,25 +22,30 @@ pub(super) struct Directories {
 
 impl Directories {
     pub(super) fn from_environment() -> Result<Self, Error> {
-        let home = || {
-            let named = variable("HOME").filter(|home| home != Path::new("/"));
-            named.filter(|home| ownership::is_ours(home)).or_else(ownership::home)
+        let home = match variable("HOME") {
+            Some(named) if named != Path::new("/") && ownership::is_ours(&named) => named,
+            _ => ownership::home().ok_or(Error::NoHome)?,
         };
-        let home = home().ok_or(Error::NoHome)?;
         let named = |name| variable(name).map(|dir| dir.join("postie"));
-        // What is only read may be root's.
-        let config = named("XDG_CONFIG_HOME").filter(|dir| ownership::is_ours_or_roots(dir));
-        let state = named("XDG_STATE_HOME").filter(|dir| ownership::is_ours(dir));
+        let config = match named("XDG_CONFIG_HOME") {
+            // What is only read may be root's.
+            Some(dir) if ownership::is_ours_or_roots(&dir) => dir,
+            _ => home.join(".config/postie"),
+        };
         let below = |home: &Path| home.join(".local/state/postie");
-        let state = state.unwrap_or_else(|| below(&home));
+        let state = match named("XDG_STATE_HOME") {
+            Some(dir) if ownership::is_ours(&dir) => dir,
+            _ => below(&home),
+        };
+        let mut homes = vec![home.clone()];
+        homes.extend(ownership::home());
         let mut other_states = Vec::new();
-        for home in [Some(home.clone()), ownership::home()].into_iter().flatten() {
+        for home in homes {
             let other = below(&home);
             if other != state && !other_states.contains(&other) && ownership::is_ours(&other) {
                 other_states.push(other);
             }
         }
-        let config = config.unwrap_or_else(|| home.join(".config/postie"));
         Ok(Self { home, config, state, other_states })
     }
 }

@@ -27,11 +27,13 @@ impl Settings {
 
     /// Returns the job without its fallback.
     fn send_job_alone(&self, args: &cli::Send, authors: &[Mailbox]) -> Result<SendJob, Error> {
-        let typed = args.from.as_ref().and_then(|from| from.path.mailbox());
-        let typed_name = args.from.as_ref().and_then(|from| from.name.clone());
-        let from = typed
-            .cloned()
-            .map(|address| Sender::Mailbox(Addressee { name: typed_name.clone(), address }));
+        let (typed, typed_name, is_null) = match &args.from {
+            Some(from) => (from.path.mailbox(), from.name.clone(), from.path == ReversePath::Null),
+            None => (None, None, false),
+        };
+        let from = typed.map(|address| {
+            Sender::Mailbox(Addressee { name: typed_name.clone(), address: address.clone() })
+        });
         let mut top = Table { from, ..self.command_line_table(&args.one_off) };
         let (mut configured, mut own_address) = (None, None);
         let (account, table) = if top.server.is_some() {
@@ -51,30 +53,38 @@ impl Settings {
             if let Some(Sender::Mailbox(own)) = sender(&table) {
                 own_address = Some(own.address);
             }
+            // A typed address that `rewrite-from` replaces gives way to the account's.
             let rewrite = table.rewrite_from.unwrap_or_default();
-            let host = &self.run_id.host;
-            let gives_way = |from: &Mailbox| rewrite.applies(|| from.is_local(host));
-            top.from = top.from.filter(|_| !typed.is_some_and(gives_way));
+            if let Some(typed) = typed
+                && rewrite.applies(|| typed.is_local(&self.run_id.host))
+            {
+                top.from = None;
+            }
             (Some(name), top.over(table))
         };
-        let is_null = args.from.as_ref().is_some_and(|from| from.path == ReversePath::Null);
+        let first_author = authors.first().cloned().ok_or(Error::NoSender);
         let from = match sender(&table) {
-            Some(Sender::Mailbox(Addressee { address, .. })) => Some(address),
-            Some(anybody) => {
-                let own = authors.iter().find(|author| anybody.likeness(author).is_some());
-                own.or_else(|| authors.first().filter(|_| is_null)).cloned()
-            }
-            None => authors.first().filter(|_| account.is_none() || is_null).cloned(),
+            Some(Sender::Mailbox(Addressee { address, .. })) => address,
+            Some(domain) => match authors.iter().find(|it| domain.likeness(it).is_some()) {
+                Some(author) => author.clone(),
+                None if is_null => first_author?,
+                None => return Err(Error::NoSender),
+            },
+            None if account.is_none() || is_null => first_author?,
+            None => return Err(Error::NoSender),
         };
-        let from = from.ok_or(Error::NoSender)?;
         let reverse_path = match (table.envelope.unwrap_or_default(), own_address) {
             (EnvelopeFrom::Own, Some(own)) => own.into(),
             (EnvelopeFrom::Own, None) => return Err(Error::NoOwnAddress),
             (EnvelopeFrom::Caller, _) if is_null => ReversePath::Null,
             (EnvelopeFrom::Caller, _) => from.clone().into(),
         };
-        let own = configured.filter(|own| own.address == from).and_then(|own| own.name);
-        let name = typed_name.filter(|_| typed == Some(&from)).or(own);
+        // A name belongs to its address.
+        let name = match (typed_name, configured) {
+            (Some(name), _) if typed == Some(&from) => Some(name),
+            (_, Some(own)) if own.address == from => own.name,
+            _ => None,
+        };
         let job = self.sending(account, table, from, reverse_path)?;
         // What was typed of the account is not known later.
         let queue = (job.queue || args.queue) && !args.one_off.is_given();
@@ -270,23 +280,33 @@ impl Settings {
     /// The account of the first of these addresses that is some account's.
     fn sending_account<'a>(
         &self,
-        mut wanted: impl Iterator<Item = &'a Mailbox>,
+        wanted: impl Iterator<Item = &'a Mailbox>,
     ) -> Result<String, Error> {
         let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
-        let mut able = file.account.keys().filter_map(|name| {
-            let table = self.account(name, Side::Send).ok()?;
-            let is_able = table.server.is_some() || table.submit.is_some();
-            is_able.then(|| (name, sender(&table)))
-        });
-        let able: Vec<_> = able.by_ref().collect();
-        let has_address = |address: &Mailbox| {
-            let like = |(name, from): &(&String, Option<Sender>)| {
-                Some((from.as_ref()?.likeness(address)?, (*name).clone()))
-            };
-            able.iter().filter_map(like).min_by_key(|&(likeness, _)| likeness).map(|(_, name)| name)
-        };
-        if let Some(name) = wanted.find_map(has_address).or_else(|| file.default.clone()) {
-            return Ok(name);
+        let mut able = Vec::new();
+        for name in file.account.keys() {
+            let Ok(table) = self.account(name, Side::Send) else { continue };
+            if table.server.is_some() || table.submit.is_some() {
+                able.push((name, sender(&table)));
+            }
+        }
+        for address in wanted {
+            // Of accounts that match alike, the first.
+            let mut best = None;
+            for (name, from) in &able {
+                let Some(found) = from.as_ref().and_then(|from| from.likeness(address)) else {
+                    continue;
+                };
+                if best.is_none_or(|(least, _)| found < least) {
+                    best = Some((found, *name));
+                }
+            }
+            if let Some((_, name)) = best {
+                return Ok(name.clone());
+            }
+        }
+        if let Some(name) = &file.default {
+            return Ok(name.clone());
         }
         match able.as_slice() {
             [] => Err(self.no_account(Side::Send)),

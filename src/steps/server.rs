@@ -49,17 +49,18 @@ impl Checklist<'_> {
         let others = line.addresses.iter().copied().filter(|other| Some(*other) != reached);
         let others: Vec<_> = others.take(limits::ADDRESSES).collect();
         let bounds = Bounds { per_wait: bounds.per_wait.min(ASIDE.per_wait), ..ASIDE };
-        let answers = net::answers(&others, port, *source_address, bounds);
-        let silent = answers.iter().filter_map(|(address, answer)| {
-            answer.as_ref().err().map(|error| format!("{address} does not ({})", plain(error)))
-        });
-        let silent: Vec<_> = silent.collect();
         let mut text = reached.map(|address| format!("{address} answers")).unwrap_or_default();
-        for words in &silent {
-            text += &format!(", {words}");
+        let mut hint = None;
+        for (address, answer) in net::answers(&others, port, *source_address, bounds) {
+            if let Err(error) = answer {
+                text += &format!(", {address} does not ({})", plain(&error));
+                hint = Some(
+                    "the address that answers is used; connecting may take a moment longer"
+                        .to_owned(),
+                );
+            }
         }
-        let hint = "the address that answers is used; connecting may take a moment longer";
-        self.note(NAME, text, (!silent.is_empty()).then(|| hint.to_owned()))?;
+        self.note(NAME, text, hint)?;
         Ok(tcp)
     }
 

@@ -33,11 +33,11 @@ impl FromStr for Detour {
         let name = |text: &str| text.parse().map_err(|_| wrong());
         match text.split(':').collect::<Vec<_>>().as_slice() {
             [to, to_port] => Ok(Self { host: None, port: None, to: (name(to)?, port(to_port)?) }),
-            [host, own, to, to_port] => Ok(Self {
-                host: (!host.is_empty()).then(|| name(host)).transpose()?,
-                port: (!own.is_empty()).then(|| port(own)).transpose()?,
-                to: (name(to)?, port(to_port)?),
-            }),
+            [host, own, to, to_port] => {
+                let host = if host.is_empty() { None } else { Some(name(host)?) };
+                let own = if own.is_empty() { None } else { Some(port(own)?) };
+                Ok(Self { host, port: own, to: (name(to)?, port(to_port)?) })
+            }
             _ => Err(wrong()),
         }
     }
