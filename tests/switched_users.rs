@@ -1,6 +1,7 @@
-//! sudo, su and cron in person: whatever environment they leave, what waits is in the outbox of the
-//! user that the program runs as, and found there. Each runs in a mount namespace with a user `ann`
-//! and a root of its own; this machine's are not touched.
+//! sudo, su, cron and at in person: whatever environment they leave, what waits is in the outbox of
+//! the user that the program runs as, and found there; what they say is sent by the submission
+//! service. Each runs in a mount namespace with a user `ann` and a root of its own; this machine's
+//! are not touched.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::postie::{Home, Outcome, Run};
 use crate::support::servers;
 use crate::support::sink::{Sink, Taken};
-use crate::support::submit_service::Service;
+use crate::support::submit_service::{Service, config};
 
 /// The server cannot be reached.
 const AWAY: &str = "server = \"127.0.0.1:1\"\n";
@@ -233,34 +234,68 @@ fn what_cron_could_not_send_waits_in_the_outbox_of_the_crontabs_user() {
     assert!(job.ends_with("from-a-job\n"), "{job}");
 }
 
+/// Runs a script for the shell as root, until the submission service has sent a message. Returns the
+/// text of that, which must be ann's and kept by nobody else.
+fn text_sent_by_service(system: &System, script: &str) -> Option<String> {
+    let sink = Sink::start(&[]);
+    let service = Service::start(&sink, "rewrite-from = \"local\"\n")?;
+    let aliases = "[aliases]\nann = \"ann@example.com\"\n";
+    let config = config(&sink.address.to_string(), "rewrite-from = \"local\"\n");
+    service.configure(&config.replace("[aliases]\n", aliases));
+    system.config(&fs::read_to_string(service.path("callers.toml")).unwrap());
+    let script = format!("set -e\nmount --bind postie /usr/sbin/sendmail\n{script}");
+    let mut running = system.run(Path::new("/"), &["sh", "-c", &script]).spawn();
+    let is_there = servers::wait_until(|| service.log().contains(" status=0 "));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(is_there, "{}", service.log());
+    service.logs(&[&format!("uid={ANN} "), "to=ann@example.com", "status=0"]);
+    // Nothing is kept on the user's side.
+    assert_eq!(system.waiting(["ann", "root"]), [0, 0]);
+    let taken = sink.taken();
+    let [message] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!(message.recipients, ["<ann@example.com>"]);
+    Some(message.lines())
+}
+
 #[test]
 fn what_cron_says_of_a_job_is_sent_by_the_submission_service() {
     let Some(system) = System::new(&["cron", "sendmail"]) else { return };
-    let sink = Sink::start(&[]);
-    let Some(service) = Service::start(&sink, "rewrite-from = \"local\"\n") else { return };
-    system.config(&fs::read_to_string(service.path("callers.toml")).unwrap());
-    let crontab =
-        system.0.file("crontabs/ann", "MAILTO=bob@example.net\n@reboot echo hello from cron\n");
+    let crontab = system.0.file("crontabs/ann", "@reboot echo hello from cron\n");
     chown(crontab, Some(ANN), Some(ANN)).unwrap();
-    let script = "set -e
-        mount --bind crontab /etc/crontab
+    let script = "mount --bind crontab /etc/crontab
         mount -t tmpfs tmpfs /etc/cron.d
         mount --bind crontabs /var/spool/cron/crontabs
-        mount --bind postie /usr/sbin/sendmail
         exec env -u HOME cron -f";
-    let mut cron = system.run(Path::new("/"), &["sh", "-c", script]).spawn();
-    let is_there = servers::wait_until(|| service.log().contains(" status=0 "));
-    cron.kill().unwrap();
-    cron.wait().unwrap();
-    assert!(is_there, "{}", service.log());
-    service.logs(&[&format!("uid={ANN} "), "to=bob@example.net", "status=0"]);
-    let taken = sink.taken();
-    let text = taken.first().unwrap().lines();
+    let Some(text) = text_sent_by_service(&system, script) else { return };
     assert!(text.contains("\nSubject: Cron <ann@"), "{text}");
-    assert!(
-        text.contains("<ann@example.com>") && text.ends_with("\n\nhello from cron\n"),
-        "{text}"
+    assert!(text.contains("<ann@example.com>"), "{text}");
+    assert!(text.ends_with("\n\nhello from cron\n"), "{text}");
+}
+
+#[test]
+fn what_at_says_of_a_job_is_sent_by_the_submission_service() {
+    let Some(system) = System::new(&["at", "atd", "sendmail"]) else { return };
+    let script = format!(
+        "for dir in atjobs atspool; do
+            mount -t tmpfs -o mode=1770,uid=daemon,gid=daemon tmpfs /var/spool/cron/$dir
+        done
+        install -o daemon -g daemon -m 600 /dev/null /var/spool/cron/atjobs/.SEQ
+        echo 'echo hello from at' |
+            setpriv --reuid {ANN} --regid {ANN} --clear-groups env HOME=/ at now
+        exec env -u HOME atd -f"
     );
-    // Nothing is kept on the user's side.
-    assert_eq!(system.waiting(["ann", "root"]), [0, 0]);
+    let Some(text) = text_sent_by_service(&system, &script) else { return };
+    assert!(text.contains("\nSubject: Output from your job "), "{text}");
+    assert!(text.ends_with("\n\nhello from at\n"), "{text}");
+}
+
+#[test]
+fn what_sudo_says_of_a_refusal_is_sent_by_the_submission_service() {
+    let Some(system) = System::new(&["sudo", "sendmail"]) else { return };
+    system.public("sudoers", "Defaults:ann !authenticate\nroot ALL=(ALL) ALL\n");
+    let script = format!("setpriv --reuid {ANN} --regid {ANN} --clear-groups sudo id || true");
+    let Some(text) = text_sent_by_service(&system, &script) else { return };
+    assert!(text.contains("\nSubject: *** SECURITY information for "), "{text}");
+    assert!(text.contains(" : ann : user NOT in sudoers ; "), "{text}");
 }
