@@ -177,7 +177,14 @@ fn keep_incomplete(
         }
     }
     let id = Id::new(run_id.seconds, run_id.random);
-    match settings.outbox().add(&id, order, |file| message.copy(file)) {
+    let outbox = match settings.outbox() {
+        Ok(outbox) => outbox,
+        Err(reason) => {
+            report.failure(&failure(None, &reason.into()));
+            return fail(report, None, &error);
+        }
+    };
+    match outbox.add(&id, order, |file| message.copy(file)) {
         Ok(_) => {
             stop.decide(Some(Exit::Done.status()));
             let queued = json!({ "account": args.account, "queued": id.to_string() });

@@ -30,6 +30,9 @@ use crate::text::{Detour, percent_encoded, shown};
 use crate::tls::{Identity, Trust, TrustAnchor};
 use crate::token::Renewals;
 
+/// The configuration file of users who have none of their own.
+const SYSTEM: &str = "/etc/postie/config.toml";
+
 /// The merged configuration: file, environment and global options. Built once per process by
 /// [`Settings::load`].
 #[derive(Debug)]
@@ -37,8 +40,10 @@ pub struct Settings {
     file: Option<File>,
     /// The configuration file, whether it exists or not.
     path: PathBuf,
-    home: PathBuf,
-    state: PathBuf,
+    /// The home directory, if this user has one.
+    home: Option<PathBuf>,
+    /// The directory of journals, outbox and tokens, if this user has one.
+    state: Option<PathBuf>,
     /// Further directories in which an outbox of this user's may be.
     other_states: Vec<PathBuf>,
     /// The configuration file of this user, even if another one is in force.
@@ -84,12 +89,12 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no home directory or no source of random numbers.
+    /// Returns an error if there is no source of random numbers.
     pub fn without_file(global: &cli::Global) -> Result<Self, Error> {
-        let directories = Directories::from_environment()?;
+        let directories = Directories::from_environment();
         let Directories { home, config, state, other_states } = directories;
-        let own = config.join("config.toml");
-        let system = Path::new("/etc/postie/config.toml");
+        let system = Path::new(SYSTEM);
+        let own = config.map_or_else(|| system.to_owned(), |config| config.join("config.toml"));
         let usual = if !own.exists() && system.exists() { system.to_owned() } else { own.clone() };
         let own = global.config.clone().unwrap_or(own);
         let path = global.config.clone().unwrap_or(usual);
@@ -166,18 +171,34 @@ impl Settings {
     }
 
     /// The directory of what the submission service keeps of its callers.
-    pub fn callers(&self) -> PathBuf {
-        self.state.join("submit")
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if this user has no directory for it.
+    pub fn callers(&self) -> Result<PathBuf, Error> {
+        Ok(self.state()?.join("submit"))
     }
 
     /// The outbox for new messages.
-    pub fn outbox(&self) -> Outbox {
-        Outbox::new(Arc::new(Os), &self.state.join("outbox"))
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if this user has no directory for it.
+    pub fn outbox(&self) -> Result<Outbox, Error> {
+        Ok(Outbox::new(Arc::new(Os), &self.state()?.join("outbox")))
+    }
+
+    fn state(&self) -> Result<&Path, Error> {
+        self.state.as_deref().ok_or(Error::NoHome)
+    }
+
+    fn home(&self) -> Result<&Path, Error> {
+        self.home.as_deref().ok_or(Error::NoHome)
     }
 
     /// Every outbox of this user's, wherever a run with another environment may have put it.
     pub fn outboxes(&self) -> Vec<Outbox> {
-        let states = std::iter::once(&self.state).chain(&self.other_states);
+        let states = self.state.iter().chain(&self.other_states);
         let outbox = |state: &PathBuf| Outbox::new(Arc::new(Os), &state.join("outbox"));
         states.map(outbox).collect()
     }
@@ -313,13 +334,14 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Returns an error if it names another variable, or there is no directory of credentials.
+    /// Returns an error if it names another variable, or there is no directory that it begins at.
     pub fn path(&self, path: &Path) -> Result<PathBuf, Error> {
         const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
         let mut components = path.components();
         let first = components.next().and_then(|first| first.as_os_str().to_str());
         match first.and_then(|first| first.strip_prefix('$')) {
-            None => Ok(self.home.join(path.strip_prefix("~").unwrap_or(path))),
+            None if path.is_absolute() => Ok(path.to_owned()),
+            None => Ok(self.home()?.join(path.strip_prefix("~").unwrap_or(path))),
             Some(CREDENTIALS) => {
                 let dir = variable(CREDENTIALS).ok_or(Error::NoCredentials)?;
                 Ok(dir.join(components.as_path()))
@@ -336,6 +358,7 @@ impl Settings {
         let path = self.path.clone();
         match self.file {
             Some(_) => Error::NoAccount { purpose, path },
+            None if self.home.is_none() && self.own == Path::new(SYSTEM) => Error::NoHome,
             None => Error::NoFile { path },
         }
     }

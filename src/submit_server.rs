@@ -72,7 +72,7 @@ fn serve(
     };
     let mut stream = BufReader::new(LocalStream::of(socket, bounds));
     let mut log = Log::new(&caller);
-    let (state, now) = (bare.callers(), bare.run_id().seconds);
+    let (state, now) = (bare.callers()?, bare.run_id().seconds);
     let callers = Callers::new(&Os, &state);
     let Some(_place) = callers.take_place(caller.uid)? else {
         // One who hangs up on this is told nothing else.

@@ -173,6 +173,41 @@ fn what_cannot_go_now_waits_in_the_services_outbox_and_in_no_other() {
 }
 
 #[test]
+fn a_user_without_a_home_directory_sends() {
+    let sink = Sink::start(&[]);
+    let Some(service) = Service::start(&sink, "") else { return };
+    let callers = service.path("callers.toml");
+    let args = ["-C", callers.to_str().unwrap(), "-i", "bob@example.net"];
+    // As a container's user has it, who is not in the password database.
+    for home in ["/", "/nowhere", ""] {
+        let send = service.caller(ANN, &["send", "bob@example.net"]).env("HOME", home);
+        send.stdin(MESSAGE).run().exit(0).silent();
+        let send = service.as_user(ANN, &service.path("sendmail"), &args).env("HOME", home);
+        send.stdin(MESSAGE).run().exit(0).silent();
+    }
+    assert_eq!(sink.taken().len(), 6);
+    service.logs(&["uid=54321 user=\"\" ", "status=0"]);
+    // With a server of its own the message is sent without an outbox, and nothing is fetched.
+    let own = service.home.file("own.toml", config(&sink.address.to_string(), "queue = true\n"));
+    fs::set_permissions(&own, Permissions::from_mode(0o644)).unwrap();
+    let postie = |args: &[&str]| {
+        let args = [&["--config", own.to_str().unwrap()], args].concat();
+        service.as_user(ANN, &service.postie, &args).env("HOME", "/").stdin(MESSAGE).run()
+    };
+    let no_home = "no home directory for this user: set HOME";
+    postie(&["send", "bob@example.net"]).exit(78).says(no_home);
+    let text = fs::read_to_string(&own).unwrap().replace("\"secret\"", "\"/own.secret\"");
+    let secret = service.home.file("own.secret", "not-a-password");
+    std::os::unix::fs::chown(&secret, Some(ANN), Some(ANN)).unwrap();
+    fs::write(&own, text.replace("/own.secret", secret.to_str().unwrap())).unwrap();
+    let sent = postie(&["send", "bob@example.net"]);
+    sent.exit(0).says(no_home).says("; the message is sent without the outbox");
+    assert_eq!(sink.taken().len(), 1);
+    postie(&["fetch"]).exit(78).says(no_home);
+    postie(&["queue"]).exit(0);
+}
+
+#[test]
 fn the_log_says_why_a_message_is_held_back() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = config(&listener.local_addr().unwrap().to_string(), "queue = true\n");

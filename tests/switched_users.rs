@@ -286,7 +286,7 @@ fn what_at_says_of_a_job_is_sent_by_the_submission_service() {
         exec env -u HOME atd -f"
     );
     let Some(text) = text_sent_by_service(&system, &script) else { return };
-    assert!(text.contains("\nSubject: Output from your job "), "{text}");
+    assert!(text.starts_with("Subject: Output from your job "), "{text}");
     assert!(text.ends_with("\n\nhello from at\n"), "{text}");
 }
 

@@ -74,7 +74,7 @@ impl Settings {
                     // What is typed is meant from where it is typed, what is configured from home.
                     Some(path) if account.is_none() => path.clone(),
                     Some(path) => self.path(path)?,
-                    None => self.home.join("Maildir"),
+                    None => self.home()?.join("Maildir"),
                 };
                 // The journal outlives this run's working directory.
                 Destination::Maildir(std::path::absolute(&maildir).unwrap_or(maildir))
@@ -94,9 +94,9 @@ impl Settings {
         if ![995, 110].contains(&peer.port) {
             mailbox = format!("{mailbox}+{}", peer.port);
         }
-        let state = self.state.join("fetch").join(store::state_name(&mailbox).as_ref());
+        let state = self.state()?.join("fetch").join(store::state_name(&mailbox).as_ref());
         let host = percent_encoded(peer.host.as_str().as_bytes());
-        let server = self.state.join("server").join(format!("{host}+{}", peer.port));
+        let server = self.state()?.join("server").join(format!("{host}+{}", peer.port));
         let run_id = self.run_id.clone();
         Ok(FetchJob {
             account,

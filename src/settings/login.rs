@@ -50,7 +50,7 @@ impl Settings {
         let login = Login {
             account: account.to_owned(),
             user: user.to_owned(),
-            dir: self.state.join("login").join(store::state_name(&state).as_ref()),
+            dir: self.state()?.join("login").join(store::state_name(&state).as_ref()),
             trust: Trust { anchor, identity: None },
             per_wait: timeout
                 .map_or(limits::HTTP_TIME, |seconds| Duration::from_secs(seconds.into())),

@@ -8,45 +8,45 @@ use crate::ownership;
 
 /// The directories of this user. One that the environment names counts if it is absolute and
 /// belongs to the user (if it does not exist: its nearest existing ancestor), since the environment
-/// may be that of another user, as under `sudo` and `su`.
+/// may be that of another user, as under `sudo` and `su`. A user without an entry in the password
+/// database, as in a container, may have none of them.
 pub(super) struct Directories {
-    pub(super) home: PathBuf,
+    pub(super) home: Option<PathBuf>,
     /// `postie/` in `XDG_CONFIG_HOME`, else in `~/.config`.
-    pub(super) config: PathBuf,
+    pub(super) config: Option<PathBuf>,
     /// `postie/` in `XDG_STATE_HOME`, else in `~/.local/state`.
-    pub(super) state: PathBuf,
+    pub(super) state: Option<PathBuf>,
     /// The state directories of runs with another environment: in the home directory that this one
     /// names, and in that of the password database.
     pub(super) other_states: Vec<PathBuf>,
 }
 
 impl Directories {
-    pub(super) fn from_environment() -> Result<Self, Error> {
+    pub(super) fn from_environment() -> Self {
         let home = match variable("HOME") {
-            Some(named) if named != Path::new("/") && ownership::is_ours(&named) => named,
-            _ => ownership::home().ok_or(Error::NoHome)?,
+            Some(named) if named != Path::new("/") && ownership::is_ours(&named) => Some(named),
+            _ => ownership::home(),
         };
         let named = |name| variable(name).map(|dir| dir.join("postie"));
         let config = match named("XDG_CONFIG_HOME") {
             // What is only read may be root's.
-            Some(dir) if ownership::is_ours_or_roots(&dir) => dir,
-            _ => home.join(".config/postie"),
+            Some(dir) if ownership::is_ours_or_roots(&dir) => Some(dir),
+            _ => home.as_deref().map(|home| home.join(".config/postie")),
         };
         let below = |home: &Path| home.join(".local/state/postie");
         let state = match named("XDG_STATE_HOME") {
-            Some(dir) if ownership::is_ours(&dir) => dir,
-            _ => below(&home),
+            Some(dir) if ownership::is_ours(&dir) => Some(dir),
+            _ => home.as_deref().map(below),
         };
-        let mut homes = vec![home.clone()];
-        homes.extend(ownership::home());
         let mut other_states = Vec::new();
-        for home in homes {
+        for home in [home.clone(), ownership::home()].into_iter().flatten() {
             let other = below(&home);
-            if other != state && !other_states.contains(&other) && ownership::is_ours(&other) {
+            let is_known = state.as_ref() == Some(&other) || other_states.contains(&other);
+            if !is_known && ownership::is_ours(&other) {
                 other_states.push(other);
             }
         }
-        Ok(Self { home, config, state, other_states })
+        Self { home, config, state, other_states }
     }
 }
 
@@ -68,7 +68,7 @@ impl UserPlaces {
     ///
     /// Returns an error if there is no home directory.
     pub fn from_environment() -> Result<Self, Error> {
-        let home = Directories::from_environment()?.home;
+        let home = Directories::from_environment().home.ok_or(Error::NoHome)?;
         let data = variable("XDG_DATA_HOME").filter(|dir| ownership::is_ours(dir));
         let data = data.unwrap_or_else(|| home.join(".local/share"));
         // Without /proc it is found by its name.

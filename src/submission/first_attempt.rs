@@ -1,7 +1,11 @@
 //! The first attempt to send a message, for a caller who hears what became of it: what `postie send`,
 //! SMTP on standard input and the submission service share.
 
-use super::{Attempt, Attempted, Disposition, Fallback, SmtpSession, Submission, login_noted};
+use std::fmt::Display;
+
+use super::{
+    Attempt, Attempted, Disposition, Fallback, SmtpSession, Submission, login, login_noted,
+};
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
 use crate::report::Report;
@@ -28,26 +32,27 @@ impl Submission {
         stop: &Stop,
         then: impl FnOnce(&str, SmtpSession),
     ) -> Ended {
-        let outbox = settings.outbox();
         if self.job.queue {
-            match self.enqueue(&outbox, settings.config()) {
-                // From here on the message is safe, even if this run is killed.
-                Ok(()) => stop.decide(Some(Exit::Done.status())),
-                Err(NotAdded { error, may_be_listed: true }) => {
-                    return fail(report, Some(&self), &error.into());
-                }
-                Err(NotAdded { error, may_be_listed: false }) => {
-                    report.warn(format_args!(
-                        "send: {error}; the message is sent without the outbox"
-                    ));
-                }
+            let unkept = |error: &dyn Display| {
+                report.warn(format_args!("send: {error}; the message is sent without the outbox"));
+            };
+            match settings.outbox() {
+                Ok(outbox) => match self.enqueue(&outbox, settings.config()) {
+                    // From here on the message is safe, even if this run is killed.
+                    Ok(()) => stop.decide(Some(Exit::Done.status())),
+                    Err(NotAdded { error, may_be_listed: true }) => {
+                        return fail(report, Some(&self), &error.into());
+                    }
+                    Err(NotAdded { error, may_be_listed: false }) => unkept(&error),
+                },
+                Err(error) => unkept(&error),
             }
         }
         if attempt == Attempt::OneReply && self.held.is_none() {
             // One reply is true of all recipients only if they all have the message, or none has it.
             self.demand = RecipientPolicy::All;
         }
-        let mut held_back = self.held_back(&outbox);
+        let mut held_back = self.held.as_ref().and_then(|held| self.held_back(held.outbox()));
         if self.job.fallback.is_none()
             && let Some(held_back) = held_back.take()
         {
@@ -66,7 +71,10 @@ impl Submission {
         }
         let session = self.begin().and_then(|()| match held_back {
             Some(held_back) => Err(held_back),
-            None => login_noted(&self, &outbox, report, stop),
+            None => match &self.held {
+                Some(held) => login_noted(&self, held.outbox(), report, stop),
+                None => login(&self.job, report, stop),
+            },
         });
         if session.is_ok() && self.held.is_none() {
             // From here on the server may have the message, and no signal says that it has not.

@@ -196,15 +196,19 @@ inside() {
   as nobody 'printf "Subject: x\n\nthat of nobody\n" | sendmail bob@example.net'
   ! as nobody 'printf "Subject: x\n\nthat of nobody\n" | sendmail refused@example.net' 2> /dev/null ||
     die 'a refusal is not known'
+  setpriv --reuid 54321 --regid 54321 --clear-groups env -u HOME \
+    bash -c 'printf "Subject: x\n\nthat of a number\n" | sendmail bob@example.net'
   arrived 'that of at' ann@example.com
   arrived 'carl : user NOT in sudoers' ann@example.com
   arrived 'that of PHP' bob@example.net
   arrived 'that of nobody' bob@example.net
+  arrived 'that of a number' bob@example.net
   arrived 'that of cron' ann@example.com
   as carl 'crontab -r'
   logged 1001 carl 'said-to=carl '
   logged 1001 carl 'said-to=root '
   logged 33 www-data 'to=bob@example.net '
+  logged 54321 '""' 'to=bob@example.net '
   logged 65534 nobody 'status=0 outcome="sent to 1 recipient'
   logged 65534 nobody 'status=67 outcome="refused@example.net refused: 550 '
 
