@@ -7,15 +7,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use clap::{Arg, CommandFactory};
+use clap::{Arg, Args as _};
 
-use super::{Args, InvokedAs};
+use super::{Global, InvokedAs, Send};
 use crate::text::shown;
 
 /// The result of parsing a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// Words for [`Args`], the program's name first, and the name that it was called by.
+    /// Words for [`Args`](super::Args), the program's name first, and the name that it was called by.
     Args(InvokedAs, Vec<OsString>),
     /// Words for `send`, whose messages come by SMTP on standard input (`-bs`).
     Smtp(InvokedAs, Vec<OsString>),
@@ -35,19 +35,19 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Invocation {
         parser.mode = mode.or(parser.mode);
         return parser.invocation(parsed);
     }
-    let mut command = Args::command();
-    let Some(behind) = behind_send(&command, &words) else {
+    // The other commands, with all their texts, are not put together for this.
+    let global = Global::augment_args(clap::Command::new("postie"));
+    let Some(behind) = behind_send(&global, &words) else {
         return Invocation::Args(InvokedAs::Postie, words);
     };
-    // Hands the options for every command, and `--help`, down to each of them.
-    command.build();
+    // The options for every command, and `--help`, are its own, too.
+    let send = clap::Command::new("send").args(global.get_arguments().cloned());
+    let mut send = Send::augment_args(send);
+    send.build();
     let mut parser = Parser::new(InvokedAs::Postie);
     let rest = words.split_off(behind);
     parser.global = words;
-    let parsed = match command.find_subcommand("send") {
-        Some(send) => parser.postie(send, rest),
-        None => Ok(()),
-    };
+    let parsed = parser.postie(&send, rest);
     parser.invocation(parsed)
 }
 
@@ -163,8 +163,8 @@ impl Parser {
         }
     }
 
-    /// Parses the words behind `sendmail`. None of them reaches [`Args`] as an option: those are
-    /// made here, and everything else stands behind `--`.
+    /// Parses the words behind `sendmail`. None of them reaches [`Args`](super::Args) as an option:
+    /// those are made here, and everything else stands behind `--`.
     fn sendmail(&mut self, words: Vec<OsString>) -> Result<(), String> {
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -378,6 +378,9 @@ fn starts_with(word: &OsStr, start: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::Args;
     use super::*;
 
     fn read(line: &str) -> Invocation {
