@@ -78,7 +78,7 @@ mutate 'comparing what was away' src/store/seen.rs 's/\|\| !entry\.is_unbroken\(
 mutate 'comparing everything where a name was used again' src/store/seen.rs 's/self\.reuses_uids \|\| //' "${store[@]}"
 mutate 'deleting nothing that shares its name' src/store/seen.rs 's/if entry\.copies\(\) > 1 \|\| entry\.is_shared\(\)/if false/' "${store[@]}"
 mutate 'the mark of a unique-id that is listed twice' src/store/entry.rs 's/self\.marks \|= SHARED;/{}/' "${store[@]}"
-mutate 'beginning a listing anew in another session' src/pop3/session/listing.rs 's/listing\.begin\(\);//' "${poison[@]}"
+mutate 'beginning a listing anew in another session' src/pop3/session/listing.rs 's/listing\.begin\(\);//' --lib fetch::tests::poison
 mutate 'counting a known message among those of its unique-id' src/fetch/sorting.rs 's/twins\.for_each\(\|uid\| plan\.count_known\(uid\)\);/drop(twins);/' "${pop3[@]}"
 mutate 'asking for all without a word on new unique-ids' src/fetch/sorting.rs 's/if known == 0 \{/if known == 0 || self.job.all {/' "${pop3[@]}"
 mutate 'entries that are removed' src/store/entries.rs 's/!entry\.is_removed\(\)/!entry.is_removed() || true/' "${store[@]}"
