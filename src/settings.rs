@@ -358,6 +358,7 @@ impl Settings {
         let path = self.path.clone();
         match self.file {
             Some(_) => Error::NoAccount { purpose, path },
+            None if path.exists() => Error::Unread { path },
             None if self.home.is_none() && self.own == Path::new(SYSTEM) => Error::NoHome,
             None => Error::NoFile { path },
         }

@@ -616,7 +616,11 @@ fn what_waits_is_listed_and_removed_without_a_configuration_that_can_be_read() {
     let home = home_with_a_message(&sink, "");
     home.config("[account.home\n");
     let listed = home.postie(["queue"]).run().exit(0).stdout.clone();
-    assert!(listed.contains("bob@example.net") && listed.contains("no account"), "{listed}");
+    assert!(listed.contains("bob@example.net"), "{listed}");
+    assert!(
+        listed.contains("no configuration: ") && listed.contains("config.toml is wrong"),
+        "{listed}"
+    );
     home.postie(["queue", "flush"]).run().exit(78).says("config.toml:1");
     assert_eq!(count(&home), [1, 0, 0]);
     home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0).silent();

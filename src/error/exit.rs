@@ -262,6 +262,7 @@ impl From<&settings::Error> for Exit {
             settings::Error::Config(config::Error::Write { .. }) => Self::CannotCreate,
             settings::Error::Config(_)
             | settings::Error::NoFile { .. }
+            | settings::Error::Unread { .. }
             | settings::Error::NoAccount { .. }
             | settings::Error::SameMaildrop { .. }
             | settings::Error::Ambiguous

@@ -18,6 +18,12 @@ pub enum Error {
         /// The configuration file that was looked for.
         path: PathBuf,
     },
+    /// There is a file, and it was not read because of a fault that is reported elsewhere.
+    #[error("no configuration: {} is wrong", path.display())]
+    Unread {
+        /// The configuration file.
+        path: PathBuf,
+    },
     /// There is a file, and no account in it would do.
     #[error("no account in {} has a `server` to {purpose} with", path.display())]
     NoAccount {
