@@ -91,23 +91,35 @@ fn server(node: Node<'_, '_>, address: &Mailbox) -> Option<Server> {
         "STARTTLS" => Tls::Starttls,
         _ => return None,
     };
-    let ways = node.children().filter(|child| child.tag_name().name() == "authentication");
-    let ways: Vec<_> = ways.filter_map(|way| way.text()).map(str::trim).collect();
-    let takes = |known: &[&str]| ways.iter().any(|way| known.contains(way));
-    let takes_password =
-        takes(&["password-cleartext", "password-encrypted", "plain", "secure"]) || ways.is_empty();
-    let takes_token = takes(&["OAuth2"]);
+    let (mut takes_password, mut takes_token, mut is_silent) = (false, false, true);
+    for child in node.children() {
+        if child.tag_name().name() != "authentication" {
+            continue;
+        }
+        let Some(way) = child.text() else { continue };
+        is_silent = false;
+        match way.trim() {
+            "password-cleartext" | "password-encrypted" | "plain" | "secure" => {
+                takes_password = true;
+            }
+            "OAuth2" => takes_token = true,
+            _ => {}
+        }
+    }
+    takes_password |= is_silent;
     if !takes_password && !takes_token {
         return None;
     }
     let host = filled_in(value(node, "hostname")?, address)?.parse().ok()?;
     let port = value(node, "port")?.parse().ok().filter(|&port: &u16| port > 0)?;
-    let user =
-        value(node, "username").map_or(Some(address.to_string()), |user| filled_in(user, address));
-    let user = user.filter(|user| {
-        !user.is_empty() && user.len() <= limits::ADDRESS && !user.chars().any(char::is_control)
-    });
-    Some(Server { host, port, tls, user: user?, wants_token: !takes_password })
+    let user = match value(node, "username") {
+        Some(user) => filled_in(user, address)?,
+        None => address.to_string(),
+    };
+    if user.is_empty() || user.len() > limits::ADDRESS || user.chars().any(char::is_control) {
+        return None;
+    }
+    Some(Server { host, port, tls, user, wants_token: !takes_password })
 }
 
 /// The text with its placeholders replaced; `None` if one is not known.

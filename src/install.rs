@@ -116,17 +116,25 @@ pub fn completions(shell: &str, report: &Report) -> Exit {
 
 /// Prints names for a completion script, one per line.
 pub fn names(settings: &Settings, names: cli::Names, report: &Report) -> Exit {
-    let names: Vec<String> = match names {
-        cli::Names::Accounts => settings.account_names().map(str::to_owned).collect(),
-        cli::Names::Messages => {
-            // An outbox that cannot be read has nothing to offer; `postie queue` says why.
-            let entries = settings.outboxes().into_iter().flat_map(|outbox| outbox.list());
-            entries.flatten().map(|entry| entry.id.to_string()).collect()
+    let mut text = String::new();
+    let mut add = |name: &str| {
+        if !name.contains(char::is_control) {
+            text += name;
+            text += "\n";
         }
     };
-    let is_whole = |name: &&String| !name.contains(char::is_control);
-    let names = names.iter().filter(is_whole);
-    let text = names.fold(String::new(), |text, name| text + name + "\n");
+    match names {
+        cli::Names::Accounts => settings.account_names().for_each(add),
+        cli::Names::Messages => {
+            for outbox in settings.outboxes() {
+                // An outbox that cannot be read has nothing to offer; `postie queue` says why.
+                let Ok(entries) = outbox.list() else { continue };
+                for entry in entries {
+                    add(&entry.id.to_string());
+                }
+            }
+        }
+    }
     print("completions", &text, report)
 }
 

@@ -224,12 +224,21 @@ pub fn answers(
         answer.map(drop).map_err(|error| connect_error(error, deadline))
     };
     thread::scope(|scope| {
-        let spawn = |address| thread::Builder::new().spawn_scoped(scope, move || ask(address));
-        let asked: Vec<_> = addresses.iter().map(|&address| (address, spawn(address))).collect();
-        let answer = |asked: io::Result<thread::ScopedJoinHandle<'_, _>>| {
-            asked?.join().unwrap_or_else(|_| Err(io::Error::other("it could not be asked")))
-        };
-        asked.into_iter().map(|(address, asked)| (address, answer(asked))).collect()
+        let mut asked = Vec::new();
+        for &address in addresses {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || ask(address));
+            asked.push((address, thread));
+        }
+        let mut answers = Vec::new();
+        for (address, thread) in asked {
+            let answer = match thread.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(io::Error::other("it could not be asked")),
+                Err(error) => Err(error),
+            };
+            answers.push((address, answer));
+        }
+        answers
     })
 }
 

@@ -291,16 +291,19 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, WrongValue> {
         const UNITS: [(char, u64); 3] = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
-        let unit = UNITS.iter().find_map(|(name, unit)| {
-            let number = text.strip_suffix([*name, name.to_ascii_lowercase()])?;
-            Some((number, *unit))
-        });
-        let (number, unit) = unit.unwrap_or((text, 1));
-        let octets = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-        octets.map(|octets| Self { octets }).ok_or_else(|| WrongValue {
-            found: shown(text),
-            expected: "a number of octets such as `500k` or `25M`".to_owned(),
-        })
+        let (mut number, mut unit) = (text, 1);
+        for (name, octets) in UNITS {
+            if let Some(rest) = text.strip_suffix([name, name.to_ascii_lowercase()]) {
+                (number, unit) = (rest, octets);
+            }
+        }
+        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
+            Some(octets) => Ok(Self { octets }),
+            None => Err(WrongValue {
+                found: shown(text),
+                expected: "a number of octets such as `500k` or `25M`".to_owned(),
+            }),
+        }
     }
 }
 

@@ -46,27 +46,34 @@ impl Table {
 
     fn other_person_behind(&self, server: SocketAddr, client: SocketAddr, us: u32) -> Option<u32> {
         let (server, client) = (canonical(server), canonical(client));
-        let listens = |row: &&Row| row.is_listening && row.local.port() == server.port();
-        let listens_there = |row: &&Row| listens(row) && row.local.ip() == server.ip();
-        let listens_everywhere = |row: &&Row| {
-            let is_family = row.local.is_ipv6() || server.is_ipv4();
-            listens(row) && row.local.ip().is_unspecified() && is_family
-        };
-        // One who has stopped listening since has the connection all the same.
-        let has_accepted = |row: &&Row| row.local == server && row.remote == client;
-        let rows = || self.0.iter();
         // The system prefers a listener at the exact address.
-        let is_there = rows().any(|row| listens_there(&row));
-        let mut uids = rows()
-            .filter(|row| {
-                has_accepted(row) || listens_there(row) || (!is_there && listens_everywhere(row))
-            })
-            .map(|row| row.uid);
-        uids.find(|&uid| uid >= FIRST_PERSON && uid != NOBODY && uid != us)
+        let is_there = self.0.iter().any(|row| row.listens_at(server));
+        for row in &self.0 {
+            // One who has stopped listening since has the connection all the same.
+            let has_accepted = row.local == server && row.remote == client;
+            let listens = row.listens_at(server) || (!is_there && row.listens_everywhere(server));
+            let is_person = row.uid >= FIRST_PERSON && row.uid != NOBODY;
+            if (has_accepted || listens) && is_person && row.uid != us {
+                return Some(row.uid);
+            }
+        }
+        None
     }
 }
 
 impl Row {
+    fn listens_at(&self, server: SocketAddr) -> bool {
+        let is_port = self.is_listening && self.local.port() == server.port();
+        is_port && self.local.ip() == server.ip()
+    }
+
+    /// Returns whether it listens at all addresses of the server's family.
+    fn listens_everywhere(&self, server: SocketAddr) -> bool {
+        let is_port = self.is_listening && self.local.port() == server.port();
+        let is_family = self.local.is_ipv6() || server.is_ipv4();
+        is_port && is_family && self.local.ip().is_unspecified()
+    }
+
     /// A line such as `0: 0100007F:03E3 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 ...`.
     fn parse(line: &[u8]) -> Option<Self> {
         const LISTEN: &str = "0A";

@@ -1,7 +1,6 @@
 //! What the command line and standard input come to: a message, and who is to get it.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use crate::cli;
 use crate::compose::{self, Attachment, Parts};
@@ -65,7 +64,7 @@ fn composed(
     broken: Option<Error>,
     report: &Report,
 ) -> Result<Taken, Error> {
-    let cli::Compose { to, cc, bcc, reply_to, subject, header, body, html, attach } = &args.compose;
+    let cli::Compose { to, cc, bcc, reply_to, subject, header, .. } = &args.compose;
     let mut recipients = typed(args);
     for Addressees(list) in [to, cc, bcc].into_iter().flatten() {
         recipients.extend(list.iter().map(|addressee| addressee.address.clone()));
@@ -73,28 +72,13 @@ fn composed(
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
-    let route = broken.map_or_else(|| Ok(settings.route(args, &[])?), Err);
-    let files = attach.iter().chain(html).map(PathBuf::as_path);
-    let is_text_on_stdin = body.as_deref() == Some("-");
-    let wanted =
-        files.filter(|path| compose::is_stdin(path)).count() + usize::from(is_text_on_stdin);
-    if wanted > 1 {
-        return Err(compose::Error::StdinTwice.into());
-    }
-    let attachments =
-        attach.iter().map(|path| Attachment::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let route = match broken {
+        Some(error) => Err(error),
+        None => settings.route(args, &[]).map_err(Error::from),
+    };
+    let Contents { text, html, attachments } = Contents::read(&args.compose, report)?;
     let sizes = attachments.iter().filter_map(|it: &Attachment| Some((it.name(), it.size()?)));
     let largest = sizes.max_by_key(|&(_, octets)| octets);
-    let html = html.as_ref().map(|path| Attachment::open(path)?.octets()).transpose()?;
-    let text = match body {
-        Some(text) if !is_text_on_stdin => text.clone().into_bytes(),
-        // Something else is read from there.
-        None if wanted > 0 => Vec::new(),
-        _ => {
-            report.prompt("write the text; Ctrl-D on a line of its own ends it");
-            text()?
-        }
-    };
     let known = match &route {
         Ok(Route::Server(job)) => Some((job.from.clone(), job.name.as_deref())),
         Ok(Route::Service(ServiceJob { from: Some(own), .. })) => {
@@ -146,6 +130,46 @@ fn composed(
             Ok(Taken::ForService(Box::new(ForService { job, recipients, message })))
         }
         Err(error) => Ok(Taken::Incomplete(Box::new(Incomplete { recipients, message, error }))),
+    }
+}
+
+/// What a composed message contains.
+struct Contents {
+    text: Vec<u8>,
+    html: Option<Vec<u8>>,
+    attachments: Vec<Attachment>,
+}
+
+impl Contents {
+    /// Opens the attachments, and reads text and HTML. One of all these may be standard input, which
+    /// is the text's if it is no other's.
+    fn read(args: &cli::Compose, report: &Report) -> Result<Self, Error> {
+        let is_text_on_stdin = args.body.as_deref() == Some("-");
+        let mut readers = usize::from(is_text_on_stdin);
+        for path in args.attach.iter().chain(&args.html) {
+            readers += usize::from(compose::is_stdin(path));
+        }
+        if readers > 1 {
+            return Err(compose::Error::StdinTwice.into());
+        }
+        let mut attachments = Vec::new();
+        for path in &args.attach {
+            attachments.push(Attachment::open(path)?);
+        }
+        let html = match &args.html {
+            Some(path) => Some(Attachment::open(path)?.octets()?),
+            None => None,
+        };
+        let text = match &args.body {
+            Some(text) if !is_text_on_stdin => text.clone().into_bytes(),
+            // Something else is read from there.
+            None if readers > 0 => Vec::new(),
+            _ => {
+                report.prompt("write the text; Ctrl-D on a line of its own ends it");
+                text()?
+            }
+        };
+        Ok(Self { text, html, attachments })
     }
 }
 
