@@ -129,7 +129,7 @@ mutate 'the check of a directory of what is obeyed' src/ownership.rs 's/!is_stic
 mutate 'reading ACLs' src/ownership.rs 's/let length = length\.unwrap_or_default\(\);/let length = 0 * length.unwrap_or_default();/' "${ownership[@]}"
 mutate 'the check of what a link leads to' src/ownership.rs 's/if !same\(named, actual\)/if false/' "${ownership[@]}"
 mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_place\(dir\)\?;//' "${ownership[@]}"
-mutate 'passing over the environment of another user' src/settings/places.rs 's/\.filter\(\|home\| ownership::is_ours\(home\)\)//' "${ownership[@]}"
+mutate 'passing over the environment of another user' src/settings/places.rs 's/ && ownership::is_ours\(&named\)//' "${ownership[@]}"
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
 mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
@@ -191,7 +191,7 @@ mutate 'sending a message as a part without an encoding' src/compose.rs 's/"mess
 mutate 'encoding a text part that mail would not carry' src/message/plain.rs 's/if measure\.is_transport_safe\(Transport::SevenBit\)/if true/' --lib compose
 mutate 'aliases for addresses at this machine' src/text/address.rs 's/\["localhost", "localhost\.localdomain", host, label\]/[""; 0]/' --test tests sendmail
 mutate 'the line of an alias that runs a program' src/config/alias_file.rs 's/if let Some\(\(_, meaning\)\) = other \{/if let Some((_, meaning)) = other \&\& false {/' --test tests alias_file
-mutate 'whose the alias file is' src/config.rs 's/ownership::check_writers\(&file, path\)\?;(\s+let text = text)/$1/' --test tests alias_file
+mutate 'whose the alias file is' src/config.rs 's/ownership::check_writers\(&file, path\)\?;(\s+let text = bounded)/$1/' --test tests alias_file
 mutate 'the fallback for nothing that is in doubt' src/submission/fallback.rs 's/ && !is_in_doubt\(error\);/;/' --test tests fallback
 mutate 'the fallback for nothing that an earlier attempt left in doubt' src/submission/fallback.rs 's/if !is_untouched \|\| /if /' --test tests fallback
 mutate 'waiting for the account after a refusal by its fallback' src/submission.rs 's/Some\(held\) if self\.fallback_of\.is_some\(\)/Some(held) if false \&\& self.fallback_of.is_some()/' --test tests fallback
