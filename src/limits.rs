@@ -102,6 +102,16 @@ pub const RETR_OCTETS: u64 = 4 << 20;
 /// into the two sockets' buffers while the next are written (§3.1).
 pub const SMTP_WINDOW: usize = 128;
 
+/// Messages of one account that are sent without a reply to any of them, where the server offers
+/// CHUNKING and PIPELINING. A connection that is lost then leaves as many in doubt.
+pub const FLIGHT_MESSAGES: usize = 8;
+
+/// Octets of such messages together.
+pub const FLIGHT_OCTETS: u64 = 256 << 10;
+
+/// The time for which a server that such a flight failed at gets one message at a time.
+pub const FLIGHT_MEMORY: Duration = Duration::from_hours(30 * 24);
+
 /// Files that all accounts together hold open: half of the usual limit of 1,024 per process. Of an
 /// account's share, one half is being made durable while messages stream into the other.
 pub const FILES: usize = 512;

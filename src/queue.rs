@@ -1,27 +1,25 @@
 //! `postie queue`: lists the messages that wait in the outbox, sends those that are due, drops some.
 
 mod object;
+mod run;
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use self::object::{PostponedObject, QueueEntry};
+use self::object::QueueEntry;
+use self::run::QueueRun;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::message::Message;
 use crate::net::Stop;
-use crate::password::Source;
-use crate::report::{ErrorObject, Report, count, span};
-use crate::settings::{self, Peer, Settings};
+use crate::report::{Report, count, span};
+use crate::settings::{self, Settings};
 use crate::smtp::Envelope;
 use crate::store::outbox::{
     self, Answer, DeliveryRecord, Id, LockedEntry, Outbox, OutboxEntry, OutboxState, QueuedEnvelope,
 };
-use crate::submission::{
-    Attempt, Attempted, Deferral, Disposition, Fallback, RecipientOutcome, SendResult, SmtpSession,
-    Submission, SubmissionOutcome, close, complete, login_noted,
-};
+use crate::submission::{RecipientOutcome, SmtpSession, complete};
 use crate::text::{Address, LocalName, Mailbox, RecipientStatus, ReversePath};
 
 /// Lists the outbox, sends what is in it, or drops some of it.
@@ -250,18 +248,8 @@ fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> E
         }
     }
     for (account, ids) in &accounts {
-        let run = QueueRun {
-            settings,
-            account,
-            wanted,
-            verbosity: Verbosity::Asked,
-            report,
-            stop,
-            session: None,
-            dead: None,
-            fallback: Fallback::new("queue", report, stop),
-        };
-        exit = exit.worse(run.run(ids));
+        let run = QueueRun::new(settings, account, wanted, Verbosity::Asked, report, stop);
+        exit = exit.worse(run.run(ids, None));
     }
     if early > 0 {
         let early = count(early, "message");
@@ -376,216 +364,6 @@ pub fn flush_due(
         session.finish_within(limits::PASSING_TIME);
         session
     });
-    let (wanted, verbosity) = (Wanted::Due, Verbosity::Passing);
-    let (dead, fallback) = (None, Fallback::new("queue", report, stop));
-    let run =
-        QueueRun { settings, account, wanted, verbosity, report, stop, session, dead, fallback };
-    let _: Exit = run.run(&ids);
-}
-
-/// A run with the messages of one account, over one connection if it lasts.
-struct QueueRun<'a> {
-    settings: &'a Settings,
-    account: &'a str,
-    wanted: Wanted,
-    verbosity: Verbosity,
-    report: &'a Report,
-    stop: &'a Stop,
-    session: Option<SmtpSession>,
-    /// The reason why the server cannot be reached.
-    dead: Option<Deferral>,
-    /// The connection to the fallback's server, for a run that the user asked for.
-    fallback: Fallback<'a>,
-}
-
-impl QueueRun<'_> {
-    fn run(mut self, ids: &[(Outbox, Id)]) -> Exit {
-        let mut exit = Exit::Done;
-        let mut time = self.report.stopwatch();
-        let mut spent = 0;
-        let others = (0..ids.len()).rev();
-        for ((outbox, id), others) in ids.iter().zip(others) {
-            spent += time.lap();
-            let is_late = u128::from(spent) > limits::PASSING_TIME.as_millis();
-            // In passing, one session that breaks is enough.
-            let is_over = is_late || self.dead.is_some();
-            if self.stop.is_wanted() || (self.verbosity == Verbosity::Passing && is_over) {
-                break;
-            }
-            match self.send(outbox, id, others) {
-                Ok(this) => exit = exit.worse(this),
-                // What is wrong with the account is for those to hear who ask for it.
-                Err(Error::Settings(_)) if self.verbosity == Verbosity::Passing => break,
-                Err(error) => {
-                    exit = exit.worse(self.fail(&error));
-                    // There is no such account any more.
-                    if matches!(error, Error::Settings(_)) {
-                        break;
-                    }
-                }
-            }
-        }
-        let sessions = [self.session, self.fallback.into_session()];
-        sessions.into_iter().flatten().for_each(SmtpSession::quit);
-        exit
-    }
-
-    /// Sends one message; `others` more follow it.
-    fn send(&mut self, outbox: &Outbox, id: &Id, others: usize) -> Result<Exit, Error> {
-        let now = self.settings.run_id().seconds;
-        let Some(held) = hold(outbox, id)? else { return Ok(Exit::Done) };
-        if self.wanted == Wanted::Due && !held.record().is_due(now) {
-            return Ok(Exit::Done);
-        }
-        if held.record().is_finished() {
-            // The run that had the last answer was cut off before it could tidy up.
-            let is_sent = held.record().sent() > 0;
-            let disposition = close(held)?;
-            self.tell(None, id, &disposition, 0);
-            return Ok(match disposition {
-                Disposition::Failed { .. } if is_sent => Exit::Partial,
-                Disposition::Failed { .. } => Exit::NoRecipient,
-                Disposition::Done | Disposition::Deferred(_) => Exit::Done,
-            });
-        }
-        let (Some(account), Some(from)) = (&held.record().order.account, &held.record().order.from)
-        else {
-            return Ok(Exit::Done);
-        };
-        let mut job = self.settings.queued_job(account, from)?;
-        if self.verbosity == Verbosity::Passing {
-            let time = limits::PASSING_TIME;
-            job.peer.bounds.in_all = Some(job.peer.bounds.in_all.map_or(time, |all| all.min(time)));
-        }
-        let mut submission = Submission::queued(job, held)?;
-        complete::rewrite_recipients(&mut submission.message, &submission.job, self.settings);
-        let is_asking =
-            matches!(submission.job.peer.source, Source::Terminal) && self.session.is_none();
-        if is_asking && self.verbosity == Verbosity::Passing {
-            return Ok(Exit::Done);
-        }
-        // One that the server has had enough of is no session.
-        let session = match self.session.take().map(SmtpSession::reset) {
-            Some(Err(_)) if self.verbosity == Verbosity::Passing => {
-                self.dead = Some(Deferral::interrupted());
-                return Ok(Exit::Done);
-            }
-            session => session.and_then(Result::ok),
-        };
-        submission.begin()?;
-        if self.wanted == Wanted::Due && self.dead.is_none() && session.is_none() {
-            let held_back = submission.held_back(outbox);
-            self.dead = held_back.map(|error| Deferral::from(&error));
-        }
-        if let Some(deferral) = &self.dead {
-            if self.verbosity == Verbosity::Asked
-                && let Some(attempted) =
-                    submission.attempt_fallback(Attempt::Further, &mut self.fallback)
-            {
-                return self.finish(&submission, id, attempted, 0);
-            }
-            let disposition = submission.postpone(deferral, Attempt::Further)?;
-            if self.verbosity == Verbosity::Asked {
-                self.report.result(None, || PostponedObject {
-                    id: id.to_string(),
-                    account: self.account,
-                    queued: submission.held.is_some().then(|| id.to_string()),
-                    error: ErrorObject::new(Exit::Later, deferral.reason()),
-                })?;
-            }
-            if !matches!(disposition, Disposition::Deferred(_)) {
-                self.tell(Some(&submission.job.peer), id, &disposition, 0);
-            }
-            return Ok(Exit::Later);
-        }
-        let session = match session {
-            Some(session) => Ok(session),
-            None => login_noted(&submission, outbox, self.report, self.stop),
-        };
-        let is_reached = session.is_ok();
-        let fallback = Some(&mut self.fallback).filter(|_| self.verbosity == Verbosity::Asked);
-        let mut attempted = submission.attempt(session, Attempt::Further, fallback, self.report);
-        let (outcome, session) = (&attempted.outcome, attempted.session.take());
-        self.dead = match outcome {
-            Err(error) if !is_reached && submission.fallback_of.is_none() => Some(error.into()),
-            // Its fallback has the message, or is in doubt about this one alone; what was wrong with
-            // the account is wrong for the next.
-            _ if !is_reached => Some(Deferral::interrupted()),
-            // In passing, no second one is made.
-            _ if session.is_none() && self.verbosity == Verbosity::Passing => {
-                Some(Deferral::interrupted())
-            }
-            _ => None,
-        };
-        let others = if is_reached { 0 } else { others };
-        self.session = session;
-        self.finish(&submission, id, attempted, others)
-    }
-
-    /// Reports an attempt.
-    fn finish(
-        &self,
-        submission: &Submission,
-        id: &Id,
-        attempted: Attempted,
-        others: usize,
-    ) -> Result<Exit, Error> {
-        let Attempted { outcome, disposition, .. } = attempted;
-        let disposition = disposition?;
-        let exit = submission.verdict(&outcome);
-        self.answer(submission, id, &outcome, exit)?;
-        self.tell(Some(&submission.job.peer), id, &disposition, others);
-        if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {
-            let (account, peer) = (Some(self.account), Some(&submission.job.peer));
-            let failure = Failure { command: "queue", account, peer, error, lasting: None };
-            self.report.advise(&failure);
-        }
-        Ok(exit)
-    }
-
-    fn fail(&self, error: &Error) -> Exit {
-        if self.verbosity == Verbosity::Asked {
-            return fail(self.report, Some(self.account), error);
-        }
-        let (command, account) = ("queue", Some(self.account));
-        self.report.failure(&Failure { command, account, peer: None, error, lasting: None });
-        error.into()
-    }
-
-    /// Prints the result, if the user asked for the run.
-    fn answer(
-        &self,
-        submission: &Submission,
-        id: &Id,
-        outcome: &Result<SubmissionOutcome, Error>,
-        exit: Exit,
-    ) -> Result<(), Error> {
-        if self.verbosity == Verbosity::Passing {
-            return Ok(());
-        }
-        let sentence = outcome.as_ref().ok().and_then(|sent| submission.sentence(sent));
-        let sentence = sentence.map(|sentence| format!("{id}: {sentence}"));
-        self.report.result(sentence.as_deref(), || {
-            let object = submission.object(outcome, exit);
-            SendResult { id: Some(id.to_string()), ..object }
-        })
-    }
-
-    /// Prints a failure, and the number of others it holds for; a temporary one only if the user
-    /// asked for the run.
-    fn tell(&self, peer: Option<&Peer>, id: &Id, disposition: &Disposition, others: usize) {
-        let (reason, then) = match disposition {
-            Disposition::Deferred(reason) if self.verbosity == Verbosity::Asked => match others {
-                0 => (reason, "waits".to_owned()),
-                _ => (reason, format!("waits, like {}", count(others, "other"))),
-            },
-            Disposition::Done | Disposition::Deferred(_) => return,
-            Disposition::Failed { path, reason } => {
-                (reason, format!("is in {} now", path.display()))
-            }
-        };
-        let account = self.account;
-        let peer = peer.map(|peer| format!(" {peer}:")).unwrap_or_default();
-        self.report.warn(format_args!("queue {account}:{peer} {reason}; {id} {then}"));
-    }
+    let run = QueueRun::new(settings, account, Wanted::Due, Verbosity::Passing, report, stop);
+    let _: Exit = run.run(&ids, session);
 }

@@ -8,32 +8,31 @@ mod object;
 mod outbox;
 mod outcome;
 mod record;
+mod server;
 mod summary;
-
-use std::io::{self, Read};
+mod transactions;
 
 use crate::config::Tls;
 use crate::connect::Connector;
 use crate::error::{Error, Exit};
-use crate::limits;
-use crate::message::{self, Message, Transport};
+use crate::message::Message;
 use crate::net::Stop;
 use crate::ownership::Caller;
 use crate::password::Source;
-use crate::report::{Octets, Progress, Report};
+use crate::report::Report;
 use crate::settings::SendJob;
 use crate::smtp::{
-    self, Authenticated, Envelope, MailData, MailParameters, RecipientPolicy, Session, Submitted,
-    Unauthenticated,
+    Authenticated, Envelope, MailParameters, RecipientPolicy, Session, Unauthenticated,
 };
-use crate::store::outbox::{LockedEntry, Outbox};
+use crate::store::outbox::{AttemptResult, LockedEntry, Outbox};
 use crate::text::Mailbox;
-use crate::wire::{Disclosure, Private};
+use crate::wire::{self, Disclosure, Private};
 
 pub use self::fallback::Fallback;
 pub use self::object::{SendPlan, SendResult};
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
 pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
+pub use self::server::takes_flights;
 
 /// A session in which messages can be submitted.
 pub type SmtpSession = Session<Authenticated, Box<dyn Private>>;
@@ -62,10 +61,19 @@ pub struct Submission {
 pub struct Attempted {
     /// The outcome for the recipients.
     pub outcome: Result<SubmissionOutcome, Error>,
-    /// The account's own session, if more can be submitted in it.
-    pub session: Option<SmtpSession>,
     /// The state of the outbox's entry after it.
     pub disposition: Result<Disposition, Error>,
+}
+
+/// The results of an attempt with several messages in one flight.
+pub struct AttemptedFlight {
+    /// The results of the messages in order, of one at least. The messages behind those were not
+    /// delivered, and have no result yet ([`Submission::put_back`]).
+    pub attempted: Vec<Attempted>,
+    /// The account's own session, if more can be submitted in it.
+    pub session: Option<SmtpSession>,
+    /// True if the server may not be able to take several messages in one flight.
+    pub has_failed: bool,
 }
 
 impl Submission {
@@ -178,21 +186,50 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
 
 impl Submission {
     /// Submits the message, and keeps account of it. What would wait is sent with the account's
-    /// fallback, if there is one and `fallback` a connection for it.
+    /// fallback, if there is one and `fallback` a connection for it. Returns the session, too, if more
+    /// can be submitted in it.
     pub fn attempt(
         &mut self,
         session: Result<SmtpSession, Error>,
         attempt: Attempt,
         fallback: Option<&mut Fallback<'_>>,
         report: &Report,
-    ) -> Attempted {
+    ) -> (Attempted, Option<SmtpSession>) {
         let (outcome, session) = self.submit_over(session, report);
+        (self.conclude(outcome, attempt, fallback), session)
+    }
+
+    /// Attempts messages of one account in one flight, which they have joined ([`Self::joins`]). What
+    /// became of each is as if it had been attempted alone.
+    pub fn attempt_flight(
+        flight: &mut [Self],
+        session: Result<SmtpSession, Error>,
+        attempt: Attempt,
+        mut fallback: Option<&mut Fallback<'_>>,
+        report: &Report,
+    ) -> AttemptedFlight {
+        let Submitting { outcomes, session, has_failed } =
+            Self::submit_flight(flight, session, report);
+        let mut attempted = Vec::new();
+        for (submission, outcome) in flight.iter_mut().zip(outcomes) {
+            attempted.push(submission.conclude(outcome, attempt, fallback.as_deref_mut()));
+        }
+        AttemptedFlight { attempted, session, has_failed }
+    }
+
+    /// Sends what would wait with the fallback, and records in the outbox how the attempt ended.
+    fn conclude(
+        &mut self,
+        outcome: Result<SubmissionOutcome, Error>,
+        attempt: Attempt,
+        fallback: Option<&mut Fallback<'_>>,
+    ) -> Attempted {
         let outcome = match fallback {
             Some(fallback) => self.or_fall_back(outcome, fallback),
             None => outcome,
         };
         let disposition = self.settle(&outcome, attempt);
-        Attempted { outcome, session, disposition }
+        Attempted { outcome, disposition }
     }
 
     /// Submits the message over a session, if there is one, and writes the log.
@@ -201,163 +238,73 @@ impl Submission {
         session: Result<SmtpSession, Error>,
         report: &Report,
     ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
-        let (outcome, session) = match session {
-            Ok(session) => self.submit(session, report),
-            Err(error) => (Err(error), None),
-        };
-        self.remember(&outcome, report);
-        (outcome, session)
+        let flight = std::slice::from_mut(self);
+        let Submitting { outcomes, session, .. } = Self::submit_flight(flight, session, report);
+        let lost = || Err(wire::Error::Bug("a message without an outcome").into());
+        (outcomes.into_iter().next().unwrap_or_else(lost), session)
     }
 
-    /// Submits the message. Returns the outcome, and the session unless it is over.
-    fn submit(
-        &mut self,
-        mut session: SmtpSession,
+    /// Submits the messages of a flight over a session, if there is one, and writes the log.
+    fn submit_flight(
+        flight: &mut [Self],
+        session: Result<SmtpSession, Error>,
         report: &Report,
-    ) -> (Result<SubmissionOutcome, Error>, Option<SmtpSession>) {
-        let is_8bit = session.offered().eight_bit_mime;
-        let transport = if is_8bit { Transport::EightBit } else { Transport::SevenBit };
-        let fitted = self.message.encode_for(transport).map_err(Error::from);
-        if !self.job.chunking {
-            session.forgo_chunking();
-        }
-        if self.job.peer.pipelining == Some(false) {
-            session.forgo_pipelining();
-        }
-        let outcome = fitted.and_then(|()| self.transactions(&mut session, report));
-        if session.is_over() {
-            session.quit();
-            return (outcome, None);
-        }
-        (outcome, Some(session))
-    }
-
-    /// Returns whether the message may leave before the server has accepted a recipient.
-    fn may_go_along(&mut self) -> Result<bool, Error> {
-        let mut text = Vec::new();
-        if self.message.octets() <= limits::CHUNK {
-            let read = io::copy(&mut self.message.text()?, &mut text);
-            read.map_err(|source| message::Error::Io { doing: "read back", source })?;
-        }
-        Ok(!text.is_empty() && !smtp::holds_command(&text))
-    }
-
-    /// Adds the largest part to the error about a message's size.
-    fn explained(&self, error: smtp::Error) -> Error {
-        match &self.largest {
-            Some((name, octets)) if matches!(error, smtp::Error::TooLarge { .. }) => {
-                Error::Oversized { error, name: name.clone(), octets: *octets }
+    ) -> Submitting {
+        let submitting = match (session, flight.first()) {
+            (Ok(mut session), Some(first)) => {
+                if !first.job.chunking {
+                    session.forgo_chunking();
+                }
+                if first.job.peer.pipelining == Some(false) {
+                    session.forgo_pipelining();
+                }
+                let outcomes = transactions::submit(flight, &mut session, report);
+                let has_failed = session.has_failed_flight();
+                if has_failed && let Some(first) = flight.first() {
+                    server::flight_failed(&first.job);
+                }
+                let is_over = session.is_over();
+                let session = if is_over {
+                    session.quit();
+                    None
+                } else {
+                    Some(session)
+                };
+                Submitting { outcomes, session, has_failed }
             }
-            _ => error.into(),
-        }
-    }
-
-    /// A bar for what takes a while to be sent.
-    fn progress(&self, report: &Report) -> Option<Progress> {
-        let label = self.job.account.as_deref().unwrap_or(self.job.peer.host.as_str());
-        let is_long = self.message.octets() >= limits::LONG_SUBMISSION;
-        is_long.then(|| report.progress(label))
-    }
-
-    /// Runs one transaction, and further ones for recipients who exceed the server's limit, which
-    /// some servers announce (RFC 9422) and others answer with 452.
-    fn transactions(
-        &mut self,
-        session: &mut SmtpSession,
-        report: &Report,
-    ) -> Result<SubmissionOutcome, Error> {
-        let mut most = match self.demand {
-            RecipientPolicy::Any => session.offered().recipients.unwrap_or(usize::MAX),
-            // What is taken in parts is not taken by all.
-            RecipientPolicy::All => usize::MAX,
+            (Ok(session), None) => {
+                Submitting { outcomes: Vec::new(), session: Some(session), has_failed: false }
+            }
+            (Err(error), _) => {
+                Submitting { outcomes: vec![Err(error)], session: None, has_failed: false }
+            }
         };
-        let (octets, is_8bit) = (self.message.octets(), self.message.is_8bit());
-        let may_go_along = self.may_go_along()?;
-        let progress = self.progress(report);
-        let mut sent = SubmissionOutcome::default();
-        let mut waiting = self.envelope.recipients().to_vec();
-        loop {
-            let later = waiting.split_off(most.min(waiting.len()));
-            let Some(envelope) = self.envelope.among(&waiting) else { return Ok(sent) };
-            let now = self.job.run_id.seconds;
-            if let Some(progress) = &progress {
-                progress.expect_octets(octets);
-            }
-            let left_octets = progress.as_ref().map(Progress::octets);
-            let mut text = Watched { text: self.message.text()?, progress: left_octets };
-            // The server may have the message once these have left: the outbox knows it first.
-            let mut before_last_octets = || match &mut self.held {
-                Some(held) => held.mark_data(now).map_err(io::Error::other),
-                None => Ok(()),
-            };
-            let mut content = MailData {
-                text: &mut text,
-                octets,
-                is_8bit,
-                may_go_along,
-                before_last_octets: &mut before_last_octets,
-            };
-            let Submitted { recipients, unanswered, outcome } =
-                session.submit(&envelope, &mut content, self.demand);
-            drop(text);
-            let (asked, answered) = (waiting.len(), sent.recipients.len());
-            let (accepted, interrupted) = match outcome {
-                Ok(accepted) => (accepted, None),
-                Err(error) => (None, Some(self.explained(error))),
-            };
-            if interrupted.is_none() {
-                waiting = sent.add(recipients, accepted.as_deref(), self.demand);
-                if !waiting.is_empty() {
-                    most = asked - waiting.len();
-                }
-            } else {
-                // A refused recipient has an answer, independent of the others.
-                let (refused, others): (Vec<_>, Vec<_>) =
-                    recipients.into_iter().partition(|(_, answer)| answer.is_err());
-                sent.recipients.extend(refused);
-                waiting =
-                    others.into_iter().map(|(mailbox, _)| mailbox).chain(unanswered).collect();
-            }
-            waiting.extend(later);
-            let answers = sent.recipients.iter().skip(answered);
-            let verdict = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
-            let noted = match &mut self.held {
-                // What a fallback refuses waits for the account.
-                Some(held) if self.fallback_of.is_some() => {
-                    outbox::note(held, now, answers.filter(|(_, answer)| answer.is_ok()), verdict)
-                }
-                Some(held) => outbox::note(held, now, answers, verdict),
-                None => Ok(()),
-            };
-            // Without a recipient to send to there is nothing to remember.
-            let noted = noted.err().filter(|_| !waiting.is_empty()).map(Error::from);
-            match interrupted.or(noted) {
-                None => {}
-                Some(error) if sent.recipients.is_empty() => return Err(error),
-                Some(error) => {
-                    sent.interrupted = Some((error, waiting));
-                    return Ok(sent);
-                }
-            }
+        for (submission, outcome) in flight.iter_mut().zip(&submitting.outcomes) {
+            submission.remember(outcome, report);
         }
+        submitting
     }
+
+    /// Records in the outbox that the attempt is over without an outcome: the message was not
+    /// delivered, and is to be tried again in another session.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn put_back(&mut self) -> Result<(), Error> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let reason = "the connection ended before the message was sent";
+        Ok(held.end(self.job.run_id.seconds, AttemptResult::Deferred, reason)?)
+    }
+}
+
+/// The outcomes of a flight's messages, the session unless it is over, and whether a flight of several
+/// failed in it.
+struct Submitting {
+    outcomes: Vec<Result<SubmissionOutcome, Error>>,
+    session: Option<SmtpSession>,
+    has_failed: bool,
 }
 
 #[cfg(test)]
 mod tests;
-
-/// A text that counts its octets for a progress bar.
-struct Watched<R> {
-    text: R,
-    progress: Option<Octets>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        let read = self.text.read(octets)?;
-        if let Some(progress) = &self.progress {
-            progress.add(u64::try_from(read).unwrap_or(u64::MAX));
-        }
-        Ok(read)
-    }
-}

@@ -211,6 +211,31 @@ impl Error {
         is_hang_up(source)
     }
 
+    /// Returns whether this side ended the connection ([`Cancelled`]).
+    pub fn is_cancelled(&self) -> bool {
+        let Self::Stream { source, .. } = self else { return false };
+        source.get_ref().and_then(|inner| inner.downcast_ref::<Cancelled>()).is_some()
+    }
+
+    /// The same failure, for each of several messages that it is about.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Stream { phase, source } => {
+                Self::Stream { phase: *phase, source: duplicate(source) }
+            }
+            Self::Closed(phase) => Self::Closed(*phase),
+            Self::Malformed { phase, what } => {
+                Self::Malformed { phase: *phase, what: what.clone() }
+            }
+            Self::Leftover(phase) => Self::Leftover(*phase),
+            Self::TooLong(octets) => Self::TooLong(*octets),
+            Self::Bug(what) => Self::Bug(what),
+            Self::Sink(error) => Self::Sink(duplicate(error)),
+            Self::Source(error) => Self::Source(duplicate(error)),
+        }
+    }
+
     /// Returns whether it came in place of the greeting.
     pub fn is_in_greeting(&self) -> bool {
         let (Self::Stream { phase, .. } | Self::Closed(phase)) = self else { return false };
@@ -222,6 +247,16 @@ impl Error {
 pub fn is_hang_up(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+}
+
+/// Copies an error of a stream; an end that this side chose stays one.
+fn duplicate(error: &io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Cancelled>());
+    match (error.raw_os_error(), inner) {
+        (Some(number), _) => io::Error::from_raw_os_error(number),
+        (None, Some(Cancelled(words))) => io::Error::new(error.kind(), Cancelled(words.clone())),
+        (None, None) => io::Error::new(error.kind(), error.to_string()),
+    }
 }
 
 /// An activity of the client, as words that follow an error.
@@ -342,7 +377,8 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
     }
 
     /// An exchange with many commands, as many of them in flight as `window` says. `each` is handed
-    /// the answers in order. All commands that can leave together leave in one write.
+    /// the answers in order. All commands that can leave together leave in one write, up to octets
+    /// behind one ([`Exchange::octets`]), so that it is known of each such whether it has left.
     ///
     /// # Errors
     ///
@@ -361,19 +397,13 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         let mut in_flight = VecDeque::<(X, &'static str)>::new();
         let mut unsent = None;
         loop {
-            if window.is_low(in_flight.len()) && unsent.is_none() {
-                let before = in_flight.len();
-                while window.has_room(in_flight.len())
-                    && let Some(exchange) = exchanges.next()
+            if window.is_low(in_flight.len()) {
+                let mut is_first = in_flight.is_empty();
+                let mut before = in_flight.len();
+                while unsent.is_none()
+                    && let Some(phase) = self.push_burst(window, &mut exchanges, &mut in_flight)
                 {
-                    let command = exchange.command();
-                    self.push(&command);
-                    self.append(exchange.octets());
-                    in_flight.push_back((exchange, command.verb));
-                }
-                if let Some((_, verb)) = in_flight.get(before) {
-                    let phase = Phase::Sending(verb);
-                    if before == 0 {
+                    if std::mem::take(&mut is_first) {
                         self.ensure_no_buffered_input(phase).map_err(X::Error::from)?;
                     }
                     // A peer that has hung up may have said why, and that is there to be read.
@@ -381,6 +411,9 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
                         Err(error) if error.is_hang_up() => unsent = Some(error),
                         sent => sent.map_err(X::Error::from)?,
                     }
+                    let sent = in_flight.range(before..).filter(|_| unsent.is_none());
+                    sent.for_each(|(exchange, _)| exchange.sent());
+                    before = in_flight.len();
                 }
             }
             let Some((exchange, verb)) = in_flight.pop_front() else {
@@ -397,6 +430,30 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
             };
             each(exchange.answer(reply, body)?)?;
         }
+    }
+
+    /// Collects what leaves in one write: commands as far as the window has room, up to octets behind
+    /// one. Returns the phase of sending the first; `None` if there is none to send.
+    fn push_burst<X: Exchange<Grammar = G>>(
+        &mut self,
+        window: &impl Window,
+        exchanges: &mut impl Iterator<Item = X>,
+        in_flight: &mut VecDeque<(X, &'static str)>,
+    ) -> Option<Phase> {
+        let before = in_flight.len();
+        while window.has_room(in_flight.len())
+            && let Some(exchange) = exchanges.next()
+        {
+            let command = exchange.command();
+            self.push(&command);
+            self.append(exchange.octets());
+            let is_end = !exchange.octets().is_empty();
+            in_flight.push_back((exchange, command.verb));
+            if is_end {
+                break;
+            }
+        }
+        in_flight.get(before).map(|(_, verb)| Phase::Sending(verb))
     }
 
     /// Sends a command without waiting for its answer: the last of a conversation.
@@ -488,8 +545,12 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         }
     }
 
-    /// Checks that no octets are buffered while nothing is in flight ([`Error::Leftover`]).
-    fn ensure_no_buffered_input(&self, phase: Phase) -> Result<(), Error> {
+    /// Checks that no octets are buffered while nothing is in flight.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Leftover`] if there are.
+    pub fn ensure_no_buffered_input(&self, phase: Phase) -> Result<(), Error> {
         if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(phase)) }
     }
 

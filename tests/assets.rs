@@ -484,6 +484,17 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("RETR_OCTETS", "Messages retrieved in one flight", octets(&limits::RETR_OCTETS)),
         ("SMTP_WINDOW", "SMTP commands in flight", limits::SMTP_WINDOW.to_string()),
+        (
+            "FLIGHT_MESSAGES",
+            "Queued messages sent before a reply is awaited",
+            limits::FLIGHT_MESSAGES.to_string(),
+        ),
+        ("FLIGHT_OCTETS", "The same, together", octets(&limits::FLIGHT_OCTETS)),
+        (
+            "FLIGHT_MEMORY",
+            "One queued message at a time after such a flight failed",
+            seconds(limits::FLIGHT_MEMORY),
+        ),
         ("FILES", "Open message files per fetch", limits::FILES.to_string()),
         (
             "AT_ONE_HOST",

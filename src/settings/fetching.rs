@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Settings;
 use super::error::Error;
-use super::job::{Check, FetchJob, Job, Side};
+use super::job::{Check, FetchJob, Job, Peer, Side};
 use crate::cli::{self};
 use crate::config::{self, Sender, Table};
 use crate::store::{self, Destination};
@@ -95,8 +95,7 @@ impl Settings {
             mailbox = format!("{mailbox}+{}", peer.port);
         }
         let state = self.state()?.join("fetch").join(store::state_name(&mailbox).as_ref());
-        let host = percent_encoded(peer.host.as_str().as_bytes());
-        let server = self.state()?.join("server").join(format!("{host}+{}", peer.port));
+        let server = self.server_file(&peer).ok_or(Error::NoHome)?;
         let run_id = self.run_id.clone();
         Ok(FetchJob {
             account,
@@ -117,6 +116,12 @@ impl Settings {
             server,
             run_id,
         })
+    }
+
+    /// Returns the file for what is learnt about a server. `None` if this user has no directory for it.
+    pub(super) fn server_file(&self, peer: &Peer) -> Option<PathBuf> {
+        let host = percent_encoded(peer.host.as_str().as_bytes());
+        Some(self.state.as_ref()?.join("server").join(format!("{host}+{}", peer.port)))
     }
 
     /// Returns the checks of the named accounts, or of all: of each the sides that were asked for,

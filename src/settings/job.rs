@@ -149,6 +149,8 @@ pub struct SendJob {
     pub fallback: Option<Box<Self>>,
     /// The recipients and callers that the account allows.
     pub permissions: Permissions,
+    /// The file for what is learnt about the server; `None` if this user has no directory for it.
+    pub server: Option<PathBuf>,
     /// The run's identity.
     pub run_id: RunId,
 }

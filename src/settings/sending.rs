@@ -223,7 +223,7 @@ impl Settings {
             max_per_hour: table.max_per_hour.map(number),
         };
         let peer = self.peer(account.as_deref(), table, Side::Send)?;
-        let run_id = self.run_id.clone();
+        let (server, run_id) = (self.server_file(&peer), self.run_id.clone());
         Ok(SendJob {
             account,
             peer,
@@ -238,6 +238,7 @@ impl Settings {
             queue,
             fallback: None,
             permissions,
+            server,
             run_id,
         })
     }

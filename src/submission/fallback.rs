@@ -135,7 +135,7 @@ impl Submission {
     ) -> Option<Attempted> {
         let outcome = self.fall_back(self.envelope.recipients().to_vec(), fallback)?;
         let disposition = self.settle(&outcome, attempt);
-        Some(Attempted { outcome, session: None, disposition })
+        Some(Attempted { outcome, disposition })
     }
 
     /// Sends the message to these recipients with the account's fallback. `None` if there is none, or

@@ -81,7 +81,7 @@ impl Submission {
             stop.decide(Some(Exit::InDoubt.status()));
         }
         let mut fallback = Fallback::new("send", report, stop);
-        let Attempted { outcome, session, disposition } =
+        let (Attempted { outcome, disposition }, session) =
             self.attempt(session, attempt, Some(&mut fallback), report);
         let exit = self.exit(&outcome);
         stop.decide((exit != Exit::Later).then(|| exit.status()));

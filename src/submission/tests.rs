@@ -1,11 +1,12 @@
 //! A submission against a server in memory that dies at any octet of what it says or hears.
 
+mod flights;
 mod outbox;
 mod outcomes;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -176,7 +177,7 @@ impl Server {
     }
 }
 
-impl crate::wire::Stream for Server {}
+impl wire::Stream for Server {}
 
 impl Read for Server {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -254,6 +255,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         permissions: crate::settings::Permissions::default(),
         sent_maildir: None,
         log_file: None,
+        server: None,
         run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
@@ -289,7 +291,7 @@ fn converse(
     stream: Box<dyn Private>,
 ) -> Result<SubmissionOutcome, Error> {
     let line = log_in(submission, stream)?;
-    let (outcome, line) = submission.submit(line, &silent());
+    let (outcome, line) = submission.submit_over(Ok(line), &silent());
     line.into_iter().for_each(Session::quit);
     outcome
 }

@@ -50,6 +50,9 @@ pub trait Exchange {
         &[]
     }
 
+    /// Called when all of its octets have been written to the stream.
+    fn sent(&self) {}
+
     /// Reads the answer. `body` is the multi-line part that follows in POP3.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::transaction::Grouping;
 use crate::text::{Mailbox, Notify, Return, ReversePath, xtext};
 use crate::wire::Command;
 
@@ -111,17 +112,17 @@ impl Envelope {
 /// A message in canonical form, and what must be said of it beforehand.
 pub struct MailData<'a> {
     /// The text; every line ends in CRLF.
-    pub text: &'a mut dyn Read,
+    pub text: Box<dyn Read + 'a>,
     /// The size in octets, dots not stuffed (RFC 1870 §3).
     pub octets: u64,
     /// True if any octet is above 127.
     pub is_8bit: bool,
-    /// True for a small message that holds no command ([`holds_command`](super::holds_command)),
-    /// which may leave before the server has accepted a recipient.
-    pub may_go_along: bool,
+    /// The commands and messages that it may share a flight with; [`Grouping::Alone`] for one that is
+    /// not small.
+    pub grouping: Grouping,
     /// Called once in a transaction, before octets leave after which the server may have the whole
     /// message. An error keeps them here.
-    pub before_last_octets: &'a mut dyn FnMut() -> io::Result<()>,
+    pub before_last_octets: Box<dyn FnMut() -> io::Result<()> + 'a>,
 }
 
 impl MailData<'_> {

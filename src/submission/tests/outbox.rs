@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
+use crate::smtp;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, Remains};
 use crate::store::outbox::{self, DeliveryRecord, Id, NotAdded, Outbox, OutboxState};
@@ -91,7 +92,7 @@ impl Fixture {
         submission: &mut Submission,
         session: Result<SmtpSession, Error>,
         attempt: Attempt,
-    ) -> Attempted {
+    ) -> (Attempted, Option<SmtpSession>) {
         let Some(manner) = self.fallback else {
             return submission.attempt(session, attempt, None, &silent());
         };
@@ -124,7 +125,7 @@ impl Fixture {
                 let session = submission.begin().and_then(|()| {
                     log_in(&submission, Box::new(Server::new(manner, &known, &self.disk)))
                 });
-                let Attempted { outcome, session, disposition } =
+                let (Attempted { outcome, disposition }, session) =
                     self.attempt(&mut submission, session, attempt);
                 let exit = submission.exit(&outcome);
                 // One reply tells of a refusal only if it is true of all.
@@ -170,7 +171,7 @@ impl Fixture {
             Ok(()) => {
                 self.disk.note("added");
                 let session = submission.begin().and(Err(reason));
-                let Attempted { outcome, .. } =
+                let (Attempted { outcome, .. }, _) =
                     submission.attempt(session, Attempt::First, None, &silent());
                 submission.exit(&outcome)
             }
@@ -187,7 +188,7 @@ impl Fixture {
             let held = self.outbox().hold(&self.id())?;
             let mut submission = Submission::queued(self.submission().job, held)?;
             submission.begin()?;
-            let Attempted { outcome, disposition, .. } =
+            let (Attempted { outcome, disposition }, _) =
                 submission.attempt(Err(reason), Attempt::Further, None, &silent());
             self.note_fate(&disposition?);
             Ok(submission.verdict(&outcome))
@@ -216,7 +217,7 @@ impl Fixture {
         let mut submission = Submission::queued(self.submission().job, held)?;
         submission.begin()?;
         let session = log_in(&submission, Box::new(Server::new(manner, known, &self.disk)));
-        let Attempted { outcome, session, disposition } =
+        let (Attempted { outcome, disposition }, session) =
             self.attempt(&mut submission, session, Attempt::Further);
         session.into_iter().for_each(Session::quit);
         self.note_fate(&disposition?);

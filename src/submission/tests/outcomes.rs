@@ -199,7 +199,7 @@ impl Write for Server {
 
 impl Sealed for Server {}
 
-impl crate::wire::Stream for Server {}
+impl wire::Stream for Server {}
 
 impl Private for Server {
     fn binding(&self) -> Option<[u8; 32]> {
@@ -402,7 +402,7 @@ fn a_conversation_is_over_after_a_chunk_that_was_not_taken() {
             .attempts("ann", "mail.example", None, &crate::password::Run::default())
             .unwrap();
         let line = session.auth(attempts.map(|attempt| attempt.map_err(Error::from))).unwrap();
-        let (_, line) = submission.submit(line, &silent());
+        let (_, line) = submission.submit_over(Ok(line), &silent());
         assert_eq!(line.is_none(), is_over, "{script:?}");
     }
 }
