@@ -438,6 +438,59 @@ fn kill_submission_at(call: &str, time: usize, trouble: &str) -> bool {
     killed.status == 137
 }
 
+#[test]
+fn a_flight_killed_at_any_step_is_made_good_by_the_next_flush() {
+    if !servers::is_installed("strace") {
+        return;
+    }
+    // An attempt, a mark and an answer for each message; its removal.
+    for (call, least) in [("fdatasync", 12), ("fsync", 4), ("rename", 4), ("unlink", 4)] {
+        let kills: Vec<_> = (1..100).map_while(|time| kill_flight_at(call, time)).collect();
+        assert!(kills.len() >= least, "{call}: only {} runs were killed", kills.len());
+        let most = kills.iter().max().unwrap();
+        servers::note(&format!(
+            "killed: {} flights of four messages, one at each {call}; up to {most} in doubt",
+            kills.len()
+        ));
+    }
+}
+
+/// Kills a flush of four messages that is about to make a call for the given time, and looks at what the
+/// next flush makes of what it left. Returns how many were in doubt; `None` if it did not come to that.
+fn kill_flight_at(call: &str, time: usize) -> Option<usize> {
+    let (sink, home) = (Sink::start_far_away(), Home::new());
+    home.config(&sink.config("queue = true\nserver = \"127.0.0.1:1\""));
+    for subject in ["1", "2", "3", "4"] {
+        home.postie(["send", "bob@example.net", "--body=hello", "--subject", subject])
+            .run()
+            .exit(0);
+    }
+    home.config(&sink.config("queue = true"));
+    let inject = format!("--inject={call}:signal=KILL:when={time}");
+    let args = ["-f", "-qqq", "-o", "/dev/null", &inject, env!("CARGO_BIN_EXE_postie")];
+    let args = args.into_iter().chain(["queue", "flush", "--all"]);
+    let killed = home.program(Path::new("/usr/bin/strace"), args).run();
+    assert!([0, 137].contains(&killed.status), "{killed:?}");
+    let listed = home.postie(["queue", "--json"]).run().exit(0).stdout.clone();
+    let is_in_doubt = |subject: &String| {
+        let subject = format!("\"subject\":\"{subject}\"");
+        let mut lines = listed.lines().filter(|line| line.contains(&subject));
+        lines.any(|line| line.contains("\"duplicate\":true"))
+    };
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    let subjects = sink.taken().iter().map(|taken| subject_of(&taken.lines())).collect::<Vec<_>>();
+    for subject in ["1", "2", "3", "4"].map(str::to_owned) {
+        let times = subjects.iter().filter(|arrived| **arrived == subject).count();
+        let most = if is_in_doubt(&subject) { 2 } else { 1 };
+        assert!(
+            (1..=most).contains(&times),
+            "{call} {time}: {subject} arrived {times} times\n{listed}"
+        );
+    }
+    assert_eq!(home.files(".local/state/postie/outbox/waiting"), Vec::<PathBuf>::new());
+    (killed.status == 137).then(|| listed.matches("\"duplicate\":true").count())
+}
+
 fn subject_of(text: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned()
 }

@@ -2,6 +2,7 @@
 //! and Exim for submission.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -296,6 +297,54 @@ fn another_submission_server_takes_the_same_octet_for_octet() {
     let log = exim.log();
     for used in [" K S=", " P=utf8esmtpsa ", " M8S=8 "] {
         assert!(log.contains(used), "expected {used:?} in:\n{log}");
+    }
+}
+
+#[test]
+fn queued_messages_that_share_a_flight_arrive_once_each() {
+    // As many as Exim delivers at once of one connection.
+    const MANY: usize = 10;
+    let Some(dovecot) = Dovecot::start() else { return };
+    let postfix = Postfix::start(&dovecot, Auth::Offered);
+    let exim = Exim::start();
+    let tables =
+        [postfix.as_ref().map(Postfix::table), exim.as_ref().map(|exim| exim.table(Tls::Implicit))];
+    for (index, table) in tables.into_iter().enumerate() {
+        let Some(table) = table else { continue };
+        let arrived = || match index {
+            0 => postfix.as_ref().unwrap().arrived().text,
+            _ => exim.as_ref().unwrap().arrived().text,
+        };
+        let home = Home::new();
+        let config = |more: &str| {
+            home.config(&format!("[account.home]\n{table}send.queue = true\n{more}"));
+        };
+        config("send.password-command = \"exit 1\"\n");
+        for number in 0..MANY {
+            let subject = format!("--subject={number} of {MANY}");
+            home.postie(["send", "bob@example.net", "--body=hello", &subject]).run().exit(0);
+        }
+        config("");
+        let flushed = home.postie(["queue", "flush", "--all", "--verbose"]).run();
+        flushed.exit(0);
+        // The next one is begun before the last one is answered.
+        let lines: Vec<_> = flushed.stderr.lines().collect();
+        let is_flight =
+            lines.windows(2).any(|two| two[0].contains("C: RSET") && two[1].contains("C: MAIL"));
+        assert!(is_flight, "{}", flushed.stderr);
+        let subject = |text: Vec<u8>| {
+            let text = String::from_utf8(text).unwrap();
+            text.lines()
+                .find_map(|line| line.strip_prefix("Subject: "))
+                .unwrap()
+                .trim_end()
+                .to_owned()
+        };
+        let subjects: Vec<_> = (0..MANY).map(|_| subject(arrived())).collect();
+        let expected: HashSet<_> = (0..MANY).map(|number| format!("{number} of {MANY}")).collect();
+        assert_eq!(subjects.iter().cloned().collect::<HashSet<_>>(), expected);
+        let listed = home.postie(["queue"]).run();
+        assert_eq!(listed.stdout, "Mail queue is empty\n");
     }
 }
 

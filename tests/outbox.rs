@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -150,6 +150,135 @@ fn flushes_that_meet_send_each_message_once() {
     let taken = sink.taken();
     let subjects: BTreeSet<_> = taken.iter().map(|taken| subject(&taken.lines())).collect();
     assert_eq!((taken.len(), subjects.len(), count(&home)), (MANY, MANY, [0, 0, 0]));
+}
+
+/// Adds copies of the message that waits, so that there are so many.
+fn multiply(home: &Home, number: usize) {
+    let first = home.files(WAITING).remove(0);
+    for copy in 1..number {
+        let dir = first.with_file_name(format!("{copy:08x}.{copy:08x}"));
+        fs::create_dir(&dir).unwrap();
+        for file in ["message.eml", "journal", "lock"] {
+            fs::copy(first.join(file), dir.join(file)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_thousand_messages_need_few_round_trips() {
+    let sink = Sink::start_far_away();
+    let home = home_with_a_message(&sink, "");
+    multiply(&home, 1_000);
+    home.config(&sink.config(""));
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (1_000, [0, 0, 0]));
+    // Greeting, EHLO, AUTH, and eight messages each time.
+    let turns = sink.turns();
+    servers::note(&format!("outbox: 1,000 messages, {turns} round trips"));
+    assert!((128..=150).contains(&turns), "{turns}");
+}
+
+/// A client, heard line by line. What is said to it leaves when it is waited for.
+struct Client {
+    socket: TcpStream,
+    heard: Vec<u8>,
+    due: Vec<u8>,
+}
+
+impl Client {
+    /// Takes so many octets, or a line; `None` at the end.
+    fn take(&mut self, octets: Option<usize>) -> Option<String> {
+        loop {
+            let line_end = self.heard.windows(2).position(|two| two == b"\r\n").map(|at| at + 2);
+            let end =
+                octets.map_or(line_end, |octets| (self.heard.len() >= octets).then_some(octets));
+            if let Some(end) = end {
+                return Some(String::from_utf8(self.heard.drain(..end).collect()).unwrap());
+            }
+            self.socket.write_all(&std::mem::take(&mut self.due)).ok()?;
+            let mut octets = [0; 4096];
+            let length = self.socket.read(&mut octets).ok().filter(|length| *length > 0)?;
+            self.heard.extend_from_slice(&octets[..length]);
+        }
+    }
+
+    /// Takes in what comes before it is silent.
+    fn read_until_silent(&mut self) {
+        self.socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut octets = [0; 4096];
+        while let Ok(length @ 1..) = self.socket.read(&mut octets) {
+            self.heard.extend_from_slice(&octets[..length]);
+        }
+        self.socket.set_read_timeout(None).unwrap();
+    }
+}
+
+/// Takes any login, and hangs up where several messages come in one flight. Returns the number of
+/// messages that were answered.
+fn serve_one_at_a_time(listener: &TcpListener, connections: usize) -> usize {
+    let mut taken = 0;
+    for _ in 0..connections {
+        let socket = listener.accept().unwrap().0;
+        let mut client = Client { socket, heard: Vec::new(), due: b"220 hi\r\n".to_vec() };
+        while let Some(line) = client.take(None) {
+            let reply: &[u8] = match line.split([' ', '\r']).next().unwrap() {
+                "EHLO" => b"250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n",
+                "AUTH" => b"235 welcome\r\n",
+                "BDAT" => {
+                    let octets = line.split(' ').nth(1).unwrap().parse().unwrap();
+                    client.take(Some(octets));
+                    client.read_until_silent();
+                    if client.heard.windows(4).any(|four| four == b"MAIL") {
+                        break;
+                    }
+                    taken += 1;
+                    b"250 taken\r\n"
+                }
+                _ => b"250 ok\r\n",
+            };
+            client.due.extend_from_slice(reply);
+        }
+    }
+    taken
+}
+
+#[test]
+fn a_server_at_which_a_flight_was_lost_gets_one_message_at_a_time() {
+    let sink = Sink::start(&[]);
+    // Also where that cannot be written down.
+    for is_remembered in [true, false] {
+        let home = home_with_a_message(&sink, "");
+        multiply(&home, 12);
+        if !is_remembered {
+            home.file(".local/state/postie/server", "");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        home.config(&sink.config(&format!("server = \"{server}\"")));
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| serve_one_at_a_time(&listener, 2));
+            let flushed = home.postie(["queue", "flush", "--all"]).run();
+            flushed.exit(80).says(": the message may have been delivered; ");
+            assert_eq!(flushed.stderr.lines().count(), 8, "{}", flushed.stderr);
+            assert_eq!(serving.join().unwrap(), 4);
+        });
+        let listed = home.postie(["queue", "--json"]).run().exit(0).stdout.clone();
+        assert_eq!(listed.matches("\"duplicate\":true").count(), 8, "{listed}");
+        assert_eq!(home.files(".local/state/postie/server").len(), usize::from(is_remembered));
+    }
+}
+
+#[test]
+fn what_goes_with_another_message_goes_one_by_one() {
+    let sink = Sink::start_far_away();
+    let home = home_with_a_message(&sink, "");
+    multiply(&home, 3);
+    age(&home, 60);
+    home.config(&sink.config(""));
+    send(&home, "2").exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (4, [0, 0, 0]));
+    // Greeting, EHLO, AUTH, its own, and for each of the others RSET and the message.
+    assert!(sink.turns() >= 10, "{}", sink.turns());
 }
 
 /// Adds attempts on each of six days, of which the last is today.

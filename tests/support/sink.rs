@@ -1,14 +1,18 @@
 //! A submission server on this machine that takes everything and remembers it, but nothing for
-//! `nobody`. No TLS, any login; BDAT is unknown to it, whatever it offers.
+//! `nobody`. No TLS, any login; BDAT is unknown to it, whatever it offers, unless it is far away.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 /// How long a silent client is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one that is far away waits for more before it answers.
+const QUIET: Duration = Duration::from_millis(30);
 
 /// Octets in a line.
 const LINE: u64 = 1 << 20;
@@ -17,6 +21,7 @@ const LINE: u64 = 1 << 20;
 pub struct Sink {
     pub address: SocketAddr,
     taken: Arc<Mutex<Vec<Taken>>>,
+    turns: Arc<AtomicUsize>,
 }
 
 /// One message, and what was said of it.
@@ -40,21 +45,39 @@ impl Taken {
 impl Sink {
     /// Starts a server that offers these extensions besides AUTH.
     pub fn start(offers: &[&str]) -> Self {
+        Self::start_at(offers, None)
+    }
+
+    /// Starts a server that takes BDAT, and answers only when its client has nothing more to say: so it
+    /// would be heard over a long line.
+    pub fn start_far_away() -> Self {
+        Self::start_at(&["PIPELINING", "CHUNKING"], Some(QUIET))
+    }
+
+    fn start_at(offers: &[&str], quiet: Option<Duration>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let taken = Arc::<Mutex<Vec<Taken>>>::default();
         let mut ehlo = "250-sink\r\n".to_owned();
         ehlo.extend(offers.iter().map(|offer| format!("250-{offer}\r\n")));
         ehlo.push_str("250 AUTH PLAIN");
+        let turns = Arc::<AtomicUsize>::default();
         let (ehlo, shelf) = (Arc::<str>::from(ehlo), Arc::clone(&taken));
+        let count = Arc::clone(&turns);
         thread::spawn(move || {
             for socket in listener.incoming() {
                 let (ehlo, shelf) = (Arc::clone(&ehlo), Arc::clone(&shelf));
-                thread::spawn(move || serve(socket?, &ehlo, &shelf));
+                let count = Arc::clone(&count);
+                thread::spawn(move || serve(socket?, &ehlo, &shelf, quiet, &count));
             }
             io::Result::Ok(())
         });
-        Self { address, taken }
+        Self { address, taken, turns }
+    }
+
+    /// How often a client waited for an answer.
+    pub fn turns(&self) -> usize {
+        self.turns.load(Ordering::SeqCst)
     }
 
     /// A configuration for it, with `more` in `[account.home.send]`.
@@ -73,44 +96,98 @@ impl Sink {
     }
 }
 
-fn serve(socket: TcpStream, ehlo: &str, shelf: &Mutex<Vec<Taken>>) -> io::Result<()> {
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut output = socket.try_clone()?;
-    let mut input = BufReader::new(socket);
-    let mut say = |text: &str| output.write_all(format!("{text}\r\n").as_bytes());
+/// A client's words; answers leave when it waits for them.
+struct Conversation<'a> {
+    socket: TcpStream,
+    due: Vec<u8>,
+    quiet: Option<Duration>,
+    turns: &'a AtomicUsize,
+}
+
+impl Conversation<'_> {
+    fn say(&mut self, text: &str) {
+        self.due.extend_from_slice(format!("{text}\r\n").as_bytes());
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.turns.fetch_add(1, Ordering::SeqCst);
+        self.socket.write_all(&std::mem::take(&mut self.due))
+    }
+}
+
+impl Read for Conversation<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        if !self.due.is_empty() {
+            if self.quiet.is_some() {
+                self.socket.set_read_timeout(self.quiet)?;
+                match self.socket.read(octets) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return read,
+                }
+            }
+            self.flush()?;
+        }
+        self.socket.set_read_timeout(Some(PATIENCE))?;
+        self.socket.read(octets)
+    }
+}
+
+fn serve(
+    socket: TcpStream,
+    ehlo: &str,
+    shelf: &Mutex<Vec<Taken>>,
+    quiet: Option<Duration>,
+    turns: &AtomicUsize,
+) -> io::Result<()> {
+    let mut input = BufReader::new(Conversation { socket, due: Vec::new(), quiet, turns });
     let (mut sender, mut recipients) = (String::new(), Vec::new());
-    say("220 sink")?;
+    input.get_mut().say("220 sink");
     loop {
         let line = String::from_utf8_lossy(&line(&mut input)?).into_owned();
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        match verb {
-            "EHLO" => say(ehlo)?,
-            "AUTH" => say("235 2.7.0 welcome")?,
-            "MAIL" if !sender.is_empty() => say("503 5.5.1 one sender is enough")?,
+        let is_text = match verb {
+            "DATA" => {
+                input.get_mut().say("354 go on");
+                Some(text(&mut input)?)
+            }
+            "BDAT" if quiet.is_some() => {
+                let octets = rest.trim_end_matches(" LAST").parse();
+                let mut text = vec![0; octets.map_err(|_| io::ErrorKind::InvalidData)?];
+                input.read_exact(&mut text)?;
+                Some(text)
+            }
+            _ => None,
+        };
+        if let Some(text) = is_text {
+            let (sender, recipients) =
+                (std::mem::take(&mut sender), std::mem::take(&mut recipients));
+            shelf.lock().unwrap().push(Taken { sender, recipients, text });
+            input.get_mut().say("250 2.0.0 taken");
+            continue;
+        }
+        input.get_mut().say(match verb {
+            "EHLO" => ehlo,
+            "AUTH" => "235 2.7.0 welcome",
+            "MAIL" if !sender.is_empty() => "503 5.5.1 one sender is enough",
             "RSET" => {
                 (sender, recipients) = Default::default();
-                say("250 2.0.0 forgotten")?;
+                "250 2.0.0 forgotten"
             }
             "MAIL" => {
                 rest.trim_start_matches("FROM:").clone_into(&mut sender);
-                say("250 2.1.0 go on")?;
+                "250 2.1.0 go on"
             }
-            "RCPT" if rest.starts_with("TO:<nobody@") => say("550 5.1.1 \"nobody\" is not here")?,
+            "RCPT" if rest.starts_with("TO:<nobody@") => "550 5.1.1 \"nobody\" is not here",
             "RCPT" => {
                 recipients.push(rest.trim_start_matches("TO:").to_owned());
-                say("250 2.1.5 go on")?;
+                "250 2.1.5 go on"
             }
-            "DATA" => {
-                say("354 go on")?;
-                let text = text(&mut input)?;
-                let (sender, recipients) =
-                    (std::mem::take(&mut sender), std::mem::take(&mut recipients));
-                shelf.lock().unwrap().push(Taken { sender, recipients, text });
-                say("250 2.0.0 taken")?;
+            "QUIT" => {
+                input.get_mut().say("221 2.0.0 bye");
+                return input.get_mut().flush();
             }
-            "QUIT" => return say("221 2.0.0 bye"),
-            _ => say("500 5.5.2 unknown command")?,
-        }
+            _ => "500 5.5.2 unknown command",
+        });
     }
 }
 
