@@ -104,9 +104,9 @@ mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&s
 mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
 mutate 'the sync of the history in the outbox' src/store/outbox/entry.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
 mutate 'mending what could not be written in the outbox' src/store/outbox/entry.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
-mutate 'the mark in the outbox that the end of a message leaves' src/smtp/session.rs 's/\.and_then\(\|\(\)\| \(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
-mutate 'the mark in the outbox that a chunk leaves' src/smtp/session.rs 's/\(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
-mutate 'the answers in the outbox' src/submission.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
+mutate 'the mark in the outbox that the end of a message leaves' src/smtp/session/transaction.rs 's/\.and_then\(\|\(\)\| \(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
+mutate 'the mark in the outbox that a chunk leaves' src/smtp/session/transaction.rs 's/\(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
+mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
@@ -132,8 +132,8 @@ mutate 'the check of whose Maildir it is' src/store/maildir.rs 's/disk\.check_pl
 mutate 'passing over the environment of another user' src/settings/places.rs 's/ && ownership::is_ours\(&named\)//' "${ownership[@]}"
 mutate 'refusing links' src/store/disk.rs 's/custom_flags\(OFlags::NOFOLLOW[^;]*;/custom_flags(OFlags::empty().bits().cast_signed());/' --test tests least_surprise
 mutate 'the mode of files' src/store/disk.rs 's/options\.mode\(0o600\)/options.mode(0o666)/' --test tests least_surprise
-mutate 'doubt' src/smtp/session.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
-mutate 'doubt about a message that went along' src/smtp/session.rs 's/let is_doubtful = is_out && !is_unsent;/let is_doubtful = false; let _ = is_unsent;/' --lib submission::tests
+mutate 'doubt' src/smtp/session/transaction.rs 's/reply_to\(MESSAGE\)\.map_err\(Error::InDoubt\)/reply_to(MESSAGE).map_err(Error::Wire)/' --lib submission::tests
+mutate 'doubt about a message that went along' src/smtp/session/transaction.rs 's/Ended::Broken\(error\) if left\.get\(\)/Ended::Broken(error) if false \&\& left.get()/' --lib submission::tests
 mutate 'the check of what came before TLS' src/wire.rs 's/self\.ensure_no_buffered_input\(Phase::Answer\(verb\)\)\?;//' "${hostile[@]}"
 mutate 'the check of what came before a command' src/wire.rs 's/self\.ensure_no_buffered_input\(phase\)\.map_err\(X::Error::from\)\?;//' "${hostile[@]}"
 mutate 'the check that STLS is offered' src/pop3/session.rs 's/if !self\.offered\.stls/if false/' "${hostile[@]}"
@@ -163,16 +163,37 @@ mutate 'the refusal of QUIT' src/pop3/session.rs 's/(return Err\(Error::Refused 
 mutate 'the stuffing of dots' src/dot.rs 's/if self\.line_start && first/if false \&\& first/' --lib dot
 mutate 'the end of a text' src/wire/body.rs 's/return Err\(Error::Closed\(self\.phase\)\);(\s+\}\s+if text)/return Ok(total);$1/' "${fetch[@]}"
 outcomes=(--lib submission::tests::outcomes)
-mutate 'the refusal of the sender as the outcome at once' src/smtp/session.rs 's/return Err\(Halt::Failed\(Error::Refused \{ what: Subject::Sender, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
-mutate 'the refusal of all recipients as the outcome at once' src/smtp/session.rs 's/if answers\.is_for_nobody\(envelope\)/if false \&\& answers.is_for_nobody(envelope)/' "${outcomes[@]}"
-mutate 'the end of a flight at 421' src/smtp/session.rs 's/\(Step::Rcpt\(\.\.\), Err\(refusal\)\) if refusal\.is_farewell\(\)/(Step::Rcpt(..), Err(refusal)) if false \&\& refusal.is_farewell()/' "${outcomes[@]}"
-mutate 'the certainty that what has not left is not there' src/smtp/session.rs 's/is_out && !is_unsent/is_out || is_unsent/' "${outcomes[@]}"
+mutate 'the refusal of the sender as the outcome at once' src/smtp/session/transaction.rs 's/self\.end\(Err\(Error::Refused \{ what: Subject::Sender, refusal \}\)\);/drop(refusal);/' "${outcomes[@]}"
+mutate 'the refusal of all recipients as the outcome at once' src/smtp/session/transaction.rs 's/if self\.is_for_nobody\(envelope\)/if false \&\& self.is_for_nobody(envelope)/' "${outcomes[@]}"
+mutate 'the end of a flight at 421' src/smtp/session/transaction.rs 's/\(Part::Rcpt\(\.\.\), Err\(refusal\)\) if refusal\.is_farewell\(\)/(Part::Rcpt(..), Err(refusal)) if false \&\& refusal.is_farewell()/; s/if is_farewell \{/if false \&\& is_farewell {/' "${outcomes[@]}"
+mutate 'the certainty that what has not left is not there' src/smtp/session/transaction.rs 's/Ended::Broken\(error\) if left\.get\(\)/Ended::Broken(error) if true || left.get()/' "${outcomes[@]}"
 mutate 'hearing out a server that has hung up' src/wire.rs 's/Err\(error\) if error\.is_hang_up\(\) =>/Err(error) if false \&\& error.is_hang_up() =>/' "${outcomes[@]}"
-mutate 'the words of those who refuse, whatever follows' src/submission.rs 's/sent\.recipients\.extend\(refused\);/drop(refused);/' "${outcomes[@]}"
+mutate 'the words of those who refuse, whatever follows' src/submission/transactions.rs 's/sent\.recipients\.extend\(refused\);/drop(refused);/' "${outcomes[@]}"
 smtp=(--test tests transcripts::mail_is_submitted)
-mutate 'keeping commands out of the flight of an envelope' src/smtp/session.rs 's/\|\| !message\.may_go_along/|| false/' "${smtp[@]}"
-mutate 'the end of a conversation after a refused chunk' src/smtp/session.rs 's/self\.is_over \|= is_out \|\| matches!\(answers\.verdict, Some\(Err\(_\)\)\);//' "${outcomes[@]}"
-mutate 'the doubt that an answer to recipients leaves' src/submission.rs 's/interrupted\.is_none\(\)\.then\(\|\| accepted\.as_deref\(\)\.unwrap_or_default\(\)\)/Some(accepted.as_deref().unwrap_or_default())/' "${outbox[@]}"
+mutate 'keeping commands out of the flight of an envelope' src/smtp/session/transaction.rs 's/ \|\| message\.grouping == Grouping::Alone//' "${smtp[@]}"
+mutate 'the end of a conversation after a refused chunk' src/smtp/session/transaction.rs 's/self\.is_over \|= !is_shared && \(is_chunk_out \|\| is_chunk_refused\);/let _ = (is_chunk_out, is_chunk_refused);/' "${outcomes[@]}"
+mutate 'the doubt that an answer to recipients leaves' src/submission/transactions.rs 's/interrupted\.is_none\(\)\.then\(\|\| accepted\.as_deref\(\)\.unwrap_or_default\(\)\)/Some(accepted.as_deref().unwrap_or_default())/' "${outbox[@]}"
+# Several messages in one flight.
+flights=(--lib submission::tests::flights)
+mutate 'the doubt about each message of a flight' src/smtp/session/transaction.rs 's/Ended::Broken\(error\) if left\.get\(\)/Ended::Broken(error) if is_first \&\& left.get()/' "${flights[@]}"
+mutate 'the certainty that what has not left of a flight is not there' src/wire.rs 's/range\(before\.\.\)\.filter\(\|_\| unsent\.is_none\(\)\)/range(before..)/' "${flights[@]}"
+mutate 'a write for each message of a flight' src/wire.rs 's/if is_end \{\s+break;\s+\}/let _ = is_end;/' "${flights[@]}"
+mutate 'the proof that RSET is' src/smtp/session/transaction.rs 's/\.chain\(is_shared\.then_some\(Part::Rset\)\)//' "${flights[@]}"
+mutate 'the end of belief at RSET' src/smtp/session/transaction.rs 's/\(reply\.code \/ 100 != 2 \|\| reply\.code == 221\)/false/' "${flights[@]}"
+mutate 'the end of belief at a message taken for nobody' src/smtp/session/transaction.rs 's/\(Part::Bdat\(_\), Ok\(reply\)\) if self\.outcome\.is_some\(\)/(Part::Bdat(_), Ok(reply)) if false \&\& self.outcome.is_some()/' "${flights[@]}"
+mutate 'the end of a flight of several at 421' src/smtp/session/transaction.rs 's/if is_farewell \{/if false \&\& is_farewell {/' "${flights[@]}"
+mutate 'the first word on a message of a flight' src/smtp/session/transaction.rs 's/_ if self\.outcome\.is_some\(\) => \{\}//; s/self\.outcome\.get_or_insert\(outcome\);/self.outcome = Some(outcome);/' "${flights[@]}"
+mutate 'the end of the mark of what was not reached' src/submission.rs 's/Ok\(held\.end\(self\.job\.run_id\.seconds, AttemptResult::Deferred, reason\)\?\)/{ let _ = (held, reason, AttemptResult::Deferred); Ok(()) }/' "${flights[@]}"
+mutate 'keeping commands out of a flight of several' src/smtp/session/transaction.rs 's/\|\| is_any\(&OTHERS\)/|| false \&\& is_any(\&OTHERS)/' --lib smtp
+mutate 'CHUNKING for a flight of several' src/smtp/session/transaction.rs 's/self\.offered\.pipelining && self\.offered\.chunking/self.offered.pipelining/' "${queued[@]}"
+mutate 'the bound of messages in a flight' src/limits.rs 's/FLIGHT_MESSAGES: usize = 8/FLIGHT_MESSAGES: usize = 9/' --lib smtp
+mutate 'the bound of octets in a flight' src/limits.rs 's/FLIGHT_OCTETS: u64 = 256 << 10/FLIGHT_OCTETS: u64 = 512 << 10/' --lib smtp
+mutate 'the memory of a flight that failed' src/submission.rs 's/server::flight_failed\(&first\.job\);/let _ = \&first.job;/' "${queued[@]}"
+mutate 'one message at a time after a flight failed' src/queue/run.rs 's/self\.is_one_by_one \|= has_failed;/let _ = has_failed;/' --test tests outbox::a_server_at_which
+mutate 'one message at a time in passing' src/queue/run.rs 's/if self\.verbosity == Verbosity::Passing \{\s+\/\/ Its time/if false {\n\/\/ Its time/' --test tests outbox::what_goes_with
+mutate 'the next session for what was not reached' src/queue/run.rs 's/Ok\(\(\)\) => self\.waiting\.push_front\(Queued \{ outbox, id, submission \}\),\s+Err\(error\) => self\.note/Ok(()) => drop((outbox, id)),\nErr(error) => self.note/' "${queued[@]}"
+mutate 'waiting for what a lost flight has left' src/smtp/session/transaction.rs 's/if self\.is_over\(\) \{/if false {/' "${queued[@]}"
+mutate 'RSET before a message that shares no flight' src/smtp/session.rs 's/if self\.is_forgotten \{/if true {/' "${queued[@]}"
 injected=(--test tests injected_words)
 mutate 'the refusal of long options under the name sendmail' src/cli/sendmail.rs 's/Word::Long => \{\s+let word = shown/Word::Long => { self.options.push(word); if true { continue; } let word = OsString::new(); let word = shown/' "${injected[@]}"
 mutate 'the end of options before recipients' src/cli/sendmail.rs 's/words\.push\(OsString::from\("--"\)\);\s+words\.extend\(self\.recipients\)/words.extend(self.recipients)/' --lib cli
@@ -194,8 +215,8 @@ mutate 'the line of an alias that runs a program' src/config/alias_file.rs 's/if
 mutate 'whose the alias file is' src/config.rs 's/ownership::check_writers\(&file, path\)\?;(\s+let text = bounded)/$1/' --test tests alias_file
 mutate 'the fallback for nothing that is in doubt' src/submission/fallback.rs 's/ && !is_in_doubt\(error\);/;/' --test tests fallback
 mutate 'the fallback for nothing that an earlier attempt left in doubt' src/submission/fallback.rs 's/if !is_untouched \|\| /if /' --test tests fallback
-mutate 'waiting for the account after a refusal by its fallback' src/submission.rs 's/Some\(held\) if self\.fallback_of\.is_some\(\)/Some(held) if false \&\& self.fallback_of.is_some()/' --test tests fallback
-mutate 'the doubt about one message being about no other' src/queue.rs 's/ && submission\.fallback_of\.is_none\(\) =>/ =>/' --test tests fallback
+mutate 'waiting for the account after a refusal by its fallback' src/submission/transactions.rs 's/Some\(held\) if submission\.fallback_of\.is_some\(\)/Some(held) if false \&\& submission.fallback_of.is_some()/' --test tests fallback
+mutate 'the doubt about one message being about no other' src/queue/run.rs 's/ && first\.fallback_of\.is_none\(\)//' --test tests fallback
 mutate 'the end of an attempt in the outbox before the fallback'"'"'s' src/submission/fallback.rs 's/ \|\| self\.end_own\(&own\)\.is_err\(\)//' --test tests fallback
 mutate 'keeping other processes out of the memory' src/memory.rs 's/let _ = set_dumpable_behavior[^;]*;//; s/DumpableBehavior, //; s/, set_dumpable_behavior//' --test tests memory
 mutate 'the limit of core files' src/memory.rs 's/let _ = setrlimit[^;]*;/let _ = none;/; s/, setrlimit//' --test tests memory

@@ -69,6 +69,7 @@ const ROWS: &[(&str, Row)] = &[
     ("rtt-delete", |bench| many_round_trips(bench, Keep::None)),
     ("rtt-one-by-one", one_by_one),
     ("rtt-send", send_round_trips),
+    ("rtt-flush", flush_round_trips),
     ("fetch-many", fetch_many),
     ("fetch-thousand", fetch_a_thousand),
     ("fetch-floor", fetch_beside_the_floor),
@@ -314,6 +315,26 @@ fn send_round_trips(bench: &Bench) {
         let (peers, found) = (each(peers, count), count(Program::Postie));
         bench.row(what, &peers, format_args!("{goal} RTT"), Found::count(found, goal));
     }
+}
+
+/// The outbox, with as many messages as it takes a night without a network to gather.
+fn flush_round_trips(bench: &Bench) {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let Some(postfix) = Postfix::start_reticent(&dovecot) else { return };
+    let line = Line::to(postfix.port(Tls::Implicit), View::Whole);
+    let login =
+        Login { port: line.port, tls: Tls::Implicit, authority: postfix.site.path("ca.pem") };
+    let number = bench.scaled(1_000);
+    let letter =
+        Mail { path: written(bench, 500), to: vec!["bob@example.net".to_owned()], chunking: true };
+    let cost = programs::queued(&bench.dir(), &login, &letter, number).measure();
+    bench.note_peak(&cost);
+    for _ in 0..number {
+        postfix.arrived();
+    }
+    let found = Found::count(line.tally().round_trips, 150);
+    let what = format!("flush of {number} small queued messages, CHUNKING");
+    bench.row(&what, "", "150 RTT", found);
 }
 
 /// Measures two programs in turns, each run in a directory of its own; ratios of the first to the

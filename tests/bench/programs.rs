@@ -246,6 +246,29 @@ impl Program {
     }
 }
 
+/// A flush of so many copies of a message that wait in the outbox.
+pub fn queued(dir: &Path, login: &Login, letter: &Mail, number: usize) -> Call {
+    let away = Login { port: 1, authority: login.authority.clone(), ..*login };
+    let args: Vec<_> = ["--config=config.toml", "send", "--queue"]
+        .into_iter()
+        .chain(letter.to.iter().map(String::as_str))
+        .collect();
+    secret(dir, "config.toml", &account(&away));
+    let send = Program::Postie.call(dir, &args);
+    Call { stdin: Some(letter.path.clone()), ..send }.measure();
+    let waiting = dir.join(".local/state/postie/outbox/waiting");
+    let first = fs::read_dir(&waiting).unwrap().next().unwrap().unwrap().path();
+    for copy in 1..number {
+        let other = waiting.join(format!("{copy:08x}.{copy:08x}"));
+        fs::create_dir(&other).unwrap();
+        for file in ["message.eml", "journal", "lock"] {
+            fs::copy(first.join(file), other.join(file)).unwrap();
+        }
+    }
+    secret(dir, "config.toml", &account(login));
+    Program::Postie.call(dir, &["--config=config.toml", "queue", "flush", "--all"])
+}
+
 fn account(login: &Login) -> String {
     let Login { port, tls, authority } = login;
     format!(
