@@ -10,7 +10,12 @@ use postie::hints;
 /// Phrases that read as translated.
 const SIGNS: &[&str] = &[
     "so many",
-    "is to be had",
+    "to be had",
+    "what is there",
+    "refusals alike",
+    "has brought",
+    "of its own accord",
+    "anybody",
     "is said",
     "what becomes of",
     "three facts",
