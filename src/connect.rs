@@ -1,6 +1,8 @@
 //! The way to a server, the same for every command: name lookup, connection and TLS. What is spoken on
 //! it, and when STARTTLS or STLS makes it private, is the caller's.
 
+pub mod service;
+
 use crate::error::Error;
 use crate::net::{self, Stop, Tcp};
 use crate::report::{Report, SlowStep};

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::Error;
-pub use self::job::{Check, DefaultPorts, FetchJob, Job, Peer, Route, SendJob, ServiceJob, Side};
+pub use self::job::{
+    Check, DefaultPorts, FetchJob, Job, Peer, Route, SendJob, ServiceJob, Side, Target,
+};
 pub use self::permissions::{NotPermitted, Permissions};
 use self::places::{Directories, variable};
 pub use self::places::{UserPlaces, is_root};

@@ -14,13 +14,13 @@ use self::login::PromptCache;
 use self::server::Line;
 
 use crate::config::Tls;
-use crate::connect::Connector;
+use crate::connect::{self, Connector};
 use crate::error::{Error, Exit, Failure};
 use crate::hints;
 use crate::net::{self, Stop};
 use crate::password::Source;
 use crate::report::{Report, Step, Stopwatch};
-use crate::settings::{self, Check, FetchJob, Job, Peer};
+use crate::settings::{self, Check, FetchJob, Job, Peer, ServiceJob, Target};
 use crate::store::disk::Os;
 use crate::store::{Readiness, Store};
 use crate::text::Secret;
@@ -51,30 +51,43 @@ pub enum Depth {
 pub fn walk(checks: Vec<Check>, depth: Depth, report: &Report, stop: &Stop) -> Exit {
     let (mut exit, mut asked) = (Exit::Done, PromptCache::default());
     for check in checks {
-        let Check { account, side, job } = check;
+        let Check { account, side, target } = check;
         let label = account.as_deref().unwrap_or("ad-hoc account");
         let side = side.purpose();
-        let place = match &job {
-            Ok(Job::Fetch(job)) => format!(" from {}", job.peer),
-            Ok(Job::Send(job)) => format!(" by way of {}", job.peer),
-            Err(_) => String::new(),
+        let (word, server, peer) = match &target {
+            Ok(Target::Server(job)) => {
+                let word = match job {
+                    Job::Fetch(_) => "from",
+                    Job::Send(_) => "by way of",
+                };
+                (word, Some(job.peer().to_string()), Some(job.peer().clone()))
+            }
+            Ok(Target::Service(job)) => {
+                ("through the service at", Some(job.socket.display().to_string()), None)
+            }
+            Err(_) => ("", None, None),
         };
-        let title = format!("{label}: {side}{place}");
-        let subject =
-            Subject { account, side, peer: job.as_ref().ok().map(|job| job.peer().clone()) };
+        let title = match &server {
+            Some(server) => format!("{label}: {side} {word} {server}"),
+            None => format!("{label}: {side}"),
+        };
+        let subject = Subject { account, side, server, peer };
         let list = Checklist::new(report, Some(subject));
         if let Err(error) = report.heading(title) {
             return list.end(|_| Err(error).at("output"));
         }
         let this = list.end(|list| {
-            let job = job.at("configuration").map_err(|broken| match *broken.error {
+            let target = target.at("configuration").map_err(|broken| match *broken.error {
                 Error::Settings(settings::Error::NoSender) => {
                     let hint = Some("if the account sends nothing, use --fetch".to_owned());
                     FailedStep { hint, ..broken }
                 }
                 _ => broken,
             })?;
-            list.run(&job, depth, stop, &mut asked).map(drop)
+            match target {
+                Target::Server(job) => list.run(&job, depth, stop, &mut asked).map(drop),
+                Target::Service(job) => list.service(&job),
+            }
         });
         if exit == Exit::Done {
             exit = this;
@@ -135,6 +148,8 @@ impl<T, E: Into<Error>> At<T> for Result<T, E> {
 struct Subject {
     account: Option<String>,
     side: &'static str,
+    /// The server, or the socket of the submission service.
+    server: Option<String>,
     peer: Option<Peer>,
 }
 
@@ -184,7 +199,7 @@ impl<'a> Checklist<'a> {
             let object = CheckResult {
                 account,
                 side: self.subject.as_ref().map(|subject| subject.side),
-                server: peer.map(ToString::to_string),
+                server: self.subject.as_ref().and_then(|subject| subject.server.clone()),
                 steps: &self.steps,
                 status: exit.status(),
             };
@@ -249,6 +264,14 @@ impl<'a> Checklist<'a> {
             Job::Fetch(job) => self.mailbox(job, &line, login, asked),
             Job::Send(job) => self.submission(job, &line, login, asked),
         }
+    }
+
+    /// Takes the steps of an account that sends by the submission service. To the service, this is a
+    /// caller who hangs up.
+    fn service(&mut self, job: &ServiceJob) -> Result<(), FailedStep> {
+        self.good("configuration", job.socket.display().to_string())?;
+        connect::service::connect(job).at("service")?;
+        self.good("service", "ready to take a message")
     }
 
     /// Checks that fetched messages have a destination.

@@ -69,9 +69,12 @@ pub enum Error {
 /// The reason why the submission service has not taken a message, or is not known to have.
 #[derive(Debug, thiserror::Error)]
 pub enum HandInError {
-    /// Nothing listens at the socket.
-    #[error("no submission service: {}", plain(.0))]
+    /// Nothing listens at the socket, or this user may not connect.
+    #[error("cannot reach the submission service: {}", plain(.0))]
     NoService(io::Error),
+    /// A file of another kind is in the socket's place.
+    #[error("this is not the socket of a submission service")]
+    NotASocket,
     /// The service serves no more callers now.
     #[error("the submission service is busy")]
     Busy,

@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "submission",
             "submit_frame",
             "text",
+            "connect",
         ],
     ),
     (
@@ -151,7 +152,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "import",
         &["bounded", "cli", "config", "error", "ownership", "report", "settings", "store", "text"],
     ),
-    ("connect", &["error", "net", "report", "settings", "tls", "wire"]),
+    (
+        "connect",
+        &["error", "net", "ownership", "report", "settings", "submit_frame", "tls", "wire"],
+    ),
     ("report", &["hints", "cli", "error", "net", "submit_frame", "text", "token", "wire"]),
     (
         "hints",

@@ -368,6 +368,7 @@ mutate 'the check of the directory of a socket' src/send/service.rs 's/ownership
 mutate 'the removal of Bcc by the submission service' src/submit_server.rs 's/message\.remove_bcc\(\);//' "${service[@]}whatever"
 mutate 'a socket that another program listens at' src/submit_server/listen.rs 's/if is_listening\(path\)\.map_err\(failed\)\? \{/if false \&\& is_listening(path).map_err(failed)? {/' "${service[@]}a_socket"
 mutate 'the rate of a user of the submission service' src/submit_server.rs 's/&& let Some\(wait\) = count\(account, most\)\?/\&\& let Some(wait) = count(account, most)?.filter(|_| false)/' "${service[@]}no_user"
+mutate 'the look of a check at the submission service' src/steps.rs 's/connect::service::connect\(job\)\.at\("service"\)\?;//' "${service[@]}a_check"
 mutate 'the reason in the log of the submission service' src/submission/first_attempt.rs 's/self\.queued_as\(\)\.filter\([^;]*\);/self.queued_as();/' "${service[@]}the_log_says"
 mutate 'the users who may send by a fallback' src/submit_server.rs 's/fallback\.filter\(\|fallback\| is_allowed/fallback.filter(|fallback| true || is_allowed/' "${service[@]}a_fallback"
 mutate 'the recipients that a fallback allows' src/submission.rs 's/take\(\)\.filter\(\|fallback\| is_allowed/take().filter(|fallback| true || is_allowed/' "${service[@]}a_fallback"

@@ -45,7 +45,7 @@ fn every_recipe_loads_and_every_command_parses() {
             let settings = Settings::load(&global, &OneOff::default()).unwrap();
             settings.fetch_jobs(&Fetch::default()).unwrap();
             let checks = settings.checks(&Check { probe_sender: true, ..Check::default() });
-            assert!(checks.unwrap().iter().all(|check| check.job.is_ok()), "{title}");
+            assert!(checks.unwrap().iter().all(|check| check.target.is_ok()), "{title}");
             configs += 1;
         }
         for block in section(&title).iter().filter(|block| !block.starts_with(['[', '#'])) {

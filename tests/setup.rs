@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postie::cli::{Check, Fetch, Global, OneOff};
 use postie::providers::{Password, TABLE};
-use postie::settings::Settings;
+use postie::settings::{Settings, Target};
 
 use crate::support::names::{DnsReply, Names};
 use crate::support::pki::Authority;
@@ -118,7 +118,8 @@ fn the_block_of_every_known_provider_loads_and_becomes_jobs() {
         let endpoints: Vec<_> = [row.fetch, row.send].into_iter().flatten().collect();
         assert_eq!(checks.len(), endpoints.len(), "{}", row.name);
         for (check, endpoint) in checks.iter().zip(endpoints) {
-            let peer = check.job.as_ref().unwrap().peer();
+            let Ok(Target::Server(job)) = &check.target else { panic!("{check:?}") };
+            let peer = job.peer();
             assert_eq!(
                 (peer.host.as_str(), peer.tls),
                 (endpoint.host, endpoint.tls),

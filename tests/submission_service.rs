@@ -239,10 +239,10 @@ fn without_a_service_the_caller_tries_again_later_or_under_the_name_sendmail_giv
     for _ in 0..2 {
         let sent = service.caller(ANN, &["send", "bob@example.net"]).stdin(MESSAGE).run();
         sent.exit(75)
-            .says("run/submit: no submission service: ")
+            .says("run/submit: cannot reach the submission service: ")
             .says("\nhint: run `systemctl enable --now postie-submit.socket`");
         let sent = service.as_user(ANN, &service.path("sendmail"), &args).stdin(MESSAGE).run();
-        sent.exit(69).says("no submission service: ");
+        sent.exit(69).says("cannot reach the submission service: ");
         drop(fs::remove_file(service.path("run/submit")));
     }
     // Where others may put a socket, none is spoken to.
@@ -426,12 +426,67 @@ fn a_configuration_that_cannot_be_used_is_no_concern_of_callers() {
     service.logs(&[
         "account `home` sends through the service at /run/x: check that as the user of the service",
     ]);
-    // Nor can such an account be checked as if it had a server.
-    let checked = service.caller(ANN, &["check"]).run();
+    // Nor is such an account checked as if it had a server.
+    let checked = service.caller(ANN, &["check", "system", "--user", "ann"]).run();
     assert!(
         checked.exit(78).stdout.contains("`system` sends through the service at "),
         "{checked:?}"
     );
+}
+
+#[test]
+fn a_check_looks_at_the_socket_as_a_caller_does() {
+    let Some(mut service) = Service::start_with(&config("127.0.0.1:1", "")) else { return };
+    let path = service.path("run/submit");
+    let check =
+        |service: &Service, word| service.caller(ANN, &["check", "--timeout", "1", word]).run();
+    let head = format!("system: send through the service at {}\n", path.display());
+    let configuration = format!("ok configuration: {}\n", path.display());
+    let good = format!("{head}{configuration}ok service: ready to take a message\n");
+    assert_eq!(check(&service, "system").exit(0).stdout, good);
+    service.logs(&["uid=54321 ", "outcome=\"dropped: "]);
+    let object = check(&service, "--json");
+    let server = format!("\"server\":\"{}\"", path.display());
+    assert!(object.exit(0).stdout.contains(&server), "{object:?}");
+
+    let fails = |service: &Service, status, words: &str| {
+        let outcome = check(service, "system");
+        let failed = outcome.exit(status).stdout.lines().nth(2).unwrap();
+        assert_eq!(failed, format!("FAILED service: {}: {words}", path.display()), "{outcome:?}");
+    };
+    let cannot = |reason: &str| format!("cannot reach the submission service: {reason}");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    fails(&service, 77, &cannot("permission denied"));
+    service.stop();
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    fails(&service, 75, &cannot("connection refused"));
+    fs::remove_file(&path).unwrap();
+    fails(&service, 75, &cannot("no such file or directory"));
+    fs::write(&path, "").unwrap();
+    fails(&service, 78, "this is not the socket of a submission service");
+    fs::remove_file(&path).unwrap();
+    // One that has no place for this user, and another program.
+    let stranger = "not understood: expected a greeting of the submission service, found `220 x`";
+    for (said, status, words) in [
+        ("postie submit 1 busy\n", 75, "the submission service is busy"),
+        ("220 x\n", 76, stranger),
+    ] {
+        let listener = UnixListener::bind(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        let server = thread::spawn(move || {
+            // Until the test itself calls, which says something.
+            while let Ok((mut socket, _)) = listener.accept() {
+                drop(socket.write_all(said.as_bytes()));
+                if socket.read(&mut [0]).is_ok_and(|read| read > 0) {
+                    return;
+                }
+            }
+        });
+        fails(&service, status, words);
+        UnixStream::connect(&path).unwrap().write_all(b"x").unwrap();
+        server.join().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
 }
 
 /// A process of the service on one end of a socket pair, and the other end. Its caller is the user

@@ -179,7 +179,11 @@ impl From<&Error> for Exit {
 impl From<&HandInError> for Exit {
     fn from(error: &HandInError) -> Self {
         match error {
+            HandInError::NoService(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Self::Denied
+            }
             HandInError::NoService(_) | HandInError::Busy | HandInError::NotTaken(_) => Self::Later,
+            HandInError::NotASocket => Self::Config,
             HandInError::TooLarge(_) => Self::Message,
             HandInError::Protocol(_) => Self::Protocol,
             HandInError::InDoubt(_) => Self::InDoubt,

@@ -7,19 +7,17 @@ use serde_json::Value;
 
 use super::input::ForService;
 use crate::cli;
+use crate::connect::service::connect;
 use crate::error::{Error, Exit};
 use crate::limits;
 use crate::message::Message;
-use crate::net::local::{LocalStream, with_pauses};
+use crate::net::local::LocalStream;
 use crate::net::{Bounds, Stop};
-use crate::ownership;
 use crate::report::{Report, output, size, written};
 use crate::settings::ServiceJob;
 use crate::submission::Attempt;
 use crate::submission::first_attempt::{Ended, fail, failure};
-use crate::submit_frame::{
-    Answer, Error as FrameError, Greeting, HandInError, LineKind, Request, write_end,
-};
+use crate::submit_frame::{Answer, Error as FrameError, HandInError, LineKind, Request, write_end};
 
 /// Hands the message in and reports how it went.
 pub(super) fn hand_in(
@@ -133,35 +131,4 @@ fn hand_over(
     request.write(&mut output)?;
     io::copy(&mut text, &mut output)?;
     output.flush()
-}
-
-/// Connects and reads the greeting. A service that is busy, or whose supervisor closes connections in
-/// its place, is asked again for one time-out.
-fn connect(job: &ServiceJob) -> Result<BufReader<LocalStream>, Error> {
-    let failed = |error| Error::Service { socket: job.socket.clone(), error };
-    // Another user who could put a socket of his own there would get the mail.
-    if job.socket.exists() {
-        ownership::check_socket(&job.socket)?;
-    }
-    let bounds = Bounds { per_wait: job.timeout, in_all: Some(limits::SUBMIT_TIME) };
-    let attempt = || {
-        let stream = match LocalStream::connect(&job.socket, bounds) {
-            Ok(stream) => stream,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return Some(Err(HandInError::Busy));
-            }
-            Err(error) => return Some(Err(HandInError::NoService(error))),
-        };
-        let mut stream = BufReader::new(stream);
-        match Greeting::read(&mut stream) {
-            Ok(Greeting::Ready) => Some(Ok(stream)),
-            Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                Some(Err(HandInError::NotTaken(FrameError::Io(error))))
-            }
-            Ok(Greeting::Busy) | Err(FrameError::Cut | FrameError::Io(_)) => None,
-            Err(error) => Some(Err(HandInError::Protocol(error))),
-        }
-    };
-    let greeted = with_pauses(job.timeout, attempt).unwrap_or(Err(HandInError::Busy));
-    greeted.map_err(failed)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Settings;
 use super::error::Error;
-use super::job::{Check, FetchJob, Job, Peer, Side};
+use super::job::{Check, FetchJob, Job, Peer, Side, Target};
 use crate::cli::{self};
 use crate::config::{self, Sender, Table};
 use crate::store::{self, Destination};
@@ -141,7 +141,8 @@ impl Settings {
                 }
                 _ => wanted.to_vec(),
             };
-            let check = |side| Check { account: None, side, job: self.job(None, side, args) };
+            let target = |side| self.job(None, side, args).map(Target::Server);
+            let check = |side| Check { account: None, side, target: target(side) };
             return Ok(sides.into_iter().map(check).collect());
         }
         if args.one_off.user.is_some() && args.accounts.len() != 1 {
@@ -165,10 +166,22 @@ impl Settings {
             checks.extend(sides.iter().map(|&side| Check {
                 account: Some(name.clone()),
                 side,
-                job: self.job(Some(&name), side, args),
+                target: self.target(&name, side, args),
             }));
         }
         if checks.is_empty() { Err(self.nothing_to("check")) } else { Ok(checks) }
+    }
+
+    /// Returns what one side of an account is checked against.
+    fn target(&self, account: &str, side: Side, args: &cli::Check) -> Result<Target, Error> {
+        // What is typed of an account is about a server.
+        if side == Side::Send
+            && !args.one_off.is_given()
+            && let Some(job) = self.service_job(account)?
+        {
+            return Ok(Target::Service(job));
+        }
+        self.job(Some(account), side, args).map(Target::Server)
     }
 
     /// Returns the configuration that makes a working ad-hoc account permanent; `None` for

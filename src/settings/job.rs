@@ -195,8 +195,17 @@ pub struct Check {
     pub account: Option<String>,
     /// The side.
     pub side: Side,
-    /// The job, or the reason why there is none.
-    pub job: Result<Job, Error>,
+    /// What is checked, or the reason why nothing is.
+    pub target: Result<Target, Error>,
+}
+
+/// What a side of an account is checked against.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Its server.
+    Server(Job),
+    /// The submission service of this machine.
+    Service(ServiceJob),
 }
 
 /// The job of one side of an account.

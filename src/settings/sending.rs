@@ -157,15 +157,25 @@ impl Settings {
             Some(name) => name.clone(),
             None => self.sending_account(typed.into_iter().chain(authors))?,
         };
-        let table = self.account(&account, Side::Send)?;
-        let Some(socket) = &table.submit else { return server() };
+        match self.service_job(&account)? {
+            Some(job) => Ok(Route::Service(job)),
+            None => server(),
+        }
+    }
+
+    /// Returns the job of an account that sends by the submission service; `None` if it has a server
+    /// of its own.
+    pub(super) fn service_job(&self, account: &str) -> Result<Option<ServiceJob>, Error> {
+        let table = self.account(account, Side::Send)?;
+        let Some(socket) = &table.submit else { return Ok(None) };
         let from = match &table.from {
             Some(Sender::Mailbox(own)) => Some(own.clone()),
             Some(Sender::Anybody(_)) | None => None,
         };
         let timeout = Duration::from_secs(self.timeout.or(table.timeout).unwrap_or(60).into());
-        let (socket, run_id) = (self.path(socket)?, self.run_id.clone());
-        Ok(Route::Service(ServiceJob { account, socket, from, timeout, run_id }))
+        let (account, socket) = (account.to_owned(), self.path(socket)?);
+        let run_id = self.run_id.clone();
+        Ok(Some(ServiceJob { account, socket, from, timeout, run_id }))
     }
 
     /// Returns the job for a message that was accepted from this sender before.
