@@ -21,24 +21,31 @@ fn serve() -> u16 {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            thread::spawn(move || converse(stream.unwrap()));
+            thread::spawn(move || converse(stream.unwrap(), |_| "+OK\r\n"));
         }
     });
     port
 }
 
-fn converse(mut stream: TcpStream) {
+/// One session; `login` says what the user of this name is answered.
+fn converse(mut stream: TcpStream, login: impl Fn(&str) -> &'static str) {
     stream.set_read_timeout(Some(servers::PATIENCE)).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     let mut answer = "+OK ready\r\n";
-    let mut line = String::new();
+    let (mut line, mut user) = (String::new(), String::new());
     while stream.write_all(answer.as_bytes()).is_ok() {
         line.clear();
         if lines.read_line(&mut line).is_err() {
             return;
         }
-        answer = match line.split_whitespace().next() {
+        let mut words = line.split_whitespace();
+        answer = match words.next() {
             Some("CAPA") => "-ERR no\r\n",
+            Some("USER") => {
+                user = words.collect();
+                "+OK\r\n"
+            }
+            Some("PASS") => login(&user),
             Some("UIDL") => "+OK\r\n1 a\r\n.\r\n",
             Some("LIST") => "+OK\r\n1 16\r\n.\r\n",
             Some("RETR") => "+OK\r\nSubject: one\r\n\r\n.\r\n",
@@ -117,6 +124,8 @@ struct Counts {
 
 impl Narrow {
     fn start(most: usize, words: &'static str) -> Self {
+        // That is what a login is answered, not a connection.
+        let is_at_login = words.contains("[IN-USE]");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let counts = Arc::<Mutex<Counts>>::default();
@@ -133,15 +142,22 @@ impl Narrow {
                         is_one_too_many
                     };
                     if is_one_too_many {
-                        drop(stream.write_all(words.as_bytes()));
-                    } else {
-                        // As long as a session takes elsewhere, at least.
-                        thread::sleep(Duration::from_millis(20));
-                        servers::wait_until(|| !counts.lock().unwrap().is_held);
-                        converse(stream);
-                        counts.lock().unwrap().logins += 1;
+                        // It takes no place.
+                        counts.lock().unwrap().now -= 1;
+                        if is_at_login {
+                            converse(stream, |_| words);
+                        } else {
+                            drop(stream.write_all(words.as_bytes()));
+                        }
+                        return;
                     }
-                    counts.lock().unwrap().now -= 1;
+                    // As long as a session takes elsewhere, at least.
+                    thread::sleep(Duration::from_millis(20));
+                    servers::wait_until(|| !counts.lock().unwrap().is_held);
+                    converse(stream, |_| "+OK\r\n");
+                    let mut counts = counts.lock().unwrap();
+                    counts.logins += 1;
+                    counts.now -= 1;
                 });
             }
         });
@@ -175,7 +191,12 @@ fn at_one_host_ten_accounts_at_most_are_fetched_at_once_unless_more_are_asked_fo
 
 #[test]
 fn what_a_server_turns_away_for_the_others_sake_waits_until_they_have_ended() {
-    for words in ["-ERR [SYS/TEMP] too many connections\r\n", "-ERR go away\r\n", ""] {
+    for words in [
+        "-ERR [SYS/TEMP] too many connections\r\n",
+        "-ERR [IN-USE] Maximum number of connections from user+IP exceeded\r\n",
+        "-ERR go away\r\n",
+        "",
+    ] {
         let (home, server) = (Home::new(), Narrow::start(3, words));
         home.config(&accounts(&home, 40, server.port));
         home.postie(["fetch"]).run().exit(0).silent();
@@ -193,6 +214,71 @@ fn what_a_server_turns_away_for_the_others_sake_waits_until_they_have_ended() {
     let outcome = home.postie(["fetch"]).run();
     assert_eq!(outcome.stderr.matches("closed today").count(), 12, "{}", outcome.stderr);
     assert!(server.counts.lock().unwrap().turned_away <= 12 + 9);
+}
+
+#[test]
+fn a_login_that_is_refused_for_now_is_not_tried_again_and_keeps_no_other_account_waiting() {
+    const REFUSALS: [&str; 2] = [
+        "-ERR [IN-USE] mailbox is locked by another session\r\n",
+        "-ERR [LOGIN-DELAY] minimum time between logins is 600 seconds\r\n",
+    ];
+    let (home, logins) = (Home::new(), Arc::new(Mutex::new(Vec::new())));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = Arc::clone(&logins);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let heard = Arc::clone(&heard);
+            let login = move |user: &str| {
+                heard.lock().unwrap().push(user.to_owned());
+                let number: usize = user.trim_start_matches('a').parse().unwrap();
+                *REFUSALS.get(number % 4).unwrap_or(&"+OK\r\n")
+            };
+            thread::spawn(move || converse(stream.unwrap(), login));
+        }
+    });
+    home.config(&accounts(&home, 40, port));
+    let outcome = home.postie(["fetch"]).run();
+    outcome.exit(75);
+    for words in ["locked by another session", "minimum time between logins"] {
+        assert_eq!(outcome.stderr.matches(words).count(), 10, "{}", outcome.stderr);
+    }
+    for number in 0..40 {
+        let new = home.files(&format!("Mail/a{number}/new")).len();
+        assert_eq!(new, usize::from(number % 4 > 1), "{number}");
+    }
+    // Asking again at once is what both words forbid.
+    assert_eq!(logins.lock().unwrap().len(), 40);
+}
+
+#[test]
+#[ignore = "it takes a minute; cargo test --test tests two_thousand -- --ignored"]
+fn two_thousand_accounts_at_fifty_hosts_need_no_more_than_1024_files() {
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || converse(stream.unwrap(), |_| "+OK\r\n"));
+        }
+    });
+    for number in [500, 1_000, 2_000] {
+        let home = Home::new();
+        let at = |number: usize| format!("127.0.0.{}:{port}", number % 50 + 1);
+        let config = accounts(&home, number, port);
+        let tables = config.split_inclusive("[account.").enumerate();
+        let mine = format!("127.0.0.1:{port}");
+        let config = tables.map(|(number, table)| table.replace(&mine, &at(number)));
+        home.config(&config.collect::<String>());
+        for what in ["fetches", "polls"] {
+            let start = Instant::now();
+            bounded(&home, "ulimit -n 1024", "fetch").run().exit(0).silent();
+            let seconds = start.elapsed().as_secs_f64();
+            servers::note(&format!("{what} of {number} accounts at 50 hosts: {seconds:.1} s"));
+        }
+        for number in 0..number {
+            assert_eq!(home.files(&format!("Mail/a{number}/new")).len(), 1, "{number}");
+        }
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ mutate 'comparing what was away' src/store/seen.rs 's/\|\| !entry\.is_unbroken\(
 mutate 'comparing everything where a name was used again' src/store/seen.rs 's/self\.reuses_uids \|\| //' "${store[@]}"
 mutate 'deleting nothing that shares its name' src/store/seen.rs 's/if entry\.copies\(\) > 1 \|\| entry\.is_shared\(\)/if false/' "${store[@]}"
 mutate 'the mark of a unique-id that is listed twice' src/store/entry.rs 's/self\.marks \|= SHARED;/{}/' "${store[@]}"
-mutate 'beginning a listing anew in another session' src/pop3/session/listing.rs 's/listing\.begin\(\);//' --lib fetch::tests::poison
+mutate 'beginning a listing anew in another session' src/pop3/session/listing.rs 's/listing\.begin\(\);//' --test tests transcripts::mail_is_fetched
 mutate 'counting a known message among those of its unique-id' src/fetch/sorting.rs 's/twins\.for_each\(\|uid\| plan\.count_known\(uid\)\);/drop(twins);/' "${pop3[@]}"
 mutate 'asking for all without a word on new unique-ids' src/fetch/sorting.rs 's/if known == 0 \{/if known == 0 || self.job.all {/' "${pop3[@]}"
 mutate 'entries that are removed' src/store/entries.rs 's/!entry\.is_removed\(\)/!entry.is_removed() || true/' "${store[@]}"
@@ -342,6 +342,8 @@ mutate 'the memory of a server that refuses all' src/pop3/profile.rs 's/Some\(ti
 mutate 'the bound of what is in flight in octets' src/pop3/window.rs 's/\(!is_heavy \|\| in_flight < limits::RETR_WINDOW\)/true/' --lib pop3::window
 mutate 'asking for no more behind a refusal' src/pop3/window.rs 's/_ if self\.refusals\.get\(\) > 0 => false,//' --lib pop3::window
 mutate 'the most accounts at one host' src/fetch.rs 's/unwrap_or\(limits::AT_ONE_HOST\)/unwrap_or(limits::ACCOUNTS)/' --test tests many_accounts::at_one_host
+mutate 'asking once only for a login that is refused for now' src/pop3.rs 's/=> refusal\.speaks_of_connections\(\)/=> refusal.is_temporary()/' --test tests many_accounts::a_login
+mutate 'a limit of connections that a login is answered' src/pop3.rs 's/=> refusal\.speaks_of_connections\(\)/=> false/' --test tests many_accounts::what_a_server
 mutate 'another turn for an account that was turned away' src/fetch.rs 's/run\.was_turned_away\(&outcome\) && turn\.is_one_too_many\(\)/false/' --test tests many_accounts::what_a_server
 mutate 'the mask from the greeting on' src/wire.rs 's/secrets\.into_iter\(\)\.for_each\(\|secret\| this\.secrets\.add\(secret\)\);/let _ = secrets;/' --test tests untrusted_text
 mutate 'the mask of capabilities' src/pop3/session.rs 's/offered\.add\(&secrets\.mask\(line\)\);/let _ = \&secrets; offered.add(line);/' --test tests untrusted_text
