@@ -178,7 +178,7 @@ flights=(--lib submission::tests::flights)
 mutate 'the doubt about each message of a flight' src/smtp/session/transaction.rs 's/Ended::Broken\(error\) if left\.get\(\)/Ended::Broken(error) if is_first \&\& left.get()/' "${flights[@]}"
 mutate 'the certainty that what has not left of a flight is not there' src/wire.rs 's/range\(before\.\.\)\.filter\(\|_\| unsent\.is_none\(\)\)/range(before..)/' "${flights[@]}"
 mutate 'a write for each message of a flight' src/wire.rs 's/if is_end \{\s+break;\s+\}/let _ = is_end;/' "${flights[@]}"
-mutate 'the proof that RSET is' src/smtp/session/transaction.rs 's/\.chain\(is_shared\.then_some\(Part::Rset\)\)//' "${flights[@]}"
+mutate 'RSET behind each message of a flight' src/smtp/session/transaction.rs 's/\.chain\(is_shared\.then_some\(Part::Rset\)\)//' "${flights[@]}"
 mutate 'the end of belief at RSET' src/smtp/session/transaction.rs 's/\(reply\.code \/ 100 != 2 \|\| reply\.code == 221\)/false/' "${flights[@]}"
 mutate 'the end of belief at a message taken for nobody' src/smtp/session/transaction.rs 's/\(Part::Bdat\(_\), Ok\(reply\)\) if self\.outcome\.is_some\(\)/(Part::Bdat(_), Ok(reply)) if false \&\& self.outcome.is_some()/' "${flights[@]}"
 mutate 'the end of a flight of several at 421' src/smtp/session/transaction.rs 's/if is_farewell \{/if false \&\& is_farewell {/' "${flights[@]}"

@@ -11,6 +11,10 @@
 //!   6    rename to failed/ID/, or to tmp/ID/       finds no recipient left, and does this
 //! ```
 //!
+//! Messages that share a flight take step 4 together: the line `data` of each is durable before an octet
+//! of any of them leaves. A run that is cut off there leaves all of them marked; where the connection
+//! ends, those whose end stayed here get a line that says so, and the others stay marked.
+//!
 //! The journal is text that a person can read, and only ever added to:
 //!
 //! ```text
