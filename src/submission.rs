@@ -102,12 +102,12 @@ impl Submission {
         match self.waiting() {
             Some(held) if held.record().failed().is_empty() => Exit::Done,
             Some(_) => Exit::Partial,
-            None => self.verdict(outcome),
+            None => self.attempt_exit(outcome),
         }
     }
 
     /// Returns the exit status of the attempt itself.
-    pub fn verdict(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
+    pub fn attempt_exit(&self, outcome: &Result<SubmissionOutcome, Error>) -> Exit {
         match outcome {
             Ok(sent) => sent.exit(self.demand),
             Err(error) => error.into(),

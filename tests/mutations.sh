@@ -106,12 +106,12 @@ mutate 'the sync of the history in the outbox' src/store/outbox/entry.rs 's/\n\s
 mutate 'mending what could not be written in the outbox' src/store/outbox/entry.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
 mutate 'the mark in the outbox that the end of a message leaves' src/smtp/session/transaction.rs 's/\.and_then\(\|\(\)\| \(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
 mutate 'the mark in the outbox that a chunk leaves' src/smtp/session/transaction.rs 's/\(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
-mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\) => outbox::note\(held, now, answers, verdict\),/Some(_) => { drop((answers, verdict)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
+mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\) => outbox::note\(held, now, answers, final_reply\),/Some(_) => { drop((answers, final_reply)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
-mutate 'the removal from the outbox waiting for a verdict' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
+mutate 'the removal from the outbox waiting for a final reply' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)
 mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), LockedEntry::remove)?;\n$2/' --lib submission::tests::outbox
 mutate 'waiting for what an incomplete order will resolve to' src/store/outbox/record.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"

@@ -322,7 +322,7 @@ impl<'a> QueueRun<'a> {
     ) -> Result<Exit, Error> {
         let Attempted { outcome, disposition, .. } = attempted;
         let disposition = disposition?;
-        let exit = submission.verdict(&outcome);
+        let exit = submission.attempt_exit(&outcome);
         self.answer(submission, id, &outcome, exit)?;
         self.tell(Some(&submission.job.peer), id, &disposition, others);
         if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {

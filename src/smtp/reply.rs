@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn the_first_digit_decides() {
-        let verdict = |line: &str, class| parse(line).unwrap().unwrap().0.accepted(class, "DATA");
-        assert!(verdict("250 ok\r\n", 2).unwrap().is_ok());
-        assert!(verdict("299 ok\r\n", 2).unwrap().is_ok());
-        assert!(verdict("450 later\r\n", 2).unwrap().unwrap_err().is_temporary());
-        assert!(!verdict("550 no\r\n", 3).unwrap().unwrap_err().is_temporary());
-        assert!(verdict("250 ok\r\n", 3).is_err());
-        assert!(verdict("354 go\r\n", 2).is_err());
+        let accepted = |line: &str, class| parse(line).unwrap().unwrap().0.accepted(class, "DATA");
+        assert!(accepted("250 ok\r\n", 2).unwrap().is_ok());
+        assert!(accepted("299 ok\r\n", 2).unwrap().is_ok());
+        assert!(accepted("450 later\r\n", 2).unwrap().unwrap_err().is_temporary());
+        assert!(!accepted("550 no\r\n", 3).unwrap().unwrap_err().is_temporary());
+        assert!(accepted("250 ok\r\n", 3).is_err());
+        assert!(accepted("354 go\r\n", 2).is_err());
     }
 
     #[test]

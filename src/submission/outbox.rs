@@ -285,7 +285,7 @@ pub fn close(held: LockedEntry) -> Result<Disposition, Error> {
 }
 
 /// Records recipients that are answered permanently: those who have the message, and if nothing
-/// else is asked for, those who never will. `verdict` is the reply to the message, empty if no
+/// else is asked for, those who never will. `final_reply` is the reply to the message, empty if no
 /// recipient was left for it.
 ///
 /// # Errors
@@ -295,18 +295,18 @@ pub fn note<'a>(
     held: &mut LockedEntry,
     now: u64,
     answers: impl Iterator<Item = &'a (Mailbox, Result<String, Refusal>)>,
-    verdict: Option<&str>,
+    final_reply: Option<&str>,
 ) -> Result<(), outbox::Error> {
     let is_all_or_nothing = held.record().order.is_all_or_nothing;
     let answers = answers.filter_map(|(mailbox, answer)| match answer {
         Ok(_) => {
-            let reply = verdict.filter(|reply| !reply.is_empty())?;
+            let reply = final_reply.filter(|reply| !reply.is_empty())?;
             Some((mailbox, Answer::Accepted(reply.to_owned())))
         }
         Err(refusal) if refusal.is_temporary() || is_all_or_nothing => None,
         Err(refusal) => Some((mailbox, Answer::Refused(refusal.to_string()))),
     });
-    held.answer(now, answers, verdict)
+    held.answer(now, answers, final_reply)
 }
 
 /// The reason why a recipient still waits.

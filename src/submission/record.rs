@@ -65,7 +65,7 @@ impl Submission {
                 add("duplicate", "maybe");
             }
         }
-        add("status", &self.verdict(outcome).status().to_string());
+        add("status", &self.attempt_exit(outcome).status().to_string());
         line
     }
 }

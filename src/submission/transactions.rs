@@ -143,13 +143,13 @@ impl<'a> Delivery<'a> {
         waiting.append(&mut self.later);
         let now = submission.job.run_id.seconds;
         let answers = sent.recipients.iter().skip(answered);
-        let verdict = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
+        let final_reply = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
         let noted = match &mut submission.held {
             // What a fallback refuses waits for the account.
             Some(held) if submission.fallback_of.is_some() => {
-                outbox::note(held, now, answers.filter(|(_, answer)| answer.is_ok()), verdict)
+                outbox::note(held, now, answers.filter(|(_, answer)| answer.is_ok()), final_reply)
             }
-            Some(held) => outbox::note(held, now, answers, verdict),
+            Some(held) => outbox::note(held, now, answers, final_reply),
             None => Ok(()),
         };
         // Without a recipient to send to there is nothing to remember.

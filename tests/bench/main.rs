@@ -147,8 +147,8 @@ impl Bench {
 
     fn row(&self, what: &str, peers: &str, goal: impl std::fmt::Display, found: Found) {
         let Found { text, is_met } = found;
-        let verdict = if is_met { "" } else { ": **missed**" };
-        let row = format!("| {what} | {peers} | {goal} | {text}{verdict} |\n");
+        let mark = if is_met { "" } else { ": **missed**" };
+        let row = format!("| {what} | {peers} | {goal} | {text}{mark} |\n");
         servers::note(row.trim_end());
         self.table.borrow_mut().push_str(&row);
     }

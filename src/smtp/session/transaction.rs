@@ -280,10 +280,10 @@ impl<S: Private> Session<Authenticated, S> {
             let data = self.wire.exchange(Step { message: 0, part: Part::Data, left: None })?.1;
             data.map_err(|refusal| self.refused(Subject::Data, refusal))?;
         }
-        let verdict = self.message(message)?;
+        let reply = self.message(message)?;
         // Either answer ends the transaction (RFC 5321 §4.1.1.4).
         self.is_begun = false;
-        verdict.map(Some).map_err(|refusal| self.refused(Subject::Message, refusal))
+        reply.map(Some).map_err(|refusal| self.refused(Subject::Message, refusal))
     }
 
     /// The error of a refusal, after which a server that says 421 is gone (RFC 5321 §3.8).

@@ -100,7 +100,7 @@ impl LockedEntry {
     }
 
     /// The server has answered for these recipients: they have the message, or never will. Without
-    /// a verdict on the message itself, what was in doubt stays so.
+    /// a final reply to the message, what was in doubt stays so.
     ///
     /// # Errors
     ///
@@ -109,15 +109,15 @@ impl LockedEntry {
         &mut self,
         now: u64,
         answers: impl IntoIterator<Item = (&'a Mailbox, Answer)>,
-        verdict: Option<&str>,
+        final_reply: Option<&str>,
     ) -> Result<(), Error> {
         let mut text = String::new();
         for (mailbox, answer) in answers {
             let (word, reply) = answer.parts();
             text += &format!("{word} {} {}\n", encoded(mailbox), shown(reply));
         }
-        if let Some(verdict) = verdict {
-            text += &format!("reply {now} {}\n", shown(verdict));
+        if let Some(final_reply) = final_reply {
+            text += &format!("reply {now} {}\n", shown(final_reply));
         }
         if text.is_empty() { Ok(()) } else { self.write(&text) }
     }

@@ -246,7 +246,7 @@ fn a_removal_cut_off_at_any_disk_step_sends_nothing_again() {
 }
 
 #[test]
-fn only_a_lost_verdict_makes_a_possible_duplicate() {
+fn only_a_lost_final_reply_makes_a_possible_duplicate() {
     let place = Place::new();
     let mut held = add(&place.outbox(Os), &["bob"]).unwrap();
     let is_marked = |held: &LockedEntry| held.record().may_be_duplicate();
@@ -270,7 +270,7 @@ fn only_a_lost_verdict_makes_a_possible_duplicate() {
 }
 
 #[test]
-fn an_answer_of_which_only_half_was_written_is_a_lost_verdict() {
+fn an_answer_of_which_only_half_was_written_is_a_lost_final_reply() {
     let place = Place::new();
     let mut held = add(&place.outbox(Os), &["bob", "dave"]).unwrap();
     held.begin(NOW).unwrap();

@@ -308,7 +308,7 @@ fn play(script: &Script) -> (Vec<Outcome>, Seen) {
     let mut found: Vec<_> = flight
         .iter()
         .zip(&outcomes)
-        .map(|(submission, outcome)| match submission.verdict(outcome) {
+        .map(|(submission, outcome)| match submission.attempt_exit(outcome) {
             Exit::InDoubt => Outcome::InDoubt,
             Exit::Done => Outcome::Delivered,
             // Replies that make no sense are a reason to try again, too.

@@ -191,7 +191,7 @@ impl Fixture {
             let (Attempted { outcome, disposition }, _) =
                 submission.attempt(Err(reason), Attempt::Further, None, &silent());
             self.note_fate(&disposition?);
-            Ok(submission.verdict(&outcome))
+            Ok(submission.attempt_exit(&outcome))
         };
         let exit = flush();
         self.ended(exit, fault, Rc::default())
@@ -221,7 +221,7 @@ impl Fixture {
             self.attempt(&mut submission, session, Attempt::Further);
         session.into_iter().for_each(Session::quit);
         self.note_fate(&disposition?);
-        Ok(submission.verdict(&outcome))
+        Ok(submission.attempt_exit(&outcome))
     }
 
     fn ended(&self, exit: Result<Exit, Error>, fault: Fault, known: Rc<RefCell<Known>>) -> Ended {
@@ -379,7 +379,7 @@ fn whenever_the_power_is_cut_and_whatever_is_left_a_message_that_waits_is_sent_o
                 world.flush(ServerBehaviour { offers, ..FLUENT }, Fault::None).exit.unwrap();
                 check(&mut world, 64);
 
-                // The verdict is lost, and the next run has another.
+                // The final reply is lost, and the next run has another.
                 let last_said = whole.known.said.saturating_sub("taken\r\n221 bye\r\n".len());
                 world.send(ServerBehaviour { last_said, ..manner }, Fault::None);
                 world.flush(manner, Fault::None).exit.unwrap();

@@ -275,7 +275,7 @@ fn play(script: &Script, demand: RecipientPolicy) -> (Outcome, Seen) {
     let mut submission = submission(&RECIPIENTS, demand);
     submission.job.peer.tls = script.tls;
     let outcome = converse(&mut submission, Box::new(server));
-    let exit = submission.verdict(&outcome);
+    let exit = submission.attempt_exit(&outcome);
     let is_taken = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
     let found = match exit {
         Exit::InDoubt => Outcome::InDoubt,
