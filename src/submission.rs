@@ -181,7 +181,14 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     };
     drop(connecting);
     let _logging_in = way.step("logging in");
-    session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))
+    let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
+    if !job.chunking {
+        session.forgo_chunking();
+    }
+    if peer.pipelining == Some(false) {
+        session.forgo_pipelining();
+    }
+    Ok(session)
 }
 
 impl Submission {
@@ -251,13 +258,7 @@ impl Submission {
         report: &Report,
     ) -> Submitting {
         let submitting = match (session, flight.first()) {
-            (Ok(mut session), Some(first)) => {
-                if !first.job.chunking {
-                    session.forgo_chunking();
-                }
-                if first.job.peer.pipelining == Some(false) {
-                    session.forgo_pipelining();
-                }
+            (Ok(mut session), Some(_)) => {
                 let outcomes = transactions::submit(flight, &mut session, report);
                 let has_failed = session.has_failed_flight();
                 if has_failed && let Some(first) = flight.first() {
