@@ -211,6 +211,13 @@ impl Error {
         is_hang_up(source)
     }
 
+    /// Returns whether the peer, or the network, ended the connection, be it by TLS's own word or
+    /// without it.
+    pub fn is_end(&self) -> bool {
+        let is_cut = |source: &io::Error| source.kind() == io::ErrorKind::UnexpectedEof;
+        self.is_hang_up() || matches!(self, Self::Stream { source, .. } if is_cut(source))
+    }
+
     /// Returns whether this side ended the connection ([`Cancelled`]).
     pub fn is_cancelled(&self) -> bool {
         let Self::Stream { source, .. } = self else { return false };

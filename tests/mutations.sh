@@ -181,7 +181,9 @@ mutate 'a write for each message of a flight' src/wire.rs 's/if is_end \{\s+brea
 mutate 'RSET behind each message of a flight' src/smtp/session/transaction.rs 's/\.chain\(is_shared\.then_some\(Part::Rset\)\)//' "${flights[@]}"
 mutate 'the end of belief at RSET' src/smtp/session/transaction.rs 's/\(reply\.code \/ 100 != 2 \|\| reply\.code == 221\)/false/' "${flights[@]}"
 mutate 'the end of belief at a message taken for nobody' src/smtp/session/transaction.rs 's/\(Part::Bdat\(_\), Ok\(reply\)\) if self\.outcome\.is_some\(\)/(Part::Bdat(_), Ok(reply)) if false \&\& self.outcome.is_some()/' "${flights[@]}"
-mutate 'the end of a flight of several at 421' src/smtp/session/transaction.rs 's/if is_farewell \{/if false \&\& is_farewell {/' "${flights[@]}"
+mutate 'the end of a flight of several behind 421' src/smtp/session/transaction.rs 's/if is_farewell && error\.is_end\(\)/if false \&\& error.is_end()/' "${flights[@]}"
+mutate 'what is said of a flight of several after 421' src/smtp/session/transaction.rs 's/if is_shared \{\s+\/\/ A server/if is_shared \&\& !is_farewell {\n\/\/ A server/' "${flights[@]}"
+mutate 'the doubt where a server went on after 421' src/smtp/session/transaction.rs 's/is_farewell = answer\.as_ref/is_farewell |= answer.as_ref/' "${flights[@]}"
 mutate 'the first word on a message of a flight' src/smtp/session/transaction.rs 's/_ if self\.outcome\.is_some\(\) => \{\}//; s/self\.outcome\.get_or_insert\(outcome\);/self.outcome = Some(outcome);/' "${flights[@]}"
 mutate 'the end of the mark of what was not reached' src/submission.rs 's/Ok\(held\.end\(self\.job\.run_id\.seconds, AttemptResult::Deferred, reason\)\?\)/{ let _ = (held, reason, AttemptResult::Deferred); Ok(()) }/' "${flights[@]}"
 mutate 'keeping commands out of a flight of several' src/smtp/session/transaction.rs 's/\|\| is_any\(&OTHERS\)/|| false \&\& is_any(\&OTHERS)/' --lib smtp

@@ -100,8 +100,8 @@ impl<S: Private> Session<Authenticated, S> {
     /// returned at once, without waiting for the rest of the flight.
     ///
     /// Returns the outcomes in the order of the messages, of one at least. The messages behind those
-    /// were not delivered, since the connection ended before their last octets had left, or a 421
-    /// came: they can be submitted in another session.
+    /// were not delivered, since the connection ended before their last octets had left, or behind a
+    /// 421: they can be submitted in another session.
     pub fn submit(&mut self, flight: &mut [Transaction<'_>]) -> Vec<Submitted> {
         let mut room = self.flight();
         let admitted = flight.iter().take_while(|it| room.admits(it.grouping(), it.message.octets));
@@ -226,15 +226,24 @@ impl<S: Private> Session<Authenticated, S> {
         let steps =
             steps.into_iter().inspect(|step| asked.borrow_mut().push_back(step.part.verb()));
         (self.is_begun, self.is_forgotten) = (true, false);
+        // Whether the last reply was 421, and whether any was.
+        let (mut is_farewell, mut is_over) = (false, false);
         let heard = self.wire.exchange_each(&window, steps, |(step, answer)| {
             asked.borrow_mut().pop_front();
-            let is_farewell = answer.as_ref().is_err_and(Refusal::is_farewell);
+            is_farewell = answer.as_ref().is_err_and(Refusal::is_farewell);
+            is_over |= is_farewell;
             let Some(course) = courses.get_mut(step.message) else { return Ok(()) };
             course.take(step.part, answer)?;
-            if is_farewell {
-                return Err(Halt::Farewell);
+            if is_shared {
+                // A server that goes on after 421 may take what is behind it, and says so.
+                Ok(())
+            } else if is_farewell {
+                Err(Halt::Farewell)
+            } else if course.outcome.is_some() {
+                Err(Halt::Decided)
+            } else {
+                Ok(())
             }
-            if !is_shared && course.outcome.is_some() { Err(Halt::Decided) } else { Ok(()) }
         });
         let asked = asked.into_inner();
         // A server that did not take a chunk may take what is in it for commands; then its answers are
@@ -242,6 +251,7 @@ impl<S: Private> Session<Authenticated, S> {
         let is_chunk_out = asked.contains(&BDAT);
         let is_chunk_refused = courses.iter().any(|course| course.is_chunk_refused);
         self.is_over |= !is_shared && (is_chunk_out || is_chunk_refused);
+        self.is_over |= is_over;
         self.unheard = asked;
         // The answer to a message ends its transaction (RFC 5321 §4.1.1.4).
         let is_taken = courses.iter().any(|course| matches!(course.outcome, Some(Ok(Some(_)))));
@@ -252,10 +262,9 @@ impl<S: Private> Session<Authenticated, S> {
                 Ended::Heard
             }
             Ok(()) | Err(Halt::Decided) => Ended::Heard,
-            Err(Halt::Farewell) => {
-                self.is_over = true;
-                Ended::Over
-            }
+            Err(Halt::Farewell) => Ended::Over,
+            // It has kept its word, and taken nothing more (RFC 5321 §3.8).
+            Err(Halt::Failed(error)) if is_farewell && error.is_end() => Ended::Over,
             Err(Halt::Failed(error)) => {
                 self.is_broken = true;
                 Ended::Broken(error)
@@ -325,7 +334,7 @@ impl<S: Private> Session<Authenticated, S> {
 enum Ended {
     /// All that matter were read.
     Heard,
-    /// With a 421.
+    /// With a 421, and in a flight of several with the connection behind it.
     Over,
     /// With the connection, or in replies that make no sense.
     Broken(wire::Error),

@@ -44,6 +44,8 @@ struct Script {
     last_heard: usize,
     /// Whether a refused message is taken off the stream (RFC 3030 §2), or its lines are obeyed.
     is_swallowing: bool,
+    /// Whether it closes the connection with 421 (RFC 5321 §3.8), or goes on.
+    is_leaving: bool,
 }
 
 impl Script {
@@ -55,6 +57,7 @@ impl Script {
             last_said: usize::MAX,
             last_heard: usize::MAX,
             is_swallowing: true,
+            is_leaving: true,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Scripted {
         if self.say(&format!("{reply}\r\n")) {
             self.seen.borrow_mut().replies.push(reply);
         }
-        self.is_dead |= reply.starts_with("421");
+        self.is_dead |= self.script.is_leaving && reply.starts_with("421");
         reply.starts_with('2')
     }
 
@@ -321,7 +324,7 @@ fn play(script: &Script) -> (Vec<Outcome>, Seen) {
     let is_over = session.is_none();
     session.into_iter().for_each(Session::quit);
     let seen = Rc::into_inner(seen).unwrap().into_inner();
-    if script.is_swallowing {
+    if script.is_swallowing && script.is_leaving {
         let (expected, loss) = expected(&seen);
         assert_eq!(found, expected, "{script:?}");
         assert_eq!(is_over, loss.is_some(), "{script:?}");
@@ -421,6 +424,20 @@ fn a_server_that_obeys_the_lines_of_a_refused_message_is_not_believed() {
         out_of_step += usize::from(found.contains(&Outcome::InDoubt));
     }
     assert!(out_of_step > 100, "{out_of_step}");
+}
+
+#[test]
+fn a_server_that_says_421_and_goes_on_is_believed_by_its_replies() {
+    let mut delivered_behind = 0;
+    for mut script in scripts(2) {
+        script.is_leaving = false;
+        let (found, seen) = play(&script);
+        let farewell = seen.replies.iter().position(|reply| reply.starts_with("421"));
+        let behind = farewell.map_or(MESSAGES, |at| at / COMMANDS + 1);
+        let behind = found.iter().skip(behind);
+        delivered_behind += behind.filter(|outcome| **outcome == Outcome::Delivered).count();
+    }
+    assert!(delivered_behind > 20, "{delivered_behind}");
 }
 
 /// Messages that wait for one recipient each, and the disk that they wait on.
