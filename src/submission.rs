@@ -7,6 +7,7 @@ pub mod first_attempt;
 mod object;
 mod outbox;
 mod outcome;
+pub mod rate;
 mod record;
 mod server;
 mod summary;

@@ -7,6 +7,7 @@ mod listen;
 
 use std::io::{self, BufReader, Write as _};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 
 use crate::cli;
 use crate::error::{Error, Exit};
@@ -15,14 +16,14 @@ use crate::message::{self, Message};
 use crate::net::local::LocalStream;
 use crate::net::{Bounds, Stop};
 use crate::ownership::Caller;
-use crate::report::{Captured, Report, span};
-use crate::settings::{NotPermitted, SendJob, Settings};
+use crate::report::{Captured, Report};
+use crate::settings::{SendJob, Settings};
 use crate::smtp::{MailParameters, RecipientPolicy};
 use crate::store::callers::Callers;
 use crate::store::disk::Os;
 use crate::store::log::LogLine;
 use crate::submission::first_attempt::{Ended, fail};
-use crate::submission::{Attempt, Submission, complete};
+use crate::submission::{Attempt, Submission, complete, rate};
 use crate::submit_frame::{self, Answer, Greeting, Octets, Request, read_end};
 use crate::text::{Address, Mailbox, plain};
 
@@ -72,7 +73,7 @@ fn serve(
     };
     let mut stream = BufReader::new(LocalStream::of(socket, bounds));
     let mut log = Log::new(&caller);
-    let (state, now) = (bare.callers()?, bare.run_id().seconds);
+    let state = bare.callers()?;
     let callers = Callers::new(&Os, &state);
     let Some(_place) = callers.take_place(caller.uid)? else {
         // One who hangs up on this is told nothing else.
@@ -88,8 +89,7 @@ fn serve(
     let ended = match read(&mut stream) {
         Ok((request, message)) => {
             log.add_request(&request, &message);
-            let count = |account: &str, most| Ok(callers.count(account, caller.uid, now, most)?);
-            match submission(load, &caller, request, message, count) {
+            match submission(load, &caller, request, message, &state) {
                 Ok((settings, submission)) => {
                     log.add_submission(&submission);
                     let quit = |_: &str, session: crate::submission::SmtpSession| session.quit();
@@ -154,14 +154,13 @@ fn read(stream: &mut BufReader<LocalStream>) -> Result<(Request, Message), Unrea
 }
 
 /// The submission of a message: its account by the configuration, its addresses resolved, its header
-/// completed, all bounds kept. `count` counts a message of the caller's against the bound of an
-/// account, and returns the seconds to wait if there is no room.
+/// completed, all bounds kept. `callers` is the directory of what is kept of callers.
 fn submission(
     load: impl FnOnce() -> Result<Settings, Error>,
     caller: &Caller,
     request: Request,
     mut message: Message,
-    count: impl FnOnce(&str, usize) -> Result<Option<u64>, Error>,
+    callers: &Path,
 ) -> Result<(Settings, Submission), Error> {
     let settings = load()?;
     let args = cli::Send { from: request.from.map(Into::into), ..cli::Send::default() };
@@ -186,13 +185,7 @@ fn submission(
     let fallback = submission.job.fallback.take();
     submission.job.fallback = fallback.filter(|fallback| is_allowed(fallback));
     // Last, so that what is refused for another reason does not count.
-    if let (Some(account), Some(most)) =
-        (&submission.job.account, submission.job.permissions.max_per_hour)
-        && let Some(wait) = count(account, most)?
-    {
-        let (user, wait) = (caller.to_string(), span(wait));
-        return Err(NotPermitted::TooOften { user, most, wait }.into());
-    }
+    rate::count(&submission.job, caller, callers)?;
     Ok((settings, submission))
 }
 

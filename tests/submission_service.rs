@@ -364,6 +364,26 @@ fn a_fallback_is_no_way_around_the_bounds_of_its_account() {
 }
 
 #[test]
+fn a_message_counts_for_the_rate_of_the_fallback_that_it_is_tried_with() {
+    let sink = Sink::start(&[]);
+    let config = |keys| config_with_fallback(keys, &sink.address.to_string(), "max-per-hour = 2\n");
+    let Some(service) = Service::start_with(&config("")) else { return };
+    let send = |uid| service.caller(uid, &["send", "bob@example.net"]).stdin(MESSAGE).run();
+    for _ in 0..2 {
+        send(ANN).exit(0).says("; tried the fallback other");
+    }
+    let reason =
+        "the fallback is not tried: user 54321 has sent 2 messages within an hour (`max-per-hour`)";
+    send(ANN).exit(75).says(reason).says("send home: 127.0.0.1:1: cannot connect");
+    // Others are not concerned, and with an outbox the message waits.
+    send(BOB).exit(0).says("; tried the fallback other");
+    assert_eq!(sink.taken().len(), 3);
+    service.configure(&config("queue = true\n"));
+    send(ANN).exit(0).says(reason).says("; the message waits in the outbox as ");
+    assert_eq!((sink.taken().len(), service.waiting()), (0, 1));
+}
+
+#[test]
 fn a_fallback_for_some_users_sends_nothing_from_the_queue_whose_caller_is_not_known() {
     let sink = Sink::start(&[]);
     let queue = "queue = true\n";

@@ -1,11 +1,14 @@
 //! The fallback account: another server for a message that would otherwise wait. One step only: the
 //! fallback's own fallback is not tried.
 
+use std::path::PathBuf;
+
 use super::{Attempt, Attempted, SmtpSession, Submission, SubmissionOutcome};
-use super::{complete, login, login_noted, outbox};
+use super::{complete, login, login_noted, outbox, rate};
 use crate::error::{Error, Exit};
 use crate::net::Stop;
 use crate::report::Report;
+use crate::settings::{SendJob, Settings};
 use crate::smtp::{Envelope, Refusal};
 use crate::text::Mailbox;
 
@@ -21,6 +24,8 @@ pub struct Fallback<'a> {
     login: Login<'a>,
     /// The session, from one message to the next.
     session: Option<SmtpSession>,
+    /// The directory of what the submission service keeps of its callers.
+    callers: Option<PathBuf>,
     /// True if a login failed: there is no other attempt in this run.
     is_dead: bool,
 }
@@ -45,7 +50,20 @@ impl<'a> Fallback<'a> {
         stop: &'a Stop,
         login: Login<'a>,
     ) -> Self {
-        Self { command, report, stop, login, session: None, is_dead: false }
+        Self { command, report, stop, login, session: None, callers: None, is_dead: false }
+    }
+
+    /// Returns a connection for a caller's message, which counts for the rate of the fallback's
+    /// account as well.
+    #[must_use]
+    pub fn counting(self, settings: &Settings) -> Self {
+        Self { callers: settings.callers().ok(), ..self }
+    }
+
+    /// Counts the message of a caller who is known. Returns the reason why it is not to be tried.
+    fn count(&self, submission: &Submission, job: &SendJob) -> Option<Error> {
+        let (caller, callers) = (submission.caller.as_ref()?, self.callers.as_deref()?);
+        rate::count(job, caller, callers).err()
     }
 
     /// The session, if more can be submitted in it.
@@ -158,6 +176,12 @@ impl Submission {
         let job = *self.job.fallback.clone()?;
         let envelope = Envelope::new(job.reverse_path.clone(), unsent)?;
         let envelope = envelope.on(self.envelope.terms().clone());
+        if let Some(refusal) = fallback.count(self, &job) {
+            let (command, label) = (fallback.command, self.label());
+            let report = fallback.report;
+            report.info(format_args!("{command}{label}: the fallback is not tried: {refusal}"));
+            return None;
+        }
         let own = std::mem::replace(&mut self.job, job);
         let all = std::mem::replace(&mut self.envelope, envelope);
         self.fallback_of = Some(own.account.clone().unwrap_or_default());

@@ -80,7 +80,7 @@ impl Submission {
             // From here on the server may have the message, and no signal says that it has not.
             stop.decide(Some(Exit::InDoubt.status()));
         }
-        let mut fallback = Fallback::new("send", report, stop);
+        let mut fallback = Fallback::new("send", report, stop).counting(settings);
         let (Attempted { outcome, disposition }, session) =
             self.attempt(session, attempt, Some(&mut fallback), report);
         let exit = self.exit(&outcome);
