@@ -257,7 +257,7 @@ mutate 'what came through between two sessions that ended in a message' src/stor
 mutate 'asking once a day for a message that the server cannot finish' src/store/breaks.rs 's/Some\(age\) if age < AGAIN/Some(age) if age < AGAIN || true/' "${poison[@]}"
 mutate 'the end of asking after refusals that are alike' src/fetch/refusals.rs 's/self\.count >= limits::REFUSALS/false/' "${pop3[@]}"
 mutate 'the last message, before refusals that are alike end a fetch' src/fetch/retrieval.rs 's/if let Some\(last\) = wanted\.pop_back\(\) \{/if !wanted.is_empty() { break; }\n if let Some(last) = wanted.pop_back() {/' "${pop3[@]}"
-mutate 'the look for another person who listens' src/ownership/listener.rs 's/uids\.find\(\|&uid\| uid >=/uids.find(|\&uid| false \&\& uid >=/' --lib ownership::listener
+mutate 'the look for another person who listens' src/ownership/listener.rs 's/let is_person = row\.uid >= /let is_person = false \&\& row.uid >= /' --lib ownership::listener
 mutate 'new/ opened before messages are moved into it' src/store/delivery.rs 's/let into = self\.open_dir\(&new\)\?;(.*?)(self\.sync_opened\(&\*into, &new\)\?;)/$1let into = self.open_dir(&new)?; $2/s' "${others[@]}"
 mutate 'the sync of a directory that took the name of another' src/store/disk.rs 's/if dir\.is_at\(path\) \{ Ok/if true { Ok/' --lib store::tests
 mutate 'the room on a disk that is left to others' src/store/disk.rs 's/self\.free < limits::KEPT_FREE/false \&\& self.free < limits::KEPT_FREE/' --lib store::tests
