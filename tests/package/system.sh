@@ -14,9 +14,18 @@ fresh() {
   [ ! -d "$debian" ] || return 0
   mkdir -p "$(dirname "$debian")"
   rm -rf "$debian.new"
-  timeout 1200 debootstrap --variant=minbase --include=systemd,systemd-sysv,sudo,cron,at,php-cli bookworm "$debian.new" \
+  timeout 300 debootstrap --variant=minbase --include=systemd,systemd-sysv,sudo,cron,at,php-cli bookworm "$debian.new" \
     > "$debian.log" 2>&1 || { tail -20 "$debian.log"; die 'debootstrap failed'; }
   mv "$debian.new" "$debian"
+}
+
+# Returns whether a system can be made here, and have control groups of its own.
+possible() {
+  local groups
+  groups=$(findmnt -t cgroup2 -n -o TARGET | head -1)
+  [ -n "$groups" ] || return 1
+  mkdir "$groups/postie-test.$$" && (echo "$BASHPID" > "$groups/postie-test.$$/cgroup.procs") &&
+    rmdir "$groups/postie-test.$$" && fresh
 }
 
 # Makes what is needed, and cleans up. Runs on this machine.
