@@ -440,7 +440,7 @@ impl File {
     }
 }
 
-/// Text as a value of the file.
+/// Writes text as a string of TOML, in quotation marks.
 pub fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }

@@ -206,8 +206,8 @@ impl Message {
         }
     }
 
-    /// Says who has sent the message on: in the block of Resent fields that was put there last, which
-    /// is the first (RFC 5322 §3.6.6). The blocks before it stay as they are.
+    /// Sets Resent-From, who has sent the message on, in the block of Resent fields that was added last,
+    /// which is the first (RFC 5322 §3.6.6). The blocks before it stay as they are.
     pub fn set_resent_from(&mut self, value: &str) {
         const RESENT_FROM: &str = "Resent-From";
         let field = Field::new(RESENT_FROM, value);

@@ -389,7 +389,8 @@ impl Login {
         Ok(was_kept)
     }
 
-    /// Asks the authorization server something on behalf of a login that begins.
+    /// Begins a login: finds the authorization server's endpoints, by asking it where they are not
+    /// configured or known.
     ///
     /// # Errors
     ///

@@ -164,7 +164,7 @@ impl Sender {
         }
     }
 
-    /// The domain of its addresses.
+    /// Returns the domain of the account's addresses.
     pub fn domain(&self) -> &str {
         self.address().domain()
     }

@@ -18,8 +18,8 @@ use crate::submission::first_attempt::{Ended, fail};
 use crate::submission::{Attempt, SmtpSession};
 use crate::text::{Address, Addressee, Addressees, ReversePath, shown};
 
-/// Holds a conversation to its end. `load` reads the configuration, anew for each message, which so
-/// gets an identity and a time of its own.
+/// Serves SMTP on standard input and output until the caller quits or the input ends. `load` reads
+/// the configuration, anew for each message, which so gets an identity and a time of its own.
 pub fn speak(
     load: impl Fn() -> (Result<Settings, Error>, Option<Error>),
     report: &Report,
