@@ -1,8 +1,6 @@
 //! What fetch remembers of a server between sessions ([`Profile`]): a file for each server, for all
 //! accounts. A cache: what cannot be read or written costs round trips, never a message.
 
-use std::io::{self, Write as _};
-
 use crate::pop3::{Approach, Error, Pace, Profile, Shown};
 use crate::settings::FetchJob;
 use crate::store::disk::{Disk, Os};
@@ -72,20 +70,9 @@ impl<'a> Server<'a> {
         }
         self.profile.take_failure(&Profile::read(&read(self.job)));
         let text = self.profile.to_string();
-        if self.replace(&text).is_ok() {
+        if Os.replace(&self.job.server, &text).is_ok() {
             self.written = text;
         }
-    }
-
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let path = &self.job.server;
-        if let Some(dir) = path.parent() {
-            Os.make_dir(dir)?;
-        }
-        let fresh = path.with_added_extension("new");
-        drop(Os.remove(&fresh));
-        Os.create(&fresh)?.write_all(text.as_bytes())?;
-        Os.rename(&fresh, path)
     }
 }
 

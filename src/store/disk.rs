@@ -68,6 +68,18 @@ pub trait Disk: Send + Sync {
     /// Gives a file another name, replacing what had it; or a directory one that is free.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Writes a file anew, and its directory if that is not there: readers see what was there or all of
+    /// this. Nothing is durable, which will do for a cache.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        if let Some(dir) = path.parent() {
+            self.make_dir(dir)?;
+        }
+        let fresh = path.with_added_extension("new");
+        drop(self.remove(&fresh));
+        self.create(&fresh)?.write_all(text.as_bytes())?;
+        self.rename(&fresh, path)
+    }
+
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 

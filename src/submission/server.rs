@@ -2,9 +2,6 @@
 //! there. A file for each server and port, for all accounts. A cache: losing it costs what learning it
 //! costs, the doubt about one flight.
 
-use std::io::{self, Write as _};
-use std::path::Path;
-
 use crate::limits;
 use crate::settings::SendJob;
 use crate::store::disk::{Disk, Os};
@@ -36,15 +33,5 @@ fn last_failure(text: &str) -> Option<u64> {
 /// Remembers that a flight of several messages failed at the job's server.
 pub(super) fn flight_failed(job: &SendJob) {
     let text = format!("{HEADER}\n{FLIGHT_FAILED} {}\n", job.run_id.seconds);
-    drop(job.server.as_ref().map(|path| replace(path, &text)));
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        Os.make_dir(dir)?;
-    }
-    let fresh = path.with_added_extension("new");
-    drop(Os.remove(&fresh));
-    Os.create(&fresh)?.write_all(text.as_bytes())?;
-    Os.rename(&fresh, path)
+    drop(job.server.as_ref().map(|path| Os.replace(path, &text)));
 }
