@@ -31,7 +31,7 @@ const INTERMEDIATE: Link = Link {
     bits: 2048,
     digest: "-sha256",
     extensions: "basicConstraints = critical, CA:TRUE",
-    issued: "now",
+    issued: "1 hour ago",
 };
 
 const SERVER: Link = Link {
