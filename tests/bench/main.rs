@@ -559,11 +559,12 @@ fn fetched(dir: &Path) -> usize {
     fs::read_dir(dir.join("Mail/new")).unwrap().count()
 }
 
-/// When anything of the state below a directory was last written.
+/// When anything of the state below a directory was last written, but for the lock, whose time says
+/// since when it is held.
 fn written_last(dir: &Path) -> Vec<(PathBuf, SystemTime)> {
     let mailboxes = fs::read_dir(dir.join(".local/state/postie/fetch")).unwrap();
     let files = mailboxes.flat_map(|mailbox| fs::read_dir(mailbox.unwrap().path()).unwrap());
-    let written = files.map(|file| file.unwrap().path());
+    let written = files.map(|file| file.unwrap().path()).filter(|path| !path.ends_with("lock"));
     written.map(|path| (path.clone(), path.metadata().unwrap().modified().unwrap())).collect()
 }
 
