@@ -235,23 +235,25 @@ fn where_the_fallback_fails_too_the_message_waits_for_its_own_account() {
     }
 }
 
+/// An account whose server is away and whose messages wait, with a fallback at this address.
+fn away_with_fallback(other: &str) -> String {
+    format!(
+        "default = \"home\"\n{}{}",
+        account("home", AWAY, "fallback = \"other\"\nqueue = true\n"),
+        account("other", other, "")
+    )
+}
+
 #[test]
 fn a_flush_sends_what_waits_with_the_fallback_too() {
     let sink = Sink::start(&[]);
     let home = Home::new();
-    let config = |other: &str| {
-        format!(
-            "default = \"home\"\n{}{}",
-            account("home", AWAY, "fallback = \"other\"\nqueue = true\n"),
-            account("other", other, "")
-        )
-    };
-    home.config(&config(AWAY));
+    home.config(&away_with_fallback(AWAY));
     for _ in 0..3 {
         send(&home, &[]).run().exit(0);
     }
     assert_eq!(home.files(WAITING).len(), 3);
-    home.config(&config(&sink.address.to_string()));
+    home.config(&away_with_fallback(&sink.address.to_string()));
     let flushed = home.postie(["queue", "flush", "--all", "--json"]).run();
     flushed.exit(0).says("tried the fallback other\n");
     assert_eq!((sink.taken().len(), home.files(WAITING).len()), (3, 0));
@@ -272,18 +274,11 @@ fn what_a_fallback_leaves_in_doubt_is_said_of_that_message_alone() {
         drop(serve(&socket, Stop { command: ".", answer: "" }));
     });
     let home = Home::new();
-    let config = |other: &str| {
-        format!(
-            "default = \"home\"\n{}{}",
-            account("home", AWAY, "fallback = \"other\"\nqueue = true\n"),
-            account("other", other, "")
-        )
-    };
-    home.config(&config(AWAY));
+    home.config(&away_with_fallback(AWAY));
     for _ in 0..2 {
         send(&home, &[]).run().exit(0);
     }
-    home.config(&config(&address.to_string()));
+    home.config(&away_with_fallback(&address.to_string()));
     home.postie(["queue", "flush", "--all"]).run().says("may have been delivered");
     let listed = home.postie(["queue", "--json"]).run();
     let marks = |mark: &str| listed.stdout.matches(&format!("\"duplicate\":{mark}")).count();
