@@ -19,8 +19,8 @@ mod session;
 pub use ehlo::Extensions;
 pub use reply::{Refusal, Smtp};
 pub use session::{
-    Authenticated, Envelope, Flight, Grouping, MailData, MailParameters, RecipientPolicy, Session,
-    Submitted, Transaction, Unauthenticated,
+    Authenticated, Envelope, Flight, Grouping, MailData, MailParameters, Mark, RecipientPolicy,
+    Session, Submitted, Transaction, Unauthenticated,
 };
 
 use crate::text::size;

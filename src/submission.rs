@@ -25,7 +25,7 @@ use crate::settings::SendJob;
 use crate::smtp::{
     Authenticated, Envelope, MailParameters, RecipientPolicy, Session, Unauthenticated,
 };
-use crate::store::outbox::{AttemptResult, LockedEntry, Outbox};
+use crate::store::outbox::{AttemptResult, LockedEntry, Outbox, RemovedEntry};
 use crate::text::Mailbox;
 use crate::wire::{self, Disclosure, Private};
 
@@ -66,11 +66,23 @@ pub struct Attempted {
     pub disposition: Result<Disposition, Error>,
 }
 
+impl Attempted {
+    /// Removes from the outbox what was sent. An error becomes this attempt's.
+    fn remove_sent(&mut self, flight: &mut [Submission]) -> Vec<RemovedEntry> {
+        Submission::remove_sent(flight).unwrap_or_else(|error| {
+            self.disposition = Err(error);
+            Vec::new()
+        })
+    }
+}
+
 /// The results of an attempt with several messages in one flight.
 pub struct AttemptedFlight {
     /// The results of the messages in order, of one at least. The messages behind those were not
     /// delivered, and have no result yet ([`Submission::put_back`]).
     pub attempted: Vec<Attempted>,
+    /// The entries of those that were sent, whose files go when these are dropped.
+    pub removed: Vec<RemovedEntry>,
     /// The account's own session, if more can be submitted in it.
     pub session: Option<SmtpSession>,
     /// True if the server may not be able to take several messages in one flight.
@@ -126,6 +138,12 @@ impl Submission {
         if let Err(error) = self.log(outcome) {
             report.warn(format_args!("send: {error}"));
         }
+    }
+
+    /// Returns whether nothing is left to be done with the message but to remove it.
+    fn is_to_be_removed_at_once(&self) -> bool {
+        self.job.sent_maildir.is_none()
+            && self.held.as_ref().is_none_or(|held| held.record().is_sent())
     }
 
     /// Returns whether a recipient has the message now and none had it before.
@@ -204,7 +222,9 @@ impl Submission {
         report: &Report,
     ) -> (Attempted, Option<SmtpSession>) {
         let (outcome, session) = self.submit_over(session, report);
-        (self.conclude(outcome, attempt, fallback), session)
+        let mut attempted = self.conclude(outcome, attempt, fallback);
+        drop(attempted.remove_sent(std::slice::from_mut(self)));
+        (attempted, session)
     }
 
     /// Attempts messages of one account in one flight, which they have joined ([`Self::joins`]). What
@@ -222,7 +242,9 @@ impl Submission {
         for (submission, outcome) in flight.iter_mut().zip(outcomes) {
             attempted.push(submission.conclude(outcome, attempt, fallback.as_deref_mut()));
         }
-        AttemptedFlight { attempted, session, has_failed }
+        let last = attempted.last_mut();
+        let removed = last.map(|last| last.remove_sent(flight)).unwrap_or_default();
+        AttemptedFlight { attempted, removed, session, has_failed }
     }
 
     /// Sends what would wait with the fallback, and records in the outbox how the attempt ended.
@@ -281,6 +303,10 @@ impl Submission {
                 Submitting { outcomes: vec![Err(error)], session: None, has_failed: false }
             }
         };
+        // Whatever is done before the messages are removed, no power cut is to leave them in doubt then.
+        if flight.iter().any(|submission| !submission.is_to_be_removed_at_once()) {
+            flight.iter_mut().filter_map(|it| it.held.as_mut()).for_each(|held| drop(held.sync()));
+        }
         for (submission, outcome) in flight.iter_mut().zip(&submitting.outcomes) {
             submission.remember(outcome, report);
         }

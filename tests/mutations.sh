@@ -102,10 +102,16 @@ mutate 'the sync of an order in the outbox' src/store/outbox.rs 's/write_all\(te
 mutate 'the sync of an outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\)\n/Ok(())\n/' "${outbox[@]}"
 mutate 'the sync of a place in the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\n/Ok(())\n/' "${outbox[@]}"
 mutate 'the sync of a removal from the outbox' src/store/outbox.rs 's/self\.sync\(&self\.root\.join\(place\.name\(\)\)\)\?;(\s+self\.clear)/$1/' "${outbox[@]}"
-mutate 'the sync of the history in the outbox' src/store/outbox/entry.rs 's/\n\s+\.and_then\(\|\(\)\| self\.journal\.sync\(\)\)//' "${outbox[@]}"
-mutate 'mending what could not be written in the outbox' src/store/outbox/entry.rs 's/"" => Ok\(\(\)\),\s+_ => [^,]*,[^,]*,/_ => Ok(()),/' "${outbox[@]}"
-mutate 'the mark in the outbox that the end of a message leaves' src/smtp/session/transaction.rs 's/\.and_then\(\|\(\)\| \(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
-mutate 'the mark in the outbox that a chunk leaves' src/smtp/session/transaction.rs 's/\(message\.before_last_octets\)\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
+mutate 'the sync of the history in the outbox' src/store/outbox/entry.rs 's/let synced = self\.journal\.sync\(\);/let synced: std::io::Result<()> = Ok(());/' "${outbox[@]}"
+mutate 'mending what could not be written in the outbox' src/store/outbox/entry.rs 's/let mended = self\.outbox\.disk\.truncate\(&path, self\.length\);/let mended: std::io::Result<()> = Ok(());/' "${outbox[@]}"
+mutate 'the mark in the outbox that the end of a message leaves' src/smtp/session/transaction.rs 's/\.and_then\(\|\(\)\| message\.mark\.set\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
+mutate 'the wait for the mark that the end of a message leaves' src/smtp/session/transaction.rs 's/\.and_then\(\|\(\)\| message\.mark\.sync\(\)\.map_err\(wire::Error::Source\)\)//' "${outbox[@]}"
+mutate 'the mark in the outbox that a chunk leaves' src/smtp/session/transaction.rs 's/message\.mark\.set\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
+mutate 'the wait for the marks that chunks leave' src/smtp/session/transaction.rs 's/Err\(error\) = transaction\.message\.mark\.sync\(\)/Err(error) = { let _ = \&transaction.message; Ok::<(), io::Error>(()) }/' --lib submission::tests::flights
+mutate 'the sync of what a flight removes from the outbox' src/store/outbox.rs 's/outbox\.sync\(&outbox\.root\.join\(OutboxState::Waiting\.name\(\)\)\)\?;//' "${outbox[@]}"
+mutate 'the sync of answers before a fallback is tried' src/submission.rs 's/drop\(held\.sync\(\)\)/drop(held)/' --lib submission::tests::flights
+mutate 'the sync of answers before a message fails' src/store/outbox/entry.rs 's/self\.sync\(\)\?;\s+let Self \{ outbox/let Self { outbox/' "${outbox[@]}"
+mutate 'the sync of answers before the caller hears of them' src/submission/outbox.rs 's/held\.sync\(\)\?;//' "${outbox[@]}"
 mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\) => outbox::note\(held, now, answers, final_reply\),/Some(_) => { drop((answers, final_reply)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
@@ -113,7 +119,7 @@ mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a final reply' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)
-mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/(failed\(\)\.is_empty\(\) \{\s+)(return Ok\(Disposition::Done\);)/$1self.held.take().map_or(Ok(()), LockedEntry::remove)?;\n$2/' --lib submission::tests::outbox
+mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/if is_heard \{\s+held\.sync\(\)\?;/if is_heard {\n self.held.take().map_or(Ok(()), LockedEntry::remove)?;/' --lib submission::tests::outbox
 mutate 'waiting for what an incomplete order will resolve to' src/store/outbox/record.rs 's/self\.is_resolved && self\.waiting\(\)\.is_empty\(\)/self.waiting().is_empty()/' "${outbox[@]}"
 mutate 'the refusal of an order that resolves to nobody' src/store/outbox/record.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
 mutate 'the credible clock of an attempt' src/store/outbox/record.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"

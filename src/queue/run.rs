@@ -204,7 +204,7 @@ impl<'a> QueueRun<'a> {
             self.fill(&mut flight, &mut places, session, ids);
         }
         let fallback = Some(&mut self.fallback).filter(|_| self.verbosity == Verbosity::Asked);
-        let AttemptedFlight { attempted, session, has_failed } = Submission::attempt_flight(
+        let AttemptedFlight { attempted, session, has_failed, .. } = Submission::attempt_flight(
             &mut flight,
             session,
             Attempt::Further,

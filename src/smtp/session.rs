@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-pub use self::envelope::{Envelope, MailData, MailParameters, RecipientPolicy};
+pub use self::envelope::{Envelope, MailData, MailParameters, Mark, RecipientPolicy};
 pub use self::transaction::{Flight, Grouping, Submitted, Transaction};
 use super::ehlo::Extensions;
 use super::reply::Smtp;

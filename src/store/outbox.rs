@@ -6,14 +6,21 @@
 //!   1    tmp/ID/: lock, message, journal, fsync    removes it; it was not accepted yet
 //!   2    rename to waiting/ID/, fsync waiting/     finds it there, and sends it
 //!   3    journal: attempt                          the same
-//!   4    journal: data; the last octets leave      sends it again, and says that it may come twice
+//!   4    journal: data, fdatasync;                 sends it again, and says that it may come twice
+//!        the last octets leave
 //!   5    journal: what became of whom              goes on with those who have no answer
-//!   6    rename to failed/ID/, or to tmp/ID/       finds no recipient left, and does this
+//!   6    fdatasync, if any wait or failed;         finds no recipient left, and does this
+//!        rename to failed/ID/, or to tmp/ID/,
+//!        fsync waiting/
 //! ```
 //!
-//! Messages that share a flight take step 4 together: the line `data` of each is durable before an octet
-//! of any of them leaves. A run that is cut off there leaves all of them marked; where the connection
-//! ends, those whose end stayed here get a line that says so, and the others stay marked.
+//! After a power cut a run finds what the last of these syncs has made durable: between 5 and 6 that the
+//! end left, and sends the message again with the same words as after 4.
+//!
+//! Messages that share a flight take steps 4 and 6 together: the line `data` of each is durable before
+//! an octet of any of them leaves, and one fsync removes those that each recipient has. A run that is cut
+//! off in 4 leaves all of them marked; where the connection ends, those whose end stayed here get a line
+//! that says so, and the others stay marked.
 //!
 //! The journal is text that a person can read, and only ever added to:
 //!
@@ -69,7 +76,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub use self::entry::LockedEntry;
+pub use self::entry::{LockedEntry, RemovedEntry};
 pub use self::error::Error;
 pub use self::record::{Answer, AttemptResult, DeliveryRecord, QueuedEnvelope};
 use self::record::{TRIES, octets, pause};
@@ -144,13 +151,13 @@ pub struct OutboxEntry {
 #[derive(Clone)]
 pub struct Outbox {
     disk: Arc<dyn Disk>,
-    root: PathBuf,
+    root: Arc<Path>,
 }
 
 impl Outbox {
     /// The one at `root`, which need not be there.
     pub fn new(disk: Arc<dyn Disk>, root: &Path) -> Self {
-        Self { disk, root: root.to_owned() }
+        Self { disk, root: root.into() }
     }
 
     /// Returns the outbox's directory.
@@ -249,8 +256,8 @@ impl Outbox {
         length: u64,
         lock: Lock,
     ) -> LockedEntry {
-        let (outbox, id, owed) = (self.clone(), id.clone(), String::new());
-        LockedEntry { outbox, id, record, journal, length, owed, _lock: lock }
+        let (outbox, id, owed, is_torn) = (self.clone(), id.clone(), String::new(), false);
+        LockedEntry { outbox, id, record, journal, length, owed, is_torn, _lock: lock }
     }
 
     /// Takes back a message that may have been published. `Ok` proves that it waits nowhere, also
@@ -265,30 +272,46 @@ impl Outbox {
         Ok(())
     }
 
-    /// Every message, the oldest first. Nothing is locked: a run that works on one meanwhile is not
-    /// disturbed.
+    /// Every message, the oldest first.
     ///
     /// # Errors
     ///
     /// Returns an error if a directory cannot be read.
     pub fn list(&self) -> Result<Vec<OutboxEntry>, Error> {
-        let mut listed = Vec::new();
+        let ids = self.ids()?.into_iter();
+        Ok(ids.filter_map(|(id, place)| self.entry(id, place)).collect())
+    }
+
+    /// The ids and states of all messages, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a directory cannot be read.
+    pub fn ids(&self) -> Result<Vec<(Id, OutboxState)>, Error> {
+        let mut ids = Vec::new();
         for place in [OutboxState::Failed, OutboxState::Waiting] {
-            for id in self.names(&self.root.join(place.name()))? {
-                let path = self.place(place, &id).join(JOURNAL);
-                let text = self.disk.read(&path).map_err(|error| Error::io("read", &path, error));
-                let record = match text {
-                    Ok(Some(text)) => DeliveryRecord::read(&text, &path).map(|(record, _)| record),
-                    // It may have gone since; without its journal it is damaged.
-                    Ok(None) if !self.is_there(place, &id)? => continue,
-                    Ok(None) => Err(Error::NoJournal(path)),
-                    Err(error) => Err(error),
-                };
-                listed.push(OutboxEntry { id, place, record });
-            }
+            let names = self.names(&self.root.join(place.name()))?;
+            ids.extend(names.into_iter().map(|id| (id, place)));
         }
-        listed.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(listed)
+        ids.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(ids)
+    }
+
+    /// Looks at a message. Nothing is locked: a run that works on it meanwhile is not disturbed. `None`
+    /// if it is not there any more.
+    pub fn entry(&self, id: Id, place: OutboxState) -> Option<OutboxEntry> {
+        let path = self.place(place, &id).join(JOURNAL);
+        let record = match self.disk.read(&path) {
+            Ok(Some(text)) => DeliveryRecord::read(&text, &path).map(|(record, _)| record),
+            // Without its journal it is damaged.
+            Ok(None) => match self.is_there(place, &id) {
+                Ok(false) => return None,
+                Ok(true) => Err(Error::NoJournal(path)),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(Error::io("read", &path, error)),
+        };
+        Some(OutboxEntry { id, place, record })
     }
 
     /// Locks a message that waits, so that no other run works on it.
@@ -329,16 +352,12 @@ impl Outbox {
     }
 
     fn lock(&self, id: &Id) -> Result<Lock, Error> {
-        let unknown = || Error::Unknown(id.to_string());
+        let lock = self.locked(&self.place(OutboxState::Waiting, id));
+        // Who had the lock before may have been done with the message.
         if !self.is_there(OutboxState::Waiting, id)? {
-            return Err(unknown());
+            return Err(Error::Unknown(id.to_string()));
         }
-        let lock = match self.locked(&self.place(OutboxState::Waiting, id)) {
-            // Who had the lock before may have been done with the message.
-            _ if !self.is_there(OutboxState::Waiting, id)? => return Err(unknown()),
-            lock => lock?,
-        };
-        lock.ok_or(Error::Busy)
+        lock?.ok_or(Error::Busy)
     }
 
     /// The lock on a message's directory; `None` if another run has it, or the directory is gone.
@@ -402,12 +421,47 @@ impl Outbox {
         Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
     }
 
+    /// Removes messages that wait, and makes that durable for all of them together.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first error. A message that cannot be taken from those that wait stays there, with
+    /// all that was recorded of it.
+    pub fn remove_all(
+        entries: impl IntoIterator<Item = LockedEntry>,
+    ) -> Result<Vec<RemovedEntry>, Error> {
+        let mut taken = Vec::<LockedEntry>::new();
+        let mut first_error = None;
+        for mut entry in entries {
+            if let Err(error) = entry.outbox.take_from(OutboxState::Waiting, &entry.id) {
+                first_error.get_or_insert(error);
+                // The next run removes it, if it finds the answers.
+                drop(entry.sync());
+            } else {
+                taken.push(entry);
+            }
+        }
+        for of_one in taken.chunk_by(|one, other| one.outbox.root == other.outbox.root) {
+            let Some(LockedEntry { outbox, .. }) = of_one.first() else { continue };
+            // What may come back after a power cut is left in tmp/, whole.
+            outbox.sync(&outbox.root.join(OutboxState::Waiting.name()))?;
+        }
+        match first_error {
+            None => Ok(taken.into_iter().map(RemovedEntry).collect()),
+            Some(error) => Err(error),
+        }
+    }
+
     fn drop_from(&self, place: OutboxState, id: &Id) -> Result<(), Error> {
-        let (from, to) = (self.place(place, id), self.tmp(id));
-        self.disk.rename(&from, &to).map_err(|error| Error::io("remove", &from, error))?;
+        self.take_from(place, id)?;
         self.sync(&self.root.join(place.name()))?;
         self.clear(id);
         Ok(())
+    }
+
+    fn take_from(&self, place: OutboxState, id: &Id) -> Result<(), Error> {
+        let (from, to) = (self.place(place, id), self.tmp(id));
+        self.disk.rename(&from, &to).map_err(|error| Error::io("remove", &from, error))
     }
 
     /// Removes what is in tmp/. What cannot go now is swept away another day.

@@ -152,8 +152,9 @@ impl Submission {
         fallback: &mut Fallback<'_>,
     ) -> Option<Attempted> {
         let outcome = self.fall_back(self.envelope.recipients().to_vec(), fallback)?;
-        let disposition = self.settle(&outcome, attempt);
-        Some(Attempted { outcome, disposition })
+        let mut attempted = self.conclude(outcome, attempt, None);
+        drop(attempted.remove_sent(std::slice::from_mut(self)));
+        Some(attempted)
     }
 
     /// Sends the message to these recipients with the account's fallback. `None` if there is none, or

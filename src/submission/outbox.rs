@@ -11,7 +11,7 @@ use crate::report::{count, span};
 use crate::settings::SendJob;
 use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
 use crate::store::outbox::{
-    self, Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope,
+    self, Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope, RemovedEntry,
 };
 use crate::text::Mailbox;
 
@@ -133,8 +133,9 @@ impl Submission {
         Ok(self.held.as_mut().map_or(Ok(()), |held| held.begin(now))?)
     }
 
-    /// Records the attempt's outcome in the outbox. Permanent failures are reported to the caller
-    /// at first ([`Self::notified`]); later they are kept for a person to look at.
+    /// Records the attempt's outcome in the outbox. A message that each recipient has is still to be
+    /// removed ([`Self::remove_sent`]). Permanent failures are reported to the caller at first
+    /// ([`Self::notified`]); later they are kept for a person to look at.
     pub fn settle(
         &mut self,
         outcome: &Result<SubmissionOutcome, Error>,
@@ -169,10 +170,26 @@ impl Submission {
             Attempt::OneReply => held.record().sent() == 0,
             Attempt::Further => false,
         };
-        if is_heard && !held.record().failed().is_empty() {
+        if held.record().is_sent() {
+            return Ok(Disposition::Done);
+        }
+        if is_heard {
+            held.sync()?;
             return Ok(Disposition::Done);
         }
         self.held.take().map_or(Ok(Disposition::Done), close)
+    }
+
+    /// Removes those of the messages from the outbox that each of their recipients has, as the final
+    /// answers in their records prove.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a message cannot be removed.
+    pub fn remove_sent(flight: &mut [Self]) -> Result<Vec<RemovedEntry>, Error> {
+        let sent =
+            flight.iter_mut().filter_map(|it| it.held.take_if(|held| held.record().is_sent()));
+        Ok(Outbox::remove_all(sent)?)
     }
 
     /// Lets the outbox know that the account's own attempt is over, before its fallback is tried.

@@ -8,7 +8,10 @@ use crate::error::Error;
 use crate::limits;
 use crate::message::{self, Transport};
 use crate::report::{Octets, Progress, Report};
-use crate::smtp::{self, Flight, Grouping, MailData, RecipientPolicy, Submitted, Transaction};
+use crate::smtp::{
+    self, Flight, Grouping, MailData, Mark, RecipientPolicy, Submitted, Transaction,
+};
+use crate::store::outbox::LockedEntry;
 use crate::text::Mailbox;
 
 /// Submits messages in one flight. Returns their outcomes in order, of one at least; the messages
@@ -109,11 +112,7 @@ impl<'a> Delivery<'a> {
             octets,
             is_8bit,
             grouping: self.grouping,
-            // The server may have the message once these have left: the outbox knows it first.
-            before_last_octets: Box::new(move || match held {
-                Some(held) => held.mark_data(now).map_err(io::Error::other),
-                None => Ok(()),
-            }),
+            mark: Box::new(OutboxMark { held: held.as_mut(), now }),
         };
         Ok(Transaction { envelope, message, demand: *demand })
     }
@@ -207,6 +206,23 @@ impl Submission {
         let label = self.job.account.as_deref().unwrap_or(self.job.peer.host.as_str());
         let is_long = self.message.octets() >= limits::LONG_SUBMISSION;
         is_long.then(|| report.progress(label))
+    }
+}
+
+/// The mark in a message's entry of the outbox, if it has one.
+struct OutboxMark<'a> {
+    held: Option<&'a mut LockedEntry>,
+    now: u64,
+}
+
+impl Mark for OutboxMark<'_> {
+    fn set(&mut self) -> io::Result<()> {
+        let set = self.held.as_mut().map_or(Ok(()), |held| held.mark_data(self.now));
+        set.map_err(io::Error::other)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.held.as_mut().map_or(Ok(()), |held| held.sync()).map_err(io::Error::other)
     }
 }
 

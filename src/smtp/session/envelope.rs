@@ -120,9 +120,25 @@ pub struct MailData<'a> {
     /// The commands and messages that it may share a flight with; [`Grouping::Alone`] for one that is
     /// not small.
     pub grouping: Grouping,
-    /// Called once in a transaction, before octets leave after which the server may have the whole
-    /// message. An error keeps them here.
-    pub before_last_octets: Box<dyn FnMut() -> io::Result<()> + 'a>,
+    /// Set once in a transaction, before octets leave after which the server may have the whole message.
+    pub mark: Box<dyn Mark + 'a>,
+}
+
+/// A mark that the last octets of a message may have left. An error keeps them here.
+pub trait Mark {
+    /// Sets the mark.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it cannot be written.
+    fn set(&mut self) -> io::Result<()>;
+
+    /// Waits until it is durable. Those of a flight are set before the first of them is waited for.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it cannot be made durable.
+    fn sync(&mut self) -> io::Result<()>;
 }
 
 impl MailData<'_> {

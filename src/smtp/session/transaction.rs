@@ -128,47 +128,44 @@ impl<S: Private> Session<Authenticated, S> {
             let closed = wire::Error::Closed(Phase::Sending("MAIL"));
             return end_first(courses, closed.into());
         }
-        let mut mails = VecDeque::new();
-        for (transaction, course) in flight.iter().zip(&mut *courses) {
-            match self.mail(&transaction.envelope, &transaction.message) {
-                Ok(mail) => mails.push_back(mail),
-                Err(error) => course.end(Err(error)),
-            }
-        }
-        let is_shared = mails.len() > 1;
         if self.is_begun
-            && !mails.is_empty()
             && let Err(error) = self.forget()
         {
             return end_first(courses, error);
         }
+        let mut openings: Vec<_> = flight.iter_mut().map(|it| self.opening(it)).collect();
+        // All marks are set before the first is waited for: a disk makes them durable together.
+        for (transaction, opening) in flight.iter_mut().zip(&mut openings) {
+            if let Ok(FirstFlight { last: Some(Part::Bdat(_)), .. }) = opening
+                && let Err(error) = transaction.message.mark.sync()
+            {
+                *opening = Err(wire::Error::Source(error).into());
+            }
+        }
+        let is_shared = openings.iter().filter(|opening| opening.is_ok()).count() > 1;
         // Whether all octets of each have left.
         let lefts = vec![Cell::new(false); flight.len()];
         let mut steps = Vec::new();
-        for (index, (transaction, course)) in flight.iter_mut().zip(&mut *courses).enumerate() {
-            if course.outcome.is_some() {
+        for (message, opening) in openings.into_iter().enumerate() {
+            let (Some(transaction), Some(course)) = (flight.get(message), courses.get_mut(message))
+            else {
                 continue;
-            }
-            let Transaction { envelope, message, demand } = transaction;
-            let last = match (self.offered.pipelining, demand) {
-                (true, RecipientPolicy::Any) => self.last_part(message).map(Some),
-                // Whether there is to be a message depends on the answers.
-                _ => Ok(None),
             };
-            match (mails.pop_front(), last) {
-                (Some(mail), Ok(last)) => {
-                    let recipients = envelope.recipients.iter();
-                    let parts = [Part::Mail(mail)]
-                        .into_iter()
-                        .chain(recipients.map(|mailbox| Part::Rcpt(envelope, mailbox)))
-                        .chain(last)
-                        .chain(is_shared.then_some(Part::Rset));
-                    let left = lefts.get(index);
-                    steps.extend(parts.map(|part| Step { message: index, part, left }));
+            let FirstFlight { mail, last } = match opening {
+                Ok(opening) => opening,
+                Err(error) => {
+                    course.end(Err(error));
+                    continue;
                 }
-                (_, Err(error)) => course.end(Err(error)),
-                (None, Ok(_)) => {}
-            }
+            };
+            let envelope = &transaction.envelope;
+            let parts = [Part::Mail(mail)]
+                .into_iter()
+                .chain(envelope.recipients.iter().map(|mailbox| Part::Rcpt(envelope, mailbox)))
+                .chain(last)
+                .chain(is_shared.then_some(Part::Rset));
+            let left = lefts.get(message);
+            steps.extend(parts.map(|part| Step { message, part, left }));
         }
         if steps.is_empty() {
             return;
@@ -202,14 +199,21 @@ impl<S: Private> Session<Authenticated, S> {
         }
     }
 
-    /// The command that ends the envelope's flight: a small message itself (BDAT), or DATA.
-    fn last_part<'a>(&self, message: &mut MailData<'_>) -> Result<Part<'a>, Error> {
+    /// The part of a transaction that leaves in its first flight. The mark is set if the message goes
+    /// along.
+    fn opening<'a>(&self, transaction: &mut Transaction<'_>) -> Result<FirstFlight<'a>, Error> {
+        let Transaction { envelope, message, demand } = transaction;
+        let mail = self.mail(envelope, message)?;
+        if !self.offered.pipelining || *demand == RecipientPolicy::All {
+            // Whether there is to be a message depends on the answers.
+            return Ok(FirstFlight { mail, last: None });
+        }
         if !self.offered.chunking || message.grouping == Grouping::Alone {
-            return Ok(Part::Data);
+            return Ok(FirstFlight { mail, last: Some(Part::Data) });
         }
         let text = message.whole().map_err(wire::Error::Source)?;
-        (message.before_last_octets)().map_err(wire::Error::Source)?;
-        Ok(Part::Bdat(text))
+        message.mark.set().map_err(wire::Error::Source)?;
+        Ok(FirstFlight { mail, last: Some(Part::Bdat(text)) })
     }
 
     /// Sends the steps and reads replies until each message's outcome is decided, or nothing that the
@@ -306,7 +310,8 @@ impl<S: Private> Session<Authenticated, S> {
         let sent = self
             .wire
             .send_message(&mut *message.text)
-            .and_then(|()| (message.before_last_octets)().map_err(wire::Error::Source))
+            .and_then(|()| message.mark.set().map_err(wire::Error::Source))
+            .and_then(|()| message.mark.sync().map_err(wire::Error::Source))
             .and_then(|()| self.wire.send_rest());
         if let Err(error) = sent {
             // Its end has not left, so it is not delivered.
@@ -477,6 +482,14 @@ const RSET: &str = "RSET";
 
 /// The message, as errors call it.
 const MESSAGE: &str = "the message";
+
+/// The part of a transaction that leaves in its first flight, but for the recipients.
+struct FirstFlight<'a> {
+    mail: Command,
+    /// The command that ends the envelope: the message itself (BDAT), or DATA. `None` if the answers
+    /// decide whether there is to be a message.
+    last: Option<Part<'a>>,
+}
 
 /// A command of a flight.
 struct Step<'a> {

@@ -190,6 +190,13 @@ impl Simulated {
         notes(&self.state().log)
     }
 
+    /// Syncs of files and of directories since the last [`Self::settle`].
+    pub(crate) fn syncs(&self) -> (usize, usize) {
+        let log = &self.state().log;
+        let count = |is: fn(&Op) -> bool| log.iter().filter(|op| is(op)).count();
+        (count(|op| matches!(op, Op::Sync(_))), count(|op| matches!(op, Op::SyncDir(_))))
+    }
+
     /// The contents of the files in a directory, sorted.
     pub(crate) fn contents(&self, dir: &Path) -> Vec<Vec<u8>> {
         let now = &self.state().now;

@@ -17,11 +17,22 @@ pub struct LockedEntry {
     pub(super) id: Id,
     pub(super) record: DeliveryRecord,
     pub(super) journal: Box<dyn File>,
-    /// The length of the journal's whole lines, in octets.
+    /// The length of the journal's whole lines, in octets, but for those that are owed.
     pub(super) length: u64,
-    /// Lines that are still to be written behind them.
+    /// The last lines, which are not known to be durable.
     pub(super) owed: String,
+    /// True if not all that is owed could be written.
+    pub(super) is_torn: bool,
     pub(super) _lock: Lock,
+}
+
+/// A removed message. Its files, which are in tmp/, go when this is dropped.
+pub struct RemovedEntry(pub(super) LockedEntry);
+
+impl Drop for RemovedEntry {
+    fn drop(&mut self) {
+        self.0.outbox.clear(&self.0.id);
+    }
 }
 
 impl LockedEntry {
@@ -81,26 +92,31 @@ impl LockedEntry {
         self.write(&format!("missing {now} {}\n", shown(what)))
     }
 
-    /// Records that an attempt begins.
+    /// Records that an attempt begins. It becomes durable with what is recorded next: one that a power
+    /// cut makes forgotten had sent nothing.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
     pub fn begin(&mut self, now: u64) -> Result<(), Error> {
-        self.write(&format!("attempt {now}\n"))
+        self.append(&format!("attempt {now}\n"))
     }
 
-    /// The end of the message is about to leave: from here on the server may have taken it.
+    /// The end of the message is about to leave, after which the server may have taken it: once
+    /// [`Self::sync`] has returned.
     ///
     /// # Errors
     ///
-    /// Returns an error if the journal cannot be made durable: then the end must not be sent.
+    /// Returns an error if the journal cannot be written: then the end must not be sent.
     pub fn mark_data(&mut self, now: u64) -> Result<(), Error> {
-        self.write(&format!("data {now}\n"))
+        self.append(&format!("data {now}\n"))?;
+        self.journal.begin_sync();
+        Ok(())
     }
 
     /// The server has answered for these recipients: they have the message, or never will. Without
-    /// a final reply to the message, what was in doubt stays so.
+    /// a final reply to the message, what was in doubt stays so. It is durable when the entry is
+    /// removed, or [`Self::sync`] has returned; a power cut before leaves the message in doubt.
     ///
     /// # Errors
     ///
@@ -119,7 +135,7 @@ impl LockedEntry {
         if let Some(final_reply) = final_reply {
             text += &format!("reply {now} {}\n", shown(final_reply));
         }
-        if text.is_empty() { Ok(()) } else { self.write(&text) }
+        if text.is_empty() { Ok(()) } else { self.append(&text) }
     }
 
     /// Records that the sender was told of every recipient that will never get the message.
@@ -148,7 +164,7 @@ impl LockedEntry {
     ///
     /// Returns an error if the message cannot be removed.
     pub fn remove(self) -> Result<(), Error> {
-        self.outbox.drop_from(OutboxState::Waiting, &self.id)
+        Outbox::remove_all([self]).map(drop)
     }
 
     /// Puts the message where a person will look at it, and says where that is.
@@ -156,7 +172,8 @@ impl LockedEntry {
     /// # Errors
     ///
     /// Returns an error if the message cannot be moved.
-    pub fn fail(self) -> Result<PathBuf, Error> {
+    pub fn fail(mut self) -> Result<PathBuf, Error> {
+        self.sync()?;
         let Self { outbox, id, .. } = &self;
         outbox.publish(&self.path(), OutboxState::Failed, id)?;
         outbox.sync(&outbox.root.join(OutboxState::Waiting.name()))?;
@@ -167,22 +184,44 @@ impl LockedEntry {
         self.outbox.place(OutboxState::Waiting, &self.id)
     }
 
-    /// Makes lines durable. What they say is true, even if it cannot be written; the next are
-    /// written behind it then, and not behind the half of it that was.
-    fn write(&mut self, text: &str) -> Result<(), Error> {
-        text.lines().for_each(|line| self.record.take(line).unwrap_or_default());
-        let path = self.path().join(JOURNAL);
-        let mended = match self.owed.as_str() {
-            "" => Ok(()),
-            _ => self.outbox.disk.truncate(&path, self.length),
-        };
-        self.owed += text;
-        mended
-            .and_then(|()| self.journal.write_all(self.owed.as_bytes()))
-            .and_then(|()| self.journal.sync())
-            .map_err(|error| Error::io("write", &path, error))?;
+    /// Makes durable all that was recorded.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be made durable.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        if self.is_torn {
+            self.append("")?;
+        }
+        // Also what a run before this one has written, and was killed before it could wait for it.
+        let synced = self.journal.sync();
+        // What a failed sync leaves on the disk is unknown.
+        self.is_torn = synced.is_err();
+        synced.map_err(|error| Error::io("write", &self.path().join(JOURNAL), error))?;
         self.length = self.length.saturating_add(octets(self.owed.len()));
         self.owed.clear();
         Ok(())
+    }
+
+    /// Adds lines and makes them durable.
+    fn write(&mut self, text: &str) -> Result<(), Error> {
+        self.append(text)?;
+        self.sync()
+    }
+
+    /// Adds lines. What they say is true, even if it cannot be written; the next are written behind
+    /// it then, and not behind the half of it that was.
+    fn append(&mut self, text: &str) -> Result<(), Error> {
+        text.lines().for_each(|line| self.record.take(line).unwrap_or_default());
+        self.owed += text;
+        let path = self.path().join(JOURNAL);
+        let written = if self.is_torn {
+            let mended = self.outbox.disk.truncate(&path, self.length);
+            mended.and_then(|()| self.journal.write_all(self.owed.as_bytes()))
+        } else {
+            self.journal.write_all(text.as_bytes())
+        };
+        self.is_torn = written.is_err();
+        written.map_err(|error| Error::io("write", &path, error))
     }
 }

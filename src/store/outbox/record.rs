@@ -219,6 +219,11 @@ impl DeliveryRecord {
         self.is_resolved && self.waiting().is_empty()
     }
 
+    /// Returns whether each recipient has the message, or the sender knows of those who have not.
+    pub fn is_sent(&self) -> bool {
+        self.is_finished() && self.failed().is_empty()
+    }
+
     /// The recipients that still wait.
     pub fn waiting(&self) -> Vec<Mailbox> {
         let all = self.order.recipients.iter();

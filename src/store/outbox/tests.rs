@@ -302,7 +302,8 @@ fn what_could_not_be_written_is_written_with_what_comes_next() {
         held.mark_data(NOW).unwrap();
         disk.arm(Fault::Once(step, STORAGE_FULL));
         let answers = [(&mailbox("bob"), Answer::Accepted("250 ok".to_owned()))];
-        held.answer(NOW, answers, Some("250 ok, thanks")).unwrap_err();
+        let answered = held.answer(NOW, answers, Some("250 ok, thanks"));
+        answered.and_then(|()| held.sync()).unwrap_err();
         held.answer(
             NOW,
             [(&mailbox("dave"), Answer::Refused("550 no".to_owned()))],

@@ -2,6 +2,7 @@
 //! any octet, and with an outbox whose disk fails or loses its power: what becomes of each message is
 //! exactly what follows from what was said and what had left.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -646,6 +647,49 @@ fn whenever_the_power_is_cut_each_message_of_a_flight_is_sent_once_or_marked() {
     let mut world = Waiting::new(Some("journal"));
     world.flush(&script, Fault::None);
     assert!(world.faults_of_power_cuts(64).contains(&Some("a message is doubled")));
+}
+
+#[test]
+fn a_flight_takes_one_sync_for_each_mark_and_one_for_all_that_were_sent() {
+    let world = Waiting::new(None);
+    let ended = world.flush(&Script::good(), Fault::None);
+    assert_eq!(ended.seen.got.len(), MESSAGES);
+    assert_eq!(world.disk.syncs(), (MESSAGES, 1));
+    assert!(world.outbox().list().unwrap().is_empty());
+}
+
+#[test]
+fn what_was_answered_is_durable_before_a_fallback_is_tried() {
+    let world = Waiting::new(None);
+    let mut job = submission(&["a@example.org"], RecipientPolicy::Any).job;
+    job.account = Some("home".to_owned());
+    job.fallback = Some(Box::new(job.clone()));
+    let ids = (1..=u64::try_from(MESSAGES).unwrap()).map(|number| Id::new(1, number << 32));
+    let queued = |id| Submission::queued(job.clone(), world.outbox().hold(&id).unwrap()).unwrap();
+    let mut flight: Vec<_> = ids.map(queued).collect();
+    // The second message is to wait.
+    let mut script = Script::good();
+    script.replies[COMMANDS + 2] = "452 later";
+    let session = log_in(&flight[0], Scripted::boxed(&script, &Rc::default(), Some(&world.disk)));
+    let durable = Cell::new(None);
+    let login = |_: &Submission| {
+        let outbox = Outbox::new(Arc::new(world.disk.for_sure()), world.outbox().root());
+        let listed = outbox.list().unwrap();
+        let answered = listed.iter().filter(|listed| listed.record.as_ref().unwrap().is_sent());
+        durable.set(Some(answered.count()));
+        Err(Error::NobodyNamed)
+    };
+    let (report, stop) = (silent(), Stop::default());
+    let mut fallback = Fallback::with_login("queue", &report, &stop, Box::new(login));
+    let AttemptedFlight { session, .. } = Submission::attempt_flight(
+        &mut flight,
+        session,
+        Attempt::Further,
+        Some(&mut fallback),
+        &report,
+    );
+    session.into_iter().for_each(Session::quit);
+    assert_eq!(durable.get(), Some(MESSAGES - 1));
 }
 
 #[test]
