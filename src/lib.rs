@@ -75,6 +75,8 @@
 //!
 //! - one for each account that is fetched at the same time ([`limits::ACCOUNTS`]), and beside it one
 //!   that delivers its messages while the next ones arrive;
+//! - one beside a run through the outbox, that locks the next messages and removes the files of those
+//!   that were sent;
 //! - short-lived ones: several that sync a large batch together; one for the look-up of a name, which
 //!   the system does not let us cancel; one for each address of a host, which race (RFC 8305) or are
 //!   tried by a check;

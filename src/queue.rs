@@ -53,24 +53,30 @@ fn remove(settings: &Settings, id: &str) -> Result<(), Error> {
     Err(outbox::Error::Unknown(id.to_string()).into())
 }
 
-/// Every message in every outbox of this user's, the oldest first.
-fn listed(settings: &Settings) -> Result<Vec<(Outbox, OutboxEntry)>, outbox::Error> {
+/// Every message in every outbox of this user's, the oldest first. Each is read when its turn comes, so
+/// that any number of them takes little memory.
+fn listed(
+    settings: &Settings,
+) -> Result<impl Iterator<Item = (Outbox, OutboxEntry)>, outbox::Error> {
     let mut all = Vec::new();
     for outbox in settings.outboxes() {
-        all.extend(outbox.list()?.into_iter().map(|listed| (outbox.clone(), listed)));
+        all.extend(outbox.ids()?.into_iter().map(|(id, place)| (outbox.clone(), id, place)));
     }
-    all.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-    Ok(all)
+    all.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
+    Ok(all.into_iter().filter_map(|(outbox, id, place)| {
+        let entry = outbox.entry(id, place)?;
+        Some((outbox, entry))
+    }))
 }
 
 fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
-    let listed = listed(settings)?;
-    if listed.is_empty() && !report.is_json() {
+    let mut listed = listed(settings)?.peekable();
+    if listed.peek().is_none() && !report.is_json() {
         // As `mailq` says it, and monitors look for it.
         report.answer("Mail queue is empty")?;
     }
     let (now, mut exit) = (settings.run_id().seconds, Exit::Done);
-    for (outbox, message) in &listed {
+    for (outbox, message) in listed {
         match &message.record {
             Ok(record) => {
                 let missing = missing(settings, message.place, record);
@@ -79,9 +85,9 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
                 let held_back = account.and_then(|account| outbox.held_back_until(account, now));
                 let due = record.due(now).max(held_back.unwrap_or_default());
                 if report.is_json() {
-                    report.object(&object(message, record, due, missing.as_deref()))?;
+                    report.object(&object(&message, record, due, missing.as_deref()))?;
                 } else {
-                    report.answer(entry(message, record, (now, due), missing.as_deref()))?;
+                    report.answer(entry(&message, record, (now, due), missing.as_deref()))?;
                 }
             }
             Err(error) => {
@@ -346,17 +352,16 @@ pub fn flush_due(
 ) {
     let now = settings.run_id().seconds;
     // What is wrong with the outbox is for those to hear who ask for it.
-    let mut listed = listed(settings).unwrap_or_default();
-    listed.retain(|(_, OutboxEntry { place, record, .. })| {
-        *place == OutboxState::Waiting
-            && record.as_ref().is_ok_and(|record| {
-                record.is_resolved
-                    && record.order.account.as_deref() == Some(account)
-                    && record.is_due(now)
-            })
-    });
-    let mut ids: Vec<_> = listed.into_iter().map(|(outbox, listed)| (outbox, listed.id)).collect();
-    ids.truncate(limits::PASSING);
+    let is_due = |record: &DeliveryRecord| {
+        let is_account = record.order.account.as_deref() == Some(account);
+        record.is_resolved && is_account && record.is_due(now)
+    };
+    let due =
+        listed(settings).into_iter().flatten().filter(|(_, OutboxEntry { place, record, .. })| {
+            *place == OutboxState::Waiting && record.as_ref().is_ok_and(is_due)
+        });
+    let due = due.take(limits::PASSING);
+    let mut ids: Vec<_> = due.map(|(outbox, entry)| (outbox, entry.id)).collect();
     if session.is_none() {
         ids.retain(|(outbox, _)| outbox.held_back_until(account, now).is_none());
     }

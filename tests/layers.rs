@@ -333,7 +333,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::time::Instant", &["net", "program", "report"]),
     (
         "std::thread",
-        &["fetch", "login", "main", "net", "program", "store", "submit_server", "token"],
+        &["fetch", "login", "main", "net", "program", "queue", "store", "submit_server", "token"],
     ),
 ];
 

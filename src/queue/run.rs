@@ -2,7 +2,8 @@
 //! where the server takes that.
 
 use std::collections::VecDeque;
-use std::slice;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
 
 use super::object::PostponedObject;
 use super::{Verbosity, Wanted, fail, hold};
@@ -12,14 +13,18 @@ use crate::net::Stop;
 use crate::password::Source;
 use crate::report::{ErrorObject, Report, Stopwatch, count};
 use crate::settings::{Peer, Settings};
-use crate::store::outbox::{Id, Outbox};
+use crate::store::outbox::{Id, LockedEntry, Outbox, RemovedEntry};
 use crate::submission::{
     Attempt, Attempted, AttemptedFlight, Deferral, Disposition, Fallback, SendResult, SmtpSession,
     Submission, SubmissionOutcome, close, complete, login_noted, takes_flights,
 };
 
-/// The ids of messages that are still to be looked at.
-type Ids<'a> = slice::Iter<'a, (Outbox, Id)>;
+/// A message that was locked before its turn, or is not to be sent (see [`hold`]).
+struct NextEntry<'a> {
+    outbox: &'a Outbox,
+    id: &'a Id,
+    held: Result<Option<LockedEntry>, Error>,
+}
 
 /// A message that this run has locked, ready to be sent.
 struct Queued<'a> {
@@ -41,6 +46,8 @@ pub(super) struct QueueRun<'a> {
     dead: Option<Deferral>,
     /// The connection to the fallback's server, for a run that the user asked for.
     fallback: Fallback<'a>,
+    /// The number of messages that are still to be looked at.
+    left: usize,
     /// Messages that found no room in the last flight, or were not reached in it.
     waiting: VecDeque<Queued<'a>>,
     /// True once a flight of several messages failed.
@@ -72,6 +79,7 @@ impl<'a> QueueRun<'a> {
             session: None,
             dead: None,
             fallback: Fallback::new("queue", report, stop),
+            left: 0,
             waiting: VecDeque::new(),
             is_one_by_one: false,
             is_ended: false,
@@ -84,19 +92,37 @@ impl<'a> QueueRun<'a> {
     /// Sends the messages, the first over `session` if there is one. Returns the run's exit status.
     pub(super) fn run(mut self, ids: &'a [(Outbox, Id)], session: Option<SmtpSession>) -> Exit {
         self.session = session;
-        let mut ids = ids.iter();
-        while let Some(queued) = self.next(&mut ids) {
-            if let Err(error) = self.send(queued, &mut ids) {
-                self.note(&error);
-            }
+        if !ids.is_empty() {
+            self.send_all(ids);
         }
         let sessions = [self.session, self.fallback.into_session()];
         sessions.into_iter().flatten().for_each(SmtpSession::quit);
         self.exit
     }
 
+    /// Sends the messages. While the server works on some of them, the next ones are locked, and the
+    /// files of those that were sent removed.
+    fn send_all(&mut self, ids: &'a [(Outbox, Id)]) {
+        self.left = ids.len();
+        let (locked, entries) = sync_channel(limits::FLIGHT_MESSAGES);
+        let (removed, behind) = channel();
+        thread::scope(|scope| {
+            let assist = move || assist(ids, locked, &behind);
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, assist) {
+                self.note(&Error::Thread(error));
+            }
+            while let Some(queued) = self.next(&entries) {
+                if let Err(error) = self.send(queued, &entries, &removed) {
+                    self.note(&error);
+                }
+            }
+            // The other thread ends.
+            drop((entries, removed));
+        });
+    }
+
     /// The next message to send. `None` if none is left, or the run is to end.
-    fn next(&mut self, ids: &mut Ids<'a>) -> Option<Queued<'a>> {
+    fn next(&mut self, entries: &Receiver<NextEntry<'a>>) -> Option<Queued<'a>> {
         loop {
             self.spent += self.time.lap();
             let is_late = u128::from(self.spent) > limits::PASSING_TIME.as_millis();
@@ -111,8 +137,9 @@ impl<'a> QueueRun<'a> {
             if let Some(queued) = self.waiting.pop_front() {
                 return Some(queued);
             }
-            let (outbox, id) = ids.next()?;
-            match self.prepare(outbox, id) {
+            let NextEntry { outbox, id, held } = entries.recv().ok()?;
+            self.left -= 1;
+            match held.and_then(|held| self.prepare(id, held)) {
                 Ok(Some(submission)) => return Some(Queued { outbox, id, submission }),
                 Ok(None) => {}
                 Err(error) => self.note(&error),
@@ -132,10 +159,10 @@ impl<'a> QueueRun<'a> {
         self.exit = self.exit.worse(exit);
     }
 
-    /// Locks a message that is to be sent. `None` if there is nothing to be sent.
-    fn prepare(&mut self, outbox: &Outbox, id: &Id) -> Result<Option<Submission>, Error> {
+    /// Reads a message that is to be sent. `None` if there is nothing to be sent.
+    fn prepare(&mut self, id: &Id, held: Option<LockedEntry>) -> Result<Option<Submission>, Error> {
         let now = self.settings.run_id().seconds;
-        let Some(held) = hold(outbox, id)? else { return Ok(None) };
+        let Some(held) = held else { return Ok(None) };
         if self.wanted == Wanted::Due && !held.record().is_due(now) {
             return Ok(None);
         }
@@ -167,7 +194,12 @@ impl<'a> QueueRun<'a> {
     }
 
     /// Sends a message, and in the same flight those that follow it, as far as there is room.
-    fn send(&mut self, first: Queued<'a>, ids: &mut Ids<'a>) -> Result<(), Error> {
+    fn send(
+        &mut self,
+        first: Queued<'a>,
+        entries: &Receiver<NextEntry<'a>>,
+        removed: &Sender<Vec<RemovedEntry>>,
+    ) -> Result<(), Error> {
         let Queued { outbox, id, mut submission } = first;
         let is_asking =
             matches!(submission.job.peer.source, Source::Terminal) && self.session.is_none();
@@ -197,20 +229,23 @@ impl<'a> QueueRun<'a> {
             None => login_noted(&submission, outbox, self.report, self.stop),
         };
         let is_reached = session.is_ok();
-        let others = if is_reached { 0 } else { self.waiting.len() + ids.len() };
+        let others = if is_reached { 0 } else { self.waiting.len() + self.left };
         let mut places = vec![(outbox, id)];
         let mut flight = vec![submission];
         if let Ok(session) = &session {
-            self.fill(&mut flight, &mut places, session, ids);
+            self.fill(&mut flight, &mut places, session, entries);
         }
         let fallback = Some(&mut self.fallback).filter(|_| self.verbosity == Verbosity::Asked);
-        let AttemptedFlight { attempted, session, has_failed, .. } = Submission::attempt_flight(
-            &mut flight,
-            session,
-            Attempt::Further,
-            fallback,
-            self.report,
-        );
+        let AttemptedFlight { attempted, removed: sent, session, has_failed } =
+            Submission::attempt_flight(
+                &mut flight,
+                session,
+                Attempt::Further,
+                fallback,
+                self.report,
+            );
+        // Without anybody to take them they are dropped here.
+        drop(removed.send(sent));
         self.is_one_by_one |= has_failed;
         self.dead = match (attempted.first(), flight.first()) {
             (Some(Attempted { outcome: Err(error), .. }), Some(first))
@@ -252,7 +287,7 @@ impl<'a> QueueRun<'a> {
         flight: &mut Vec<Submission>,
         places: &mut Vec<(&'a Outbox, &'a Id)>,
         session: &SmtpSession,
-        ids: &mut Ids<'a>,
+        entries: &Receiver<NextEntry<'a>>,
     ) {
         let mut room = session.flight();
         let Some(first) = flight.first_mut() else { return };
@@ -264,7 +299,7 @@ impl<'a> QueueRun<'a> {
             return;
         }
         while room.is_open()
-            && let Some(mut queued) = self.next(ids)
+            && let Some(mut queued) = self.next(entries)
         {
             if !queued.submission.joins(&mut room, session) {
                 self.waiting.push_front(queued);
@@ -378,4 +413,21 @@ impl<'a> QueueRun<'a> {
         let peer = peer.map(|peer| format!(" {peer}:")).unwrap_or_default();
         self.report.warn(format_args!("queue {account}:{peer} {reason}; {id} {then}"));
     }
+}
+
+/// Locks messages before their turn, as far as there is room for them, and lets go of those that were
+/// removed.
+fn assist<'a>(
+    ids: &'a [(Outbox, Id)],
+    locked: SyncSender<NextEntry<'a>>,
+    removed: &Receiver<Vec<RemovedEntry>>,
+) {
+    for (outbox, id) in ids {
+        removed.try_iter().for_each(drop);
+        if locked.send(NextEntry { outbox, id, held: hold(outbox, id) }).is_err() {
+            break;
+        }
+    }
+    drop(locked);
+    removed.iter().for_each(drop);
 }
