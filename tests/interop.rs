@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Signal, kill_process};
 
 use crate::support::dovecot::Dovecot;
 use crate::support::exim::Exim;
@@ -346,6 +347,56 @@ fn queued_messages_that_share_a_flight_arrive_once_each() {
         let listed = home.postie(["queue"]).run();
         assert_eq!(listed.stdout, "Mail queue is empty\n");
     }
+}
+
+#[test]
+fn flushes_of_hundreds_that_are_killed_lose_nothing_and_double_what_is_marked() {
+    const MANY: usize = 300;
+    let Some(dovecot) = Dovecot::start() else { return };
+    let Some(postfix) = Postfix::start_holding(&dovecot) else { return };
+    let home = Home::new();
+    let table = postfix.table();
+    let config = |more: &str| home.config(&format!("[account.home]\n{table}queue = true\n{more}"));
+    config("send.password-command = \"exit 1\"\n");
+    let send = ["send", "bob@example.net", "--body=hello", "--subject=number-0-"];
+    home.postie(send).run().exit(0);
+    let first = home.files(".local/state/postie/outbox/waiting").remove(0);
+    for number in 1..MANY {
+        let dir = first.with_file_name(format!("{number:08x}.{number:08x}"));
+        fs::create_dir(&dir).unwrap();
+        for file in ["message.eml", "journal", "lock"] {
+            let text = fs::read_to_string(first.join(file)).unwrap();
+            let text = text.replace("number-0-", &format!("number-{number}-"));
+            fs::write(dir.join(file), text).unwrap();
+        }
+    }
+    config("");
+    let mut times_in_doubt = vec![0; MANY];
+    for enough in [40, 100, 180] {
+        let flush = home.postie(["queue", "flush", "--all"]).start();
+        assert!(servers::wait_until(|| postfix.held() >= enough));
+        kill_process(flush.pid(), Signal::KILL).unwrap();
+        flush.finish();
+        let listed = home.postie(["queue", "--json"]).run().exit(0).stdout.clone();
+        for line in listed.lines().filter(|line| line.contains("\"duplicate\":true")) {
+            let (_, number) = line.split_once("number-").unwrap();
+            let number = number.split('-').next().unwrap();
+            times_in_doubt[number.parse::<usize>().unwrap()] += 1;
+        }
+    }
+    home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
+    assert_eq!(home.postie(["queue"]).run().stdout, "Mail queue is empty\n");
+    let arrived = postfix.held_texts();
+    for (number, in_doubt) in times_in_doubt.iter().enumerate() {
+        let subject = format!("Subject: number-{number}-");
+        let times = arrived.iter().filter(|text| text.contains(&subject)).count();
+        assert!((1..=1 + in_doubt).contains(&times), "{number}: {times}, in doubt {in_doubt}");
+    }
+    let in_doubt: usize = times_in_doubt.iter().sum();
+    servers::note(&format!(
+        "outbox: three flushes of {MANY} messages killed, {in_doubt} times in doubt, {} arrived",
+        arrived.len()
+    ));
 }
 
 #[test]

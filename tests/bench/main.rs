@@ -70,9 +70,11 @@ const ROWS: &[(&str, Row)] = &[
     ("rtt-one-by-one", one_by_one),
     ("rtt-send", send_round_trips),
     ("rtt-flush", flush_round_trips),
+    ("flush-many", flush_many),
     ("fetch-many", fetch_many),
     ("fetch-thousand", fetch_a_thousand),
-    ("fetch-floor", fetch_beside_the_floor),
+    ("fetch-floor-memory", |bench| fetch_beside_the_floor(bench, &bench.memory, "tmpfs", 1.3)),
+    ("fetch-floor-disk", |bench| fetch_beside_the_floor(bench, &bench.disk, "durable", 1.4)),
     ("fetch-large", fetch_large),
     ("send-large", send_large),
     ("send-small", send_small),
@@ -337,6 +339,41 @@ fn flush_round_trips(bench: &Bench) {
     bench.row(&what, "", "150 RTT", found);
 }
 
+/// The outbox after a week without a network, beside a program that sends the same messages without
+/// waiting for a reply or remembering anything. The server keeps them on the same disk.
+fn flush_many(bench: &Bench) {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let number = bench.scaled(10_000);
+    let letter =
+        Mail { path: written(bench, 500), to: vec!["bob@example.net".to_owned()], chunking: true };
+    // A server of its own for each run: none has the queue of the one before.
+    let run = |program: Program| {
+        let postfix = Postfix::start_holding(&dovecot).unwrap();
+        let login = Login {
+            port: postfix.port(Tls::Implicit),
+            tls: Tls::Implicit,
+            authority: postfix.site.path("ca.pem"),
+        };
+        let dir = bench.dir();
+        let call = match program {
+            Program::Postie => programs::queued(&dir, &login, &letter, number),
+            _ => programs::sent_blindly(&dir, &login, &letter, number),
+        };
+        let cost = call.measure();
+        assert_eq!(postfix.held(), number, "{}", program.name());
+        if program == Program::Postie {
+            bench.note_peak(&cost);
+        }
+        cost
+    };
+    if Postfix::start_holding(&dovecot).is_none() {
+        return;
+    }
+    let (wall, _) = pairs(5, || run(Program::Postie), || run(Program::Floor));
+    let what = format!("flush of {number} queued messages, durable");
+    bench.row(&what, "sent and forgotten 1.0", "1.3 x", Found::ratio(&wall, 1.3));
+}
+
 /// Measures two programs in turns, each run in a directory of its own; ratios of the first to the
 /// second, of wall time and processor time.
 fn pairs(
@@ -404,15 +441,16 @@ fn fetch_a_thousand(bench: &Bench) {
     bench.row(&what, &peers, "0.45 x", Found::ratio(&wall, 0.45));
 }
 
-fn fetch_beside_the_floor(bench: &Bench) {
+/// What the server alone takes for it.
+fn fetch_beside_the_floor(bench: &Bench, ground: &TempDir, place: &str, goal: f64) {
     let Some(dovecot) = Dovecot::start() else { return };
     let number = bench.scaled(10_000);
     dovecot.deliver(&messages(number, 2_000));
     let login = login(&dovecot, Tls::Implicit);
-    let run = |program| fetch(bench, &bench.memory, program, &login, number);
-    let (wall, _) = pairs(5, || run(Program::Postie), || run(Program::Floor));
-    let what = format!("fetch {number} x 2 KB, tmpfs");
-    bench.row(&what, "thrown away 1.0", "1.3 x", Found::ratio(&wall, 1.3));
+    let run = |program| fetch(bench, ground, program, &login, number);
+    let (wall, _) = pairs(7, || run(Program::Postie), || run(Program::Floor));
+    let what = format!("fetch {number} x 2 KB, {place}");
+    bench.row(&what, "thrown away 1.0", format_args!("{goal} x"), Found::ratio(&wall, goal));
 }
 
 fn fetch_large(bench: &Bench) {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,6 +36,8 @@ enum Errors {
     /// and the end after twenty. Besides, one sender is not taken, and one domain's recipients are
     /// known.
     Counted,
+    /// Forgiven, and every message is put on hold.
+    Holding,
 }
 
 /// How much is written down.
@@ -76,6 +79,27 @@ impl Postfix {
         Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
     }
 
+    /// Starts one that keeps what it takes in its queue on hold, and does nothing more.
+    pub fn start_holding(dovecot: &Dovecot) -> Option<Self> {
+        if !servers::is_installed("postfix") || !servers::is_root() {
+            return None;
+        }
+        let (log, errors) = (Log::Little, Errors::Holding);
+        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
+    }
+
+    /// How many messages are on hold.
+    pub fn held(&self) -> usize {
+        fs::read_dir(self.site.path("queue/hold")).unwrap().count()
+    }
+
+    /// The messages on hold, each with what else its file holds.
+    pub fn held_texts(&self) -> Vec<String> {
+        let files = fs::read_dir(self.site.path("queue/hold")).unwrap();
+        let text = |path: PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        files.map(|file| text(file.unwrap().path())).collect()
+    }
+
     fn attempt(dovecot: &Dovecot, auth: Auth, log: Log, errors: Errors) -> Result<Self, String> {
         let site = Site::new();
         let [submission, submissions] = free_ports();
@@ -90,6 +114,7 @@ impl Postfix {
         let of_errors = match errors {
             Errors::Forgiven => "smtpd_error_sleep_time = 0\n",
             Errors::Counted => STRICT,
+            Errors::Holding => HOLDING,
         };
         site.file("config/main.cf", &(main_cf + of_errors));
         site.file("config/master.cf", &master_cf(&site, log, submission, submissions));
@@ -178,6 +203,12 @@ local_transport = keep:everything
 virtual_mailbox_domains = listed.example
 virtual_mailbox_maps = inline:{known@listed.example=known}
 virtual_transport = keep:everything
+";
+
+/// What comes is durable, and goes nowhere.
+const HOLDING: &str = "\
+smtpd_error_sleep_time = 0
+smtpd_end_of_data_restrictions = check_client_access static:HOLD
 ";
 
 fn main_cf(site: &Site, dovecot: &Dovecot, auth: Auth, port: u16) -> String {
