@@ -361,6 +361,25 @@ const TASKS: [(&[&str], RecipientPolicy); 4] = [
 ];
 
 #[test]
+fn a_failure_is_durable_before_anybody_hears_of_it() {
+    for attempt in [Attempt::First, Attempt::Further] {
+        let fixture = Fixture::new(&[BOB], RecipientPolicy::Any);
+        let mut submission = fixture.submission();
+        assert!(submission.enqueue(&fixture.outbox(), PathBuf::from("/config")).is_ok());
+        submission.begin().unwrap();
+        let missing = Err(smtp::Error::Missing(smtp::Extension::Dsn).into());
+        submission.attempt(missing, attempt, None, &silent()).0.disposition.unwrap();
+        let durable = Outbox::new(Arc::new(fixture.disk.for_sure()), &fixture.root());
+        let listed = durable.list().unwrap();
+        assert_eq!(listed.len(), 1);
+        let record = listed[0].record.as_ref().unwrap();
+        assert!(record.is_finished() && record.failed().len() == 1, "{record:?}");
+        let is_kept = attempt == Attempt::Further;
+        assert_eq!(listed[0].place == OutboxState::Failed, is_kept);
+    }
+}
+
+#[test]
 fn whenever_the_power_is_cut_and_whatever_is_left_a_message_that_waits_is_sent_once_or_marked() {
     let mut cases = 0;
     for (recipients, demand) in TASKS {
