@@ -1,7 +1,7 @@
 //! Runs a program and measures what it costs.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -57,6 +57,20 @@ impl Call {
         let [wall, cpu, peak] = numbers[..] else { panic!("expected three numbers: {text}") };
         Cost { wall, cpu, peak }
     }
+}
+
+/// The time for which all processors of the machine together were busy since it was started, in seconds:
+/// with the servers, and with everything else that runs.
+pub fn busy() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap();
+    let ticks = |line: &str| -> Vec<f64> {
+        line.split_whitespace().skip(1).map(|ticks| ticks.parse().unwrap()).collect()
+    };
+    let all = ticks(text.lines().next().unwrap());
+    let processors = text.lines().filter(|line| line.starts_with("cpu")).count() - 1;
+    // User, nice, system, interrupts; the ticks are hundredths of a second.
+    let busy: f64 = [0, 1, 2, 5, 6].into_iter().map(|index| all[index]).sum();
+    busy / 100.0 / processors as f64
 }
 
 /// What the small process does: runs the program that its arguments name, and says what it cost.
