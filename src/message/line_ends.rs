@@ -46,10 +46,16 @@ impl LineEnds {
     }
 }
 
+/// Returns whether text from [`LineEnds`] has a CR that does not end a line.
+pub(super) fn has_lone_cr(text: &[u8]) -> bool {
+    // Each LF has a CR before it, so that any further one is alone.
+    let count = |octet| memchr::memchr_iter(octet, text).count();
+    count(b'\r') != count(b'\n')
+}
+
 /// Text from [`LineEnds`] in canonical form: what CRs are still alone end lines, too.
 pub(super) fn without_lone_cr(text: &[u8]) -> Cow<'_, [u8]> {
-    let is_lone = |at: usize| text.get(at + 1) != Some(&b'\n');
-    if !memchr::memchr_iter(b'\r', text).any(is_lone) {
+    if !has_lone_cr(text) {
         return text.into();
     }
     let mut canonical = Vec::with_capacity(text.len() + text.len() / 16);

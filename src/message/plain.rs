@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::line_ends::{LineEnds, without_lone_cr};
+use super::line_ends::{LineEnds, has_lone_cr, without_lone_cr};
 use super::{Measure, Transport, Utf8};
 use crate::limits;
 
@@ -80,7 +80,7 @@ impl Octets {
         let (mut measure, mut utf8, mut line_ends) =
             (Measure::default(), Utf8::default(), LineEnds::default());
         let (mut chunk, mut lines) = (vec![0; limits::BUFFER], Vec::new());
-        let mut has_lone_cr = false;
+        let mut has_lone = false;
         loop {
             let read = match input.read(&mut chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -94,8 +94,7 @@ impl Octets {
             }
             measure.take(&lines);
             utf8.take(&lines);
-            has_lone_cr |=
-                memchr::memchr_iter(b'\r', &lines).any(|at| lines.get(at + 1) != Some(&b'\n'));
+            has_lone |= has_lone_cr(&lines);
             lines.clear();
             if octets.is_empty() {
                 break;
@@ -103,7 +102,7 @@ impl Octets {
         }
         measure.take(b"\r\n");
         Ok(Self {
-            are_lines: !has_lone_cr && measure.is_transport_safe(Transport::EightBit),
+            are_lines: !has_lone && measure.is_transport_safe(Transport::EightBit),
             are_ascii: measure.high == 0,
             are_utf8: utf8.is_valid() && !measure.has_nul,
         })
