@@ -174,7 +174,12 @@ impl Findings {
     }
 }
 
-/// Looks for the servers of `address`.
+/// Returns the POP3 and SMTP servers of an address: from the table of providers by its domain, else from
+/// the network unless `options` say offline.
+///
+/// # Errors
+///
+/// Returns an error if nothing is found, the provider offers neither protocol, or TLS cannot be set up.
 pub fn discover(
     address: &Mailbox,
     options: &Options<'_>,

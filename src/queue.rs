@@ -341,8 +341,9 @@ fn resolve(
     Ok(Ok(account))
 }
 
-/// Sends a few of the messages that are due for an account with which something else has just
-/// worked, as far as that takes no time. Nothing depends on how that goes.
+/// Sends up to [`limits::PASSING`] messages of the account that are due, for [`limits::PASSING_TIME`] at
+/// most, after another message was sent or mail was fetched: over `session` if there is one. Temporary
+/// failures are not reported.
 pub fn flush_due(
     settings: &Settings,
     account: &str,

@@ -20,8 +20,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The text of a good answer, or the refusal of a bad one. `class` is the hoped-for first
-    /// digit, 2 or 3; a good answer to some other question breaks the protocol.
+    /// Returns the text of a reply whose code begins with `class`, 2 or 3, or the refusal in one that
+    /// begins with 4 or 5 (RFC 5321 §4.2.1).
+    ///
+    /// # Errors
+    ///
+    /// Any other code breaks the protocol. `verb` is the command that was answered.
     pub fn accepted(
         self,
         class: u16,

@@ -38,8 +38,8 @@ pub fn complete(message: &mut Message, job: &SendJob, full_name: Option<&str>) {
     }
 }
 
-/// Names those who get the message in the place of recipients that only this machine knows, where
-/// local senders give way, too.
+/// Replaces the recipients in To and Cc that only this machine knows by the addresses that `[aliases]`
+/// gives for them, if the account's `rewrite-from` rewrites local senders.
 pub fn rewrite_recipients(message: &mut Message, job: &SendJob, settings: &Settings) {
     if job.rewrite_from != RewriteFrom::Missing {
         message.replace_recipients(|address| settings.alias(address));

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::smtp::RecipientPolicy;
 use crate::store::outbox::NotAdded;
 
-/// The end of the first attempt.
+/// The result of a first attempt.
 pub struct Ended {
     /// The exit status.
     pub exit: Exit,

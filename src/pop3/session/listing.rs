@@ -10,7 +10,7 @@ use crate::limits;
 use crate::text::{self, Identified, Uid, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Wait};
 
-/// A message as the server lists it.
+/// A message as the server lists it (UIDL, RFC 1939 §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanListing {
     /// The message-number in this session.
