@@ -1,7 +1,7 @@
 //! Ways to log in and ways to trust, where it takes a server that reckons to show that they work.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
@@ -14,6 +14,8 @@ use crate::support::pki::{Authority, Identity};
 use crate::support::postfix::{Auth, Postfix};
 use crate::support::postie::Home;
 use crate::support::server::Server;
+use crate::support::servers::{self, PASSWORD, USER};
+use crate::support::transcript::Tls;
 
 #[test]
 fn dovecot_knows_every_mechanism_for_a_password() {
@@ -201,4 +203,21 @@ fn a_server_that_demands_a_certificate_is_77_and_explained() {
     let home = own_server(config, &authority.pem(), "127.0.0.1");
     let outcome = home.postie(["fetch"]).run();
     outcome.exit(77).says("the server requires a client certificate").says("`client-cert`");
+}
+
+#[test]
+fn a_login_that_dovecot_refuses_while_another_session_lasts_is_tried_later() {
+    let Some(dovecot) = Dovecot::start_for_one_session() else { return };
+    dovecot.deliver(&[b"Subject: hello\n\nhello\n".to_vec()]);
+    let mut other = TcpStream::connect(("127.0.0.1", dovecot.port(Tls::None))).unwrap();
+    write!(other, "USER {USER}\r\nPASS {PASSWORD}\r\n").unwrap();
+    let mut lines = BufReader::new(other.try_clone().unwrap()).lines();
+    assert!(lines.by_ref().take(3).all(|line| line.unwrap().starts_with("+OK")));
+    let home = Home::new();
+    let fetch = || home.postie(dovecot.fetch(Tls::Implicit, "forever")).run();
+    fetch().exit(75).says("[IN-USE]").says("\nhint: ");
+    assert!(!home.path().join("Mail").exists());
+    drop((other, lines));
+    assert!(servers::wait_until(|| fetch().status == 0));
+    assert_eq!(home.messages("Mail").len(), 1);
 }

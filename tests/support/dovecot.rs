@@ -46,6 +46,12 @@ passdb {
         servers::is_installed("dovecot").then(|| servers::start(|| Self::attempt(counting)))
     }
 
+    /// The same, with one session of a user at a time.
+    pub fn start_for_one_session() -> Option<Self> {
+        let one = "mail_max_userip_connections = 1\n";
+        servers::is_installed("dovecot").then(|| servers::start(|| Self::attempt(one)))
+    }
+
     fn attempt(more: &str) -> Result<Self, String> {
         Self::attempt_with(more, &[])
     }
