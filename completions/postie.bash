@@ -19,8 +19,8 @@ _postie() {
         esac
     done
     case $command:$prev in
-    :-c|:--config|fetch:--password-file|fetch:--ca-file|fetch:-c|fetch:--config|send:--html|send:--attach|send:--password-file|send:--ca-file|send:-c|send:--config|queue:-c|queue:--config|queue\ flush:-c|queue\ flush:--config|queue\ remove:-c|queue\ remove:--config|check:--password-file|check:--ca-file|check:-c|check:--config|setup:--ca-file|setup:-c|setup:--config|login:-c|login:--config|submit-server:--listen|submit-server:-c|submit-server:--config|import:-c|import:--config|install:-c|install:--config|man:-c|man:--config|completions:-c|completions:--config) _postie_files -f; return ;;
-    :--timeout|fetch:--limit|fetch:--max-size|fetch:--jobs|fetch:--server|fetch:--user|fetch:--password-command|fetch:--timeout|send:-f|send:--from|send:-F|send:--full-name|send:--to|send:--cc|send:--bcc|send:--reply-to|send:--subject|send:--header|send:--body|send:--server|send:--user|send:--password-command|send:--timeout|queue:--timeout|queue\ flush:--timeout|queue\ remove:--timeout|check:-f|check:--from|check:--server|check:--user|check:--password-command|check:--timeout|setup:-a|setup:--account|setup:--accept|setup:--timeout|login:--timeout|submit-server:--timeout|import:--timeout|install:--timeout|man:--timeout|completions:--timeout) :; return ;;
+    :-c|:--config|fetch:-c|fetch:--config|fetch:--password-file|fetch:--ca-file|send:-c|send:--config|send:--html|send:--attach|send:--password-file|send:--ca-file|queue:-c|queue:--config|queue\ flush:-c|queue\ flush:--config|queue\ remove:-c|queue\ remove:--config|check:-c|check:--config|check:--password-file|check:--ca-file|setup:-c|setup:--config|setup:--ca-file|login:-c|login:--config|submit-server:-c|submit-server:--config|submit-server:--listen|import:-c|import:--config|install:-c|install:--config|man:-c|man:--config|completions:-c|completions:--config) _postie_files -f; return ;;
+    :--timeout|fetch:--timeout|fetch:--limit|fetch:--max-size|fetch:--jobs|fetch:--server|fetch:--user|fetch:--password-command|send:--timeout|send:-f|send:--from|send:-F|send:--full-name|send:--to|send:--cc|send:--bcc|send:--reply-to|send:--subject|send:--header|send:--body|send:--server|send:--user|send:--password-command|queue:--timeout|queue\ flush:--timeout|queue\ remove:--timeout|check:--timeout|check:-f|check:--from|check:--server|check:--user|check:--password-command|setup:--timeout|setup:-a|setup:--account|setup:--accept|login:--timeout|submit-server:--timeout|import:--timeout|install:--timeout|man:--timeout|completions:--timeout) :; return ;;
     fetch:--maildir|install:--prefix) _postie_files -d; return ;;
     fetch:--keep) _postie_offer forever none 30d; return ;;
     fetch:--tls|send:--tls|check:--tls) _postie_offer implicit starttls none; return ;;
@@ -38,14 +38,14 @@ _postie() {
         ;;
     fetch)
         if [[ $cur == -* ]]; then
-            _postie_offer --maildir --keep --limit --max-size --jobs --server --user --tls --password-file --password-command --ca-file -c --config --timeout --all --repeat --dry-run --note-only -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout --maildir --keep --limit --max-size --jobs --server --user --tls --password-file --password-command --ca-file -q --quiet -v --verbose --json --all --repeat --dry-run --note-only -h --help
         else
             _postie_list accounts
         fi
         ;;
     send)
         if [[ $cur == -* ]]; then
-            _postie_offer -a --account -f --from -F --full-name -N --dsn-notify -R --dsn-return --to --cc --bcc --reply-to --subject --header --body --html --attach --server --user --tls --password-file --password-command --ca-file -c --config --timeout -t --read-recipients --all-or-nothing --require-tls --dry-run --queue -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout -a --account -f --from -F --full-name -N --dsn-notify -R --dsn-return --to --cc --bcc --reply-to --subject --header --body --html --attach --server --user --tls --password-file --password-command --ca-file -q --quiet -v --verbose --json -t --read-recipients --all-or-nothing --require-tls --dry-run --queue -h --help
         else
             :
         fi
@@ -80,42 +80,42 @@ _postie() {
         ;;
     check)
         if [[ $cur == -* ]]; then
-            _postie_offer -f --from --server --user --tls --password-file --password-command --ca-file -c --config --timeout --fetch --send --probe-sender --save -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout -f --from --server --user --tls --password-file --password-command --ca-file -q --quiet -v --verbose --json --fetch --send --probe-sender --save -h --help
         else
             _postie_list accounts
         fi
         ;;
     setup)
         if [[ $cur == -* ]]; then
-            _postie_offer -a --account --accept --ca-file -c --config --timeout --write --offline -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout -a --account --accept --ca-file -q --quiet -v --verbose --json --write --offline -h --help
         else
             :
         fi
         ;;
     login)
         if [[ $cur == -* ]]; then
-            _postie_offer -c --config --timeout --device --forget -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout -q --quiet -v --verbose --json --device --forget -h --help
         else
             _postie_list accounts
         fi
         ;;
     submit-server)
         if [[ $cur == -* ]]; then
-            _postie_offer --listen -c --config --timeout -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout --listen -q --quiet -v --verbose --json -h --help
         else
             :
         fi
         ;;
     import)
         if [[ $cur == -* ]]; then
-            _postie_offer -c --config --timeout --write -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout -q --quiet -v --verbose --json --write -h --help
         else
             _postie_files -f
         fi
         ;;
     install)
         if [[ $cur == -* ]]; then
-            _postie_offer --prefix -c --config --timeout --user --list --remove -q --quiet -v --verbose --json -h --help
+            _postie_offer -c --config --timeout --prefix -q --quiet -v --verbose --json --user --list --remove -h --help
         else
             :
         fi

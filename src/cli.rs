@@ -63,67 +63,27 @@ pub enum InvokedAs {
 
 /// A command.
 #[derive(Debug, Subcommand)]
+// Only the options of the command that is called are described.
+#[command(defer = true)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub enum Command {
     /// Fetch new messages from POP3 servers into a Maildir.
-    ///
-    /// A message is delivered exactly once, even if a run is interrupted. It is deleted from the
-    /// server only if --keep asks for it, and only after it is durable on this machine.
-    #[command(after_long_help = FETCH_EXAMPLES)]
     Fetch(Fetch),
     /// Submit a message to an SMTP server, always logged in.
-    ///
-    /// The message, including its header, is read from standard input. Missing Date, Message-ID and
-    /// From fields are added, and Bcc is removed. With --to, --subject or another composing option,
-    /// a message is composed, and standard input is its text.
-    #[command(after_long_help = SEND_EXAMPLES)]
     Send(Send),
     /// List, send or remove the messages waiting in the outbox.
-    ///
-    /// With --queue, or queue = true in the configuration, a message waits in the outbox until it is
-    /// sent or refused permanently. It is sent when it is due: by postie queue flush, or at the end
-    /// of a successful fetch or submission with the same account.
-    #[command(after_long_help = QUEUE_EXAMPLES)]
     Queue(Queue),
     /// Find out what is wrong with an account, step by step.
-    ///
-    /// Checks the configuration, the connection, the certificate, the login, and the maildrop or the
-    /// submission service. Stops at the first step that fails, with the reason and what to try.
-    /// Sends no mail, and changes nothing without --save. Sends no password before the server's
-    /// certificate is verified.
-    #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Check),
     /// Find the servers for an address and print its account configuration.
-    ///
-    /// Looks in a built-in table of providers, then at what the domain publishes, and tests each
-    /// server found. No password is asked for or sent.
-    #[command(after_long_help = SETUP_EXAMPLES)]
     Setup(Setup),
     /// Log in by OAuth 2.0; later runs renew the tokens.
-    ///
-    /// Prints a URL for a browser, waits until the browser returns to this machine or the URL of its
-    /// last page is pasted, stores the tokens, and checks the account.
-    #[command(after_long_help = LOGIN_EXAMPLES)]
     Login(Login),
     /// Submit messages for local users, who see no password.
-    ///
-    /// Serves one user on a connected UNIX socket that is standard input and output, as a service
-    /// manager starts it. The kernel names the user. With --listen, accepts connections itself.
-    #[command(after_long_help = SUBMIT_SERVER_EXAMPLES)]
     SubmitServer(SubmitServer),
     /// Import accounts and state from msmtp, mpop, fetchmail and getmail.
-    ///
-    /// Prints a configuration: one account for each of theirs, and a comment for every setting without
-    /// a counterpart. The type of a file is detected from its content. The other program's list of
-    /// fetched messages is imported, too, so the first fetch retrieves new messages only.
-    #[command(after_long_help = IMPORT_EXAMPLES)]
     Import(Import),
     /// Install the manual pages, shell completions and systemd units.
-    ///
-    /// The files are embedded in the program. Without --user or --prefix, they are installed below
-    /// /usr/local if root runs the command, otherwise for the current user. A file that this command
-    /// did not install, or that was changed since, is neither replaced nor removed.
-    #[command(after_long_help = INSTALL_EXAMPLES)]
     Install(Install),
     /// Print a manual page.
     Man(Man),
@@ -134,8 +94,12 @@ pub enum Command {
     Version,
 }
 
-/// `postie fetch`.
+/// Fetch new messages from POP3 servers into a Maildir.
+///
+/// A message is delivered exactly once, even if a run is interrupted. It is deleted from the
+/// server only if --keep asks for it, and only after it is durable on this machine.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_long_help = FETCH_EXAMPLES)]
 pub struct Fetch {
     /// Fetch from these accounts [default: all].
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
@@ -172,8 +136,13 @@ pub struct Fetch {
     pub one_off: OneOff,
 }
 
-/// `postie send`.
+/// Submit a message to an SMTP server, always logged in.
+///
+/// The message, including its header, is read from standard input. Missing Date, Message-ID and
+/// From fields are added, and Bcc is removed. With --to, --subject or another composing option,
+/// a message is composed, and standard input is its text.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_long_help = SEND_EXAMPLES)]
 pub struct Send {
     /// Send to these addresses
     #[arg(value_name = "RECIPIENT")]
@@ -219,8 +188,12 @@ pub struct Send {
     pub one_off: OneOff,
 }
 
-/// `postie login`.
+/// Log in by OAuth 2.0; later runs renew the tokens.
+///
+/// Prints a URL for a browser, waits until the browser returns to this machine or the URL of its
+/// last page is pasted, stores the tokens, and checks the account.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_long_help = LOGIN_EXAMPLES)]
 pub struct Login {
     /// Log in with this account [default: the only one with oauth].
     #[arg(value_name = "ACCOUNT")]
@@ -233,8 +206,14 @@ pub struct Login {
     pub forget: bool,
 }
 
-/// `postie check`.
+/// Find out what is wrong with an account, step by step.
+///
+/// Checks the configuration, the connection, the certificate, the login, and the maildrop or the
+/// submission service. Stops at the first step that fails, with the reason and what to try.
+/// Sends no mail, and changes nothing without --save. Sends no password before the server's
+/// certificate is verified.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_long_help = CHECK_EXAMPLES)]
 pub struct Check {
     /// Check these accounts or addresses [default: all accounts].
     #[arg(value_name = "ACCOUNT", conflicts_with = "server")]
@@ -262,8 +241,12 @@ pub struct Check {
     pub one_off: OneOff,
 }
 
-/// `postie setup`.
+/// Find the servers for an address and print its account configuration.
+///
+/// Looks in a built-in table of providers, then at what the domain publishes, and tests each
+/// server found. No password is asked for or sent.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = SETUP_EXAMPLES)]
 pub struct Setup {
     /// Find the servers for this address.
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
@@ -348,8 +331,13 @@ impl Compose {
     }
 }
 
-/// `postie import`.
+/// Import accounts and state from msmtp, mpop, fetchmail and getmail.
+///
+/// Prints a configuration: one account for each of theirs, and a comment for every setting without
+/// a counterpart. The type of a file is detected from its content. The other program's list of
+/// fetched messages is imported, too, so the first fetch retrieves new messages only.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = IMPORT_EXAMPLES)]
 pub struct Import {
     /// Read these configuration files and lists of fetched messages.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
@@ -359,16 +347,25 @@ pub struct Import {
     pub write: bool,
 }
 
-/// `postie submit-server`.
+/// Submit messages for local users, who see no password.
+///
+/// Serves one user on a connected UNIX socket that is standard input and output, as a service
+/// manager starts it. The kernel names the user. With --listen, accepts connections itself.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_long_help = SUBMIT_SERVER_EXAMPLES)]
 pub struct SubmitServer {
     /// Accept connections at this UNIX socket, one process for each.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub listen: Option<PathBuf>,
 }
 
-/// `postie queue`.
+/// List, send or remove the messages waiting in the outbox.
+///
+/// With --queue, or queue = true in the configuration, a message waits in the outbox until it is
+/// sent or refused permanently. It is sent when it is due: by postie queue flush, or at the end
+/// of a successful fetch or submission with the same account.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = QUEUE_EXAMPLES)]
 pub struct Queue {
     /// The action; `None` lists the outbox.
     #[command(subcommand)]
@@ -392,8 +389,13 @@ pub enum QueueAction {
     },
 }
 
-/// `postie install`.
+/// Install the manual pages, shell completions and systemd units.
+///
+/// The files are embedded in the program. Without --user or --prefix, they are installed below
+/// /usr/local if root runs the command, otherwise for the current user. A file that this command
+/// did not install, or that was changed since, is neither replaced nor removed.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = INSTALL_EXAMPLES)]
 pub struct Install {
     /// Install for this user, below ~/.local/share.
     #[arg(long, conflicts_with = "prefix")]
@@ -409,7 +411,7 @@ pub struct Install {
     pub remove: bool,
 }
 
-/// `postie man`.
+/// Print a manual page.
 #[derive(Debug, clap::Args)]
 pub struct Man {
     /// Print this page: postie, config, providers, recipes or a command.
@@ -417,7 +419,7 @@ pub struct Man {
     pub page: String,
 }
 
-/// `postie completions`.
+/// Print the completion script for a shell.
 #[derive(Debug, clap::Args)]
 pub struct Completions {
     /// Print completions for this shell.
