@@ -426,6 +426,14 @@ impl Store {
         self.journal.record_same(uid, None)
     }
 
+    /// Reserves memory for the entries of messages that are to be delivered: what grows by doubling takes
+    /// twice as much.
+    pub fn reserve(&mut self, messages: &[impl Identified]) {
+        let uids = messages.iter().filter_map(Identified::uid);
+        let octets = uids.map(|uid| uid.as_bytes().len()).sum();
+        self.journal.seen.entries.reserve(messages.len(), octets);
+    }
+
     /// A place for one message that is about to come.
     pub fn drafts(&self) -> Maildir {
         self.maildir.clone()

@@ -134,6 +134,9 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
+        if purpose == Purpose::Deliver {
+            store.reserve(&wanted);
+        }
         let progress = self.context.report.progress(&self.label);
         progress.expect(wanted.len());
         let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();

@@ -104,32 +104,34 @@ impl Run<'_> {
             let twins = uids.filter(|uid| store.seen().get(uid).is_some());
             twins.for_each(|uid| plan.count_known(uid));
         }
-        let (mut wanted, mut suspects) = (Vec::new(), Vec::new());
+        let (mut wanted, mut suspects) = (listing, Vec::new());
         let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);
-        for listed in listing {
-            let name = self.name(&listed);
+        wanted.retain(|listed| {
+            let name = self.name(listed);
             if name.is_some_and(|uid| self.overlong.contains(uid)) {
-                continue;
+                return false;
             }
             let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
             let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
             let condition = plan::condition(self.job, store.seen(), name);
-            match plan.action(&listed, entry, standing, condition) {
-                Action::Retrieve => wanted.push(listed),
+            let action = plan.action(listed, entry, standing, condition);
+            match action {
                 Action::RetrieveLast => {
-                    suspects.push(Suspect { listed, purpose: Purpose::Deliver });
+                    suspects.push(Suspect { listed: listed.clone(), purpose: Purpose::Deliver });
                 }
                 Action::Skipped => skipped += 1,
                 Action::TooLarge => too_large += 1,
                 Action::OverLimit => postponed += 1,
-                // One that shares its unique-id with a known one.
-                Action::AlreadyFetched
+                // The others are such as share their unique-ids with known ones.
+                Action::Retrieve
+                | Action::AlreadyFetched
                 | Action::Compare
                 | Action::Delete
                 | Action::Unwanted
                 | Action::Elsewhere => {}
             }
-        }
+            action == Action::Retrieve
+        });
         if let Some(path) = store.elsewhere().filter(|_| !self.job.all) {
             self.fetched.elsewhere = Some(path.to_owned());
         }

@@ -148,14 +148,19 @@ impl Entries {
         }
     }
 
-    /// Reserves memory for as many entries more as this many times those that are there, if there is
-    /// any.
-    pub(super) fn reserve(&mut self, times: usize) {
-        let more = |octets: usize| octets.saturating_mul(times);
+    /// Reserves memory for so many entries more, whose unique-ids have so many octets together, if there
+    /// is any.
+    pub(super) fn reserve(&mut self, entries: usize, octets: usize) {
         // Otherwise each addition asks for its own.
-        let _ = self.uids.try_reserve_exact(more(self.uids.len()));
-        let _ = self.ends.try_reserve_exact(more(self.ends.len()));
-        let _ = self.contents.try_reserve_exact(more(self.contents.len()));
+        let _ = self.uids.try_reserve_exact(octets);
+        let _ = self.ends.try_reserve_exact(entries);
+        let _ = self.contents.try_reserve_exact(entries);
+    }
+
+    /// Reserves memory for as many entries more as this many times those that are there.
+    pub(super) fn reserve_times(&mut self, times: usize) {
+        let more = |number: usize| number.saturating_mul(times);
+        self.reserve(more(self.contents.len()), more(self.uids.len()));
     }
 
     /// The entries with their unique-ids, in order.

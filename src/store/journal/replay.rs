@@ -80,7 +80,7 @@ impl Replay {
                 return Ok(replay);
             }
             // The others are probably about as many messages as the first.
-            replay.seen.entries.reserve(std::mem::take(&mut parts));
+            replay.seen.entries.reserve_times(std::mem::take(&mut parts));
         }
     }
 
