@@ -2,6 +2,7 @@
 //! messages are new is for the caller to decide, who is told of each while the listing arrives.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::super::Error;
 use super::super::reply::{Pop3, Refusal, Reply};
@@ -45,7 +46,7 @@ pub enum Prefetch {
 
 /// The sizes of the messages of a maildrop (RFC 1939 §5).
 #[derive(Clone, Debug)]
-pub struct Sizes(Vec<(Number, u64)>);
+pub struct Sizes(Arc<Vec<(Number, u64)>>);
 
 impl Sizes {
     /// The size of a message in octets as the server counts, if it told. `None` if it did not.
@@ -153,7 +154,7 @@ impl Exchange for List {
         })?;
         // They are sorted already, as every server lists them.
         sizes.sort_unstable_by_key(|(number, _)| *number);
-        Ok(Ok(Sizes(sizes)))
+        Ok(Ok(Sizes(Arc::new(sizes))))
     }
 }
 
