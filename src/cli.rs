@@ -580,6 +580,22 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    /// Of a command that is not called only its place in the list is known.
+    #[test]
+    fn a_command_says_of_itself_what_the_list_says_of_it() {
+        let abouts = |command: &clap::Command| -> Vec<_> {
+            let about = |it: &clap::Command| it.get_about().map(ToString::to_string);
+            command.get_subcommands().map(|it| (it.get_name().to_owned(), about(it))).collect()
+        };
+        let mut command = Args::command();
+        let listed = abouts(&command);
+        command.build();
+        for (name, about) in listed {
+            let built = abouts(&command).into_iter().find(|(built, _)| *built == name).unwrap();
+            assert_eq!(built.1, about, "{name}");
+        }
+    }
+
     #[test]
     fn one_argument_may_name_two_recipients() {
         let args = Args::try_parse_from(["postie", "send", "a@x,Bob <b@y>", "c@z"]).unwrap();
