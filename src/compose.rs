@@ -107,7 +107,7 @@ impl Attachment {
         Ok(octets)
     }
 
-    /// Octets of the file; `None` if they cannot be counted.
+    /// Returns the size of the file in octets; `None` if it cannot be read.
     pub fn size(&self) -> Option<u64> {
         Some(self.file.metadata().ok()?.len())
     }

@@ -212,7 +212,7 @@ impl From<wire::Error> for Error {
 }
 
 impl Error {
-    /// Returns whether the server would not have the connection, as where it has too many.
+    /// Returns whether the server refused the connection itself, such as for too many at once.
     pub fn is_about_connections(&self) -> bool {
         match self {
             Self::Pop3(error) => error.is_about_connections(),

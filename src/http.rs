@@ -32,7 +32,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for what is at `url`, of the media type `accept`.
+    /// Creates a GET request for `url` that accepts this media type.
     pub fn get(url: HttpsUrl, accept: &'static str) -> Self {
         Self { url, accept, form: None }
     }

@@ -257,7 +257,7 @@ pub const DNS_ALIASES: usize = 8;
 /// Records of one answer that are looked at.
 pub const DNS_RECORDS: usize = 16;
 
-/// Octets of an answer of the domain name system.
+/// The most octets of an answer of the domain name system.
 pub const DNS_MESSAGE: usize = 16 << 10;
 
 /// Octets of an autoconfig file.

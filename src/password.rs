@@ -219,7 +219,7 @@ impl Attempts {
         Ok(self)
     }
 
-    /// The passwords and tokens that are known already.
+    /// Returns the passwords and tokens that are known already, to be masked.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let key = self.next.as_ref().and_then(Key::secret);
         let token = self.access().map(|access| &access.token);

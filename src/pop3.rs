@@ -143,7 +143,7 @@ impl Error {
         )
     }
 
-    /// Returns whether the server would not have the connection, as where it has too many.
+    /// Returns whether the server refused the connection itself, such as for too many at once.
     pub fn is_about_connections(&self) -> bool {
         match self {
             Self::TurnedAway(_) => true,

@@ -188,7 +188,7 @@ impl Provider {
         known.max_by_key(|(length, _)| *length).map(|(_, row)| row)
     }
 
-    /// The provider that runs this server for mail programs; chosen as in [`Provider::of_mx`].
+    /// Returns the provider that runs this server for mail programs, chosen as in [`Provider::of_mx`].
     /// `None` if it belongs to none in the table.
     pub fn of_server(host: &str) -> Option<&'static Self> {
         let length = |row: &Self| {

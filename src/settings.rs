@@ -181,7 +181,7 @@ impl Settings {
         Ok(self.state()?.join("submit"))
     }
 
-    /// The outbox for new messages.
+    /// Returns the outbox for new messages.
     ///
     /// # Errors
     ///
@@ -198,7 +198,8 @@ impl Settings {
         self.home.as_deref().ok_or(Error::NoHome)
     }
 
-    /// Every outbox of this user's, wherever a run with another environment may have put it.
+    /// Returns every outbox of this user's: one for each state directory that a run with another environment
+    /// may have used.
     pub fn outboxes(&self) -> Vec<Outbox> {
         let states = self.state.iter().chain(&self.other_states);
         let outbox = |state: &PathBuf| Outbox::new(Arc::new(Os), &state.join("outbox"));

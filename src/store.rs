@@ -92,7 +92,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The destination's name in the journal.
+    /// Returns the name of the destination in the journal.
     pub fn place(&self) -> Cow<'_, Path> {
         match self {
             Self::Maildir(root) => root.into(),
@@ -297,7 +297,7 @@ impl Store {
         message.uid().is_some_and(|uid| self.journal.mark_listed(uid, number))
     }
 
-    /// The listing is complete. Notes what is gone and what is back, and counts it.
+    /// Ends a complete listing: records which messages are gone or back, and counts them.
     ///
     /// # Errors
     ///

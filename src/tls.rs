@@ -202,7 +202,7 @@ impl Client {
         Ok(Self { config: Arc::new(config), witness })
     }
 
-    /// The whole handshake; what comes back was verified to belong to `host`.
+    /// Makes the whole handshake, and returns the stream to a peer that was verified to be `host`.
     ///
     /// # Errors
     ///

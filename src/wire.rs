@@ -197,12 +197,12 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.secrets.add(secret);
     }
 
-    /// Words that came in a challenge, with what is secret masked.
+    /// Returns the text of a challenge, with what is secret masked.
     pub fn masked(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.secrets.mask(text.as_bytes())).into_owned()
     }
 
-    /// The reply that comes without a command.
+    /// Reads the reply that comes without a command.
     ///
     /// # Errors
     ///

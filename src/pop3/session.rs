@@ -73,11 +73,11 @@ pub struct Session<State, S> {
     state: PhantomData<State>,
 }
 
-/// Greeted, not logged in (RFC 1939 §4).
+/// The AUTHORIZATION state: greeted, not logged in (RFC 1939 §4).
 #[derive(Debug)]
 pub enum Authorization {}
 
-/// Logged in; the mailbox is locked and its messages are numbered (RFC 1939 §5).
+/// The TRANSACTION state: logged in, the maildrop locked and its messages numbered (RFC 1939 §5).
 #[derive(Debug)]
 pub enum Transaction {}
 

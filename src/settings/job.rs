@@ -47,7 +47,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The host and port that connections go to: the server's own but in tests.
+    /// Returns the host and port to connect to: the server's own, except in tests.
     pub fn dialled(&self) -> (&Domain, u16) {
         let own = (&self.host, self.port);
         self.detours.iter().find_map(|detour| detour.of(&self.host, self.port)).unwrap_or(own)

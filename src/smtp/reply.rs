@@ -38,7 +38,7 @@ impl Reply {
         }
     }
 
-    /// The error for a reply whose code makes no sense where it came.
+    /// Returns the error for a reply whose code is neither of `class` nor a refusal.
     pub fn nonsense(&self, class: u16, verb: &'static str) -> crate::wire::Error {
         let what = Malformed(format!("expected {class}xx or a refusal, found `{self}`"));
         crate::wire::Error::Malformed { phase: Phase::Answer(verb), what }

@@ -31,7 +31,7 @@ pub struct Fallback<'a> {
 }
 
 impl<'a> Fallback<'a> {
-    /// A connection that is made when it is needed.
+    /// Creates a connection that is made when the first message needs it.
     pub fn new(command: &'static str, report: &'a Report, stop: &'a Stop) -> Self {
         let login = move |submission: &Submission| match &submission.held {
             None => login(&submission.job, report, stop),
