@@ -116,7 +116,7 @@ mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
 mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
-mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.2\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
+mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.recipients\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a final reply' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)
 mutate 'the last word to the sender before a message that failed goes' src/submission/outbox.rs 's/if is_heard \{\s+held\.sync\(\)\?;/if is_heard {\n self.held.take().map_or(Ok(()), LockedEntry::remove)?;/' --lib submission::tests::outbox

@@ -190,7 +190,7 @@ pub struct DeliveryRecord {
     pub missing: Option<(u64, String)>,
     pub(super) ending: Option<AttemptResult>,
     /// An attempt's choices, while not all of them are known to be there.
-    pub(super) resolving: (Option<String>, Option<ReversePath>, Vec<Mailbox>),
+    pub(super) resolving: Resolution,
     /// The end of the message left, and nothing is known of a final reply.
     pub(super) is_handed_over: bool,
     pub(super) is_in_doubt: bool,
@@ -208,7 +208,7 @@ impl DeliveryRecord {
             last: None,
             missing: None,
             ending: None,
-            resolving: (None, None, Vec::new()),
+            resolving: Resolution::default(),
             is_handed_over: false,
             is_in_doubt: false,
         }
@@ -333,56 +333,41 @@ impl DeliveryRecord {
         }
     }
 
-    /// Takes in a line of history.
+    /// Takes in a line of history. `None` if it is no such line.
     pub(super) fn take(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ')?;
         let (first, words) = rest.split_once(' ').unwrap_or((rest, ""));
         let words = Some(words.to_owned()).filter(|words| !words.is_empty());
         match word {
-            "account" => self.resolving = (Some(decoded(first)?), None, Vec::new()),
-            "from" => self.resolving.1 = Some(decoded(first)?.parse().ok()?),
-            "to" => self.resolving.2.push(mailbox(first)?),
+            "account" => {
+                let account = Some(decoded(first)?);
+                self.resolving = Resolution { account, ..Resolution::default() };
+            }
+            "from" => self.resolving.from = Some(decoded(first)?.parse().ok()?),
+            "to" => self.resolving.recipients.push(mailbox(first)?),
             "resolved" => {
-                first.parse::<u64>().ok()?;
-                let (account, from, recipients) = std::mem::take(&mut self.resolving);
-                // A message without a recipient would count as finished.
-                (!recipients.is_empty()).then_some(())?;
-                (self.order.account, self.order.from) = (Some(account?), Some(from?));
-                self.order.recipients = recipients;
-                self.order.aliases.clear();
-                self.is_resolved = true;
+                time(first)?;
+                self.resolve()?;
             }
-            "missing" => self.missing = Some((first.parse().ok()?, words.unwrap_or_default())),
-            "attempt" => {
-                let now: u64 = first.parse().ok()?;
-                self.is_in_doubt |= self.is_handed_over;
-                self.is_handed_over = false;
-                self.attempts = self.attempts.saturating_add(1);
-                // What a clock showed that was wrong is no time to count from.
-                let tried = self.tried.filter(|&tried| tried >= limits::EARLIEST);
-                let since = tried.map_or(0, |tried| now.saturating_sub(tried));
-                self.waited = self.waited.saturating_add(since.min(DAY));
-                self.tried = Some(now);
-                self.ending = None;
-            }
+            "missing" => self.missing = Some((time(first)?, words.unwrap_or_default())),
+            "attempt" => self.attempt(time(first)?),
             "data" => {
-                first.parse::<u64>().ok()?;
+                time(first)?;
                 self.is_handed_over = true;
             }
             "notified" => {
-                first.parse::<u64>().ok()?;
+                time(first)?;
                 self.answers.values_mut().for_each(|(_, is_notified)| *is_notified = true);
             }
             "reply" => {
-                first.parse::<u64>().ok()?;
+                time(first)?;
                 self.is_handed_over = false;
                 self.last = words;
             }
             _ => {
-                if let Some((_, ending)) =
-                    AttemptResult::NAMES.iter().find(|(name, _)| *name == word)
-                {
-                    first.parse::<u64>().ok()?;
+                let mut endings = AttemptResult::NAMES.iter();
+                if let Some((_, ending)) = endings.find(|(name, _)| *name == word) {
+                    time(first)?;
                     self.is_handed_over = false;
                     self.is_in_doubt |= *ending == AttemptResult::InDoubt;
                     self.ending = Some(*ending);
@@ -395,6 +380,39 @@ impl DeliveryRecord {
         }
         Some(())
     }
+
+    /// Makes an attempt's choices count. `None` if one of them is not there.
+    fn resolve(&mut self) -> Option<()> {
+        let Resolution { account, from, recipients } = std::mem::take(&mut self.resolving);
+        // A message without a recipient would count as finished.
+        (!recipients.is_empty()).then_some(())?;
+        (self.order.account, self.order.from) = (Some(account?), Some(from?));
+        self.order.recipients = recipients;
+        self.order.aliases.clear();
+        self.is_resolved = true;
+        Some(())
+    }
+
+    /// Counts an attempt that begins at this time.
+    fn attempt(&mut self, now: u64) {
+        self.is_in_doubt |= self.is_handed_over;
+        self.is_handed_over = false;
+        self.attempts = self.attempts.saturating_add(1);
+        // What a clock showed that was wrong is no time to count from.
+        let tried = self.tried.filter(|&tried| tried >= limits::EARLIEST);
+        let since = tried.map_or(0, |tried| now.saturating_sub(tried));
+        self.waited = self.waited.saturating_add(since.min(DAY));
+        self.tried = Some(now);
+        self.ending = None;
+    }
+}
+
+/// An attempt's choices, of which all are there when the line `resolved` is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Resolution {
+    account: Option<String>,
+    from: Option<ReversePath>,
+    recipients: Vec<Mailbox>,
 }
 
 /// A journal, as its lines come by: the order first.
@@ -508,6 +526,11 @@ pub(super) fn encoded(mailbox: &Mailbox) -> Cow<'_, str> {
 
 pub(super) fn reverse_path(from: &ReversePath) -> Cow<'_, str> {
     from.mailbox().map_or_else(|| percent_encoded(b"<>"), encoded)
+}
+
+/// The seconds since 1970 in a line.
+fn time(text: &str) -> Option<u64> {
+    text.parse().ok()
 }
 
 pub(super) fn mailbox(text: &str) -> Option<Mailbox> {
