@@ -104,6 +104,7 @@ impl Run<'_> {
             let twins = uids.filter(|uid| store.seen().get(uid).is_some());
             twins.for_each(|uid| plan.count_known(uid));
         }
+        // Sorted in place, since a listing may be long.
         let (mut wanted, mut suspects) = (listing, Vec::new());
         let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);
         wanted.retain(|listed| {
@@ -114,23 +115,22 @@ impl Run<'_> {
             let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
             let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
             let condition = plan::condition(self.job, store.seen(), name);
-            let action = plan.action(listed, entry, standing, condition);
-            match action {
+            match plan.action(listed, entry, standing, condition) {
+                Action::Retrieve => return true,
                 Action::RetrieveLast => {
                     suspects.push(Suspect { listed: listed.clone(), purpose: Purpose::Deliver });
                 }
                 Action::Skipped => skipped += 1,
                 Action::TooLarge => too_large += 1,
                 Action::OverLimit => postponed += 1,
-                // The others are such as share their unique-ids with known ones.
-                Action::Retrieve
-                | Action::AlreadyFetched
+                // It shares its unique-id with a known one.
+                Action::AlreadyFetched
                 | Action::Compare
                 | Action::Delete
                 | Action::Unwanted
                 | Action::Elsewhere => {}
             }
-            action == Action::Retrieve
+            false
         });
         if let Some(path) = store.elsewhere().filter(|_| !self.job.all) {
             self.fetched.elsewhere = Some(path.to_owned());

@@ -136,7 +136,7 @@ impl Submission {
     /// Records the attempt's outcome in the outbox. A message that each recipient has is still to be
     /// removed ([`Self::remove_sent`]). Permanent failures are reported to the caller at first
     /// ([`Self::notified`]); later they are kept for a person to look at.
-    pub fn settle(
+    pub(super) fn settle(
         &mut self,
         outcome: &Result<SubmissionOutcome, Error>,
         attempt: Attempt,
@@ -186,7 +186,7 @@ impl Submission {
     /// # Errors
     ///
     /// Returns an error if a message cannot be removed.
-    pub fn remove_sent(flight: &mut [Self]) -> Result<Vec<RemovedEntry>, Error> {
+    pub(super) fn remove_sent(flight: &mut [Self]) -> Result<Vec<RemovedEntry>, Error> {
         let sent =
             flight.iter_mut().filter_map(|it| it.held.take_if(|held| held.record().is_sent()));
         Ok(Outbox::remove_all(sent)?)
