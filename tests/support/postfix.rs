@@ -28,15 +28,15 @@ pub enum Auth {
     NotOffered,
 }
 
-/// What errors of a client lead to.
+/// What becomes of messages, and what errors of a client lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Errors {
-    Forgiven,
+enum Treatment {
+    Forgiving,
     /// As Postfix has it if nothing else is said: from the tenth on a pause of a second after each,
     /// and the end after twenty. Besides, one sender is not taken, and one domain's recipients are
     /// known.
-    Counted,
-    /// Forgiven, and every message is put on hold.
+    Strict,
+    /// Forgiving, and every message is put on hold.
     Holding,
 }
 
@@ -57,35 +57,33 @@ impl Postfix {
             servers::skip("only root can start postfix");
             return None;
         }
-        Some(servers::start(|| Self::attempt(dovecot, auth, Log::Conversations, Errors::Forgiven)))
+        Some(servers::start(|| {
+            Self::attempt(dovecot, auth, Log::Conversations, Treatment::Forgiving)
+        }))
     }
 
     /// Starts one that does not spend its time on writing down what is said.
     pub fn start_reticent(dovecot: &Dovecot) -> Option<Self> {
-        if !servers::is_installed("postfix") || !servers::is_root() {
-            return None;
-        }
-        let (log, errors) = (Log::Little, Errors::Forgiven);
-        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
+        Self::start_as(dovecot, Treatment::Forgiving)
     }
 
     /// Starts one that has enough of its client after some errors. It does not take
     /// `refused@example.com` for a sender, and at `listed.example` it knows `known` alone.
     pub fn start_strict(dovecot: &Dovecot) -> Option<Self> {
-        if !servers::is_installed("postfix") || !servers::is_root() {
-            return None;
-        }
-        let (log, errors) = (Log::Little, Errors::Counted);
-        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
+        Self::start_as(dovecot, Treatment::Strict)
     }
 
     /// Starts one that keeps what it takes in its queue on hold, and does nothing more.
     pub fn start_holding(dovecot: &Dovecot) -> Option<Self> {
+        Self::start_as(dovecot, Treatment::Holding)
+    }
+
+    fn start_as(dovecot: &Dovecot, treatment: Treatment) -> Option<Self> {
         if !servers::is_installed("postfix") || !servers::is_root() {
             return None;
         }
-        let (log, errors) = (Log::Little, Errors::Holding);
-        Some(servers::start(|| Self::attempt(dovecot, Auth::Offered, log, errors)))
+        let attempt = || Self::attempt(dovecot, Auth::Offered, Log::Little, treatment);
+        Some(servers::start(attempt))
     }
 
     /// How many messages are on hold.
@@ -100,7 +98,12 @@ impl Postfix {
         files.map(|file| text(file.unwrap().path())).collect()
     }
 
-    fn attempt(dovecot: &Dovecot, auth: Auth, log: Log, errors: Errors) -> Result<Self, String> {
+    fn attempt(
+        dovecot: &Dovecot,
+        auth: Auth,
+        log: Log,
+        treatment: Treatment,
+    ) -> Result<Self, String> {
         let site = Site::new();
         let [submission, submissions] = free_ports();
         for dir in ["config", "queue", "data"] {
@@ -111,12 +114,12 @@ impl Postfix {
         let keep = site.file("keep", KEEP);
         fs::set_permissions(keep, fs::Permissions::from_mode(0o755)).unwrap();
         let main_cf = main_cf(&site, dovecot, auth, submission);
-        let of_errors = match errors {
-            Errors::Forgiven => "smtpd_error_sleep_time = 0\n",
-            Errors::Counted => STRICT,
-            Errors::Holding => HOLDING,
+        let more = match treatment {
+            Treatment::Forgiving => "smtpd_error_sleep_time = 0\n",
+            Treatment::Strict => STRICT,
+            Treatment::Holding => HOLDING,
         };
-        site.file("config/main.cf", &(main_cf + of_errors));
+        site.file("config/main.cf", &(main_cf + more));
         site.file("config/master.cf", &master_cf(&site, log, submission, submissions));
         let mut postfix = Command::new("postfix");
         postfix.arg("-c").arg(site.path("config")).arg("start-fg");
