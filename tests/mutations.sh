@@ -109,6 +109,7 @@ mutate 'the wait for the mark that the end of a message leaves' src/smtp/session
 mutate 'the mark in the outbox that a chunk leaves' src/smtp/session/transaction.rs 's/message\.mark\.set\(\)\.map_err\(wire::Error::Source\)\?;//' "${outbox[@]}"
 mutate 'the wait for the marks that chunks leave' src/smtp/session/transaction.rs 's/Err\(error\) = transaction\.message\.mark\.sync\(\)/Err(error) = { let _ = \&transaction.message; Ok::<(), io::Error>(()) }/' --lib submission::tests::flights
 mutate 'the sync of what a flight removes from the outbox' src/store/outbox.rs 's/outbox\.sync\(&outbox\.root\.join\(OutboxState::Waiting\.name\(\)\)\)\?;//' "${outbox[@]}"
+mutate 'removing the files of what was sent' src/store/outbox/entry.rs 's/self\.0\.outbox\.clear\(&self\.0\.id\);//' --test tests outbox::
 mutate 'the sync of answers before a fallback is tried' src/submission.rs 's/drop\(held\.sync\(\)\)/drop(held)/' --lib submission::tests::flights
 mutate 'the sync of answers before a message fails' src/store/outbox/entry.rs 's/self\.sync\(\)\?;\s+let Self \{ outbox/let Self { outbox/' "${outbox[@]}"
 mutate 'the sync of answers before the caller hears of them' src/submission/outbox.rs 's/held\.sync\(\)\?;//' "${outbox[@]}"
