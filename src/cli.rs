@@ -442,7 +442,7 @@ pub enum Names {
 /// The shells that there are completions for.
 pub const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
 
-/// An account of which no configuration file knows, or what is to be different this time.
+/// The options of an ad-hoc account, or that replace those of an account for this run.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Ad-hoc account")]
 pub struct OneOff {

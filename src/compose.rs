@@ -68,7 +68,7 @@ pub struct Parts {
     pub unique: String,
 }
 
-/// A file that goes along.
+/// A file to attach to a message.
 pub struct Attachment {
     path: PathBuf,
     file: File,

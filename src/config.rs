@@ -401,7 +401,7 @@ impl File {
         Ok(())
     }
 
-    /// The contents of a text that may become the file at `path`.
+    /// Parses a text that is to become the configuration file at `path`.
     ///
     /// # Errors
     ///

@@ -82,7 +82,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// A word for programs.
+    /// Returns the word for this source in JSON.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Table(_) => "table",
@@ -144,7 +144,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// The servers outside the address's domain that only an unsigned answer names.
+    /// Returns the servers outside the address's domain that only an unsigned answer names.
     pub fn strangers(&self, address: &Mailbox) -> Vec<&Domain> {
         let Source::Srv = self.source else { return Vec::new() };
         let places = [&self.fetch, &self.send].into_iter().flatten();

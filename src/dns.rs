@@ -34,7 +34,7 @@ pub struct Question {
     kind: Kind,
 }
 
-/// A record of an answer.
+/// A resource record of type MX or SRV in an answer (RFC 1035 §3.3.9, RFC 2782).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The smallest comes first: MX's preference, SRV's priority.

@@ -17,7 +17,8 @@ use crate::providers::Provider;
 use crate::settings::{Peer, Side};
 use crate::tls::{self, TrustAnchor};
 
-/// A row: when all of what it says is true, its words are worth saying.
+/// A row of the table of hints: its words are the hint for errors in that situation whose text has one
+/// of those parts.
 #[derive(Debug)]
 pub struct Advice {
     /// The situation.

@@ -37,7 +37,7 @@ impl Request {
         Self { url, accept, form: None }
     }
 
-    /// A request that hands in a form.
+    /// Creates a POST request that submits a form to `url`.
     pub fn post(url: HttpsUrl, accept: &'static str, form: Form) -> Self {
         Self { url, accept, form: Some(form) }
     }
@@ -102,7 +102,8 @@ impl Form {
     }
 }
 
-/// Leaves only what stands for itself both in a form and in the query of a URL (RFC 3986 §2.3).
+/// Percent-encodes every octet but ASCII letters, digits, `-`, `.` and `_`, for a form and for the
+/// query of a URL (RFC 3986 §2.3).
 pub fn form_encoded(text: &str) -> String {
     let encoded = percent_encoded(text.as_bytes());
     let mut plain = String::with_capacity(encoded.len());

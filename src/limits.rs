@@ -31,7 +31,8 @@ pub const ADDRESSES: usize = 8;
 /// messages are fetched in another one.
 pub const EXCESS: u64 = 64 << 20;
 
-/// Sessions of a run that end because of a text that is so long. Each costs [`EXCESS`] and more.
+/// Sessions of a run that may end because a text is longer than by [`EXCESS`]. Each costs so many
+/// octets and more.
 pub const OVERLONG: usize = 8;
 
 /// Octets in a unique-id: RFC 1939 §7 says 70, of printable ASCII; some servers are more generous.
@@ -106,10 +107,10 @@ pub const SMTP_WINDOW: usize = 128;
 /// CHUNKING and PIPELINING. A connection that is lost then leaves as many in doubt.
 pub const FLIGHT_MESSAGES: usize = 8;
 
-/// Octets of such messages together.
+/// Octets of all messages in a flight together ([`FLIGHT_MESSAGES`]).
 pub const FLIGHT_OCTETS: u64 = 256 << 10;
 
-/// The time for which a server that such a flight failed at gets one message at a time.
+/// The time for which a server gets one message at a time after a flight of several has failed there.
 pub const FLIGHT_MEMORY: Duration = Duration::from_hours(30 * 24);
 
 /// Files that all accounts together hold open: half of the usual limit of 1,024 per process. Of an
@@ -180,7 +181,7 @@ pub const RETRY: Duration = Duration::from_hours(4);
 /// The longest that a message waits after there was no connection.
 pub const RETRY_UNREACHED: Duration = Duration::from_mins(15);
 
-/// After attempts over so long a time a message is abandoned: RFC 5321 §4.5.4.1 wants four or five
+/// The time over which a message is tried before it is abandoned: RFC 5321 §4.5.4.1 wants four or five
 /// days.
 pub const GIVE_UP: Duration = Duration::from_hours(5 * 24);
 
@@ -190,7 +191,7 @@ pub const REPORT: Duration = Duration::from_hours(24);
 /// Messages that a run which did something else sends from the outbox in passing.
 pub const PASSING: usize = 10;
 
-/// The longest such run.
+/// The longest time for sending those messages ([`PASSING`]).
 pub const PASSING_TIME: Duration = Duration::from_secs(5);
 
 /// Octets of a password file or of what a password command prints.
@@ -254,7 +255,7 @@ pub const HTTP_REDIRECTS: usize = 3;
 /// Aliases in a row that an answer of the domain name system may hold.
 pub const DNS_ALIASES: usize = 8;
 
-/// Records of one answer that are looked at.
+/// The most records of one answer that are looked at.
 pub const DNS_RECORDS: usize = 16;
 
 /// The most octets of an answer of the domain name system.

@@ -482,7 +482,7 @@ pub struct MessageWriter {
 }
 
 impl MessageWriter {
-    /// A writer before its first octet.
+    /// Creates a writer before its first octet.
     pub fn new() -> Self {
         Self {
             line_ends: LineEnds::default(),

@@ -105,12 +105,12 @@ pub fn connect_by(
     connect(host, port, source, bounds, stop)
 }
 
-/// Time for several waits together.
+/// A deadline that several waits share.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance(Instant);
 
 impl Allowance {
-    /// A deadline after `time` from now.
+    /// Creates a deadline `time` from now.
     pub fn of(time: Duration) -> Self {
         let now = now();
         Self(now.checked_add(time).unwrap_or(now))
@@ -122,7 +122,7 @@ impl Allowance {
         Self(self.0.min(Self::of(time).0))
     }
 
-    /// The bounds of a connection that has what is left, and this much at most.
+    /// Returns the bounds of a connection that ends by the deadline, and after `time` at most.
     pub fn bounds(self, time: Duration) -> Bounds {
         let left = self.left().min(time);
         Bounds { per_wait: left, in_all: Some(left) }
@@ -291,7 +291,8 @@ impl Tcp {
         self.relay.as_mut()?.ended(MOMENT)
     }
 
-    /// Makes plaintext do, for a peer on this machine that is no other person's.
+    /// Makes the connection private without TLS: the peer is on this machine and is no other person's
+    /// process.
     ///
     /// # Errors
     ///
@@ -495,7 +496,7 @@ impl Drop for Tcp {
     }
 }
 
-/// Plaintext to this machine itself, asked for by name.
+/// A connection without TLS to this machine itself, which the user asked for (`tls = "none"`).
 #[derive(Debug)]
 pub struct Loopback(Tcp);
 

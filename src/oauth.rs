@@ -114,7 +114,7 @@ impl Provider {
     }
 }
 
-/// A kind of grant.
+/// An authorization grant (RFC 6749 §1.3) that the configuration can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grant {
     /// Authorization by a person, once (RFC 6749 §4.1, RFC 8628).
@@ -136,7 +136,7 @@ impl FromStr for Grant {
     }
 }
 
-/// The text names no grant.
+/// The error for a text that names no grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `code` or `client-credentials`, found `{0}`")]
 pub struct GrantError(String);
@@ -236,7 +236,7 @@ impl Client {
         url
     }
 
-    /// The exchange of a code (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    /// Returns the form that exchanges a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
     pub fn code_form(
         &self,
         code: &Secret,
@@ -250,7 +250,7 @@ impl Client {
             .with("code_verifier", proof.verifier.expose())
     }
 
-    /// The request for a device code (RFC 8628 §3.1).
+    /// Returns the form that asks for a device code (RFC 8628 §3.1).
     pub fn device_form(&self, secret: Option<&Secret>) -> Form {
         let form = Form::default().with("client_id", &self.id).with("scope", &self.scope);
         match secret {
@@ -259,18 +259,18 @@ impl Client {
         }
     }
 
-    /// The question whether a device code was approved (RFC 8628 §3.4).
+    /// Returns the form that asks whether a device code was approved (RFC 8628 §3.4).
     pub fn device_code_form(&self, code: &Secret, secret: Option<&Secret>) -> Form {
         self.form("urn:ietf:params:oauth:grant-type:device_code", secret)
             .with("device_code", code.expose())
     }
 
-    /// A refresh (RFC 6749 §6).
+    /// Returns the form that exchanges a refresh token for new tokens (RFC 6749 §6).
     pub fn refresh_form(&self, refresh: &Secret, secret: Option<&Secret>) -> Form {
         self.form("refresh_token", secret).with("refresh_token", refresh.expose())
     }
 
-    /// A request for a token of the client's own (RFC 6749 §4.4.2).
+    /// Returns the form that asks for a token of the client's own (RFC 6749 §4.4.2).
     pub fn credentials_form(&self, secret: Option<&Secret>) -> Form {
         let form = self.form("client_credentials", secret);
         if self.scope.is_empty() { form } else { form.with("scope", &self.scope) }
@@ -294,14 +294,14 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Makes one of random octets, as many as §4.1 recommends.
+    /// Creates a proof from random octets, as many as RFC 7636 §4.1 recommends.
     pub fn new(random: [u8; 32]) -> Self {
         let verifier = URL_SAFE_NO_PAD.encode(random);
         let digest = digest::digest(&digest::SHA256, verifier.as_bytes());
         Self { challenge: URL_SAFE_NO_PAD.encode(digest), verifier: Secret::new(verifier) }
     }
 
-    /// The code verifier, a secret.
+    /// Returns the code verifier, a secret (RFC 7636 §4.1).
     pub fn verifier(&self) -> &Secret {
         &self.verifier
     }

@@ -156,8 +156,8 @@ impl Source {
     }
 }
 
-/// Credentials to be tried in turn: those there are; and after a token that was refused, another,
-/// for it may have expired on the way.
+/// The credentials to try one after another: those there are, and after a token that was refused a
+/// renewed one, since a token may expire on its way.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     user: String,
@@ -226,7 +226,7 @@ impl Attempts {
         key.into_iter().chain(token).map(Secret::expose)
     }
 
-    /// The token of a login that was got, as long as it was not tried. `None` once it was tried.
+    /// Returns the token that was obtained for a login. `None` once it was tried.
     pub fn access(&self) -> Option<&Access> {
         match &self.again {
             Again::Tokens(tokens) => tokens.ready.as_ref(),

@@ -312,7 +312,7 @@ impl Report {
         }
     }
 
-    /// A clock for the steps of something.
+    /// Starts a stopwatch for the steps of a check or a run.
     #[expect(clippy::disallowed_methods, reason = "people want to know how long a step took")]
     pub fn stopwatch(&self) -> Stopwatch {
         Stopwatch(Instant::now())
@@ -446,7 +446,7 @@ impl Progress {
         Octets(self.bar.clone())
     }
 
-    /// A message is there.
+    /// Counts a message that has arrived.
     pub fn message(&self) {
         self.messages.update(|messages| messages + 1);
         self.show();
@@ -560,12 +560,13 @@ pub fn misuse_object(text: &str) {
     drop(print(&escaped_json(&object::line(&object))));
 }
 
-/// A number of things.
+/// Returns a number with its noun: `1 message`, `2 messages`.
 pub fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// A length of time, roughly.
+/// Returns a length of time in the largest unit of which there are two at least, rounded down: `90s`,
+/// `3h`.
 pub fn span(seconds: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m")];
     match UNITS.iter().find(|(unit, _)| seconds >= 2 * unit) {

@@ -434,8 +434,8 @@ impl Login {
             }
     }
 
-    /// The server says that the login succeeded; an error if it had something to prove and did
-    /// not.
+    /// Checks that the server, which says that the login succeeded, has proven what the mechanism asks
+    /// of it.
     ///
     /// # Errors
     ///

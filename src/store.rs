@@ -222,7 +222,7 @@ impl Store {
         self.journal.begin(self.maildir.mark())
     }
 
-    /// Gives up the state if there is nothing in it.
+    /// Ends the work with a maildrop. A state directory without a journal is removed.
     pub fn close(self) {
         if self.journal.is_begun() {
             return;
@@ -286,7 +286,7 @@ impl Store {
         &self.journal.seen
     }
 
-    /// The server is about to list what it has.
+    /// Begins a listing of the maildrop: no message counts as listed until [`Store::mark_listed`].
     pub fn begin_listing(&mut self) {
         self.journal.begin_listing();
     }
@@ -434,7 +434,7 @@ impl Store {
         self.journal.seen.entries.reserve(messages.len(), octets);
     }
 
-    /// A place for one message that is about to come.
+    /// Returns the Maildir in which the drafts of messages are made.
     pub fn drafts(&self) -> Maildir {
         self.maildir.clone()
     }

@@ -58,7 +58,7 @@ pub struct Submission {
     pub caller: Option<Caller>,
 }
 
-/// The result of an attempt.
+/// The result of an attempt with one message.
 pub struct Attempted {
     /// The outcome for the recipients.
     pub outcome: Result<SubmissionOutcome, Error>,

@@ -38,7 +38,7 @@ const VERSION: &str = "1";
 
 const END: &str = "end";
 
-/// The reason why a frame is not one.
+/// The reason why a frame cannot be read or is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The connection ended before the frame did.
@@ -105,7 +105,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// The first line of the service.
+/// The first line from the service: whether it serves the caller now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Greeting {
     /// A frame may follow.

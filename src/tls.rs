@@ -157,7 +157,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads the files that it takes.
+    /// Creates the configuration, and reads the files that `trust` names.
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@ use crate::text::{HttpsUrl, Secret};
 use crate::tls::Trust;
 use crate::wire::Secrets;
 
-/// Hears of what goes on, in lines without secrets.
+/// A listener for lines about what goes on, which hold no secrets.
 pub type Listener = Arc<dyn Fn(&dyn fmt::Display) + Send + Sync>;
 
 /// The run in which tokens are asked for.
@@ -158,9 +158,9 @@ impl Login {
         }
     }
 
-    /// A token to log in with: the one that is kept, if it is fresh; else a new one. After a mail
-    /// server has `refused` one, another; `None` if there was another before and it was renewed for
-    /// that in this run. The client's secret is asked for when it is needed.
+    /// Returns an access token to log in with: the stored one if it is fresh, else a new one. After a
+    /// mail server has refused `refused`, another; `None` if there was another before and it was
+    /// renewed for that in this run. The client's secret is asked for when it is needed.
     pub fn access<E: From<Error>>(
         &self,
         refused: Option<&Secret>,

@@ -376,7 +376,7 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.send(Phase::Message)
     }
 
-    /// The reply to something that was not an exchange.
+    /// Reads the reply to what was not sent as an exchange.
     ///
     /// # Errors
     ///

@@ -65,7 +65,7 @@ pub enum Tls {
 }
 
 impl Tls {
-    /// Every way, by name.
+    /// Every kind, by its name in the configuration.
     pub const NAMES: [(&'static str, Self); 3] =
         [("implicit", Self::Implicit), ("starttls", Self::Starttls), ("none", Self::None)];
 
@@ -157,7 +157,8 @@ pub enum AddressMatch {
 }
 
 impl Sender {
-    /// The address; for a whole domain, one whose domain matters only.
+    /// Returns the address of the account; of one for a whole domain, an address whose domain alone
+    /// counts.
     pub fn address(&self) -> &Mailbox {
         match self {
             Self::Mailbox(Addressee { address, .. }) | Self::Anybody(address) => address,
@@ -321,7 +322,7 @@ enum Typed {
 }
 
 impl CommandLine {
-    /// A line for the shell.
+    /// Creates the command that `sh -c` runs as this line.
     pub fn shell(line: &str) -> Self {
         Self(["sh", "-c", line].map(str::to_owned).to_vec())
     }
@@ -331,7 +332,7 @@ impl CommandLine {
         &self.0
     }
 
-    /// The program with its arguments.
+    /// Returns the program with its arguments, ready to be run.
     pub fn command(&self) -> Command {
         let mut words = self.0.iter();
         let mut command = Command::new(words.next().map_or("", String::as_str));
@@ -360,7 +361,7 @@ impl From<Typed> for CommandLine {
     }
 }
 
-/// A value that is not one of those that can stand there.
+/// The error for a value that a key or an option cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found `{found}`")]
 pub struct WrongValue {

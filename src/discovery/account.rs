@@ -24,7 +24,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account that has the name of the first part of its domain.
+    /// Creates an account, named after the first label of the address's domain.
     pub fn new(address: &Mailbox, findings: Findings) -> Self {
         let label = address.domain().split('.').next().unwrap_or_default();
         let name = label.to_ascii_lowercase();

@@ -49,7 +49,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Every way, its status, a word for programs, and what it means: the manual's table.
+    /// Every status with its number, its word in JSON, and its meaning: the table of the manual.
     pub const TABLE: [(Self, u8, &'static str, &'static str); 16] = [
         (
             Self::Done,
@@ -105,12 +105,13 @@ impl Exit {
         Self::TABLE.iter().find(|row| row.1 == status).map(|row| row.0)
     }
 
-    /// A word for programs.
+    /// Returns the word for this status in JSON.
     pub fn word(self) -> &'static str {
         self.row().2
     }
 
-    /// The one of two that matters more: what lasts before what may pass.
+    /// Returns the worse of two statuses: done, then try again later, then partial, then any other. Of
+    /// two alike, the first.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let weight = |exit| match exit {

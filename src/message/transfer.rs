@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 /// Characters in a line, its end not counted.
 const LINE: usize = 76;
 
-/// A text on its way into one of the encodings.
+/// An encoder to quoted-printable or base64 (RFC 2045 §6).
 #[derive(Debug)]
 pub enum Encoder {
     /// Quoted-printable, which keeps mostly-ASCII text legible.
@@ -47,7 +47,7 @@ impl Encoder {
         }
     }
 
-    /// The rest. A text that ends with a line end is encoded as one.
+    /// Writes the rest to the end of `output`. A text that ends with a line end is encoded as one.
     pub fn finish(self, output: &mut Vec<u8>) {
         match self {
             Self::QuotedPrintable(mut encoder) => encoder.end_line(output),

@@ -30,7 +30,7 @@ pub struct Refusal {
     pub status: u16,
 }
 
-/// The word that an error response has for what is wrong.
+/// The error code of an error response (RFC 6749 §5.2, RFC 8628 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// The user or the server said no.
@@ -164,7 +164,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Tokens, as they were granted.
+/// The tokens in a successful response (RFC 6749 §5.1).
 #[derive(Clone, Debug)]
 pub struct Granted {
     /// The access token.

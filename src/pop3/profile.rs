@@ -57,7 +57,7 @@ impl Pace {
         }
     }
 
-    /// The one below; of the slowest, the slowest.
+    /// Returns the next slower pace; the slowest has none and stays.
     #[must_use]
     pub fn slower(self) -> Self {
         match self {

@@ -202,7 +202,7 @@ impl Capabilities {
         }
     }
 
-    /// The lines that say this.
+    /// Returns the lines of a capability list with these capabilities.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let flags = [
             (self.pipelining, "PIPELINING"),

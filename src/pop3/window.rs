@@ -16,7 +16,7 @@ use crate::wire::Window;
 /// large when it is filled for the second time, behind half of the first flight.
 const GROWTH: usize = 15;
 
-/// The size of a window.
+/// The number of RETR commands that may be in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retrs {
     /// Commands in the first flight.
@@ -26,13 +26,13 @@ pub struct Retrs {
 }
 
 impl Retrs {
-    /// For a server of which nothing is known.
+    /// The number for a server of which nothing is known.
     pub const NEW: Self = Self { first: limits::RETR_WINDOW, most: limits::POP3_WINDOW };
 
-    /// For a server that was met before and did not refuse one message after the other.
+    /// The number for a server that was met before and did not refuse one message after the other.
     pub const MANY: Self = Self { first: limits::POP3_WINDOW, most: limits::POP3_WINDOW };
 
-    /// For a server that refused one message after the other.
+    /// The number for a server that refused one message after the other.
     pub const FEW: Self = Self { first: limits::RETR_WINDOW, most: limits::RETR_WINDOW };
 }
 

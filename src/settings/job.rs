@@ -270,7 +270,7 @@ impl Side {
     }
 }
 
-/// The ports that follow from how a conversation becomes private.
+/// The usual ports of a side, by the kind of TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct DefaultPorts {
     /// The port for TLS from the first octet.
@@ -280,7 +280,7 @@ pub struct DefaultPorts {
 }
 
 impl DefaultPorts {
-    /// Both, and what they want `tls` to be.
+    /// Returns both ports, each with its kind of TLS.
     pub fn ports(self) -> [(u16, Tls); 2] {
         [(self.implicit, Tls::Implicit), (self.starttls, Tls::Starttls)]
     }

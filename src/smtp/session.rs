@@ -61,7 +61,7 @@ pub struct Session<State, S> {
 #[derive(Debug)]
 pub enum Unauthenticated {}
 
-/// AUTH was accepted (RFC 4954 §6).
+/// Logged in: AUTH was accepted (RFC 4954 §6).
 #[derive(Debug)]
 pub enum Authenticated {}
 

@@ -158,7 +158,7 @@ fn tolerate(synced: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Unlocks when it is dropped, or when the process ends in any way.
+/// A lock, which ends when it is dropped, or when the process ends in any way.
 pub type Lock = Box<dyn Send>;
 
 /// The options for opening our files: new ones are readable by the owner only, and symbolic links

@@ -155,7 +155,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The one at `root`, which need not be there.
+    /// Creates the outbox at `root`, which need not exist.
     pub fn new(disk: Arc<dyn Disk>, root: &Path) -> Self {
         Self { disk, root: root.into() }
     }

@@ -15,7 +15,7 @@ use crate::store::outbox::{
 };
 use crate::text::Mailbox;
 
-/// The number of an attempt.
+/// The kind of an attempt, by who hears of its outcome.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// The first, for a caller who hears of each recipient.
@@ -355,12 +355,13 @@ impl Deferral {
         Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }
 
-    /// The event, in words.
+    /// Returns the reason in words.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The server broke off, and there is no other session.
+    /// Creates the reason for messages that were not reached, since the server ended the session and
+    /// there is no other.
     pub fn interrupted() -> Self {
         Self { ending: AttemptResult::Deferred, reason: String::new() }
     }

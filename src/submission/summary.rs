@@ -28,7 +28,7 @@ impl Submission {
         self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default()
     }
 
-    /// A line for each recipient who does not get the message.
+    /// Prints a line for each recipient who does not get the message.
     pub fn complain(&self, sent: &SubmissionOutcome, report: &Report) {
         let peer = &self.job.peer;
         let label = self.label();
@@ -57,7 +57,7 @@ impl Submission {
         }
     }
 
-    /// The submission for a program, before it is made.
+    /// Returns the submission before it is made, for `--dry-run --json`.
     pub fn plan(&self) -> SendPlan<'_> {
         let recipients = self.envelope.recipients().iter();
         SendPlan {
@@ -70,7 +70,7 @@ impl Submission {
         }
     }
 
-    /// The outcome for a program.
+    /// Returns the outcome for `--json`.
     pub fn object(&self, outcome: &Result<SubmissionOutcome, Error>, exit: Exit) -> SendResult<'_> {
         let waits = |address: &str| address.parse().is_ok_and(|mailbox| self.waits_for(&mailbox));
         let mut recipients = recipient_outcomes(outcome, self.envelope.recipients());

@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text into custody.
+    /// Creates a secret from a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// One text from several, of which some are secret. It is as long as it will be from the start: one
+    /// Joins parts, of which some are secret. The text is as long as it will be from the start: one
     /// that grows leaves copies of itself in memory.
     pub fn joined(parts: &[&str]) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|it| it.len()).sum()));

@@ -26,7 +26,7 @@ impl Identified for ScanListing {
     }
 }
 
-/// The caller's need for unique-ids.
+/// What the caller needs and knows of unique-ids when it asks for a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UniqueIds {
     /// Messages stay on the server, and without them would be retrieved again and again.

@@ -34,8 +34,8 @@ impl MailParameters {
 }
 
 impl Envelope {
-    /// `None` without recipients. One that is named twice gets the message once; domains have no
-    /// case (RFC 5321 §2.4).
+    /// Creates an envelope. `None` without recipients. One that is named twice gets the message once;
+    /// domains have no case (RFC 5321 §2.4).
     pub fn new(reverse_path: ReversePath, recipients: Vec<Mailbox>) -> Option<Self> {
         let mut known = std::collections::HashSet::new();
         let key = |mailbox: &Mailbox| {

@@ -56,7 +56,7 @@ pub struct Submitted {
     pub outcome: Result<Option<String>, Error>,
 }
 
-/// The messages that share a flight, as far as they are known.
+/// The room for messages in a flight that is being filled.
 #[derive(Clone, Debug)]
 pub struct Flight {
     messages: usize,
@@ -86,8 +86,8 @@ impl Flight {
 }
 
 impl<S: Private> Session<Authenticated, S> {
-    /// A flight without a message yet. It has room for several if the server offers CHUNKING and
-    /// PIPELINING.
+    /// Creates a flight without a message yet. It has room for several if the server offers CHUNKING
+    /// and PIPELINING.
     pub fn flight(&self) -> Flight {
         let is_open = self.offered.pipelining && self.offered.chunking;
         Flight { messages: 0, octets: 0, is_open }

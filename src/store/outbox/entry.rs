@@ -62,8 +62,8 @@ impl LockedEntry {
         opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
     }
 
-    /// An account was chosen, and `[aliases]` resolved: the message is sent with it from now on, by
-    /// this reverse-path and to these recipients.
+    /// Records that an account was chosen, and `[aliases]` resolved: the message is sent with it from
+    /// now on, by this reverse-path and to these recipients.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl LockedEntry {
         self.write(&format!("{text}resolved {now}\n"))
     }
 
-    /// The configuration lacks what the message needs, which is being reported.
+    /// Records that the configuration lacks what the message needs, which is being reported.
     ///
     /// # Errors
     ///
@@ -102,8 +102,8 @@ impl LockedEntry {
         self.append(&format!("attempt {now}\n"))
     }
 
-    /// The end of the message is about to leave, after which the server may have taken it: once
-    /// [`Self::sync`] has returned.
+    /// Records that the end of the message is about to leave, after which the server may have taken it.
+    /// It may leave once [`Self::sync`] has returned.
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ impl LockedEntry {
         self.write(&format!("notified {now}\n"))
     }
 
-    /// The attempt is over, for those who are still to get the message.
+    /// Records that the attempt is over for those who are still to get the message.
     ///
     /// # Errors
     ///
