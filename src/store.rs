@@ -63,7 +63,7 @@ pub use self::maildir::{Draft, Maildir};
 pub use self::recovery::Recovered;
 pub use self::seen::{SeenUids, Standing};
 use crate::run_id::RunId;
-use crate::text::{Identified, Uid};
+use crate::text::{Identified, Uid, UidRef};
 
 /// Proof that something is durable on this side. Only the store makes one: of a message that it has
 /// published or compared ([`Store::deliver`]), or that the journal proves ([`Store::recall`]).
@@ -293,8 +293,8 @@ impl Store {
 
     /// Takes note of a message that the server lists. Returns whether its entry stands for it: not if
     /// it is unknown, or if another message was listed under its unique-id before.
-    pub fn mark_listed(&mut self, message: &impl Identified, number: u32) -> bool {
-        message.uid().is_some_and(|uid| self.journal.mark_listed(uid, number))
+    pub fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> bool {
+        self.journal.mark_listed(uid, number)
     }
 
     /// Ends a complete listing: records which messages are gone or back, and counts them.

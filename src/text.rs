@@ -18,13 +18,13 @@ pub use self::address::{
 };
 pub use self::detour::{Detour, DetourError};
 pub use self::dsn::{Notify, NotifyError, Return, ReturnError, xtext};
-pub use self::encoding::{number, percent_decoded, percent_encoded};
+pub use self::encoding::{leading_number, number, percent_decoded, percent_encoded};
 pub use self::escape::{escaped, escaped_json, is_unprintable, plain, shown};
 pub use self::header_field::{FullName, FullNameError, HeaderField, HeaderFieldError};
 pub use self::host::{Domain, DomainError, EhloName};
 pub use self::recipient_status::RecipientStatus;
 pub use self::secret::{Secret, without_password};
-pub use self::uid::{Identified, Uid};
+pub use self::uid::{Identified, Uid, UidRef};
 pub use self::url::{HttpsUrl, UrlError};
 
 /// Octets for people, in powers of 1,000.

@@ -11,11 +11,11 @@ use crate::connect::Connector;
 use crate::error::Error;
 use crate::fetch::plan;
 use crate::password::Attempts;
-use crate::pop3::{self, Listing, ScanListing, Session, Sizes, Transaction, UniqueIds};
+use crate::pop3::{self, Listing, Number, ScanListing, Session, Sizes, Transaction, UniqueIds};
 use crate::report::count;
 use crate::store::disk::Os;
 use crate::store::{Listed, Purpose, Standing, Store};
-use crate::text::Identified;
+use crate::text::{Identified, Uid, UidRef};
 use crate::wire::{Disclosure, Private};
 
 impl Run<'_> {
@@ -235,11 +235,11 @@ impl Listing for Matching<'_> {
         *self.unmatched = Unmatched::default();
     }
 
-    fn add(&mut self, listed: ScanListing) {
+    fn add(&mut self, number: Number, uid: Option<UidRef<'_>>) {
         self.unmatched.listed += 1;
-        let is_known = self.store.mark_listed(&listed, listed.number);
+        let is_known = uid.is_some_and(|uid| self.store.mark_listed(uid, number));
         if !is_known || self.is_all {
-            self.unmatched.messages.push(listed);
+            self.unmatched.messages.push(ScanListing { number, uid: uid.map(Uid::from) });
         }
     }
 }

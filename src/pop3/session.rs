@@ -186,7 +186,7 @@ impl<S: Private> Session<Transaction, S> {
             Ok(_) => Ok(()),
             Err(Refusal { code: None, .. }) if !uids.are_known && !self.offered.uidl => {
                 listing.begin();
-                self.sizes()?.listed().for_each(|listed| listing.add(listed));
+                self.sizes()?.numbers().for_each(|number| listing.add(number, None));
                 Ok(())
             }
             Err(refusal) => Err(Error::Refused { command: "UIDL", refusal }),

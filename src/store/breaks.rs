@@ -93,7 +93,7 @@ impl BreakLog {
     }
 
     /// Forgets a message. Returns whether it was there.
-    pub(super) fn remove(&mut self, uid: &Uid) -> bool {
+    pub(super) fn remove(&mut self, uid: &[u8]) -> bool {
         self.0.swap_remove(uid).is_some()
     }
 

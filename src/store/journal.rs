@@ -38,7 +38,7 @@ use super::entry::{Kind, is_credible};
 use super::line::{FORMAT, VERSION, encoded_path, encoded_uid};
 use super::seen::{Intent, SeenUids};
 use crate::limits;
-use crate::text::Uid;
+use crate::text::{Uid, UidRef};
 
 const FILE: &str = "journal";
 
@@ -252,7 +252,7 @@ impl Journal {
         let why = if kind == Kind::Imported { "imported" } else { "noted" };
         for uid in uids {
             let _ = writeln!(text, "unwanted {now} {} {why}", encoded_uid(uid.as_bytes()));
-            self.seen.unwanted(&uid, now, kind);
+            self.seen.unwanted(uid.as_bytes(), now, kind);
         }
         self.append(&text)?;
         self.sync()
@@ -279,7 +279,7 @@ impl Journal {
     /// and its deletion was refused.
     pub(super) fn record_same(&mut self, uid: &Uid, size: Option<u64>) -> Result<(), Error> {
         let Some(entry) = self.seen.entries.get_mut(uid.as_bytes()) else { return Ok(()) };
-        self.seen.breaks.remove(uid);
+        self.seen.breaks.remove(uid.as_bytes());
         let name = encoded_uid(uid.as_bytes());
         let mut text = String::new();
         if let Some(size) = size.filter(|size| entry.size() != Some(*size)) {
@@ -310,7 +310,7 @@ impl Journal {
 
     /// Forgets the ends of sessions in the middle of a message.
     pub(super) fn forget_break(&mut self, uid: &Uid) {
-        self.is_stale |= self.seen.breaks.remove(uid);
+        self.is_stale |= self.seen.breaks.remove(uid.as_bytes());
     }
 
     /// Returns whether this message to the user is new, and records it.
@@ -344,7 +344,7 @@ impl Journal {
     /// The server lists a message. Returns whether its entry stands for it: not if it is unknown, or
     /// if another message was listed under its unique-id before. Servers list messages in the order
     /// in which they were fetched, so one is usually found behind the one before.
-    pub(super) fn mark_listed(&mut self, uid: &Uid, number: u32) -> bool {
+    pub(super) fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> bool {
         let (entries, uid) = (&mut self.seen.entries, uid.as_bytes());
         let is_next = entries.is_at(self.next, uid);
         let place = if is_next { Some(self.next) } else { entries.position(uid) };
@@ -717,7 +717,7 @@ mod tests {
     fn compare(journal: &mut Journal, listed: &[&str], now: u64) {
         journal.begin_listing();
         for (name, number) in listed.iter().zip(1..) {
-            journal.mark_listed(&uid(name), number);
+            journal.mark_listed(UidRef::new(name.as_bytes()).unwrap(), number);
         }
         journal.end_listing(now).unwrap();
     }

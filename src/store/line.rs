@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::text::{Uid, percent_decoded, percent_encoded};
+use crate::text::{UidRef, percent_decoded, percent_encoded};
 
 /// The first words of the first line.
 pub(super) const FORMAT: &str = "postie journal ";
@@ -29,8 +29,8 @@ pub(super) fn encoded_uid(uid: &[u8]) -> Cow<'_, str> {
 }
 
 /// The unique-id in a field; `None` if it is none.
-pub(super) fn decoded_uid(text: &[u8]) -> Option<Uid> {
-    Uid::new(&percent_decoded(text)?)
+pub(super) fn decoded_uid(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    percent_decoded(text).filter(|uid| UidRef::new(uid).is_some())
 }
 
 /// The field for a path.

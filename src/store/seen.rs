@@ -188,22 +188,22 @@ impl SeenUids {
         let Intent { time, uid, size, digest, place, .. } = intent;
         if let Some(uid) = uid {
             let kind = Kind::Delivered(Place::new(place), digest);
-            self.enter(&uid, SeenEntry::new(time, kind, size));
+            self.enter(uid.as_bytes(), SeenEntry::new(time, kind, size));
         }
     }
 
     /// Takes in the entry of a delivered message.
-    pub(super) fn enter(&mut self, uid: &Uid, entry: SeenEntry) {
+    pub(super) fn enter(&mut self, uid: &[u8], entry: SeenEntry) {
         self.breaks.remove(uid);
-        if let Some(known) = self.entries.add(uid.as_bytes(), entry) {
+        if let Some(known) = self.entries.add(uid, entry) {
             let earlier = std::mem::replace(known, entry);
             known.replace(&earlier);
         }
     }
 
     /// Takes note of a message that is not to be fetched. One that is known stays what it is.
-    pub(super) fn unwanted(&mut self, uid: &Uid, time: u64, kind: Kind) {
-        self.entries.add(uid.as_bytes(), SeenEntry::new(time, kind, None));
+    pub(super) fn unwanted(&mut self, uid: &[u8], time: u64, kind: Kind) {
+        self.entries.add(uid, SeenEntry::new(time, kind, None));
     }
 
     /// Marks a message as absent from here on.

@@ -191,11 +191,10 @@ impl Place {
     /// One run: fetches what is new of `uids`, in batches of three. Returns how many.
     fn fetch(&self, disk: impl Disk + 'static, now: u64, uids: &[Uid]) -> Result<usize, Error> {
         let mut store = self.open(disk, now, now)?;
-        let message = |uid: &Uid| Message { uid: uid.clone(), draft: None };
         let recovered = store.take_recovered().len();
         store.begin_listing();
         for (uid, number) in uids.iter().zip(1..) {
-            store.mark_listed(&message(uid), number);
+            store.mark_listed(UidRef::new(uid.as_bytes()).unwrap(), number);
         }
         store.end_listing()?;
         let wanted = uids.iter().filter(|uid| store.standing(uid, None) == Standing::New);
@@ -623,7 +622,7 @@ fn what_is_retrieved_again_is_told_by_its_text() {
     // From then on nothing is known by its name alone.
     store.begin_listing();
     for (uid, number) in [one, two].into_iter().zip(1..) {
-        store.mark_listed(&Message { uid: uid.clone(), draft: None }, number);
+        store.mark_listed(UidRef::new(uid.as_bytes()).unwrap(), number);
         assert_eq!(store.standing(uid, Some(9)), Standing::Unproven);
     }
     // What is equal to something that was delivered elsewhere proves nothing of this place.

@@ -50,12 +50,22 @@ pub fn percent_decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// A decimal number: digits and nothing else. `None` for anything else, and for a number beyond 64
 /// bits.
 pub fn number(digits: &[u8]) -> Option<u64> {
-    let mut number = 0_u64;
-    for digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    leading_number(digits).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
+}
+
+/// The decimal number at the start of a text, and the text behind its digits. `None` if there is no
+/// digit, or for a number beyond 64 bits.
+pub fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let (mut number, mut end) = (0_u64, 0);
+    for digit in text.iter().map(|octet| octet.wrapping_sub(b'0')).take_while(|digit| *digit < 10) {
+        // Whatever has no more digits than that fits.
+        number = if end < 19 {
+            number.wrapping_mul(10).wrapping_add(u64::from(digit))
+        } else {
+            number.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
+        end += 1;
     }
-    (!digits.is_empty()).then_some(number)
+    let rest = text.get(end..).filter(|_| end > 0)?;
+    Some((number, rest))
 }

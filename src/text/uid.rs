@@ -1,5 +1,6 @@
 //! Unique-ids of messages in a maildrop (RFC 1939 §7, UIDL), stored inline as long as they are short.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -23,22 +24,42 @@ pub(super) enum Octets {
     Elsewhere(Box<[u8]>),
 }
 
-impl Uid {
+/// A unique-id in the line that it came in. Most are compared with known ones, and not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UidRef<'a>(&'a [u8]);
+
+impl<'a> UidRef<'a> {
     /// The octets as the server sent them; `None` if empty, too long, or with a control character.
-    pub fn new(octets: &[u8]) -> Option<Self> {
+    pub fn new(octets: &'a [u8]) -> Option<Self> {
         let fits = (1..=limits::UID).contains(&octets.len());
         // All of them are looked at, many at a time.
         let clean = !octets.iter().fold(false, |found, octet| found | octet.is_ascii_control());
-        (fits && clean).then(|| {
-            let mut here = [0; 23];
-            Self(match here.get_mut(..octets.len()) {
-                Some(place) => {
-                    place.copy_from_slice(octets);
-                    Octets::Here(here)
-                }
-                None => Octets::Elsewhere(octets.into()),
-            })
+        (fits && clean).then_some(Self(octets))
+    }
+
+    /// The octets.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl From<UidRef<'_>> for Uid {
+    fn from(UidRef(octets): UidRef<'_>) -> Self {
+        let mut here = [0; 23];
+        Self(match here.get_mut(..octets.len()) {
+            Some(place) => {
+                place.copy_from_slice(octets);
+                Octets::Here(here)
+            }
+            None => Octets::Elsewhere(octets.into()),
         })
+    }
+}
+
+impl Uid {
+    /// The octets as the server sent them; `None` if empty, too long, or with a control character.
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        UidRef::new(octets).map(Self::from)
     }
 
     /// The octets.
@@ -53,12 +74,16 @@ impl Uid {
     }
 }
 
+impl Borrow<[u8]> for Uid {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl Hash for Uid {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match &self.0 {
-            Octets::Here(octets) => state.write(octets),
-            Octets::Elsewhere(octets) => state.write(octets),
-        }
+        // As `Borrow` demands.
+        self.as_bytes().hash(state);
     }
 }
 

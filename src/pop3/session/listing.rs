@@ -8,7 +8,7 @@ use super::super::Error;
 use super::super::reply::{Pop3, Refusal, Reply};
 use super::Number;
 use crate::limits;
-use crate::text::{self, Identified, Uid, shown};
+use crate::text::{self, Identified, Uid, UidRef, shown};
 use crate::wire::{self, Body, Command, Exchange, Malformed, Phase, Wait};
 
 /// A message as the server lists it (UIDL, RFC 1939 §7).
@@ -56,8 +56,8 @@ impl Sizes {
     }
 
     /// The messages that have one.
-    pub(super) fn listed(&self) -> impl Iterator<Item = ScanListing> {
-        self.0.iter().map(|&(number, _)| ScanListing { number, uid: None })
+    pub(super) fn numbers(&self) -> impl Iterator<Item = Number> {
+        self.0.iter().map(|&(number, _)| number)
     }
 }
 
@@ -66,8 +66,9 @@ pub trait Listing {
     /// Begins a listing. What an earlier one has brought counts no more.
     fn begin(&mut self);
 
-    /// Takes the next message.
-    fn add(&mut self, listed: ScanListing);
+    /// Takes the next message: its number and unique-id. The latter is `None` if the server gave no
+    /// valid one.
+    fn add(&mut self, number: Number, uid: Option<UidRef<'_>>);
 }
 
 impl Listing for Vec<ScanListing> {
@@ -75,8 +76,8 @@ impl Listing for Vec<ScanListing> {
         self.clear();
     }
 
-    fn add(&mut self, listed: ScanListing) {
-        self.push(listed);
+    fn add(&mut self, number: Number, uid: Option<UidRef<'_>>) {
+        self.push(ScanListing { number, uid: uid.map(Uid::from) });
     }
 }
 
@@ -116,7 +117,7 @@ impl Exchange for Uidl<'_, '_> {
         let mut listing = self.0.borrow_mut();
         listing.begin();
         column(body, "UIDL", |number, text| {
-            let uid = Uid::new(text);
+            let uid = UidRef::new(text);
             found.has_uids |= uid.is_some();
             // One that is no unique-id does not keep the others from being fetched.
             if uid.is_none() {
@@ -124,7 +125,7 @@ impl Exchange for Uidl<'_, '_> {
                 let line = format!("{number} {}", String::from_utf8_lossy(&shown));
                 found.invalid.get_or_insert_with(|| unexpected(line.trim()));
             }
-            listing.add(ScanListing { number, uid });
+            listing.add(number, uid);
             Some(())
         })?;
         Ok(Ok(found))
@@ -175,13 +176,11 @@ fn column(
         if line.is_empty() {
             return Ok(());
         }
-        let end = line.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(line.len());
-        let found = line.split_at_checked(end).and_then(|(number, rest)| {
+        let found = text::leading_number(line).and_then(|(number, rest)| {
             let value = rest.trim_ascii_start();
             // The two have something between them.
             let is_apart = value.len() < rest.len() || value.is_empty();
-            let number = text::number(number).filter(|_| is_apart)?;
-            entry(number.try_into().ok()?, value)
+            entry(number.try_into().ok().filter(|_| is_apart)?, value)
         });
         found.ok_or_else(|| {
             let what = unexpected(&String::from_utf8_lossy(line));

@@ -1,5 +1,6 @@
 //! The journal's lines, understood one after the other.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,7 +13,7 @@ use super::super::disk::Disk;
 use super::super::entry::{Kind, Place, SeenEntry};
 use super::super::line::{FORMAT, VERSION, decoded_path, decoded_uid};
 use super::super::seen::{Intent, SeenUids};
-use crate::text::{Uid, number};
+use crate::text::{Uid, leading_number, number};
 
 /// Octets of a journal that are read at a time.
 const PART: u64 = 64 << 10;
@@ -159,8 +160,8 @@ impl Replay {
         Ok(self.seen.mark.map(drop))
     }
 
-    fn entry(&mut self, uid: &Uid) -> Option<&mut SeenEntry> {
-        self.seen.entries.get_mut(uid.as_bytes())
+    fn entry(&mut self, uid: &[u8]) -> Option<&mut SeenEntry> {
+        self.seen.entries.get_mut(uid)
     }
 
     fn settled(&mut self, name: &[u8]) -> Option<Intent> {
@@ -174,36 +175,32 @@ impl Replay {
         // that nothing was done that needed it. The next run names its place anew.
         let swallowed = self.has_hole.then_some(());
         let mut fields = Fields(Some(line));
-        let word = fields.next()?;
-        let mut field = || fields.next();
-        match word {
-            b"maildir" => self.place = Some(self.seen.number(&decoded_path(field()?)?)),
+        match fields.text()? {
+            b"maildir" => self.place = Some(self.seen.number(&decoded_path(fields.text()?)?)),
             b"intent" => {
-                let fields = [field()?, field()?, field()?, field()?];
-                let name = str::from_utf8(field()?).ok()?.to_owned();
+                let Delivered { time, uid, size, digest } = fields.delivered()?;
+                let name = str::from_utf8(fields.text()?).ok()?.to_owned();
                 let Some(place) = self.place else { return swallowed };
-                let Delivered { time, uid, size, digest } = delivered(fields)?;
+                let uid = uid.as_deref().and_then(Uid::new);
                 self.announced.push_back(Intent { time, uid, size, digest, name, place });
             }
             b"delivered" => {
-                // There may be a million of them: the last field is not searched for its end.
-                let fields = [field()?, field()?, field()?, fields.rest()?];
+                let Delivered { time, uid, size, digest } = fields.delivered()?;
                 let Some(place) = self.place else { return swallowed };
-                let Delivered { time, uid, size, digest } = delivered(fields)?;
                 let kind = Kind::Delivered(Place::new(place), digest);
                 self.seen.enter(&uid?, SeenEntry::new(time, kind, size));
             }
-            b"done" => match self.settled(field()?) {
+            b"done" => match self.settled(fields.text()?) {
                 Some(intent) => self.seen.deliver(intent),
                 None => return swallowed,
             },
-            b"void" => match self.settled(field()?) {
+            b"void" => match self.settled(fields.text()?) {
                 Some(_) => {}
                 None => return swallowed,
             },
             b"unwanted" => {
-                let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
-                let kind = match field()? {
+                let (time, uid) = (fields.number()?, fields.uid()?);
+                let kind = match fields.text()? {
                     b"noted" => Kind::Noted,
                     b"imported" => Kind::Imported,
                     _ => return None,
@@ -212,78 +209,108 @@ impl Replay {
             }
             // The request to delete counts as an absence: if it is there again, it may be another.
             b"missing" | b"deleted" => {
-                let since = Some(number(field()?)?).filter(|since| *since > 0)?;
-                let Some(entry) = self.entry(&decoded_uid(field()?)?) else { return swallowed };
+                let since = fields.number().filter(|since| *since > 0)?;
+                let Some(entry) = self.entry(&fields.uid()?) else { return swallowed };
                 entry.set_missing(since);
             }
             b"listed" => {
-                let Some(entry) = self.entry(&decoded_uid(field()?)?) else { return swallowed };
+                let Some(entry) = self.entry(&fields.uid()?) else { return swallowed };
                 entry.set_present();
             }
             b"size" => {
-                let (uid, size) = (decoded_uid(field()?)?, number(field()?)?);
+                let (uid, size) = (fields.uid()?, fields.number()?);
                 let Some(entry) = self.entry(&uid) else { return swallowed };
                 entry.resize(size);
             }
             b"same" => {
-                let uid = decoded_uid(field()?)?;
+                let uid = fields.uid()?;
                 let Some(entry) = self.entry(&uid) else { return swallowed };
                 entry.set_same();
                 self.seen.breaks.remove(&uid);
             }
             b"forget" => {
-                if !self.seen.entries.remove(decoded_uid(field()?)?.as_bytes()) {
+                if !self.seen.entries.remove(&fields.uid()?) {
                     return swallowed;
                 }
             }
             b"reused" => self.seen.reuses_uids = true,
             b"broke" => {
-                let (time, uid) = (number(field()?)?, decoded_uid(field()?)?);
-                self.seen.breaks.add(uid, time, field().map_or(Some(0), number)?);
+                let (time, uid) = (fields.number()?, fields.uid()?);
+                let octets = if fields.is_empty() { 0 } else { fields.number()? };
+                self.seen.breaks.add(Uid::new(&uid)?, time, octets);
             }
-            b"said" => drop(self.seen.said.insert(str::from_utf8(field()?).ok()?.to_owned())),
+            b"said" => {
+                self.seen.said.insert(str::from_utf8(fields.text()?).ok()?.to_owned());
+            }
             _ => return None,
         }
-        fields.next().is_none().then_some(())
+        fields.is_empty().then_some(())
     }
 }
 
-/// The fields of a line, with one blank between them.
+/// What is left of a line: fields with one blank between them. `None` if nothing is.
 struct Fields<'a>(Option<&'a [u8]>);
 
-impl<'a> Fields<'a> {
-    /// All that is left, as one field.
-    fn rest(&mut self) -> Option<&'a [u8]> {
-        self.0.take()
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.0?;
-        // Most are too short for anything cleverer.
-        let end = rest.iter().position(|&octet| octet == b' ').unwrap_or(rest.len());
-        self.0 = rest.get(end + 1..);
-        rest.get(..end)
-    }
-}
-
-/// The fields that say of a message that it was, or is to be, delivered.
-struct Delivered {
+/// The fields that say of a message that it was, or is to be, delivered: `TIME UID LISTSIZE DIGEST`.
+struct Delivered<'a> {
     time: u64,
-    uid: Option<Uid>,
+    uid: Option<Cow<'a, [u8]>>,
     size: Option<u64>,
     digest: Digest,
 }
 
-/// `TIME UID LISTSIZE DIGEST`.
-fn delivered([time, uid, size, digest]: [&[u8]; 4]) -> Option<Delivered> {
-    let uid = if uid == b"?" { None } else { Some(decoded_uid(uid)?) };
-    let size = if size == b"?" { None } else { Some(number(size)?) };
-    let (time, digest) = (number(time)?, Digest::parse(digest)?);
-    Some(Delivered { time, uid, size, digest })
+/// Each takes the next field. `None` if there is none, or if it is of another kind.
+impl<'a> Fields<'a> {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let rest = self.0?;
+        let end = memchr(b' ', rest).unwrap_or(rest.len());
+        self.0 = rest.get(end + 1..);
+        rest.get(..end)
+    }
+
+    /// Goes on behind the end of a field; `None` if `rest` does not begin with one.
+    fn end(&mut self, rest: &'a [u8]) -> Option<()> {
+        self.0 = match rest.split_first() {
+            None => None,
+            Some((b' ', rest)) => Some(rest),
+            Some(_) => return None,
+        };
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = leading_number(self.0?)?;
+        self.end(rest).map(|()| number)
+    }
+
+    fn digest(&mut self) -> Option<Digest> {
+        let (digits, rest) = self.0?.split_first_chunk()?;
+        self.end(rest).and_then(|()| Digest::parse(digits))
+    }
+
+    fn uid(&mut self) -> Option<Cow<'a, [u8]>> {
+        decoded_uid(self.text()?)
+    }
+
+    /// Takes the field of something that is not known. Returns whether it was one.
+    fn unknown(&mut self) -> bool {
+        let rest = self.0.and_then(|rest| rest.strip_prefix(b"? "));
+        self.0 = rest.or(self.0);
+        rest.is_some()
+    }
+
+    fn delivered(&mut self) -> Option<Delivered<'a>> {
+        Some(Delivered {
+            time: self.number()?,
+            uid: if self.unknown() { None } else { Some(self.uid()?) },
+            size: if self.unknown() { None } else { Some(self.number()?) },
+            digest: self.digest()?,
+        })
+    }
 }
 
 /// Octets of the longest first line: what is no longer than it may be a journal that was begun.
@@ -295,4 +322,33 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
     let lines = ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end));
     lines.filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+
+    #[test]
+    fn a_field_ends_where_the_next_blank_is() {
+        let zeros = Digest::parse(&[b'0'; 32]);
+        let fields = format!("word 12 a%2Fb {} ? x", "0".repeat(32));
+        let mut fields = Fields(Some(fields.as_bytes()));
+        assert_eq!((fields.text(), fields.number()), (Some(&b"word"[..]), Some(12)));
+        assert!(!fields.unknown());
+        assert_eq!((fields.uid().as_deref(), fields.digest()), (Some(&b"a/b"[..]), zeros));
+        assert!(fields.unknown() && !fields.is_empty());
+        assert_eq!(fields.text(), Some(&b"x"[..]));
+        assert!(fields.is_empty() && fields.text().is_none() && !fields.unknown());
+
+        for wrong in ["", " 1", "1x", "x", "-1", "18446744073709551616"] {
+            assert_eq!(Fields(Some(wrong.as_bytes())).number(), None, "{wrong}");
+        }
+        for wrong in ["", "12", &"0".repeat(31), &"0".repeat(33), &format!("{:031} 0", 0)] {
+            assert_eq!(Fields(Some(wrong.as_bytes())).digest(), None, "{wrong}");
+        }
+        for wrong in ["", " a", "%", "%0A", "a%7f", &"a".repeat(limits::UID + 1)] {
+            assert_eq!(Fields(Some(wrong.as_bytes())).uid(), None, "{wrong}");
+        }
+    }
 }
