@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
+use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::Version;
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::{DateTime, Decode as _, Encode as _, Reader as _, SliceReader};
@@ -111,11 +112,16 @@ impl Certificate {
     }
 }
 
-/// Returns organization and common name as far as present, else the whole name.
+/// Returns organization and common name as far as present, else all that the name is made of.
 fn in_brief(name: &Name) -> String {
     let parts = [name.organization(), name.common_name()].map(|part| part.ok().flatten());
     let words: Vec<String> = parts.into_iter().flatten().map(String::from).collect();
-    shown(&if words.is_empty() { name.to_string() } else { words.join(" ") })
+    if !words.is_empty() {
+        return shown(&words.join(" "));
+    }
+    let value =
+        |part: &AttributeTypeAndValue| String::from_utf8_lossy(part.value.value()).into_owned();
+    shown(&name.iter().map(value).collect::<Vec<_>>().join(" "))
 }
 
 fn name(name: &GeneralName) -> Option<String> {
@@ -163,5 +169,36 @@ fn date(time: Time) -> Date {
     Date {
         seconds: i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX),
         day: in_digits(time.to_date_time()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    /// The subject of a certificate, as a person sees it.
+    fn subject(parts: &[(DnType, &str)]) -> String {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for (kind, value) in parts {
+            params.distinguished_name.push(kind.clone(), *value);
+        }
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        Certificate::read(certificate.der()).unwrap().subject
+    }
+
+    #[test]
+    fn a_name_is_told_by_organization_and_common_name_or_by_all_of_it() {
+        let (country, unit) = (DnType::CountryName, DnType::OrganizationalUnitName);
+        let organization = (DnType::OrganizationName, "Example");
+        let name = (DnType::CommonName, "Root\u{1b}[2J 1");
+        let all = [(country.clone(), "DE"), organization.clone(), name.clone()];
+        assert_eq!(subject(&all), "Example Root\\u{1b}[2J 1");
+        assert_eq!(subject(&[name]), "Root\\u{1b}[2J 1");
+        assert_eq!(subject(&[(unit.clone(), "Mail"), organization]), "Example");
+        assert_eq!(subject(&[(country, "DE"), (unit, "Ma\nil")]), "DE Ma\\u{a}il");
+        assert_eq!(subject(&[]), "");
     }
 }
