@@ -222,6 +222,8 @@ enum Verbosity {
 
 /// Sends what waits, account by account.
 fn flush(settings: &Settings, wanted: Wanted, report: &Report, stop: &Stop) -> Exit {
+    // Even where no message comes any more, none that was sent stays on the disk.
+    settings.outboxes().iter().for_each(Outbox::sweep);
     let listed = match listed(settings) {
         Ok(listed) => listed,
         Err(error) => return fail(report, None, &error.into()),

@@ -386,6 +386,7 @@ fn flushes_of_hundreds_that_are_killed_lose_nothing_and_double_what_is_marked() 
     }
     home.postie(["queue", "flush", "--all"]).run().exit(0).silent();
     assert_eq!(home.postie(["queue"]).run().stdout, "Mail queue is empty\n");
+    assert!(home.files(".local/state/postie/outbox/tmp").is_empty());
     let arrived = postfix.held_texts();
     for (number, in_doubt) in times_in_doubt.iter().enumerate() {
         let subject = format!("Subject: number-{number}-");

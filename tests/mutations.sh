@@ -116,7 +116,9 @@ mutate 'the sync of answers before the caller hears of them' src/submission/outb
 mutate 'the answers in the outbox' src/submission/transactions.rs 's/Some\(held\) => outbox::note\(held, now, answers, final_reply\),/Some(_) => { drop((answers, final_reply)); Ok::<(), crate::store::Error>(()) }/' "${outbox[@]}"
 mutate 'the pause after a refused login' src/store/outbox.rs 's/count > 0 && until > now/count > 99 \&\& until > now/' "${outbox[@]}"
 mutate 'the day that is the most between two attempts' src/store/outbox/record.rs 's/since\.min\(DAY\)/since/' "${outbox[@]}"
-mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/if let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) \{/{/' "${outbox[@]}"
+mutate 'the lock on what is being written to the outbox' src/store/outbox.rs 's/let Ok\(Some\(_lock\)\) = self\.locked\(&self\.tmp\(&id\)\) else \{ continue \};//' "${outbox[@]}"
+mutate 'the sync before what was left in the outbox is removed' src/store/outbox.rs 's/if states\.iter\(\)\.all\([^{]*\{/if !states.is_empty() {/' "${outbox[@]}"
+mutate 'the removal of what was left in the outbox, by a flush' src/queue.rs 's/settings\.outboxes\(\)\.iter\(\)\.for_each\(Outbox::sweep\);//' --test tests outbox::
 mutate 'what counts once all of an incomplete order is resolved' src/store/outbox/record.rs 's/"to" => self\.resolving\.recipients\.push/"to" => self.order.recipients.push/' "${outbox[@]}"
 mutate 'the removal from the outbox waiting for a final reply' src/submission/outbox.rs 's/if !held\.record\(\)\.is_finished\(\) \{/if false {/' "${outbox[@]}"
 queued=(--test tests transcripts::what_cannot_be_sent_now)

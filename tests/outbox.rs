@@ -67,6 +67,16 @@ fn age(home: &Home, seconds: u64) {
 }
 
 #[test]
+fn a_flush_removes_what_one_that_was_killed_has_sent() {
+    let home = home_with_a_message(&Sink::start(&[]), "");
+    let [waiting, tmp] = [WAITING, TMP].map(|dir| home.path().join(dir).join(id(&home, WAITING)));
+    fs::rename(waiting, tmp).unwrap();
+    assert_eq!(count(&home), [0, 0, 1]);
+    home.postie(["queue", "flush"]).run().exit(0).silent();
+    assert_eq!(count(&home), [0, 0, 0]);
+}
+
+#[test]
 fn what_is_due_goes_with_the_next_message() {
     let sink = Sink::start(&["PIPELINING"]);
     let home = home_with_a_message(&sink, "");

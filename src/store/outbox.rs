@@ -376,9 +376,12 @@ impl Outbox {
 
     /// Removes what runs that were cut off left in tmp/: what no run holds the lock of. What cannot
     /// be removed now is left for another day.
-    fn sweep(&self) {
+    pub fn sweep(&self) {
+        let states = [OutboxState::Waiting, OutboxState::Failed];
         for id in self.names(&self.root.join("tmp")).unwrap_or_default() {
-            if let Ok(Some(_lock)) = self.locked(&self.tmp(&id)) {
+            let Ok(Some(_lock)) = self.locked(&self.tmp(&id)) else { continue };
+            // It may come from there, and must not be there again after a power cut, without its files.
+            if states.iter().all(|state| self.sync(&self.root.join(state.name())).is_ok()) {
                 self.clear(&id);
             }
         }

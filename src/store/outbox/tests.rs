@@ -245,6 +245,33 @@ fn a_removal_cut_off_at_any_disk_step_sends_nothing_again() {
     }
 }
 
+/// A run is killed while it removes a message, the next one sweeps, and the power goes.
+#[test]
+fn a_message_that_a_power_cut_brings_back_has_all_its_files() {
+    let mut returned = 0;
+    for last in 0.. {
+        let place = Place::new();
+        let disk = Simulated::new(place.0.path());
+        let outbox = place.outbox(disk.clone());
+        drop(add(&outbox, &["bob"]).unwrap());
+        disk.arm(Fault::From(last));
+        let is_removed = outbox.remove(&id()).is_ok();
+        disk.arm(Fault::None);
+        outbox.sweep();
+        assert!(disk.contents(&outbox.root.join("tmp")).is_empty(), "killed at step {last}");
+        for remains in disk.remains_now(64) {
+            for listed in place.outbox(remains.disk).list().unwrap() {
+                assert!(listed.record.is_ok(), "killed at step {last}: {:?}", listed.record);
+                returned += 1;
+            }
+        }
+        if is_removed {
+            break;
+        }
+    }
+    assert!(returned > 0);
+}
+
 #[test]
 fn only_a_lost_final_reply_makes_a_possible_duplicate() {
     let place = Place::new();
