@@ -235,13 +235,14 @@ impl Store {
         drop(self.lock);
     }
 
-    /// Returns what the journal in `state` says, without a lock and without changing anything.
+    /// Returns what the journal in `state` says, without a lock and without changing anything. `now` is in
+    /// seconds since 1970.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be read or is of a newer version.
-    pub fn read_only(disk: &dyn Disk, state: &Path) -> Result<SeenUids, Error> {
-        Journal::read_only(disk, state)
+    pub fn read_only(disk: &dyn Disk, state: &Path, now: u64) -> Result<SeenUids, Error> {
+        Journal::read_only(disk, state, now)
     }
 
     /// Returns whether messages could be delivered, without a lock and without changing anything.
@@ -262,7 +263,7 @@ impl Store {
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
             return Ok(Readiness::Ready);
         }
-        if Journal::read_only(disk, state)?.knows_place(root) {
+        if Journal::read_only(disk, state, 0)?.knows_place(root) {
             return Err(Error::MaildirGone(root.clone()));
         }
         maildir::parent_exists(disk, root)?;

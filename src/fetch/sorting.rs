@@ -157,7 +157,7 @@ impl Run<'_> {
 
     /// Says what would be done, and does nothing.
     pub(super) fn preview(&mut self, attempts: &Attempts) -> Result<(), Error> {
-        let seen = Store::read_only(&Os, &self.job.state)?;
+        let seen = Store::read_only(&Os, &self.job.state, self.job.run_id.seconds)?;
         let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let approach = Server::recall(self.job).approach();
         let disclosure = Disclosure::new(self.trace(), attempts.secrets());

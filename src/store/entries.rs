@@ -138,14 +138,18 @@ impl Entries {
         true
     }
 
-    /// Keeps those entries for which `is_kept` says so.
-    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&mut SeenEntry) -> bool) {
-        for entry in self.contents.iter_mut().filter(|entry| is_there(entry)) {
+    /// Keeps those entries for which `is_kept` says so. Returns the places of the others.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&mut SeenEntry) -> bool) -> Vec<usize> {
+        let mut removed = Vec::new();
+        let there = self.contents.iter_mut().enumerate().filter(|(_, entry)| is_there(entry));
+        for (place, entry) in there {
             if !is_kept(entry) {
                 entry.remove();
-                self.removed += 1;
+                removed.push(place);
             }
         }
+        self.removed += removed.len();
+        removed
     }
 
     /// Reserves memory for so many entries more, whose unique-ids have so many octets together, if there

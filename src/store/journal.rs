@@ -60,6 +60,9 @@ pub(super) struct Journal {
     place: Option<usize>,
     /// The index in [`SeenUids::entries`] of the message that is probably listed next.
     next: usize,
+    /// The lines that say what was forgotten when it was opened. They go before the next line, whatever
+    /// that is: a message that comes under one of these unique-ids is another one.
+    forgotten: String,
     /// True if a change can only be recorded by rewriting the journal.
     is_stale: bool,
     /// True if a line could neither be written whole nor be taken back: none may follow it.
@@ -95,6 +98,7 @@ impl Journal {
             seen: replay.seen,
             place: None,
             next: 0,
+            forgotten: String::new(),
             is_stale: false,
             is_broken: false,
             damaged: None,
@@ -103,13 +107,17 @@ impl Journal {
             journal.seen.mark.get_or_insert(mark);
             journal.set_aside()?;
         }
-        journal.seen.forget_the_vanished(now);
+        for uid in journal.seen.forget_the_vanished(now) {
+            let _ = writeln!(journal.forgotten, "forget {}", encoded_uid(&uid));
+        }
         Ok(journal)
     }
 
-    /// Returns what the journal in `dir` says, even while another run writes to it.
-    pub(super) fn read_only(disk: &dyn Disk, dir: &Path) -> Result<SeenUids, Error> {
+    /// Returns what the journal in `dir` says, even while another run writes to it. `now` is in seconds
+    /// since 1970.
+    pub(super) fn read_only(disk: &dyn Disk, dir: &Path, now: u64) -> Result<SeenUids, Error> {
         let mut seen = Replay::of(disk, &dir.join(FILE))?.seen;
+        seen.forget_the_vanished(now);
         for intent in std::mem::take(&mut seen.intents) {
             seen.deliver(intent);
         }
@@ -451,6 +459,7 @@ impl Journal {
         self.disk.sync_dir(&self.dir).map_err(failed)?;
         (self.file, self.place, self.is_stale) = (None, place, false);
         (self.lines, self.octets) = (lines, octets);
+        self.forgotten.clear();
         Ok(())
     }
 
@@ -458,6 +467,7 @@ impl Journal {
         if text.is_empty() {
             return Ok(());
         }
+        let text = &format!("{}{text}", self.forgotten);
         let path = self.path();
         let failed = |error| Error::io("write", &path, error);
         if self.is_broken {
@@ -471,6 +481,7 @@ impl Journal {
         }
         self.lines += text.lines().count();
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
+        self.forgotten.clear();
         Ok(())
     }
 
@@ -619,6 +630,25 @@ mod tests {
         assert_eq!(journal.seen.get(&uid("a/b c")).unwrap().time(), NOW);
         assert_eq!(standing(&journal, "a/b c", 9), Standing::Proven);
         assert_eq!(standing(&journal, "c", 9), Standing::New);
+    }
+
+    #[test]
+    fn a_message_under_a_unique_id_that_was_forgotten_is_the_only_one_under_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), NOW);
+        intend(&mut journal, &[("a", "1.x"), ("b", "2.x")]);
+        done(&mut journal);
+        compare(&mut journal, &["b"], NOW);
+        // Nothing but the new delivery is written in this run, and it ends without being rewritten.
+        let mut journal = open(dir.path(), NOW + 31 * DAY);
+        assert_eq!(standing(&journal, "a", 9), Standing::New);
+        intend(&mut journal, &[("a", "3.x")]);
+        done(&mut journal);
+        let journal = open(dir.path(), NOW + 31 * DAY);
+        assert_eq!(standing(&journal, "a", 9), Standing::Proven);
+        assert_eq!(standing(&journal, "a", 8), Standing::Resized);
+        let seen = Journal::read_only(&Os, dir.path(), NOW + 31 * DAY).unwrap();
+        assert_eq!(seen, journal.seen);
     }
 
     #[test]

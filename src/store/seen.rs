@@ -233,11 +233,12 @@ impl SeenUids {
 
     /// Forgets what vanished long ago. A clock that cannot be right forgets nothing, and what was
     /// noted by such a clock is counted from now.
-    pub(super) fn forget_the_vanished(&mut self, now: u64) {
+    /// Returns their unique-ids.
+    pub(super) fn forget_the_vanished(&mut self, now: u64) -> Vec<Vec<u8>> {
         if !is_credible(now) {
-            return;
+            return Vec::new();
         }
-        self.entries.retain(|entry| {
+        let forgotten = self.entries.retain(|entry| {
             let Some(since) = entry.missing() else { return true };
             if !is_credible(since) || since > now {
                 entry.set_missing(now);
@@ -246,6 +247,7 @@ impl SeenUids {
             now < since.saturating_add(MEMORY)
         });
         self.breaks.retain(|time| time > now || now < time.saturating_add(MEMORY));
+        forgotten.into_iter().map(|place| self.entries.uid(place).to_owned()).collect()
     }
 
     /// The number of lines that all entries take, if deliveries changed their place only once.
