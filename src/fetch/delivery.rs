@@ -180,7 +180,10 @@ impl DeliveryWorker<'_> {
             Delivery::Same(saved) => {
                 let message = saved.get();
                 let is_due = message.listed().uid.as_ref().is_some_and(|uid| due.contains(uid));
-                if is_due && !message.is_short() {
+                if is_due && message.is_short() {
+                    let listed = message.listed().clone();
+                    fetched.miss(listed, Lack::Deletion, TOO_SHORT.to_owned());
+                } else if is_due {
                     deletable.push(saved.into());
                 }
             }

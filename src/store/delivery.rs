@@ -199,7 +199,7 @@ impl Store {
 
 /// A message that may have a size in the listing.
 pub trait Measured {
-    /// Octets, as the server counts.
+    /// Octets, as the server counts; `None` if it told none, or none that can be of this text.
     fn size(&self) -> Option<u64>;
 }
 

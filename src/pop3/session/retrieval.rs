@@ -67,8 +67,10 @@ impl<D> Identified for Retrieved<D> {
 }
 
 impl<D> Measured for Retrieved<D> {
+    /// A text that came short is not what the listing measured, so the size never proves that it is the
+    /// message on the server.
     fn size(&self) -> Option<u64> {
-        self.size
+        self.size.filter(|_| !self.is_short())
     }
 }
 
