@@ -6,6 +6,7 @@ pub mod sendmail;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 
@@ -17,7 +18,8 @@ use crate::text::{
 
 /// Fetch mail by POP3 into a Maildir, and submit mail by SMTP.
 #[derive(Debug, Parser)]
-#[command(name = "postie", version, after_long_help = EXAMPLES)]
+// Scripts and callers of sendmail add options to those that are there: the last one counts.
+#[command(name = "postie", version, after_long_help = EXAMPLES, args_override_self = true)]
 pub struct Args {
     /// The command.
     #[command(subcommand)]
@@ -35,7 +37,7 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Print errors only.
-    #[arg(short, long, global = true, overrides_with = "quiet")]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Show the conversation, passwords masked; -vv adds TLS and timing.
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -120,7 +122,7 @@ pub struct Fetch {
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<Size>,
     /// Reconnect until a session brings no new messages.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     pub repeat: bool,
     /// List what would happen to each message; change nothing.
     #[arg(long)]
@@ -450,7 +452,7 @@ pub struct OneOff {
     #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     pub server: Option<Server>,
     /// Log in with this name.
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
     pub user: Option<String>,
     /// Use TLS: implicit, starttls, or none (loopback only) [default: implicit].
     #[arg(long, value_name = "HOW", value_parser = tls(), hide_possible_values = true)]
