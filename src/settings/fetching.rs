@@ -1,7 +1,7 @@
 //! The jobs of fetch and check: accounts are chosen, tables merged, what is required is there or an
 //! error. Opens no Maildir and no connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::Settings;
@@ -12,6 +12,9 @@ use crate::config::{self, Sender, Table};
 use crate::store::{self, Destination};
 use crate::text::{ReversePath, percent_encoded};
 
+/// An account, if it is one of the configuration, and the job of fetching its mail.
+pub type AccountJob = (Option<String>, Result<FetchJob, Error>);
+
 impl Settings {
     /// The mailboxes to fetch: those that were named, or all.
     ///
@@ -19,6 +22,17 @@ impl Settings {
     ///
     /// Returns an error if an account is unknown or incomplete, or two are one maildrop.
     pub fn fetch_jobs(&self, args: &cli::Fetch) -> Result<Vec<FetchJob>, Error> {
+        self.each_fetch_job(args)?.into_iter().map(|(_, job)| job).collect()
+    }
+
+    /// Returns the job of each account to fetch from, or what its configuration lacks: that keeps no
+    /// other account from being fetched.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the command line names no account, or one that is not configured, and if
+    /// two accounts are the same maildrop.
+    pub fn each_fetch_job(&self, args: &cli::Fetch) -> Result<Vec<AccountJob>, Error> {
         let top = Table {
             maildir: args.maildir.clone(),
             keep: args.keep,
@@ -27,7 +41,7 @@ impl Settings {
             ..self.command_line_table(&args.one_off)
         };
         if top.server.is_some() {
-            return Ok(vec![self.fetch_job(None, top, args)?]);
+            return Ok(vec![(None, self.fetch_job(None, top, args))]);
         }
         if args.one_off.user.is_some() && args.accounts.len() != 1 {
             return Err(Error::UserAlone);
@@ -39,24 +53,23 @@ impl Settings {
             };
             all.filter(has_server).cloned().collect()
         } else {
-            args.accounts.clone()
+            // One that is named twice is fetched once.
+            let mut known = HashSet::new();
+            args.accounts.iter().filter(|name| known.insert(*name)).cloned().collect()
         };
         if accounts.is_empty() {
             return Err(self.no_account(Side::Fetch));
         }
-        let job = |name: String| {
+        let (mut jobs, mut maildrops) = (Vec::new(), HashMap::new());
+        for name in accounts {
             let table = self.account(&name, Side::Fetch)?;
-            self.fetch_job(Some(name), top.clone().over(table), args)
-        };
-        let jobs = accounts.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
-        let mut maildrops = HashMap::new();
-        for job in &jobs {
-            let name = job.account.clone().unwrap_or_default();
-            if let Some(first) = maildrops.insert(&job.state, name.clone())
-                && first != name
+            let job = self.fetch_job(Some(name.clone()), top.clone().over(table), args);
+            if let Ok(job) = &job
+                && let Some(first) = maildrops.insert(job.state.clone(), name.clone())
             {
                 return Err(Error::SameMaildrop { first, second: name });
             }
+            jobs.push((Some(name), job));
         }
         Ok(jobs)
     }
@@ -72,7 +85,7 @@ impl Settings {
             (maildir, _) => {
                 let maildir = match maildir {
                     // What is typed is meant from where it is typed, what is configured from home.
-                    Some(path) if account.is_none() => path.clone(),
+                    Some(path) if args.maildir.is_some() || account.is_none() => path.clone(),
                     Some(path) => self.path(path)?,
                     None => self.home()?.join("Maildir"),
                 };
