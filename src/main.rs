@@ -23,6 +23,7 @@ use postie::install::{completions, install, man, names};
 use postie::login::login;
 use postie::memory;
 use postie::net::Stop;
+use postie::password;
 use postie::program;
 use postie::queue::{flush_due, queue};
 use postie::report::{self, Report};
@@ -114,21 +115,31 @@ fn run(args: &Args) -> Exit {
     let interrupted = Interrupted::default();
     let stop = match interrupted.watch() {
         Ok(stop) => stop,
-        Err(error) => return refuse(&report, "start", &error),
+        Err(error) => return refuse(&report, "start", None, &error),
     };
     let exit = match &args.command {
         Command::Fetch(fetching) => {
             let prepared = settings(&args.global, &fetching.one_off).and_then(|settings| {
-                let jobs = settings.fetch_jobs(fetching)?;
+                let jobs = settings.each_fetch_job(fetching)?;
                 Ok((settings, jobs))
             });
             match prepared {
                 Ok((settings, jobs)) => {
                     let at_once = fetching.jobs.map(usize::from);
                     let then = |account: &str| flush_due(&settings, account, None, &report, &stop);
-                    fetch(&jobs, at_once, &report, &stop, then)
+                    let (mut complete, mut exit) = (Vec::with_capacity(jobs.len()), Exit::Done);
+                    for (account, job) in jobs {
+                        match job {
+                            Ok(job) => complete.push(job),
+                            Err(error) => {
+                                let (command, account) = ("fetch", account.as_deref());
+                                exit = exit.worse(refuse(&report, command, account, &error.into()));
+                            }
+                        }
+                    }
+                    exit.worse(fetch(&complete, at_once, &report, &stop, then))
                 }
-                Err(error) => refuse(&report, "fetch", &error),
+                Err(error) => refuse(&report, "fetch", None, &error),
             }
         }
         Command::Send(sending) => {
@@ -159,7 +170,7 @@ fn run(args: &Args) -> Exit {
                             flush(&settings, name, session);
                         })
                     }
-                    (Err(error), _) => refuse(&report, "send", &error),
+                    (Err(error), _) => refuse(&report, "send", None, &error),
                 }
             };
             match (args.global.invoked_as, exit) {
@@ -173,7 +184,7 @@ fn run(args: &Args) -> Exit {
             // What waits can be seen and dropped all the same.
             Err(error) => match Settings::without_file(&args.global) {
                 Ok(settings) if !queueing.is_flush() => queue(&settings, queueing, &report, &stop),
-                _ => refuse(&report, "queue", &error),
+                _ => refuse(&report, "queue", None, &error),
             },
         },
         Command::SubmitServer(serving) => match &serving.listen {
@@ -183,12 +194,12 @@ fn run(args: &Args) -> Exit {
                     let load = || settings(&args.global, &OneOff::default());
                     submit_server(&bare, load, &args.global, &report, &stop)
                 }
-                Err(error) => refuse(&report, "submit-server", &error.into()),
+                Err(error) => refuse(&report, "submit-server", None, &error.into()),
             },
         },
         Command::Import(importing) => match Settings::without_file(&args.global) {
             Ok(settings) => import(&settings, importing, &report),
-            Err(error) => refuse(&report, "import", &error.into()),
+            Err(error) => refuse(&report, "import", None, &error.into()),
         },
         Command::Check(checking) => {
             let settings = settings(&args.global, &checking.one_off);
@@ -196,7 +207,7 @@ fn run(args: &Args) -> Exit {
         }
         Command::Version => match report.answer(concat!("postie ", env!("CARGO_PKG_VERSION"))) {
             Ok(()) => Exit::Done,
-            Err(error) => refuse(&report, "version", &error),
+            Err(error) => refuse(&report, "version", None, &error),
         },
         Command::Setup(setting_up) => {
             // What is wrong in the file is said when the account is written to it.
@@ -216,7 +227,7 @@ fn run(args: &Args) -> Exit {
         }
         Command::Login(logging_in) => match settings(&args.global, &OneOff::default()) {
             Ok(settings) => login(&settings, logging_in, &report, &stop),
-            Err(error) => refuse(&report, "login", &error),
+            Err(error) => refuse(&report, "login", None, &error),
         },
     };
     if stop.decided().is_none() {
@@ -238,7 +249,11 @@ impl Interrupted {
         let (caught, stop) = (Arc::clone(&self.0), Stop::default());
         // A file that may not grow further (`ulimit -f`) is an error of that file, not the end.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
+        // What whoever started this has us ignore stays ignored: nohup, a script's `&`.
+        let ignored = program::ignored_signals();
+        let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter();
+        let wanted = wanted.filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let mut signals = Signals::new(wanted).map_err(failed)?;
         let watched = stop.clone();
         let handle = move || {
             for signal in signals.forever() {
@@ -248,6 +263,7 @@ impl Interrupted {
                 match watched.decided() {
                     Some(status) if !is_first => end(status),
                     None if !is_first || !(goes_on || was_running) => {
+                        password::give_back_the_terminal();
                         drop(emulate_default_handler(signal));
                     }
                     _ => {}
@@ -280,7 +296,7 @@ fn settings(global: &Global, one_off: &OneOff) -> Result<Settings, Error> {
     Ok(Settings::load(global, one_off)?)
 }
 
-fn refuse(report: &Report, command: &'static str, error: &Error) -> Exit {
-    report.sole_failure(&Failure { command, account: None, peer: None, error, lasting: None });
+fn refuse(report: &Report, command: &'static str, account: Option<&str>, error: &Error) -> Exit {
+    report.sole_failure(&Failure { command, account, peer: None, error, lasting: None });
     error.into()
 }

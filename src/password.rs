@@ -5,7 +5,11 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::termios::{self, OptionalActions, Termios};
 
 use crate::bounded;
 use crate::config::CommandLine;
@@ -58,6 +62,9 @@ pub enum Error {
     /// Asking for it failed.
     #[error("cannot ask for the password: {}", plain(.0))]
     Ask(io::Error),
+    /// A signal came while it was asked for, or while the command ran.
+    #[error("interrupted waiting for the {0}")]
+    Interrupted(&'static str),
 }
 
 /// A source of credentials.
@@ -269,7 +276,8 @@ fn run(what: &'static str, command: &CommandLine) -> Result<Secret, Error> {
     let ended = program::first_line(command.stdin(Stdio::null()), bound).map_err(failed)?;
     let (line, status) = ended.ok_or(Error::Slow(what))?;
     if !status.success() {
-        return Err(Error::Failed(what, status));
+        let is_ours = program::are_over();
+        return Err(if is_ours { Error::Interrupted(what) } else { Error::Failed(what, status) });
     }
     let line = String::from_utf8(line);
     line.map(Secret::new).map_err(|_| failed(io::Error::other("what it prints is not UTF-8")))
@@ -279,9 +287,39 @@ fn ask(whom: &str) -> Result<Secret, Error> {
     if !io::stderr().is_terminal() {
         return Err(Error::Nowhere);
     }
-    rpassword::prompt_password(format!("Password for {whom}: "))
-        .map(Secret::new)
-        .map_err(Error::Ask)
+    let terminal = File::open("/dev/tty").and_then(|tty| Ok((termios::tcgetattr(&tty)?, tty)));
+    *prompt() = terminal.ok();
+    let answer = rpassword::prompt_password(format!("Password for {whom}: "));
+    drop(prompt().take());
+    match answer {
+        Ok(password) => Ok(Secret::new(password)),
+        // The signal is on its way, and ends this process.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            thread::sleep(SIGNAL);
+            Err(Error::Interrupted("password"))
+        }
+        Err(error) => Err(Error::Ask(error)),
+    }
+}
+
+/// The time that a signal takes to be handled.
+const SIGNAL: Duration = Duration::from_secs(1);
+
+/// The terminal at which a password is being typed, as it was before. A signal comes to the process, not to
+/// a thread or a value of it.
+static PROMPT: Mutex<Option<(Termios, File)>> = Mutex::new(None);
+
+fn prompt() -> MutexGuard<'static, Option<(Termios, File)>> {
+    PROMPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets the terminal show again what is typed, if a password is being typed. For the handler of a
+/// signal, before the process ends.
+pub fn give_back_the_terminal() {
+    if let Some((before, tty)) = prompt().take() {
+        // The process ends, whether that works or not.
+        let _ = termios::tcsetattr(&tty, OptionalActions::Now, &before);
+    }
 }
 
 /// A NUL would end the password in a SASL message (RFC 4616 §2), a line end the command.

@@ -147,6 +147,18 @@ fn is_whole(line: &[u8]) -> bool {
     line.contains(&b'\n') || u64::try_from(line.len()).is_ok_and(|length| length >= limits::SECRET)
 }
 
+/// The signals that this process ignores, a bit for each; none where the system does not tell.
+pub fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Returns whether a signal has ended the programs that ran.
+pub fn are_over() -> bool {
+    running().is_over
+}
+
 /// Ends the programs that run, with their children where they have process groups of their own, and
 /// lets no other start; whether there were any. For the handler of a signal, which is the whole process's.
 pub fn end_all() -> bool {

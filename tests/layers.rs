@@ -291,7 +291,20 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["ownership"]),
     ("jiff", &["run_id", "store", "token"]),
     ("getrandom", &["discovery", "login", "password", "run_id"]),
-    ("rustix", &["login", "memory", "net", "ownership", "program", "run_id", "settings", "store"]),
+    (
+        "rustix",
+        &[
+            "login",
+            "memory",
+            "net",
+            "ownership",
+            "password",
+            "program",
+            "run_id",
+            "settings",
+            "store",
+        ],
+    ),
     (
         "std::net",
         &[
@@ -333,7 +346,18 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::time::Instant", &["net", "program", "report"]),
     (
         "std::thread",
-        &["fetch", "login", "main", "net", "program", "queue", "store", "submit_server", "token"],
+        &[
+            "fetch",
+            "login",
+            "main",
+            "net",
+            "password",
+            "program",
+            "queue",
+            "store",
+            "submit_server",
+            "token",
+        ],
     ),
 ];
 

@@ -345,7 +345,7 @@ fn a_client_that_is_not_described_is_said_to_be_missing() {
     // The project has no id of its own.
     home.config(&format!("[oauth.microsoft]\n{}", unreachable().replace("house", "microsoft")));
     fetch(&home).exit(78).stderr(
-        "postie: fetch: [oauth.microsoft] has no `client-id`\n\
+        "postie: fetch work: [oauth.microsoft] has no `client-id`\n\
          hint: register a client at the provider, or ask your organization for one; see \
          postie-login(1)\n",
     );

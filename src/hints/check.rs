@@ -6,7 +6,7 @@ use std::io;
 use super::hint;
 use crate::config::Tls;
 use crate::error::{Error, Failure};
-use crate::password::Source;
+use crate::password::{self, Source};
 use crate::settings::Peer;
 use crate::{net, pop3, smtp, tls, wire};
 
@@ -33,7 +33,7 @@ pub fn of_failure(failure: &Failure<'_>) -> Option<String> {
 /// error says nothing of a message.
 fn is_for_check(error: &Error) -> bool {
     match error {
-        Error::Password(_) => true,
+        Error::Password(error) => !matches!(error, password::Error::Interrupted(_)),
         Error::Pop3(
             pop3::Error::Login { refusal, .. }
             | pop3::Error::TurnedAway(refusal)
