@@ -335,7 +335,10 @@ impl Table {
             below.deliver_command = None;
         }
         if self.server.is_some() {
-            below.port = None;
+            // A port goes with the server beside it, and without one with any.
+            if below.server.is_some() {
+                below.port = None;
+            }
             below.submit = None;
         }
         self.or(below)
@@ -469,7 +472,7 @@ where
     D: Deserializer<'de>,
     T: TryFrom<u32>,
 {
-    let number = u32::deserialize(deserializer).ok().filter(|number| *number > 0);
+    let number = u32::deserialize(deserializer).ok().filter(|number| (1..=LAST).contains(number));
     let wrong = || serde::de::Error::custom(format_args!("expected a number from 1 to {LAST}"));
     number.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong).map(Some)
 }

@@ -140,7 +140,16 @@ fn misfit(key: &Key, value: &DeValue<'_>) -> Option<String> {
         // A number is one of seconds.
         "\"TIME\"" => None,
         _ if is_text && !value.is_str() => Some(quotes(name)),
-        _ => None,
+        list if list.starts_with('[') && !value.is_array() && !name.ends_with("command") => {
+            Some(format!("`{name}` is a list: {list}"))
+        }
+        _ => {
+            let is_empty_text = value.as_str().is_some_and(str::is_empty);
+            // An empty list of recipients or users allows none; an empty command is none.
+            let is_command = name.ends_with("command") && key.value.starts_with('"');
+            let is_empty_list = is_command && value.as_array().is_some_and(|list| list.is_empty());
+            (is_empty_text || is_empty_list).then(|| format!("`{name}` is empty"))
+        }
     }
 }
 
