@@ -180,7 +180,11 @@ impl Disk for Os {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = own().append(true).create(true).open(path)?;
+        // A log may be a pipe: nobody waits for its reader.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = own();
+        options.custom_flags(flags.bits().cast_signed());
+        let file = options.append(true).create(true).open(path)?;
         Ok(Box::new(file))
     }
 
