@@ -55,7 +55,7 @@ pub fn import(settings: &Settings, args: &cli::Import, report: &Report) -> Exit 
         Ok(()) => Exit::Done,
         Err(error) => {
             let account = None;
-            report.failure(&Failure {
+            report.sole_failure(&Failure {
                 command: "import",
                 account,
                 peer: None,
@@ -178,11 +178,19 @@ impl<'a> Plan<'a> {
             Ok(file) => {
                 let (found, remarks) = aliases(&file);
                 self.aliases.extend(found);
-                self.remarks.extend(remarks);
+                for remark in remarks {
+                    self.remark_once(remark);
+                }
             }
-            Err(why) => self.remarks.push(format!("{from}: {why}")),
+            Err(why) => self.remark_once(format!("{from}: {why}")),
         }
-        self.remarks.dedup();
+    }
+
+    /// Adds a remark. Several accounts may name one file of aliases.
+    fn remark_once(&mut self, remark: String) {
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
     }
 
     /// Gives each account its own name, leaves out what could not be loaded, and finds the memories.
@@ -299,7 +307,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         };
         account.remark(&format!(
-            "{} in {} were fetched before, and are not fetched again{}",
+            "{} fetched before, according to {}: skipped{}",
             count(uids.len(), "message"),
             file.display(),
             if self.writes { "" } else { " after --write" },
@@ -345,10 +353,10 @@ impl<'a> Plan<'a> {
                 if !is_anybodys {
                     let whose = match &list.owner {
                         Some((user, host)) => format!("{} at {}", shown(user), shown(host)),
-                        None => "an account".to_owned(),
+                        None => "there".to_owned(),
                     };
                     let line = format!(
-                        "{}: {} of {whose} are not recorded: no account fetches from there",
+                        "{}: no account fetches from {whose}: its list of {} is left out",
                         path.display(),
                         count(list.uids.len(), "message"),
                     );
@@ -557,7 +565,8 @@ fn aliases(source: &Source) -> (Aliases, Vec<String>) {
             found.insert(key.to_owned(), addresses);
         } else {
             remarks.push(format!(
-                "aliases ({}, line {number}): only addresses with a domain can get mail here",
+                "alias {} ({}, line {number}): only addresses with a domain can get mail here",
+                shown(name),
                 source.path.display()
             ));
         }

@@ -141,15 +141,15 @@ fn oldmail(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// User, host and unique-id of a line of .fetchids. A user's name may hold an `@`.
+/// User, host and unique-id of a line of .fetchids. A user's name may hold an `@`. The first word of a
+/// line of a configuration has none, and there may be passwords behind it.
 fn fetchids(line: &[u8]) -> Option<((String, String), &[u8])> {
-    let at = line.iter().position(|&octet| octet == b'@')?;
-    let blank = at + line.get(at..)?.iter().position(|&octet| octet == b' ')?;
-    let name = str::from_utf8(line.get(..blank)?).ok()?;
+    let line = str::from_utf8(line).ok()?;
+    let (name, uid) = line.split_once(' ')?;
     let (user, host) = name.rsplit_once('@')?;
-    let uid = line.get(blank + 1..)?;
-    let is_whole = !user.is_empty() && !host.is_empty() && !uid.is_empty();
-    is_whole.then(|| ((user.to_owned(), host.to_owned()), uid))
+    let is_clean = !line.contains(char::is_control);
+    let is_whole = is_clean && !user.is_empty() && !host.is_empty() && !uid.is_empty();
+    is_whole.then(|| ((user.to_owned(), host.to_owned()), uid.as_bytes()))
 }
 
 /// Lines without their ends, numbered from 1.
@@ -224,7 +224,8 @@ mod tests {
             let error = lists(text).unwrap_err();
             assert!(error.starts_with(line), "{error}");
         }
-        for text in [&b""[..], b"\n", b"hello\n", b"a@b\n", b"\0\0\0", b"#!/bin/sh\necho\n"] {
+        let rc = b"poll pop.example.com user ann password not-a-secret@home ssl\n";
+        for text in [&rc[..], b"", b"\n", b"hello\n", b"a@b\n", b"\0\0\0", b"#!/bin/sh\necho\n"] {
             assert!(lists(text).is_err(), "{text:?}");
         }
     }
