@@ -29,13 +29,16 @@ pub(super) fn unstructured(text: &[u8]) -> String {
 pub(super) fn address_list(list: &str) -> String {
     let mut output = String::with_capacity(list.len() * 2);
     let mut rest = list;
+    // Where the last bracket closes is found once, however many open behind it.
+    let closed = list.rfind('>').map_or(0, |at| at + 1);
     while !rest.is_empty() {
         let end = end_of_entry(rest);
         let (entry, tail) = rest.split_at(end);
         let is_name = tail.starts_with(['<', ':']);
         output.push_str(&if is_name { phrase(entry) } else { comment(entry) });
         // An address in angle brackets stays as it is.
-        let skipped = if tail.starts_with('<') { tail.find('>') } else { None };
+        let is_closed = tail.starts_with('<') && list.len() - tail.len() < closed;
+        let skipped = if is_closed { tail.find('>') } else { None };
         let (delimiter, tail) = tail.split_at(skipped.map_or(tail.len().min(1), |at| at + 1));
         output.push_str(delimiter);
         rest = tail;
