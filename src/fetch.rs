@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
         let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let mut server = Server::recall(self.job);
         loop {
-            let before = self.fetched.new;
+            let before = (self.fetched.new, self.fetched.deleted);
             let left = loop {
                 let outcome = self.connected(&way, attempts, opened, &mut server);
                 let is_too_fast =
@@ -220,7 +220,9 @@ impl<'a> Run<'a> {
                 }
             };
             self.is_for_suspects = left == Left::Suspects;
-            let is_over = !self.job.repeat || self.fetched.new == before;
+            // What was to be deleted and is still there may be new in every session.
+            let is_stuck = self.job.deletes_at_once() && self.fetched.deleted == before.1;
+            let is_over = !self.job.repeat || self.fetched.new == before.0 || is_stuck;
             if is_over && !self.is_for_suspects {
                 return Ok(());
             }
