@@ -191,7 +191,7 @@ pub fn discover(
     }
     let domain: Domain = address.domain().parse().map_err(|_| nothing(address))?;
     if options.is_offline {
-        return Err(nothing(address));
+        return Err(Error::NotInTable { domain: address.domain().to_owned() });
     }
     let client = tls::Client::new(options.trust)?;
     let allowance = Allowance::of(IN_ALL);

@@ -88,6 +88,12 @@ pub enum Error {
         /// The alternatives that work.
         instead: &'static str,
     },
+    /// The built-in table has no row for the domain, and nothing else was asked.
+    #[error("{domain} is not in the table of providers")]
+    NotInTable {
+        /// The address's domain.
+        domain: String,
+    },
     /// Servers that only an unsigned answer names, which the user has not accepted.
     #[error("only an unsigned DNS answer names {hosts}, outside the address's domain")]
     NotAccepted {

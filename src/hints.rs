@@ -322,6 +322,7 @@ pub const TABLE: &[Advice] = &[
         Situation::NothingFound,
         "ask your provider for its servers, and test them with `postie check --server`",
     ),
+    on(Situation::NotInTable, "leave --offline out: what the domain publishes is then looked up"),
     on(Situation::NoSuchDomain, "check the address for typing errors"),
     on(Situation::NotAccepted, "if your provider names them, too, use --accept HOST for each"),
     on(
@@ -560,6 +561,7 @@ mod tests {
             }
             Situation::NoOAuth => settings::Error::NoLogin { path: "x".into() }.into(),
             Situation::Unexplained => unreachable!("it is of no error"),
+            Situation::NotInTable => Error::NotInTable { domain: "x.example".to_owned() },
             Situation::NotAccepted => Error::NotAccepted { hosts: "x.example".to_owned() },
             Situation::NoMaildir => {
                 store::Error::NoParent { path: "x/y".into(), parent: "x".into() }.into()

@@ -9,7 +9,7 @@ use crate::discovery::account::Account;
 use crate::discovery::{Findings, Options, discover};
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
-use crate::report::Report;
+use crate::report::{ErrorObject, Report};
 use crate::settings::{self, Settings, Side};
 use crate::steps;
 use crate::text::shown;
@@ -25,27 +25,14 @@ pub fn setup(
     let outcome = match settings {
         Ok(settings) => Run { settings, args, report, stop }.run(),
         Err(error) => {
-            report.failure(&failure(error));
+            report.sole_failure(&failure(error));
             return error.into();
         }
     };
-    match outcome {
-        Ok(exit) => exit,
-        Err(error) => {
-            report.failure(&failure(&error));
-            if report.is_json() {
-                let object = json!({
-                    "address": args.address.as_str(),
-                    "status": Exit::from(&error).status(),
-                    "error": error.to_string(),
-                });
-                if let Err(error) = report.object(&object) {
-                    return Exit::from(&error);
-                }
-            }
-            (&error).into()
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        report.sole_failure(&failure(&error));
+        (&error).into()
+    })
 }
 
 fn failure(error: &Error) -> Failure<'_> {
@@ -70,37 +57,47 @@ impl Run<'_> {
         self.print_note(&account.findings.source.describe());
         let strangers = account.findings.strangers(address).into_iter();
         let strangers: Vec<_> = strangers.filter(|host| !accept.contains(host)).cloned().collect();
+        let hosts: Vec<_> = strangers.iter().map(ToString::to_string).collect();
+        let not_accepted = Error::NotAccepted { hosts: hosts.join(" and ") };
         if *write && !strangers.is_empty() {
-            let hosts: Vec<_> = strangers.iter().map(ToString::to_string).collect();
-            return Err(Error::NotAccepted { hosts: hosts.join(" and ") });
+            return Err(not_accepted);
         }
-        let mut exit = Exit::Done;
         // A server that no trusted source names is not contacted.
-        if !offline && strangers.is_empty() {
-            exit = self.walk(&mut account)?;
-        }
+        let walked =
+            if *offline || !strangers.is_empty() { Exit::Done } else { self.walk(&mut account)? };
+        let lack = match account.findings.source.provider() {
+            _ if walked != Exit::Done => None,
+            _ if !strangers.is_empty() => Some(not_accepted),
+            Some(provider) if provider.fetch.is_none() => {
+                Some(Error::NoPop3 { name: provider.name, instead: provider.instead })
+            }
+            _ => None,
+        };
         let block = account.block();
         let block = if strangers.is_empty() { block } else { commented_out(&block) };
         for host in &strangers {
             self.print_note(&format!(
-                "{host} is not of {}, and only an unsigned DNS answer names it: if your provider \
-                 says so, use --accept {host}",
+                "{host} is outside {}, and only an unsigned DNS answer names it: if your provider \
+                 names it, too, use --accept {host}",
                 address.domain()
             ));
         }
         let path = self.settings.own_config();
-        let is_written = *write && exit == Exit::Done;
+        let is_written = *write && walked == Exit::Done;
         if is_written {
             config::append(&path, &block).map_err(settings::Error::from)?;
             self.print_note(&format!("the account was written to {}", path.display()));
         }
-        self.answer(&account, &block, is_written, exit)?;
+        let exit = lack.as_ref().map_or(walked, Exit::from);
+        self.answer(&account, &block, is_written, exit, lack.as_ref())?;
         let mut todo = preparation(&account.findings);
         if !is_written && strangers.is_empty() {
-            todo.push(format!(
-                "write the lines to {}, or run this again with --write",
-                path.display()
-            ));
+            let again = if *write {
+                "nothing was written: when the servers answer, run this again, or write the lines to"
+            } else {
+                "run this again with --write, or write the lines to"
+            };
+            todo.push(format!("{again} {}", path.display()));
         }
         if strangers.is_empty() {
             todo.push(format!("postie check {}", account.name));
@@ -108,12 +105,10 @@ impl Run<'_> {
         for (number, step) in todo.iter().enumerate() {
             self.print_note(&format!("{}. {step}", number + 1));
         }
-        match account.findings.source.provider() {
-            Some(provider) if provider.fetch.is_none() && exit == Exit::Done => {
-                Err(Error::NoPop3 { name: provider.name, instead: provider.instead })
-            }
-            _ => Ok(exit),
+        if let Some(error) = &lack {
+            self.report.failure(&failure(error));
         }
+        Ok(exit)
     }
 
     fn discover(&self) -> Result<Findings, Error> {
@@ -140,6 +135,7 @@ impl Run<'_> {
         block: &str,
         is_written: bool,
         exit: Exit,
+        lack: Option<&Error>,
     ) -> Result<(), Error> {
         if !self.report.is_json() {
             return self.report.answer(block.trim_end());
@@ -152,6 +148,8 @@ impl Run<'_> {
             object.insert("written".to_owned(), json!(is_written));
             object.insert("first".to_owned(), json!(preparation(&account.findings)));
             object.insert("status".to_owned(), json!(exit.status()));
+            let error = lack.map(|error| ErrorObject::new(exit, error));
+            object.insert("error".to_owned(), json!(error));
         }
         self.report.object(&object)
     }

@@ -131,6 +131,8 @@ pub enum Situation {
     NotAnAddress,
     /// No source knows the servers of an address.
     NothingFound,
+    /// The table of providers does not have the address's domain, and nothing else was asked.
+    NotInTable,
     /// The domain of an address does not exist.
     NoSuchDomain,
     /// Servers that only an unsigned answer names.
@@ -243,6 +245,7 @@ impl Situation {
                 _ => return None,
             },
             Error::NothingFound { .. } => Self::NothingFound,
+            Error::NotInTable { .. } => Self::NotInTable,
             Error::NoSuchDomain { .. } => Self::NoSuchDomain,
             Error::NotAccepted { .. } => Self::NotAccepted,
             Error::Pop3(error) => match error {
@@ -413,6 +416,7 @@ impl fmt::Display for Situation {
             Self::NotDirectory => "The path of the Maildir is a file",
             Self::NotAnAddress => "A part of a list of addresses is no address",
             Self::NothingFound => "No servers are found for an address",
+            Self::NotInTable => "A domain is not in the table of providers",
             Self::NoSuchDomain => "The domain of an address does not exist",
             Self::Unexplained => "A fetch or submission fails in another way",
             Self::NotAccepted => "Only an unsigned DNS answer names a server elsewhere",
