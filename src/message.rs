@@ -28,6 +28,11 @@ use crate::text::{Address, AddressError, Addressee, Addressees, Mailbox, plain, 
 /// The reason why there is no message to send.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The input of an SMTP conversation ended inside the message.
+    #[error(
+        "the input ended inside a message, which was not sent: its end is a line with a dot, and lines end in CRLF"
+    )]
+    Cut,
     /// The input is empty.
     #[error("the message is empty")]
     Empty,
@@ -115,7 +120,7 @@ impl Message {
 
     /// Returns whether the message was resent by another than its author (RFC 5322 §3.6.6).
     pub fn is_resent(&self) -> bool {
-        self.fields.iter().any(Field::is_resent)
+        self.fields.iter().chain(&self.blind).any(Field::is_resent)
     }
 
     /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to last.

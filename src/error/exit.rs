@@ -134,7 +134,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Settings(error) => error.into(),
-            Error::Password(password::Error::Slow(_))
+            Error::Password(password::Error::Slow(_) | password::Error::Interrupted(_))
             | Error::HeldBack { .. }
             | Error::Thread(_)
             | Error::Dns(_) => Self::Later,
@@ -149,7 +149,9 @@ impl From<&Error> for Exit {
             Error::Smtp(error) | Error::Oversized { error, .. } => error.into(),
             Error::Http(error) => error.into(),
             Error::Page { .. } => Self::Protocol,
-            Error::NoSuchDomain { .. } | Error::NothingFound { .. } => Self::NoHost,
+            Error::NoSuchDomain { .. } | Error::NothingFound { .. } | Error::NotInTable { .. } => {
+                Self::NoHost
+            }
             Error::NoPop3 { .. } => Self::Missing,
             Error::Store(error) => error.into(),
             Error::Outbox(error) => error.into(),
@@ -341,7 +343,12 @@ impl From<&smtp::Error> for Exit {
             {
                 Self::Denied
             }
-            smtp::Error::TurnedAway(refusal) => lasting(refusal, Self::Missing),
+            // The service refuses to serve, whatever the message is.
+            smtp::Error::TurnedAway(refusal)
+            | smtp::Error::Refused {
+                what: smtp::Subject::Ehlo | smtp::Subject::Starttls,
+                refusal,
+            } => lasting(refusal, Self::Missing),
             smtp::Error::Refused { refusal, .. } => lasting(refusal, Self::Message),
             smtp::Error::Missing(_) => Self::Missing,
             smtp::Error::TooLarge { .. } => Self::Message,
@@ -407,6 +414,7 @@ impl From<&message::Error> for Exit {
     fn from(error: &message::Error) -> Self {
         match error {
             message::Error::Empty
+            | message::Error::Cut
             | message::Error::Header(_)
             | message::Error::Address { .. }
             | message::Error::Binary => Self::Message,

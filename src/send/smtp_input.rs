@@ -54,8 +54,12 @@ pub fn speak(
         stop.decide(None);
         ended
     };
-    match written(conversation.run(deliver)) {
-        Ok(()) => Exit::Done,
+    let conclusion = conversation.run(deliver);
+    match conclusion.map_or_else(|error| written(Err(error)).map(|()| Conclusion::Ended), Ok) {
+        Ok(Conclusion::Ended) => Exit::Done,
+        // That is said already, and no reply is.
+        Ok(Conclusion::InDoubt) => Exit::InDoubt,
+        Ok(Conclusion::Cut) => fail(report, None, &message::Error::Cut.into()).exit,
         Err(error) => fail(report, None, &error).exit,
     }
 }
@@ -85,6 +89,17 @@ struct Conversation<R, W> {
     transaction: Option<Transaction>,
 }
 
+/// The end of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Conclusion {
+    /// The caller has quit, or sent no more.
+    Ended,
+    /// The input ended inside a message.
+    Cut,
+    /// The last message may have been delivered, and nothing waits.
+    InDoubt,
+}
+
 /// The state of the conversation after a command.
 enum Next {
     Command,
@@ -97,7 +112,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
     fn run(
         &mut self,
         mut deliver: impl FnMut(Transaction, Result<Message, message::Error>) -> Ended,
-    ) -> io::Result<()> {
+    ) -> io::Result<Conclusion> {
         self.reply("220 postie ESMTP")?;
         while let Some(line) = self.line()? {
             match self.command(&line)? {
@@ -106,12 +121,12 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
                 Next::Message => {
                     let Some(transaction) = self.transaction.take() else { continue };
                     // Without its end it is no message.
-                    let Some(message) = self.message()? else { break };
+                    let Some(message) = self.message()? else { return Ok(Conclusion::Cut) };
                     let Ended { exit, text } = deliver(transaction, message);
                     let code = match exit {
                         Exit::Done | Exit::Partial => "250 2.0.0 ok:",
                         // Neither reply would be true.
-                        Exit::InDoubt => break,
+                        Exit::InDoubt => return Ok(Conclusion::InDoubt),
                         Exit::Message | Exit::NoRecipient | Exit::Missing | Exit::Usage => {
                             "554 5.0.0 not accepted:"
                         }
@@ -121,7 +136,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
                 }
             }
         }
-        Ok(())
+        Ok(Conclusion::Ended)
     }
 
     fn reply(&mut self, line: &str) -> io::Result<()> {

@@ -525,7 +525,7 @@ const REASONS: [Reason; 11] = [
     ("no STARTTLS", Exit::Missing, || smtp::Error::Missing(smtp::Extension::Starttls).into()),
     ("no AUTH", Exit::Missing, || smtp::Error::Missing(smtp::Extension::Auth).into()),
     ("greeting", Exit::Missing, || smtp::Error::TurnedAway(refusal(554)).into()),
-    ("EHLO", Exit::Message, || {
+    ("EHLO", Exit::Missing, || {
         smtp::Error::Refused { what: smtp::Subject::Ehlo, refusal: refusal(550) }.into()
     }),
     ("login", Exit::Denied, || {

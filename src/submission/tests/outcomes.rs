@@ -226,7 +226,7 @@ fn expected(seen: &Seen, has_left: bool, demand: RecipientPolicy) -> Outcome {
         |turn, lasting| seen.replies_to(turn).find_map(|reply| refused(reply, lasting));
     for (turn, lasting) in [
         (Turn::Greeting, Exit::Missing),
-        (Turn::Ehlo, Exit::Message),
+        (Turn::Ehlo, Exit::Missing),
         (Turn::Starttls, Exit::Missing),
         (Turn::Auth, Exit::Denied),
         (Turn::Mail, Exit::Message),
