@@ -94,6 +94,12 @@ pub fn install(args: &cli::Install, report: &Report) -> Exit {
 
 /// Prints a manual page. `name` is the file's, with or without `postie-` and the section.
 pub fn man(name: &str, report: &Report) -> Exit {
+    // These have no page of their own.
+    let name = match name {
+        "man" | "completions" => "install",
+        "help" | "version" => "postie",
+        name => name,
+    };
     let is_named = |file: &str| {
         let page = file.rsplit_once('.').map_or(file, |(page, _)| page);
         [file, page, page.trim_start_matches("postie-")].contains(&name)
@@ -103,7 +109,11 @@ pub fn man(name: &str, report: &Report) -> Exit {
     }
     let names = PAGES.iter().filter_map(|(file, _)| Some(file.rsplit_once('.')?.0));
     let names = names.collect::<Vec<_>>().join(", ");
-    report::usage_error(format_args!("no page `{name}`; there are {names}"));
+    let line = format!("no page `{name}`; there are {names}");
+    report::usage_error(&line);
+    if report.is_json() {
+        report::misuse_object(&line);
+    }
     Exit::Usage
 }
 
@@ -148,7 +158,7 @@ fn print(command: &'static str, text: &str, report: &Report) -> Exit {
 }
 
 fn refuse(command: &'static str, error: &Error, report: &Report) -> Exit {
-    report.failure(&Failure { command, account: None, peer: None, error, lasting: None });
+    report.sole_failure(&Failure { command, account: None, peer: None, error, lasting: None });
     error.into()
 }
 

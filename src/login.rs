@@ -49,7 +49,7 @@ pub fn login(settings: &Settings, args: &cli::Login, report: &Report, stop: &Sto
 
 fn refuse(report: &Report, account: Option<&str>, error: &Error) -> Exit {
     let failure = Failure { command: "login", account, peer: None, error, lasting: None };
-    report.failure(&failure);
+    report.sole_failure(&failure);
     error.into()
 }
 
@@ -162,11 +162,10 @@ impl Person<'_> {
         };
         let form = login.client.code_form(&code, &redirect, &proof, secret);
         let sent = [Some(&code), Some(proof.verifier()), secret];
-        match beginning.exchange(form, &sent)? {
-            Ok(access) => Ok(access),
-            // That is said of a device's code only.
-            Err(_) => Err(token::Error::NotInTime(0)),
-        }
+        beginning.exchange(form, &sent)?.map_err(|_| {
+            let what = "expected a token, found the answer to a device's code".to_owned();
+            token::Error::Protocol { host: host(), error: oauth::Error::Malformed(what) }
+        })
     }
 
     /// The device grant: a code that is typed into a page on any machine.

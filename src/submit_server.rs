@@ -44,7 +44,7 @@ pub fn submit_server(
     match serve(bare, load, global, report, stop) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            report.failure(&crate::error::Failure {
+            report.sole_failure(&crate::error::Failure {
                 command: "submit-server",
                 account: None,
                 peer: None,

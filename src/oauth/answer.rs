@@ -234,7 +234,8 @@ impl DeviceCode {
             // Google's name for it, from before the standard.
             text("verification_url").map_err(|_| error)
         })?;
-        let uri: HttpsUrl = uri.parse().map_err(|_| malformed("verification_uri"))?;
+        let no_https = |_| Error::Malformed("`verification_uri` is no https URL".to_owned());
+        let uri: HttpsUrl = uri.parse().map_err(no_https)?;
         Ok(Self {
             code,
             user_code: text("user_code")?,

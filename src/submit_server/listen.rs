@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub fn listen(path: &Path, global: &cli::Global, report: &Report) -> Exit {
     let Err(error) = accept(path, global, report);
     let (command, account, peer) = ("submit-server", None, None);
-    report.failure(&Failure { command, account, peer, error: &error, lasting: None });
+    report.sole_failure(&Failure { command, account, peer, error: &error, lasting: None });
     Exit::from(&error)
 }
 
