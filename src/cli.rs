@@ -608,6 +608,19 @@ mod tests {
     }
 
     #[test]
+    fn of_an_option_that_is_given_twice_the_last_counts() {
+        let words = ["postie", "send", "-t", "-f", "a@x", "-t", "-q", "-q", "--from=b@x"];
+        let args = Args::try_parse_from(words).unwrap();
+        let Command::Send(send) = args.command else { panic!("{args:?}") };
+        assert!(send.read_recipients && args.global.quiet);
+        assert_eq!(send.from, "b@x".parse().ok());
+        let words = ["postie", "--timeout=1", "fetch", "--jobs=2", "--jobs=3", "--timeout=2"];
+        let args = Args::try_parse_from(words).unwrap();
+        let Command::Fetch(fetch) = args.command else { panic!("{args:?}") };
+        assert_eq!((fetch.jobs.map(usize::from), args.global.timeout), (Some(3), Some(2)));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_a_usage_error() {
         for wrong in [
             &["postie"][..],
@@ -615,6 +628,8 @@ mod tests {
             &["postie", "fetch", "home", "--server", "x"],
             &["postie", "fetch", "--server", "x:y"],
             &["postie", "fetch", "--timeout", "0"],
+            &["postie", "fetch", "--all", "--repeat"],
+            &["postie", "fetch", "--server", "x", "--user", ""],
             &["postie", "fetch", "--tls", "maybe"],
             &["postie", "send", "some body"],
             &["postie", "send", "-t", "--to", "a@x"],

@@ -64,6 +64,7 @@ mutate 'the sync of a new Maildir, whole' src/store.rs 's/self\.sync_dir\(root\)
 mutate 'the announcement' src/store/delivery.rs 's/self\.journal\.record_intents\([^;]*\?;/let _ = (root, intents);/' "${cut[@]}"
 mutate 'leaving files that were announced' src/store/delivery.rs 's/message\.as_mut\(\)\.keep_file\(\);/let _ = message.as_mut();/' "${fetch[@]}"
 mutate 'the removal of what was left in tmp/' src/store.rs 's/store\.sweep\(\)\?;//' "${fetch[@]}"
+mutate 'forgetting in the journal what has vanished long ago' src/store/journal.rs 's/&format!\("\{\}\{text\}", self\.forgotten\)/text/' --lib store::journal
 mutate 'the order of announcement and delivery' src/store/delivery.rs 's/(self\.journal\.record_intents\([^;]*\?;)(\s+let into = [^;]*;\s+for \(message, _\) in &mut batch \{\s+let draft.*?\n        \})/$2$1/s' "${fetch[@]}"
 store=(--lib store::)
 pop3=(--test tests transcripts::mail_is_fetched)
@@ -279,6 +280,7 @@ mutate 'the error of a disk that fails to sync a directory' src/store/disk.rs 's
 mutate 'the room in the journal before a program gets a message' src/store/delivery.rs 's/self\.journal\.reserve\(&intent, &place\)\?;//' --lib store::tests
 mutate 'forgetting the numbers of the session before' src/fetch.rs 's/self\.deletable\.clear\(\);(\s+let listing)/$1/' "${hostile[@]}"
 mutate 'leaving a message that came shorter than half its listed size' src/pop3/session/retrieval.rs 's/self\.size\.is_some_and\(\|size\| least < size\)/self.size.is_some_and(|size| least < size \&\& false)/' "${pop3[@]}"
+mutate 'leaving a message that came short in later runs' src/pop3/session/retrieval.rs 's/self\.size\.filter\(\|_\| !self\.is_short\(\)\)/self.size/' "${pop3[@]}"
 young=(--test tests a_run_that_finds_a_young_one)
 mutate 'the silence about a young run at work' src/fetch/report.rs 's/if \*age < limits::LONG_RUN/if false \&\& *age < limits::LONG_RUN/' "${young[@]}"
 mutate 'the word about an old run at work' src/fetch/report.rs 's/if \*age < limits::LONG_RUN/if true || *age < limits::LONG_RUN/' "${young[@]}"

@@ -38,6 +38,7 @@ fn a_program_that_hangs_ends_with_its_children_at_the_first_signal() {
         kill_process(running.pid(), Signal::TERM).unwrap();
         let outcome = running.finish();
         assert_eq!(outcome.status, 128 + 15, "{key}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr, "postie: fetch home: interrupted waiting for the password\n");
         assert!(start.elapsed() < Duration::from_secs(20), "{key}");
         // A process that has ended and that nobody has waited for has no command line.
         let left = fs::read(format!("/proc/{}/cmdline", child.trim())).unwrap_or_default();

@@ -106,6 +106,22 @@ fn one_accounts_failure_does_not_touch_another() {
 }
 
 #[test]
+fn an_account_that_lacks_something_keeps_no_other_from_being_fetched() {
+    let home = Home::new();
+    home.config(
+        "[account.bad.fetch]\nserver = \"127.0.0.1:1\"\n\
+         [account.good]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\n\
+         password = \"not-a-secret\"\n",
+    );
+    let outcome = home.postie(["fetch", "--json"]).run();
+    outcome.exit(78).says("fetch bad: account `bad` has no `user`");
+    outcome.says("fetch good: 127.0.0.1:1: cannot connect");
+    assert_eq!(outcome.stdout.lines().count(), 2, "{}", outcome.stdout);
+    // One that is named twice is not in its own way.
+    home.postie(["fetch", "good", "good"]).run().exit(75).says("cannot connect");
+}
+
+#[test]
 fn a_run_that_is_told_to_end_records_what_it_delivered() {
     let Some(dovecot) = Dovecot::start() else { return };
     let (home, messages) = (Home::new(), mailbox(1_000));

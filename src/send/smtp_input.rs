@@ -298,10 +298,10 @@ mod tests {
     use super::*;
 
     /// What is answered, and what was delivered, with the exits that deliveries have in turn.
-    fn converse(input: &str, exits: &[Exit]) -> (Vec<String>, Vec<(String, String)>) {
+    fn converse(input: &str, given: &[Exit]) -> (Vec<String>, Vec<(String, String)>) {
         let mut conversation =
             Conversation { input: input.as_bytes(), output: Vec::new(), transaction: None };
-        let (mut delivered, mut exits) = (Vec::new(), exits.iter());
+        let (mut delivered, mut exits) = (Vec::new(), given.iter());
         let deliver = |transaction: Transaction, message: Result<Message, message::Error>| {
             let ended = |exit| Ended { exit, text: "gr\u{fc}n\r\n250 ok".to_owned() };
             let Ok(mut message) = message else { return ended(Exit::Message) };
@@ -316,8 +316,15 @@ mod tests {
             delivered.push((format!("{from} {}", who.collect::<Vec<_>>().join(" ")), text));
             ended(*exits.next().unwrap())
         };
-        conversation.run(deliver).unwrap();
+        let conclusion = conversation.run(deliver).unwrap();
         let replies = String::from_utf8(conversation.output).unwrap();
+        let is_unanswered = replies.lines().last().is_some_and(|line| line.starts_with("354"));
+        let expected = match given.contains(&Exit::InDoubt) {
+            true => Conclusion::InDoubt,
+            false if is_unanswered => Conclusion::Cut,
+            false => Conclusion::Ended,
+        };
+        assert_eq!(conclusion, expected);
         (replies.lines().map(str::to_owned).collect(), delivered)
     }
 
