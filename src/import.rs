@@ -482,7 +482,7 @@ fn be_careful(account: &mut Account) {
     if let Some(keep) = keep.filter(|_| account.side == Side::Fetch && !has_place) {
         account.key("keep", "forever");
         account.remark(&format!(
-            "keep = \"{keep}\" is what it was: set it when `maildir` or `deliver-command` is set"
+            "set keep = \"{keep}\", as the other program had it, when `maildir` or `deliver-command` is set"
         ));
     }
 }

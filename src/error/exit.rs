@@ -79,7 +79,12 @@ impl Exit {
              active.",
         ),
         (Self::Protocol, 76, "protocol", "The server broke the protocol."),
-        (Self::Denied, 77, "denied", "The login or the server's certificate was refused."),
+        (
+            Self::Denied,
+            77,
+            "denied",
+            "The login or the server's certificate was refused, or it is not permitted here.",
+        ),
         (Self::Config, 78, "config", "The configuration is wrong or incomplete."),
         (
             Self::InDoubt,

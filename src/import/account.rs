@@ -219,8 +219,10 @@ pub(super) fn identity(
     }
     for (setting, path) in [(certificate, of_certificate), (key, of_key)] {
         if let (Some(setting), Some(path)) = (setting, path) {
-            account
-                .note(setting, path.err().unwrap_or("a certificate needs its key, and the key it"));
+            account.note(
+                setting,
+                path.err().unwrap_or("a certificate and its key are needed together"),
+            );
         }
     }
 }

@@ -333,7 +333,7 @@ fn account(
     }
     if user.local.len() > 1 || user.local.iter().any(|name| name == "*") {
         account.leave(
-            "multidrop: whose a message is cannot be known from its header, and a guess loses mail",
+            "multidrop: a header does not prove whom a message is for, and a guess loses mail",
         );
     }
     connection(source, settings, &host, &mut account)?;

@@ -195,7 +195,7 @@ fn tls<'a>(
         (false, true) => "none",
         (false, false) => {
             account.remark(
-                "getmail speaks plain text here, which is not said to another machine: STLS is asked \
+                "getmail uses plain text here, which is for a loopback address only: STLS is asked \
                  for; try also `tls = \"implicit\"`",
             );
             "starttls"
@@ -465,7 +465,7 @@ pub(super) const WORDS: &[Keyword] = &[
     word("retriever.imap_on_delete", IMAP, "\\Seen"),
     word(
         "retriever.envelope_recipient",
-        Becomes::Comment("it is for multidrop, and whose a message is is not guessed here", &[]),
+        Becomes::Comment("it is for multidrop: a header does not prove whom a message is for", &[]),
         "delivered-to:1",
     ),
     word("destination.type", Becomes::Structure, "Maildir"),

@@ -269,7 +269,7 @@ fn tls(
 }
 
 /// The comment where another program would not have verified a certificate.
-pub(super) const VERIFIED: &str = "certificates are always verified here; for one that nobody known has signed, set `ca-file` or \
+pub(super) const VERIFIED: &str = "certificates are always verified here; for one from an unknown authority, set `ca-file` or \
      `pin` instead";
 
 /// Mechanisms of both programs that are here, too.
@@ -354,7 +354,7 @@ pub(super) const COMMON: &[Keyword] = &[
     word("proxy_port", Becomes::Comment(PROXY, &[""]), "9050"),
     word(
         "socket",
-        Becomes::Comment("servers are reached by TCP alone; give a local one a port", &[""]),
+        Becomes::Comment("`connect-command` can do this, with a program such as socat", &[""]),
         "/run/example",
     ),
     word("auth", Becomes::Key("auth"), "plain"),
@@ -407,7 +407,7 @@ pub(super) const COMMON: &[Keyword] = &[
 /// Values with which a switch is handled by the conversion, or is on.
 const ALWAYS: &[&str] = &["", "on", "off"];
 
-const PROXY: &str = "proxies are not spoken to; `torsocks` or the like can start this program";
+const PROXY: &str = "`connect-command` can do this, with a program that speaks to the proxy";
 
 /// A row of a table.
 pub(super) const fn word(word: &'static str, becomes: Becomes, example: &'static str) -> Keyword {

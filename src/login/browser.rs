@@ -146,7 +146,7 @@ fn serve(mut stream: TcpStream, read: impl Fn(&str) -> Outcome) -> io::Result<Op
             ("200 OK", "The login was refused. See the terminal; this page can be closed.")
         }
         Some(Err(Unexpected::Place)) => ("404 Not Found", "There is nothing here."),
-        Some(Err(_)) | None => ("400 Bad Request", "This is not the answer that is waited for."),
+        Some(Err(_)) | None => ("400 Bad Request", "This is not the expected answer."),
     };
     let length = text.len() + 1;
     // Nothing of the request is in it.

@@ -56,7 +56,7 @@ const fn choice_of(
 }
 
 const MULTIDROP: Becomes =
-    Becomes::Comment("it is for multidrop, and whose a message is is not guessed here", &[]);
+    Becomes::Comment("it is for multidrop: a header does not prove whom a message is for", &[]);
 const LISTENER: Becomes =
     Becomes::Comment("messages are delivered to a Maildir or a command, not to a mail server", &[]);
 const DAEMON: Becomes =
@@ -149,7 +149,11 @@ pub(in crate::import) const CHOICES: &[Choice] = {
         ),
         choice_of(word("monitor", DAEMON, "eth0"), &[], Server, Word),
         choice_of(
-            word("plugin", Becomes::Comment("servers are reached by TCP alone", &[]), "ssh %h"),
+            word(
+                "plugin",
+                Becomes::Comment("`connect-command` does this: it takes a list of words", &[]),
+                "ssh %h",
+            ),
             &[],
             Server,
             Word,
@@ -236,7 +240,7 @@ pub(in crate::import) const CHOICES: &[Choice] = {
         choice_of(
             word(
                 "sslfingerprint",
-                Becomes::Comment("it is an MD5, which pins nothing: use `pin`", &[]),
+                Becomes::Comment("it is an MD5 fingerprint, which can be forged: use `pin`", &[]),
                 "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
             ),
             &[],
