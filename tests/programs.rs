@@ -22,6 +22,20 @@ fn wait_for(path: &Path) -> String {
 }
 
 #[test]
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+    let home = Home::new();
+    home.config(
+        "[account.home]\nserver = \"127.0.0.1:1\"\nuser = \"ann@example.com\"\n\
+         password-command = \"echo > started; sleep 1; echo not-a-secret\"\n",
+    );
+    let line = format!("trap '' HUP; exec {} fetch", env!("CARGO_BIN_EXE_postie"));
+    let running = home.program(Path::new("/bin/sh"), ["-c", &line]).start();
+    wait_for(&home.path().join("started"));
+    kill_process(running.pid(), Signal::HUP).unwrap();
+    running.finish().exit(75).says("cannot connect: connection refused");
+}
+
+#[test]
 fn a_program_that_hangs_ends_with_its_children_at_the_first_signal() {
     // The second does not listen to SIGTERM.
     let hang = "sleep 300 & echo $! > children; wait";

@@ -7,9 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Once};
 use std::thread::JoinHandle;
 
 use rustix::process::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 /// A fresh home directory, removed when dropped. Nothing of the user's own reaches the program.
@@ -74,6 +76,7 @@ impl Home {
         program: &Path,
         args: impl IntoIterator<Item = A>,
     ) -> Run {
+        heed_signals();
         let mut command = Command::new(program);
         command
             .args(args.into_iter().map(Into::into))
@@ -85,6 +88,20 @@ impl Home {
             .stderr(Stdio::piped());
         Run { command, stdin: Vec::new() }
     }
+}
+
+/// Lets programs begin with no signal ignored, whoever has started the tests, be it nohup: what is
+/// handled here is neither handled nor ignored in a program that is started.
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let ignored = postie::program::ignored_signals();
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            if ignored >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::default()).unwrap();
+            }
+        }
+    });
 }
 
 /// A run that has not begun.
