@@ -517,9 +517,9 @@ impl<W: Write> Write for Screen<W> {
 
 /// Maps the outcome of writing a result. A reader that closed the pipe has read enough, which is no
 /// failure.
-pub fn written(written: io::Result<()>) -> Result<(), Error> {
+pub fn written<T: Default>(written: io::Result<T>) -> Result<T, Error> {
     match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(T::default()),
         other => other.map_err(|source| Error::Stdio { doing: "cannot write the result", source }),
     }
 }

@@ -263,6 +263,7 @@ impl Store {
         if disk.exists(root).map_err(|error| Error::io("look at", root, error))? {
             return Ok(Readiness::Ready);
         }
+        // Of places, none is ever forgotten.
         if Journal::read_only(disk, state, 0)?.knows_place(root) {
             return Err(Error::MaildirGone(root.clone()));
         }

@@ -54,8 +54,7 @@ pub fn speak(
         stop.decide(None);
         ended
     };
-    let conclusion = conversation.run(deliver);
-    match conclusion.map_or_else(|error| written(Err(error)).map(|()| Conclusion::Ended), Ok) {
+    match written(conversation.run(deliver)) {
         Ok(Conclusion::Ended) => Exit::Done,
         // That is said already, and no reply is.
         Ok(Conclusion::InDoubt) => Exit::InDoubt,
@@ -90,9 +89,10 @@ struct Conversation<R, W> {
 }
 
 /// The end of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Conclusion {
-    /// The caller has quit, or sent no more.
+    /// The caller has quit, or sends or reads no more.
+    #[default]
     Ended,
     /// The input ended inside a message.
     Cut,

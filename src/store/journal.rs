@@ -18,7 +18,7 @@
 //! reused                                 this server uses unique-ids again
 //! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
 //! said WHAT                              this was said, and is not said again
-//! forget UID                             it is to be fetched once more
+//! forget UID                             it is to be fetched once more, or vanished long ago
 //! ```
 //!
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
