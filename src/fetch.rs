@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use self::incoming::too_large;
-use self::outcome::{Fetched, FetchedFile, Lack, Missed};
+use self::outcome::{Fetched, FetchedFile, Lack};
 use self::schedule::Schedule;
 use self::server::Server;
 use self::sorting::{Sorted, Unmatched};
@@ -241,19 +241,19 @@ impl<'a> Run<'a> {
         if self.overlong.len() >= limits::OVERLONG {
             return false;
         }
-        // The others that were missed are asked for once more.
-        let mut missed = std::mem::take(&mut self.fetched.missed);
-        missed.retain(|Missed { listed, lack, .. }| {
-            let is_overlong = || self.name(listed).is_some_and(|uid| self.overlong.contains(uid));
-            *lack == Lack::Deletion || is_overlong()
-        });
-        let Self { fetched, overlong, .. } = self;
-        fetched.missed = missed;
-        fetched.unasked = 0;
-        overlong.insert(uid);
-        let reason = too_large(self.most());
-        self.fetched.miss(listed.clone(), Lack::Delivery, reason);
+        self.overlong.insert(uid);
+        self.miss_overlong(listed.clone());
         true
+    }
+
+    /// Returns whether a message was given up in this run because its text did not end.
+    fn is_overlong(&self, listed: &ScanListing) -> bool {
+        self.name(listed).is_some_and(|uid| self.overlong.contains(uid))
+    }
+
+    fn miss_overlong(&mut self, listed: ScanListing) {
+        let reason = too_large(self.most());
+        self.fetched.miss(listed, Lack::Delivery, reason);
     }
 
     /// The unique-id of a message, or what stands for it where a message is recognised that a server

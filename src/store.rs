@@ -42,6 +42,7 @@ pub mod outage;
 pub mod outbox;
 mod recovery;
 mod seen;
+mod texts;
 pub mod token;
 
 use std::borrow::Cow;
@@ -62,6 +63,7 @@ pub use self::journal::Listed;
 pub use self::maildir::{Draft, Maildir};
 pub use self::recovery::Recovered;
 pub use self::seen::{SeenUids, Standing};
+use self::texts::Texts;
 use crate::run_id::RunId;
 use crate::text::{Identified, Uid, UidRef};
 
@@ -293,9 +295,9 @@ impl Store {
         self.journal.begin_listing();
     }
 
-    /// Takes note of a message that the server lists. Returns whether its entry stands for it: not if
+    /// Takes note of a message that the server lists. Returns the entry that stands for it; `None` if
     /// it is unknown, or if another message was listed under its unique-id before.
-    pub fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> bool {
+    pub fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> Option<&SeenEntry> {
         self.journal.mark_listed(uid, number)
     }
 
@@ -347,6 +349,25 @@ impl Store {
     /// Returns whether the server's last listing had known messages.
     pub fn has_present(&self) -> bool {
         self.journal.seen.entries.values().any(|entry| entry.missing().is_none())
+    }
+
+    /// Forgets which messages without unique-ids were delivered: those of the present session, since
+    /// they are deleted.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn forget_deleted_texts(&mut self) -> Result<(), Error> {
+        self.journal.forget_texts(Texts::forget_met)
+    }
+
+    /// Lets messages without unique-ids that earlier runs delivered be fetched once more.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn forget_earlier_texts(&mut self) -> Result<(), Error> {
+        self.journal.forget_texts(Texts::forget_earlier)
     }
 
     /// Lets messages be fetched once more.

@@ -253,6 +253,10 @@ mutate 'the doubt in a refused listing behind a login' src/pop3/session/login.rs
 mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.run_id\.seconds\);//' "${hostile[@]}"
 mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"
 mutate 'PASS only behind an accepted USER' src/pop3/session/login.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
+mutate 'knowing messages without unique-ids by their texts' src/store/texts.rs 's/if is_here\(text\.place\) && text\.met < text\.copies/if false/' "${cut[@]}"
+mutate 'how often a text was delivered' src/store/texts.rs 's/ && text\.met < text\.copies//' "${pop3[@]}"
+mutate 'forgetting texts that are deleted' src/fetch/retrieval.rs 's/store\.forget_deleted_texts\(\)\?;//' "${pop3[@]}"
+mutate 'what this run has fetched, with --all' src/fetch/plan.rs 's/!job\.all \|\| entry\.is_fresh\(\)/!job.all/' "${pop3[@]}"
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
 mutate 'the bound of a reply that drips' src/net/deadline.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net/deadline.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests

@@ -179,7 +179,8 @@ impl DeliveryWorker<'_> {
             }
             Delivery::Same(saved) => {
                 let message = saved.get();
-                let is_due = message.listed().uid.as_ref().is_some_and(|uid| due.contains(uid));
+                let uid = message.listed().uid.as_ref();
+                let is_due = uid.map_or(job.deletes_at_once(), |uid| due.contains(uid));
                 if is_due && message.is_short() {
                     let listed = message.listed().clone();
                     fetched.miss(listed, Lack::Deletion, TOO_SHORT.to_owned());

@@ -119,7 +119,7 @@ impl<'a> Plan<'a> {
     ) -> Action {
         let twin = listed.uid.as_ref().and_then(|uid| self.shared.get_mut(uid));
         let before = twin.map_or(0, |before| std::mem::replace(before, *before + 1));
-        let known = entry.filter(|entry| before < entry.copies() && !self.job.all);
+        let known = entry.filter(|entry| before < entry.copies() && is_known(self.job, entry));
         match known {
             Some(entry) => look_again(self.job, entry, standing),
             None if is_too_large(self.job, self.sizes, listed) => Action::TooLarge,
@@ -139,6 +139,12 @@ impl<'a> Plan<'a> {
     pub(super) fn into_parts(self) -> (HashMap<Uid, u32>, usize) {
         (self.shared, self.room)
     }
+}
+
+/// Returns whether a message counts as fetched before: with --all, only what this very run has fetched,
+/// in a session before the present one.
+pub(super) fn is_known(job: &FetchJob, entry: &SeenEntry) -> bool {
+    !job.all || entry.is_fresh()
 }
 
 /// Returns whether the server can finish a message; with --all each is asked for anyway.

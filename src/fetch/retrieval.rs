@@ -9,7 +9,7 @@ use std::thread;
 
 use super::delivery::{Arrival, DeliveryQueue, DeliveryWorker};
 use super::incoming::Incoming;
-use super::outcome::Lack;
+use super::outcome::{Lack, Missed};
 use super::plan::Action;
 use super::refusals::Refusals;
 use super::{FetchContext, Halt, Left, Run, Suspect};
@@ -68,6 +68,12 @@ impl Run<'_> {
                 }
             }
         }
+        // Which texts those were that stay is not known here.
+        let is_nameless = |missed: &Missed| missed.listed.uid.is_none();
+        let mut left = self.fetched.missed.iter().filter(|missed| missed.lack == Lack::Deletion);
+        if !left.any(is_nameless) {
+            store.forget_deleted_texts()?;
+        }
         Ok(())
     }
 
@@ -83,15 +89,20 @@ impl Run<'_> {
     ) -> (Vec<ScanListing>, HashSet<Uid>) {
         let (mut compare, mut due) = (Vec::new(), HashSet::new());
         for (number, uid, entry) in store.seen().listed() {
+            if !plan::is_known(self.job, entry) {
+                continue;
+            }
             let size = sizes.of(number);
             let action = plan::look_again(self.job, entry, store.standing_of(entry, size));
             if !matches!(action, Action::Delete | Action::Compare) {
                 continue;
             }
-            let Some(uid) = Uid::new(uid).filter(|uid| !self.overlong.contains(uid)) else {
-                continue;
-            };
+            let Some(uid) = Uid::new(uid) else { continue };
             let listed = ScanListing { number, uid: Some(uid.clone()) };
+            if self.is_overlong(&listed) {
+                self.miss_overlong(listed);
+                continue;
+            }
             match action {
                 Action::Delete => {
                     self.deletable.extend(store.recall(listed, size).map(Deletable::from));

@@ -13,8 +13,9 @@ use crate::fetch::plan;
 use crate::password::Attempts;
 use crate::pop3::{self, Listing, Number, ScanListing, Session, Sizes, Transaction, UniqueIds};
 use crate::report::count;
+use crate::settings::FetchJob;
 use crate::store::disk::Os;
-use crate::store::{Listed, Purpose, Standing, Store};
+use crate::store::{Listed, Purpose, SeenEntry, Standing, Store};
 use crate::text::{Identified, Uid, UidRef};
 use crate::wire::{Disclosure, Private};
 
@@ -22,12 +23,13 @@ impl Run<'_> {
     /// Returns whether the retention of a known message is over.
     pub(super) fn is_any_due(&self, store: &Store) -> bool {
         let mut listed = store.seen().listed();
-        self.job.keep != Keep::Forever && listed.any(|(.., entry)| plan::is_due(self.job, entry))
+        let is_due = |entry| plan::is_known(self.job, entry) && plan::is_due(self.job, entry);
+        self.job.keep != Keep::Forever && listed.any(|(.., entry)| is_due(entry))
     }
 
     /// The taker of a listing that is compared with the journal.
     pub(super) fn matching<'b>(&'b mut self, store: &'b mut Store) -> Matching<'b> {
-        Matching { store, unmatched: &mut self.unmatched, is_all: self.job.all }
+        Matching { store, unmatched: &mut self.unmatched, job: self.job }
     }
 
     /// Compares the maildrop with the journal, and returns the messages that are to be looked at one
@@ -40,6 +42,10 @@ impl Run<'_> {
         let uids = self.unique_ids(store.has_present());
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { messages, listed } = std::mem::take(&mut self.unmatched);
+        // What an earlier session of this run has missed is listed again, and tried again.
+        if !self.is_for_suspects {
+            (self.fetched.missed, self.fetched.unasked) = (Vec::new(), 0);
+        }
         self.with_unique_ids(messages, listed)
     }
 
@@ -99,17 +105,17 @@ impl Run<'_> {
     ) -> Result<Sorted, Error> {
         let Listed { known, before, mut changes } = store.end_listing()?;
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
-        if !self.job.all {
-            let uids = listing.iter().filter_map(|listed| listed.uid.as_ref());
-            let twins = uids.filter(|uid| store.seen().get(uid).is_some());
-            twins.for_each(|uid| plan.count_known(uid));
-        }
+        let is_known =
+            |uid: &Uid| store.seen().get(uid).is_some_and(|entry| plan::is_known(self.job, entry));
+        let uids = listing.iter().filter_map(|listed| listed.uid.as_ref());
+        uids.filter(|uid| is_known(uid)).for_each(|uid| plan.count_known(uid));
         // Sorted in place, since a listing may be long.
-        let (mut wanted, mut suspects) = (listing, Vec::new());
+        let (mut wanted, mut suspects, mut overlong) = (listing, Vec::new(), Vec::new());
         let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);
         wanted.retain(|listed| {
             let name = self.name(listed);
             if name.is_some_and(|uid| self.overlong.contains(uid)) {
+                overlong.push(listed.clone());
                 return false;
             }
             let entry = listed.uid.as_ref().and_then(|uid| store.seen().get(uid));
@@ -135,6 +141,9 @@ impl Run<'_> {
         if let Some(path) = store.elsewhere().filter(|_| !self.job.all) {
             self.fetched.elsewhere = Some(path.to_owned());
         }
+        if !self.is_for_suspects {
+            overlong.into_iter().for_each(|listed| self.miss_overlong(listed));
+        }
         let fetched = &mut self.fetched;
         (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
         if known == 0 {
@@ -147,11 +156,15 @@ impl Run<'_> {
         self.fetched.ambiguous = self.shared.values().sum();
         if self.job.all {
             let suspects = suspects.iter().map(|suspect| &suspect.listed);
-            store.forget(wanted.iter().chain(suspects).filter_map(Identified::uid))?;
+            let wanted = wanted.iter().chain(suspects).filter_map(Identified::uid);
+            let wanted: Vec<_> = wanted.filter(|uid| !is_known(uid)).cloned().collect();
+            store.forget(wanted.iter())?;
+            store.forget_earlier_texts()?;
         }
         changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
         let room = room.saturating_sub(suspects.len());
-        let has_known = known > 0 && !self.job.all;
+        let has_known =
+            known > 0 && store.seen().listed().any(|(.., entry)| plan::is_known(self.job, entry));
         Ok(Sorted { wanted, suspects, has_known, room, changes })
     }
 
@@ -226,7 +239,7 @@ pub(super) struct Unmatched {
 pub(super) struct Matching<'a> {
     store: &'a mut Store,
     unmatched: &'a mut Unmatched,
-    is_all: bool,
+    job: &'a FetchJob,
 }
 
 impl Listing for Matching<'_> {
@@ -237,8 +250,8 @@ impl Listing for Matching<'_> {
 
     fn add(&mut self, number: Number, uid: Option<UidRef<'_>>) {
         self.unmatched.listed += 1;
-        let is_known = uid.is_some_and(|uid| self.store.mark_listed(uid, number));
-        if !is_known || self.is_all {
+        let is_known = |entry: &SeenEntry| plan::is_known(self.job, entry);
+        if !uid.is_some_and(|uid| self.store.mark_listed(uid, number).is_some_and(is_known)) {
             self.unmatched.messages.push(ScanListing { number, uid: uid.map(Uid::from) });
         }
     }

@@ -66,6 +66,8 @@ struct Fixture {
     messages: Vec<Message>,
     mailbox: Arc<Mutex<Mailbox>>,
     keep: Keep,
+    /// True if the server has no unique-ids.
+    is_nameless: bool,
 }
 
 /// The server's maildrop.
@@ -113,7 +115,13 @@ impl Fixture {
         let disk = Simulated::new(dir.path());
         disk.give_up_what_cannot_be_synced();
         let mailbox = Arc::new(Mutex::new(Mailbox::of(&messages)));
-        Self { dir, state: "state", disk, messages, mailbox, keep }
+        Self { dir, state: "state", disk, messages, mailbox, keep, is_nameless: false }
+    }
+
+    /// The ways to fetch: unique-ids are needed where messages stay.
+    fn all() -> [Self; 3] {
+        [(Keep::Forever, false), (Keep::Days(0), false), (Keep::Days(0), true)]
+            .map(|(keep, is_nameless)| Self { is_nameless, ..Self::new(keep, three()) })
     }
 
     /// Back to the beginning.
@@ -244,7 +252,7 @@ fn converse(
         run.session(log_in()?, store, &mut server)?;
     }
     match run.fetched.missed.pop() {
-        Some(Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
+        Some(outcome::Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
         None => Ok(run.fetched.new),
     }
 }
@@ -259,6 +267,7 @@ struct Server {
     disk: Simulated,
     mailbox: Arc<Mutex<Mailbox>>,
     manner: ServerBehaviour,
+    is_nameless: bool,
     input: Vec<u8>,
     output: VecDeque<u8>,
     said: Arc<Mutex<usize>>,
@@ -272,6 +281,7 @@ impl Server {
             disk: world.disk.clone(),
             mailbox: Arc::clone(&world.mailbox),
             manner,
+            is_nameless: world.is_nameless,
             input: Vec::new(),
             output: VecDeque::new(),
             said,
@@ -304,6 +314,7 @@ impl Server {
             "CAPA" if self.manner.is_pipelining => "+OK\r\nPIPELINING\r\n.\r\n".to_owned(),
             "CAPA" => "-ERR\r\n".to_owned(),
             "USER" | "PASS" | "NOOP" => "+OK\r\n".to_owned(),
+            "UIDL" if self.is_nameless => "-ERR\r\n".to_owned(),
             "UIDL" => column(&|message| message.uid.clone()),
             "LIST" => column(&|message| message.sent.len().to_string()),
             "RETR" => format!("+OK\r\n{}.\r\n", mailbox.messages[number()].sent),
@@ -415,10 +426,9 @@ fn note(text: &str) {
 fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_doubled() {
     const CHUNKS: [usize; 3] = [1, 7, usize::MAX];
     let mut cases = 0;
-    for (keep, is_pipelining) in
-        [Keep::Forever, Keep::Days(0)].into_iter().flat_map(|keep| [(keep, false), (keep, true)])
+    for (mut world, is_pipelining) in
+        [false, true].into_iter().flat_map(|is_so| Fixture::all().map(|world| (world, is_so)))
     {
-        let mut world = Fixture::new(keep, three());
         let mut play = |last, chunk, fault| {
             cases += 1;
             let manner = ServerBehaviour { batch: 3, chunk, is_pipelining, last };
@@ -450,8 +460,7 @@ fn whenever_the_server_dies_and_whatever_the_disk_refuses_nothing_is_lost_or_dou
 
 #[test]
 fn a_batch_that_fails_while_the_next_streams_in_does_not_spoil_the_others() {
-    for keep in [Keep::Forever, Keep::Days(0)] {
-        let mut world = Fixture::new(keep, three());
+    for mut world in Fixture::all() {
         let mut play = |last, fault| {
             let manner = ServerBehaviour { batch: 1, last, ..FLUENT };
             Case { manner, fault }.play(&mut world)
@@ -482,10 +491,14 @@ fn fetch_twice(world: &mut Fixture) {
 /// A journal that is about to be rewritten, since most of it says nothing any more.
 fn grow_old(world: &Fixture) {
     let state = world.job(START).state;
-    let turn = format!("missing {START} gone\nlisted gone\n");
+    let digest = "0".repeat(32);
+    let (uid, turn) = if world.is_nameless {
+        ("?", format!("forget ? {digest}\ndelivered {START} ? 9 {digest}\n"))
+    } else {
+        ("gone", format!("missing {START} gone\nlisted gone\n"))
+    };
     let text = format!(
-        "postie journal 2 0000000000000001\nmaildir /gone\n\
-         delivered {START} gone 9 00000000000000000000000000000000\n{}",
+        "postie journal 2 0000000000000001\nmaildir /gone\ndelivered {START} {uid} 9 {digest}\n{}",
         turn.repeat(600)
     );
     world.disk.make_dir(&state).unwrap();
@@ -527,11 +540,11 @@ fn fault_in(world: &mut Fixture, remains: Remains) -> Option<&'static str> {
 #[test]
 fn whenever_the_power_is_cut_and_whatever_is_left_nothing_is_lost_or_doubled() {
     let mut cases = 0;
-    for keep in [Keep::Forever, Keep::Days(0)] {
-        let mut world = Fixture::new(keep, three());
+    for mut world in Fixture::all() {
         let mut check = |world: &mut Fixture, bound| {
             for remains in world.disk.remains(bound) {
-                assert_eq!(fault_in(world, remains), None, "{keep:?}");
+                let fault = fault_in(world, remains);
+                assert_eq!(fault, None, "{:?}, nameless: {}", world.keep, world.is_nameless);
                 cases += 1;
             }
         };

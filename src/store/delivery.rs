@@ -69,6 +69,11 @@ impl Store {
                     }
                     self.journal.record_reuse(&uid)?;
                 }
+                // There is no other name for it than its text, which is durable here.
+                None if self.is_known_text(digest) => {
+                    each(Delivery::Same(Saved(message)));
+                    continue;
+                }
                 _ => {}
             }
             new.push((message, digest));
@@ -82,6 +87,12 @@ impl Store {
                 Ok(())
             }
         }
+    }
+
+    /// Returns whether a message without a unique-id was delivered here before.
+    fn is_known_text(&mut self, digest: digest::Digest) -> bool {
+        let here = self.options.destination.place();
+        self.journal.meet_text(digest, self.options.run_id.seconds, &here)
     }
 
     pub(super) fn intent<T: AsMut<Draft> + Identified + Measured>(

@@ -35,6 +35,8 @@ const RESIZED: u8 = 1 << 3;
 const SHARED: u8 = 1 << 4;
 /// It is no entry any more.
 const REMOVED: u8 = 1 << 5;
+/// It was delivered in this run.
+const FRESH: u8 = 1 << 6;
 
 /// The reason why a unique-id is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +204,16 @@ impl SeenEntry {
     /// Returns whether several messages of the present listing have this unique-id.
     pub(super) fn is_shared(&self) -> bool {
         self.marks & SHARED != 0
+    }
+
+    /// Takes in that it was delivered in this run.
+    pub(super) fn set_fresh(&mut self) {
+        self.marks |= FRESH;
+    }
+
+    /// Returns whether it was delivered in this run.
+    pub fn is_fresh(&self) -> bool {
+        self.marks & FRESH != 0
     }
 
     /// Makes it no entry any more.

@@ -19,6 +19,7 @@
 //! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
 //! said WHAT                              this was said, and is not said again
 //! forget UID                             it is to be fetched once more, or vanished long ago
+//! forget ? DIGEST                        the same, or deleted, of a message without a unique-id
 //! ```
 //!
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
@@ -33,14 +34,19 @@ use std::sync::Arc;
 
 use self::replay::Replay;
 use super::Error;
+use super::digest::Digest;
 use super::disk::{Disk, File};
-use super::entry::{Kind, is_credible};
+use super::entry::{Kind, SeenEntry, is_credible};
 use super::line::{FORMAT, VERSION, encoded_path, encoded_uid};
-use super::seen::{Intent, SeenUids};
+use super::seen::{Intent, SeenUids, text_field};
+use super::texts::Texts;
 use crate::limits;
 use crate::text::{Uid, UidRef};
 
 const FILE: &str = "journal";
+
+/// Seconds in a day.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Lines that could be spared are tolerated up to this many, and one for every two that could not.
 /// Every poll reads all of them; and what is rewritten that seldom costs little for each message.
@@ -107,8 +113,8 @@ impl Journal {
             journal.seen.mark.get_or_insert(mark);
             journal.set_aside()?;
         }
-        for uid in journal.seen.forget_the_vanished(now) {
-            let _ = writeln!(journal.forgotten, "forget {}", encoded_uid(&uid));
+        for name in journal.seen.forget_the_vanished(now) {
+            let _ = writeln!(journal.forgotten, "forget {name}");
         }
         Ok(journal)
     }
@@ -119,7 +125,7 @@ impl Journal {
         let mut seen = Replay::of(disk, &dir.join(FILE))?.seen;
         seen.forget_the_vanished(now);
         for intent in std::mem::take(&mut seen.intents) {
-            seen.deliver(intent);
+            seen.deliver(&intent);
         }
         Ok(seen)
     }
@@ -217,9 +223,8 @@ impl Journal {
             if outcome == Outcome::Void {
                 continue;
             }
-            let uid = intent.uid.clone();
-            self.seen.deliver(intent);
-            if let (Some(uid), FollowUp::Note(word, time)) = (uid, follow_up) {
+            self.seen.deliver_fresh(&intent);
+            if let (Some(uid), FollowUp::Note(word, time)) = (intent.uid, follow_up) {
                 let _ = writeln!(text, "{word} {time} {}", encoded_uid(uid.as_bytes()));
                 self.seen.mark_absent(&uid, time);
             }
@@ -230,13 +235,11 @@ impl Journal {
     /// Records a delivery that needed no announcement, durably.
     pub(super) fn record_delivery(&mut self, intent: Intent, place: &Path) -> Result<(), Error> {
         let mut text = self.go_to(place);
-        if let Some(line) = intent.delivered_line() {
-            let _ = writeln!(text, "{line}");
-        }
+        let _ = writeln!(text, "{}", intent.delivered_line());
         self.append(&text)?;
         self.sync()?;
         let place = self.seen.number(place);
-        self.seen.deliver(Intent { place, ..intent });
+        self.seen.deliver_fresh(&Intent { place, ..intent });
         Ok(())
     }
 
@@ -341,24 +344,50 @@ impl Journal {
         self.append(&text)
     }
 
+    /// Takes in that a message of the present session has this text and no unique-id. Returns whether
+    /// it was delivered `here` before.
+    pub(super) fn meet_text(&mut self, digest: Digest, now: u64, here: &Path) -> bool {
+        let SeenUids { texts, places, .. } = &mut self.seen;
+        let is_here = |place: usize| places.get(place).is_some_and(|place| place == here);
+        let before = texts.meet(digest, now, is_here);
+        // One that stays on the server is remembered for as long as it does.
+        self.is_stale |= before.is_some_and(|before| now.saturating_sub(before) >= DAY);
+        before.is_some()
+    }
+
+    /// Forgets texts. `forget` has forgotten them in memory. Not durable: where the line is lost, an
+    /// equal message is taken for the one that was delivered.
+    pub(super) fn forget_texts(
+        &mut self,
+        forget: impl FnOnce(&mut Texts) -> Vec<Digest>,
+    ) -> Result<(), Error> {
+        let mut text = String::new();
+        for digest in forget(&mut self.seen.texts) {
+            let _ = writeln!(text, "forget {}", text_field(digest));
+        }
+        self.append(&text)
+    }
+
     /// Begins a listing; [`Journal::mark_listed`] follows for each message.
     pub(super) fn begin_listing(&mut self) {
         for (_, entry) in self.seen.entries.iter_mut() {
             entry.unlist();
         }
+        self.seen.texts.begin_session();
         self.next = 0;
     }
 
-    /// The server lists a message. Returns whether its entry stands for it: not if it is unknown, or
+    /// The server lists a message. Returns the entry that stands for it; `None` if it is unknown, or
     /// if another message was listed under its unique-id before. Servers list messages in the order
     /// in which they were fetched, so one is usually found behind the one before.
-    pub(super) fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> bool {
+    pub(super) fn mark_listed(&mut self, uid: UidRef<'_>, number: u32) -> Option<&SeenEntry> {
         let (entries, uid) = (&mut self.seen.entries, uid.as_bytes());
         let is_next = entries.is_at(self.next, uid);
         let place = if is_next { Some(self.next) } else { entries.position(uid) };
-        let Some(place) = place else { return false };
+        let place = place?;
         self.next = place + 1;
-        entries.at_mut(place).is_some_and(|entry| entry.list(number))
+        let entry = entries.at_mut(place)?;
+        entry.list(number).then_some(&*entry)
     }
 
     /// The listing is complete: notes what is gone and what is back, durably.
@@ -571,8 +600,6 @@ mod tests {
     use crate::store::disk::simulated::Simulated;
     use crate::store::seen::Standing;
 
-    const DAY: u64 = 24 * 60 * 60;
-
     const NOW: u64 = limits::EARLIEST + 1_000;
 
     fn uid(text: &str) -> Uid {
@@ -588,6 +615,12 @@ mod tests {
     fn intent(text: &str, name: &str, time: u64) -> Intent {
         let (uid, name) = (Some(uid(text)), name.to_owned());
         Intent { time, uid, size: Some(9), digest: digest(), name, place: 0 }
+    }
+
+    /// A message without a unique-id.
+    fn nameless(text: u8) -> Intent {
+        let digest = Digest::parse(&[b'a' + text; 32]).unwrap();
+        Intent { uid: None, digest, ..intent("x", "x", NOW) }
     }
 
     /// Announces messages, by unique-id and name.
@@ -864,6 +897,54 @@ mod tests {
     }
 
     #[test]
+    fn messages_without_unique_ids_are_known_by_their_texts_for_as_long_as_they_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = Path::new(HERE);
+        // Whether messages with these texts are known, in one session.
+        let met = |journal: &mut Journal, texts: &[u8], now: u64, place: &str| {
+            journal.begin_listing();
+            let digests = texts.iter().map(|text| nameless(*text).digest);
+            digests
+                .map(|digest| journal.meet_text(digest, now, Path::new(place)))
+                .collect::<Vec<_>>()
+        };
+        let mut journal = open(dir.path(), NOW);
+        journal.begin(7).unwrap();
+        for text in [0, 0, 1] {
+            journal.record_intents(here, [nameless(text)].into_iter()).unwrap();
+            done(&mut journal);
+        }
+        // Of the present session none is known again.
+        assert!(!journal.meet_text(nameless(0).digest, NOW, here));
+        assert_eq!(
+            met(&mut journal, &[0, 0, 0, 1, 2], NOW, HERE),
+            [true, true, false, true, false]
+        );
+        // What this run delivered stays known with --all.
+        journal.forget_texts(Texts::forget_earlier).unwrap();
+        let mut journal = open(dir.path(), NOW);
+        assert_eq!(met(&mut journal, &[0, 1], NOW, "/elsewhere"), [false, false]);
+        assert_eq!(met(&mut journal, &[0], NOW, HERE), [true]);
+        journal.forget_texts(Texts::forget_met).unwrap();
+        let mut journal = open(dir.path(), NOW);
+        assert_eq!(met(&mut journal, &[0, 0, 1], NOW + 20 * DAY, HERE), [true, false, true]);
+        // That one of them was met is noted.
+        journal.compact().unwrap();
+        let mut journal = open(dir.path(), NOW + 40 * DAY);
+        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [true, true]);
+        journal.forget_texts(Texts::forget_earlier).unwrap();
+        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, false]);
+        let mut journal = open(dir.path(), NOW);
+        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, false]);
+        // What is not met is forgotten in the end, and stays so.
+        journal.record_delivery(nameless(0), here).unwrap();
+        let mut journal = open(dir.path(), NOW + 31 * DAY);
+        journal.record_delivery(nameless(1), here).unwrap();
+        let mut journal = open(dir.path(), NOW);
+        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, true]);
+    }
+
+    #[test]
     fn a_rewritten_journal_says_the_same_in_fewer_lines() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), NOW);
@@ -878,14 +959,16 @@ mod tests {
             done(&mut journal);
         }
         compare(&mut journal, &["n", "u0", "u2"], NOW);
+        journal.record_delivery(nameless(0), Path::new(HERE)).unwrap();
+        // What was delivered by which run is not in it.
+        let mut journal = open(dir.path(), NOW);
         journal.compact().unwrap();
-        // The header, what was said, the place, five messages, and one that is missing.
-        assert_eq!(journal.lines, 9);
+        // The header, what was said, the place, six messages, and one that is missing.
+        assert_eq!(journal.lines, 10);
         let text = std::fs::read_to_string(dir.path().join(FILE)).unwrap();
-        assert_eq!(text.lines().count(), 9);
+        assert_eq!(text.lines().count(), 10);
         assert_eq!(u64::try_from(text.len()).unwrap(), journal.octets);
         let mut reopened = open(dir.path(), NOW);
-        journal.begin_listing();
         assert_eq!(reopened.seen, journal.seen);
         assert_eq!(reopened.seen.get(&uid("u1")).unwrap().missing(), Some(NOW));
         assert!(!reopened.say_once("elsewhere").unwrap());

@@ -1,6 +1,7 @@
 //! What the journal says of a maildrop's messages, and what that proves: whether a listed message
 //! is a known one, and whether it may be deleted.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use super::digest::Digest;
 use super::entries::Entries;
 use super::entry::{Kind, Place, SeenEntry, is_credible};
 use super::line::{FORMAT, Size, VERSION, encoded_path, encoded_uid};
+use super::texts::{Text, Texts};
 use crate::text::Uid;
 
 /// A message that vanished from the listing is remembered this long, in seconds: a server that
@@ -42,13 +44,15 @@ pub struct SeenUids {
     pub(super) entries: Entries,
     pub(super) places: Vec<PathBuf>,
     pub(super) intents: Vec<Intent>,
+    /// Messages that had no unique-id.
+    pub(super) texts: Texts,
     /// Messages in whose middle sessions ended.
     pub(super) breaks: BreakLog,
     /// The messages to the user that are printed once only.
     pub(super) said: BTreeSet<String>,
     /// True if this server was seen to use a unique-id again.
     pub(super) reuses_uids: bool,
-    /// True if a message was delivered in this run. Those without unique-ids leave no entry.
+    /// True if a message was delivered in this run.
     pub(super) has_delivered: bool,
     /// The mark in the names of this state directory's drafts, drawn once.
     pub(super) mark: Option<u64>,
@@ -183,12 +187,28 @@ impl SeenUids {
         })
     }
 
-    /// Takes in a delivery. Without a unique-id it leaves no entry.
-    pub(super) fn deliver(&mut self, intent: Intent) {
-        let Intent { time, uid, size, digest, place, .. } = intent;
-        if let Some(uid) = uid {
-            let kind = Kind::Delivered(Place::new(place), digest);
-            self.enter(uid.as_bytes(), SeenEntry::new(time, kind, size));
+    /// Takes in a delivery of an earlier run.
+    pub(super) fn deliver(&mut self, intent: &Intent) {
+        let Intent { time, ref uid, size, digest, place, .. } = *intent;
+        match uid {
+            Some(uid) => {
+                let kind = Kind::Delivered(Place::new(place), digest);
+                self.enter(uid.as_bytes(), SeenEntry::new(time, kind, size));
+            }
+            None => self.texts.add(digest, time, place),
+        }
+    }
+
+    /// Takes in a delivery of this run.
+    pub(super) fn deliver_fresh(&mut self, intent: &Intent) {
+        self.deliver(intent);
+        match &intent.uid {
+            Some(uid) => {
+                if let Some(entry) = self.entries.get_mut(uid.as_bytes()) {
+                    entry.set_fresh();
+                }
+            }
+            None => self.texts.set_fresh(intent.digest),
         }
     }
 
@@ -232,9 +252,8 @@ impl SeenUids {
     }
 
     /// Forgets what vanished long ago. A clock that cannot be right forgets nothing, and what was
-    /// noted by such a clock is counted from now.
-    /// Returns their unique-ids.
-    pub(super) fn forget_the_vanished(&mut self, now: u64) -> Vec<Vec<u8>> {
+    /// noted by such a clock is counted from now. Returns the fields that name what is forgotten.
+    pub(super) fn forget_the_vanished(&mut self, now: u64) -> Vec<String> {
         if !is_credible(now) {
             return Vec::new();
         }
@@ -247,12 +266,15 @@ impl SeenUids {
             now < since.saturating_add(MEMORY)
         });
         self.breaks.retain(|time| time > now || now < time.saturating_add(MEMORY));
-        forgotten.into_iter().map(|place| self.entries.uid(place).to_owned()).collect()
+        let uids = forgotten.into_iter().map(|place| encoded_uid(self.entries.uid(place)));
+        let texts = self.texts.forget_vanished(now, MEMORY).into_iter().map(text_field);
+        uids.map(Cow::into_owned).chain(texts).collect()
     }
 
     /// The number of lines that all entries take, if deliveries changed their place only once.
     pub(super) fn lines(&self) -> usize {
-        1 + self.places.len() + self.entries.values().map(SeenEntry::lines).sum::<usize>()
+        let entries = self.entries.values().map(SeenEntry::lines).sum::<usize>();
+        1 + self.places.len() + entries + self.texts.len()
     }
 
     /// Writes a journal that says all this; how many lines it has, and the place that was last
@@ -312,6 +334,13 @@ impl SeenUids {
             }
             lines += entry.lines();
         }
+        for (digest, Text { time, place, copies, .. }) in self.texts.iter() {
+            go_to(out, place, &mut lines)?;
+            for _ in 0..copies {
+                writeln!(out, "delivered {time} ? ? {digest}")?;
+            }
+            lines += copies;
+        }
         for (uid, Breaks { count, last, octets }) in self.breaks.iter() {
             for _ in 0..*count {
                 writeln!(out, "broke {last} {} {octets}", encoded_uid(uid.as_bytes()))?;
@@ -327,18 +356,25 @@ impl SeenUids {
     }
 }
 
+/// The field that names a message without a unique-id by its text.
+pub(super) fn text_field(digest: Digest) -> String {
+    format!("? {digest}")
+}
+
 impl Intent {
     /// The line that announces it.
     pub(super) fn line(&self) -> String {
-        let Self { time, uid, size, digest, name, .. } = self;
-        let uid = uid.as_ref().map_or("?".into(), |uid| encoded_uid(uid.as_bytes()));
-        format!("intent {time} {uid} {} {digest} {name}", Size(*size))
+        let Self { time, size, digest, name, .. } = self;
+        format!("intent {time} {} {} {digest} {name}", self.uid(), Size(*size))
     }
 
     /// The line that says that it was delivered, without an announcement.
-    pub(super) fn delivered_line(&self) -> Option<String> {
-        let Self { time, uid, size, digest, .. } = self;
-        let uid = encoded_uid(uid.as_ref()?.as_bytes());
-        Some(format!("delivered {time} {uid} {} {digest}", Size(*size)))
+    pub(super) fn delivered_line(&self) -> String {
+        let Self { time, size, digest, .. } = self;
+        format!("delivered {time} {} {} {digest}", self.uid(), Size(*size))
+    }
+
+    fn uid(&self) -> Cow<'_, str> {
+        self.uid.as_ref().map_or("?".into(), |uid| encoded_uid(uid.as_bytes()))
     }
 }

@@ -65,7 +65,15 @@ impl Fixture {
         let messages = vec![Message::new("a", "bob's\r\n\r\n", "bob's\n\n")];
         let mailbox = Arc::new(Mutex::new(Mailbox::of(&messages)));
         let (dir, disk) = (Arc::clone(&self.dir), self.disk.clone());
-        Self { dir, state: "other", disk, messages, mailbox, keep: Keep::Days(0) }
+        Self {
+            dir,
+            state: "other",
+            disk,
+            messages,
+            mailbox,
+            keep: Keep::Days(0),
+            is_nameless: false,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -164,7 +172,15 @@ impl Fixture {
     fn on(&self, disk: Simulated) -> Self {
         let mailbox = Arc::new(Mutex::new(self.mailbox.lock().unwrap().clone()));
         let (dir, messages) = (Arc::clone(&self.dir), self.messages.clone());
-        Self { dir, state: self.state, disk, messages, mailbox, keep: self.keep }
+        Self {
+            dir,
+            state: self.state,
+            disk,
+            messages,
+            mailbox,
+            keep: self.keep,
+            is_nameless: self.is_nameless,
+        }
     }
 
     /// What is wrong at the end of it all: what was deleted from the server must be there, and, but

@@ -187,11 +187,16 @@ impl Replay {
             b"delivered" => {
                 let Delivered { time, uid, size, digest } = fields.delivered()?;
                 let Some(place) = self.place else { return swallowed };
-                let kind = Kind::Delivered(Place::new(place), digest);
-                self.seen.enter(&uid?, SeenEntry::new(time, kind, size));
+                match uid {
+                    Some(uid) => {
+                        let kind = Kind::Delivered(Place::new(place), digest);
+                        self.seen.enter(&uid, SeenEntry::new(time, kind, size));
+                    }
+                    None => self.seen.texts.add(digest, time, place),
+                }
             }
             b"done" => match self.settled(fields.text()?) {
-                Some(intent) => self.seen.deliver(intent),
+                Some(intent) => self.seen.deliver(&intent),
                 None => return swallowed,
             },
             b"void" => match self.settled(fields.text()?) {
@@ -229,7 +234,12 @@ impl Replay {
                 self.seen.breaks.remove(&uid);
             }
             b"forget" => {
-                if !self.seen.entries.remove(&fields.uid()?) {
+                let was_known = if fields.unknown() {
+                    self.seen.texts.forget_one(fields.digest()?)
+                } else {
+                    self.seen.entries.remove(&fields.uid()?)
+                };
+                if !was_known {
                     return swallowed;
                 }
             }
