@@ -310,6 +310,15 @@ impl Store {
         self.journal.end_listing(self.options.run_id.seconds)
     }
 
+    /// Records how many of the messages that were delivered under a unique-id are still listed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn record_copies(&mut self, uid: &Uid, copies: u32) -> Result<(), Error> {
+        self.journal.record_copies(uid, copies)
+    }
+
     /// Notes which messages are listed with another size than before.
     ///
     /// # Errors

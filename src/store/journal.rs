@@ -12,6 +12,7 @@
 //! unwanted TIME UID noted|imported       it is not to be fetched
 //! missing TIME UID                       the server has not listed it since
 //! listed UID                             it lists it again
+//! copies UID NUMBER                      of several messages under it, so many are still there
 //! size UID LISTSIZE                      it lists it with another size; not compared yet
 //! deleted TIME UID                       its deletion is asked for; noted before it is
 //! same UID                               retrieved again, and equal; or its deletion was refused
@@ -393,7 +394,7 @@ impl Journal {
     /// The listing is complete: notes what is gone and what is back, durably.
     pub(super) fn end_listing(&mut self, now: u64) -> Result<Listed, Error> {
         let mut listed = Listed::default();
-        let (mut changed, mut text) = (Vec::new(), String::new());
+        let (mut changed, mut shared, mut text) = (Vec::new(), Vec::new(), String::new());
         for (place, entry) in self.seen.entries.iter_mut() {
             let is_listed = entry.number().is_some();
             listed.known += usize::from(is_listed);
@@ -409,6 +410,9 @@ impl Journal {
                 }
                 (false, Some(_)) | (true, None) => {}
             }
+            if is_listed && entry.copies() > 1 {
+                shared.push(place);
+            }
             // What was delivered while the clock was wrong counts from now.
             let is_wrong = !is_credible(entry.time()) || entry.time() > now;
             if is_listed && is_wrong && is_credible(now) {
@@ -417,6 +421,8 @@ impl Journal {
             }
         }
         listed.changes = changed.len();
+        let uid = |place: usize| Uid::new(self.seen.entries.uid(place));
+        listed.shared = shared.into_iter().filter_map(uid).collect();
         for (place, is_listed) in changed {
             let name = encoded_uid(self.seen.entries.uid(place));
             let _ = if is_listed {
@@ -427,6 +433,17 @@ impl Journal {
         }
         self.append_durably(&text)?;
         Ok(listed)
+    }
+
+    /// Records, durably, how many of the messages that were delivered under a unique-id are still there.
+    /// What comes under it later is new.
+    pub(super) fn record_copies(&mut self, uid: &Uid, copies: u32) -> Result<(), Error> {
+        let Some(entry) = self.seen.entries.get_mut(uid.as_bytes()) else { return Ok(()) };
+        if copies == 0 || copies >= entry.copies() {
+            return Ok(());
+        }
+        entry.set_copies(copies);
+        self.append_durably(&format!("copies {} {copies}\n", encoded_uid(uid.as_bytes())))
     }
 
     /// Notes which messages are listed with another size than before, durably.
@@ -531,7 +548,7 @@ impl Journal {
 }
 
 /// A complete listing, compared with the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     /// The number of listed unique-ids that are known.
     pub known: usize,
@@ -539,6 +556,8 @@ pub struct Listed {
     pub before: usize,
     /// The number of those that are gone or back.
     pub changes: usize,
+    /// Listed unique-ids under which several messages were delivered.
+    pub shared: Vec<Uid>,
 }
 
 /// A record that accompanies a delivery.
@@ -725,9 +744,15 @@ mod tests {
         let journal = open(dir.path(), NOW);
         assert!(journal.damaged().is_none());
         assert_eq!(standing(&journal, "a", 9), Standing::Unproven);
+        // What it has swallowed, of what was announced, was not synced.
+        let behind = format!("deleted {NOW} b\nlisted b\nsame b\nforget b\n");
+        write(&path, format!("{}\0\0\0\n{behind}", text.replace("done 2.x\n", "")));
+        let journal = open(dir.path(), NOW);
+        assert!(journal.damaged().is_none());
+        assert_eq!(names(&journal), ["2.x"]);
         // It may have swallowed the name of another place, so what was announced behind it is not of
         // this one. None of it was synced, or it would be there.
-        let behind = format!("intent {NOW} c 9 {} 3.x\ndone 4.x\nforget d\n", digest());
+        let behind = format!("intent {NOW} c 9 {} 3.x\n", digest());
         write(&path, format!("{text}\0\0\0\0\n{behind}"));
         let mut journal = open(dir.path(), NOW);
         assert!(journal.damaged().is_none() && journal.seen.intents.is_empty());
@@ -748,6 +773,13 @@ mod tests {
             ("something else\n".to_owned(), 0),
             ("\0".repeat(5_000), 0),
             (format!("{}{a}said something\n", "\0".repeat(60)), 0),
+            // A hole over what was synced, as the lines behind it show.
+            (format!("{head}{a}\0\0\0\n{b}"), 1),
+            (format!("{head}{a}\0\0\0\ndone 4.x\n"), 1),
+            (format!("{head}{a}\0\0\0\nvoid 4.x\n"), 1),
+            (format!("{head}{a}\0\0\0\nforget d\n"), 1),
+            (format!("{head}{a}\0\0\0\nmissing {NOW} d\n"), 1),
+            (format!("{head}{a}\0\0\0\nforget ? {}\n", digest()), 1),
             ("x".repeat(3 << 20), 0),
             (format!("postie journal 1\n{a}"), 0),
         ] {

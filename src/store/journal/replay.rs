@@ -169,24 +169,38 @@ impl Replay {
         self.announced.remove(at)
     }
 
+    /// Takes in that a line speaks of a message that has no entry. `None` unless its delivery was
+    /// announced, and a hole has swallowed the line that it was done, which was not synced.
+    fn unsettled(&self, uid: &[u8]) -> Option<()> {
+        self.lost(|intent| intent.uid.as_ref().is_some_and(|announced| announced.as_bytes() == uid))
+    }
+
+    fn lost(&self, is_it: impl Fn(&Intent) -> bool) -> Option<()> {
+        (self.has_hole && self.announced.iter().any(is_it)).then_some(())
+    }
+
     /// Takes in one line behind the first. `None` if it makes no sense.
     fn line(&mut self, line: &[u8]) -> Option<()> {
-        // What a hole has swallowed was not synced, nor was what the same run wrote behind it, so
-        // that nothing was done that needed it. The next run names its place anew.
-        let swallowed = self.has_hole.then_some(());
         let mut fields = Fields(Some(line));
         match fields.text()? {
             b"maildir" => self.place = Some(self.seen.number(&decoded_path(fields.text()?)?)),
             b"intent" => {
                 let Delivered { time, uid, size, digest } = fields.delivered()?;
                 let name = str::from_utf8(fields.text()?).ok()?.to_owned();
-                let Some(place) = self.place else { return swallowed };
                 let uid = uid.as_deref().and_then(Uid::new);
-                self.announced.push_back(Intent { time, uid, size, digest, name, place });
+                match self.place {
+                    Some(place) => {
+                        self.announced.push_back(Intent { time, uid, size, digest, name, place });
+                    }
+                    // Its run named the place before the hole. If that was not synced, nor was this,
+                    // and the message was not delivered.
+                    None if self.has_hole => {}
+                    None => return None,
+                }
             }
             b"delivered" => {
                 let Delivered { time, uid, size, digest } = fields.delivered()?;
-                let Some(place) = self.place else { return swallowed };
+                let place = self.place?;
                 match uid {
                     Some(uid) => {
                         let kind = Kind::Delivered(Place::new(place), digest);
@@ -195,14 +209,12 @@ impl Replay {
                     None => self.seen.texts.add(digest, time, place),
                 }
             }
-            b"done" => match self.settled(fields.text()?) {
-                Some(intent) => self.seen.deliver(&intent),
-                None => return swallowed,
-            },
-            b"void" => match self.settled(fields.text()?) {
-                Some(_) => {}
-                None => return swallowed,
-            },
+            // What it refers to was synced before, so that a hole has no excuse for it.
+            b"done" => {
+                let intent = self.settled(fields.text()?)?;
+                self.seen.deliver(&intent);
+            }
+            b"void" => drop(self.settled(fields.text()?)?),
             b"unwanted" => {
                 let (time, uid) = (fields.number()?, fields.uid()?);
                 let kind = match fields.text()? {
@@ -215,32 +227,41 @@ impl Replay {
             // The request to delete counts as an absence: if it is there again, it may be another.
             b"missing" | b"deleted" => {
                 let since = fields.number().filter(|since| *since > 0)?;
-                let Some(entry) = self.entry(&fields.uid()?) else { return swallowed };
+                let uid = fields.uid()?;
+                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
                 entry.set_missing(since);
             }
             b"listed" => {
-                let Some(entry) = self.entry(&fields.uid()?) else { return swallowed };
+                let uid = fields.uid()?;
+                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
                 entry.set_present();
             }
             b"size" => {
                 let (uid, size) = (fields.uid()?, fields.number()?);
-                let Some(entry) = self.entry(&uid) else { return swallowed };
+                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
                 entry.resize(size);
+            }
+            b"copies" => {
+                let (uid, copies) = (fields.uid()?, fields.number()?);
+                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
+                entry.set_copies(u32::try_from(copies).ok().filter(|copies| *copies > 0)?);
             }
             b"same" => {
                 let uid = fields.uid()?;
-                let Some(entry) = self.entry(&uid) else { return swallowed };
+                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
                 entry.set_same();
                 self.seen.breaks.remove(&uid);
             }
+            b"forget" if fields.unknown() => {
+                let digest = fields.digest()?;
+                if !self.seen.texts.forget_one(digest) {
+                    return self.lost(|intent| intent.uid.is_none() && intent.digest == digest);
+                }
+            }
             b"forget" => {
-                let was_known = if fields.unknown() {
-                    self.seen.texts.forget_one(fields.digest()?)
-                } else {
-                    self.seen.entries.remove(&fields.uid()?)
-                };
-                if !was_known {
-                    return swallowed;
+                let uid = fields.uid()?;
+                if !self.seen.entries.remove(&uid) {
+                    return self.unsettled(&uid);
                 }
             }
             b"reused" => self.seen.reuses_uids = true,
