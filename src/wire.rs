@@ -197,6 +197,11 @@ impl<G: Grammar, S: Stream> Wire<G, S> {
         self.secrets.add(secret);
     }
 
+    /// The secrets that were sent.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     /// Returns the text of a challenge, with what is secret masked.
     pub fn masked(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.secrets.mask(text.as_bytes())).into_owned()

@@ -5,10 +5,10 @@ use super::object::{ListedObject, PreviewObject};
 use super::outcome::Lack;
 use super::plan::{Action, Plan};
 use super::server::Server;
-use super::{Run, Suspect, connect, login, stand_ins};
+use super::{NO_UID, Run, Suspect, connect, login, stand_ins};
 use crate::config::Keep;
 use crate::connect::Connector;
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::fetch::plan;
 use crate::password::Attempts;
 use crate::pop3::{self, Listing, Number, ScanListing, Session, Sizes, Transaction, UniqueIds};
@@ -41,7 +41,8 @@ impl Run<'_> {
     ) -> Result<Vec<ScanListing>, Error> {
         let uids = self.unique_ids(store.has_present());
         session.list(uids, &mut self.matching(store))?;
-        let Unmatched { messages, listed } = std::mem::take(&mut self.unmatched);
+        let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
+        session.drop_secrets(&mut messages);
         // What an earlier session of this run has missed is listed again, and tried again.
         if !self.is_for_suspects {
             (self.fetched.missed, self.fetched.unasked) = (Vec::new(), 0);
@@ -73,8 +74,8 @@ impl Run<'_> {
         listing.retain(|listed| {
             let has_uid = listed.uid.is_some();
             if !has_uid {
-                let reason = "the server lists no valid unique-id for it".to_owned();
-                self.fetched.miss(listed.clone(), Lack::Retrieval, reason);
+                let reason = NO_UID.to_owned();
+                self.fetched.miss(listed.clone(), Lack::Retrieval(Exit::Later), reason);
             }
             has_uid
         });
@@ -103,7 +104,7 @@ impl Run<'_> {
         listing: Vec<ScanListing>,
         sizes: Option<&Sizes>,
     ) -> Result<Sorted, Error> {
-        let Listed { known, before, mut changes } = store.end_listing()?;
+        let Listed { known, before, mut changes, shared: several } = store.end_listing()?;
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
         let is_known =
             |uid: &Uid| store.seen().get(uid).is_some_and(|entry| plan::is_known(self.job, entry));
@@ -142,7 +143,9 @@ impl Run<'_> {
             self.fetched.elsewhere = Some(path.to_owned());
         }
         if !self.is_for_suspects {
-            overlong.into_iter().for_each(|listed| self.miss_overlong(listed));
+            for listed in overlong {
+                self.miss_overlong(listed);
+            }
         }
         let fetched = &mut self.fetched;
         (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
@@ -160,6 +163,9 @@ impl Run<'_> {
             let wanted: Vec<_> = wanted.filter(|uid| !is_known(uid)).cloned().collect();
             store.forget(wanted.iter())?;
             store.forget_earlier_texts()?;
+        }
+        for uid in several {
+            store.record_copies(&uid, self.shared.get(&uid).copied().unwrap_or(1))?;
         }
         changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
         let room = room.saturating_sub(suspects.len());
@@ -179,6 +185,7 @@ impl Run<'_> {
         let mut session = login(self.job, &way, session, attempts, &mut listing)?;
         session.list(self.unique_ids(!seen.is_empty()), &mut listing)?;
         let listed = listing.len();
+        session.drop_secrets(&mut listing);
         let listing = self.with_unique_ids(listing, listed)?;
         let sizes = session.sizes()?.clone();
         session.abandon();

@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
+/// Octets that a name has in common with a secret by no chance.
+const CHANCE: usize = 8;
+
 /// The replacement for a secret.
 pub(super) const MASK: &[u8] = b"****";
 
@@ -43,6 +46,17 @@ impl Secrets {
         }
     }
 
+    /// Returns whether a name that a server chose has a secret in it. A short one may be there by
+    /// chance.
+    pub(crate) fn are_in(&self, name: &[u8]) -> bool {
+        let is_in = |name: &[u8], secret: &[u8]| {
+            runs(name, secret).any(|(start, end)| end - start >= CHANCE)
+        };
+        let usual = usual(name);
+        self.plain.iter().any(|secret| is_in(name, secret))
+            || self.encoded.iter().any(|secret| is_in(&usual, secret))
+    }
+
     /// A server's line, or several, without the secrets. The status at the start of each line stays.
     pub(crate) fn mask<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         if self.plain.is_empty() {
@@ -55,15 +69,7 @@ impl Secrets {
                 !is_short || (!is_word(text, start.wrapping_sub(1)) && !is_word(text, end))
             }));
         }
-        // Of the two alphabets for base64, one is looked for.
-        let usual: Vec<_> = text
-            .iter()
-            .map(|octet| match octet {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .collect();
+        let usual = usual(text);
         for secret in &self.encoded {
             // What stands around it may hold the rest of its bits.
             hidden.extend(runs(&usual, secret).map(|(start, end)| {
@@ -91,6 +97,16 @@ impl Secrets {
         masked.extend_from_slice(text.get(at..).unwrap_or_default());
         Cow::Owned(masked)
     }
+}
+
+/// A text in which base64 has the usual alphabet: of the two, one is looked for.
+fn usual(text: &[u8]) -> Vec<u8> {
+    let usual = |octet: &u8| match octet {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    text.iter().map(usual).collect()
 }
 
 fn insert(known: &mut Vec<Zeroizing<Vec<u8>>>, secret: &[u8]) {
@@ -149,6 +165,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_has_a_secret_in_it_is_told_from_one_that_has_a_short_one_by_chance() {
+        let is_in = |secret: &str, name: &str| {
+            let mut secrets = Secrets::default();
+            secrets.add(secret);
+            secrets.are_in(name.as_bytes())
+        };
+        assert!(is_in("not-a-secret", "<not-a-secret>"));
+        assert!(is_in("not-a-secret", &URL_SAFE.encode("\0ann\0not-a-secret")));
+        for name in ["not-a-se", "0000000012341234", "YW5u", ""] {
+            assert!(!is_in("not-a-secret", name) && !is_in("1234", name), "{name}");
         }
     }
 

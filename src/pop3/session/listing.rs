@@ -2,6 +2,7 @@
 //! messages are new is for the caller to decide, who is told of each while the listing arrives.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::Error;
@@ -88,6 +89,7 @@ pub(super) struct UidListing {
     pub(super) has_uids: bool,
     /// The first line without one.
     pub(super) invalid: Option<Malformed>,
+    pub(super) numbers: Numbers,
 }
 
 /// UIDL (RFC 1939 §7), which a server need not know.
@@ -116,7 +118,7 @@ impl Exchange for Uidl<'_, '_> {
         }
         let mut listing = self.0.borrow_mut();
         listing.begin();
-        column(body, "UIDL", |number, text| {
+        let numbers = column(body, "UIDL", |number, text| {
             let uid = UidRef::new(text);
             found.has_uids |= uid.is_some();
             // One that is no unique-id does not keep the others from being fetched.
@@ -128,6 +130,7 @@ impl Exchange for Uidl<'_, '_> {
             listing.add(number, uid);
             Some(())
         })?;
+        found.numbers = numbers;
         Ok(Ok(found))
     }
 }
@@ -165,28 +168,62 @@ pub(super) fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
 }
 
 /// Reads lines of a message-number and a value, with blanks of any kind around them, and hands each
-/// to `entry`, which returns `None` for an invalid value. Lines without content are left out.
+/// to `entry`, which returns `None` for an invalid value. Lines without content are left out. Returns
+/// the numbers.
 fn column(
     body: Body<'_>,
     command: &'static str,
     mut entry: impl FnMut(Number, &[u8]) -> Option<()>,
-) -> Result<(), Error> {
-    body.lines(limits::LISTING, |line| {
+) -> Result<Numbers, Error> {
+    let malformed =
+        |what| Error::from(wire::Error::Malformed { phase: Phase::Text(command), what });
+    let mut numbers = Numbers::default();
+    body.lines(limits::LISTING, |line| -> Result<(), Error> {
         let line = line.trim_ascii();
         if line.is_empty() {
             return Ok(());
         }
+        let shown = || String::from_utf8_lossy(line);
         let found = text::leading_number(line).and_then(|(number, rest)| {
             let value = rest.trim_ascii_start();
             // The two have something between them.
             let is_apart = value.len() < rest.len() || value.is_empty();
-            entry(number.try_into().ok().filter(|_| is_apart)?, value)
+            Some((number.try_into().ok().filter(|_| is_apart)?, value))
         });
-        found.ok_or_else(|| {
-            let what = unexpected(&String::from_utf8_lossy(line));
-            wire::Error::Malformed { phase: Phase::Text(command), what }.into()
-        })
-    })
+        let (number, value) = found.ok_or_else(|| malformed(unexpected(&shown())))?;
+        entry(number, value).ok_or_else(|| malformed(unexpected(&shown())))?;
+        // Of two messages with one number it cannot be said which one would be deleted.
+        if !numbers.add(number) {
+            let line = text::shown(&shown());
+            return Err(malformed(Malformed(format!("the same number twice: `{line}`"))));
+        }
+        Ok(())
+    })?;
+    Ok(numbers)
+}
+
+/// The numbers of a listing so far. Servers count without gaps, so these take no room.
+#[derive(Default)]
+pub(super) struct Numbers {
+    /// All numbers up to this one.
+    counted: Number,
+    others: HashSet<Number>,
+}
+
+impl Numbers {
+    /// Returns whether the number is new.
+    fn add(&mut self, number: Number) -> bool {
+        if self.others.is_empty() && self.counted.checked_add(1) == Some(number) {
+            self.counted = number;
+            return true;
+        }
+        !self.has(number) && self.others.insert(number)
+    }
+
+    pub(super) fn has(&self, number: Number) -> bool {
+        // No message has the number 0, but some servers may give it.
+        (1..=self.counted).contains(&number) || self.others.contains(&number)
+    }
 }
 
 fn unexpected(line: &str) -> Malformed {

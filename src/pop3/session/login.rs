@@ -92,6 +92,7 @@ impl<S: Private> Session<Authorization, S> {
             is_out_of_step: self.is_out_of_step,
             uids: self.uids,
             sizes: self.sizes,
+            numbers: self.numbers,
             ahead: self.ahead,
             mechanism: Some(mechanism),
             is_pinned: self.is_pinned,
