@@ -257,6 +257,10 @@ mutate 'knowing messages without unique-ids by their texts' src/store/texts.rs '
 mutate 'how often a text was delivered' src/store/texts.rs 's/ && text\.met < text\.copies//' "${pop3[@]}"
 mutate 'forgetting texts that are deleted' src/fetch/retrieval.rs 's/store\.forget_deleted_texts\(\)\?;//' "${pop3[@]}"
 mutate 'what this run has fetched, with --all' src/fetch/plan.rs 's/!job\.all \|\| entry\.is_fresh\(\)/!job.all/' "${pop3[@]}"
+mutate 'the damage that a hole over synced lines is' src/store/journal/replay.rs 's/\(self\.has_hole && self\.announced\.iter\(\)\.any\(is_it\)\)/(self.has_hole)/' --lib store::journal
+mutate 'how many messages under one unique-id are left' src/fetch/sorting.rs 's/store\.record_copies\(&uid, [^;]*;//' "${pop3[@]}"
+mutate 'the refusal of a number that is listed twice' src/pop3/session/listing.rs 's/if !numbers\.add\(number\)/if !numbers.add(number) && false/' "${hostile[@]}"
+mutate 'the refusal of a unique-id that is a secret' src/pop3/session.rs 's/self\.wire\.secrets\(\)\.are_in/false && self.wire.secrets().are_in/' "${hostile[@]}"
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
 mutate 'the bound of a reply that drips' src/net/deadline.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net/deadline.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests

@@ -304,19 +304,25 @@ impl From<&settings::Error> for Exit {
     }
 }
 
+/// Of any command but the login.
+impl From<&pop3::Refusal> for Exit {
+    fn from(refusal: &pop3::Refusal) -> Self {
+        match refusal.code {
+            Some(_) if !refusal.is_temporary() => Self::Denied,
+            Some(_) | None => Self::Later,
+        }
+    }
+}
+
 impl From<&pop3::Error> for Exit {
     fn from(error: &pop3::Error) -> Self {
-        let coded = |refusal: &pop3::Refusal, otherwise| match refusal.code {
-            _ if refusal.is_temporary() => Self::Later,
-            Some(_) => Self::Denied,
-            None => otherwise,
-        };
         match error {
             pop3::Error::Wire(error) => error.into(),
-            pop3::Error::Login { refusal, .. } => coded(refusal, Self::Denied),
+            pop3::Error::Login { refusal, .. } if refusal.is_temporary() => Self::Later,
+            pop3::Error::Login { .. } => Self::Denied,
             pop3::Error::Sasl(error) => error.into(),
             pop3::Error::TurnedAway(refusal) | pop3::Error::Refused { refusal, .. } => {
-                coded(refusal, Self::Later)
+                refusal.into()
             }
             pop3::Error::Missing(_) => Self::Missing,
             pop3::Error::Torn => Self::Protocol,

@@ -144,7 +144,8 @@ impl DeliveryWorker<'_> {
                     Arrival::Sizes(sizes) => self.store.note_sizes(|number| sizes.of(number))?,
                     Arrival::Message(retrieved) => batch.push(*retrieved),
                     Arrival::Refused(RetrRefused { listed, refusal }) => {
-                        self.fetched.miss(listed, Lack::Retrieval, refusal.to_string());
+                        let lack = Lack::Retrieval((&refusal).into());
+                        self.fetched.miss(listed, lack, refusal.to_string());
                     }
                 }
             }

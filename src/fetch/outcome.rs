@@ -48,8 +48,8 @@ pub(super) struct Missed {
 /// The step that a message misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
-    /// The server did not give it; whether it has it is not known.
-    Retrieval,
+    /// The server did not give it; whether it has it is not known. Its refusal alone means this status.
+    Retrieval(Exit),
     /// Delivery: the message stays on the server, for a reason on this side.
     Delivery,
     /// Deletion: the message is delivered, and stays on the server.
@@ -59,10 +59,20 @@ pub(super) enum Lack {
 }
 
 impl Lack {
+    /// The status of a run that nothing came of but this.
+    fn exit(self) -> Exit {
+        match self {
+            Self::Retrieval(exit) => exit,
+            Self::Delivery => Exit::Later,
+            // Everything was fetched that can be.
+            Self::Deletion | Self::End => Exit::Partial,
+        }
+    }
+
     fn words(self, is_one: bool) -> &'static str {
         match (self, is_one) {
-            (Self::Retrieval, true) => "was not retrieved",
-            (Self::Retrieval, false) => "were not retrieved",
+            (Self::Retrieval(_), true) => "was not retrieved",
+            (Self::Retrieval(_), false) => "were not retrieved",
             (Self::Delivery, true) => "stays on the server",
             (Self::Delivery, false) => "stay on the server",
             (Self::Deletion, true) => "was not deleted",
@@ -91,8 +101,17 @@ impl Fetched {
         match outcome {
             Err(error) => error.into(),
             Ok(()) if self.missed.is_empty() => Exit::Done,
-            Ok(()) if self.new == 0 && !self.has_lasting() => Exit::Later,
-            Ok(()) => Exit::Partial,
+            Ok(()) if self.new > 0 => Exit::Partial,
+            Ok(()) => {
+                // Where nothing came, one failure that all share says more than that some failed.
+                let exits = self.missed.iter().map(|missed| missed.lack.exit());
+                let all = exits.reduce(|one, other| match (one, other) {
+                    (Exit::Partial, _) | (_, Exit::Partial) => Exit::Partial,
+                    (one, other) if one == other => one,
+                    _ => Exit::Later,
+                });
+                all.unwrap_or(Exit::Done)
+            }
         }
     }
 
@@ -258,7 +277,7 @@ mod tests {
     fn missed(reasons: impl IntoIterator<Item = String>) -> Fetched {
         let mut fetched = Fetched::default();
         for (number, reason) in (1..).zip(reasons) {
-            fetched.miss(ScanListing { number, uid: None }, Lack::Retrieval, reason);
+            fetched.miss(ScanListing { number, uid: None }, Lack::Retrieval(Exit::Later), reason);
         }
         fetched
     }
@@ -285,6 +304,25 @@ mod tests {
         assert!(lines.last().unwrap().ends_with("could not be fetched or deleted either"));
         let object = serde_json::to_value(fetched.object("home", None)).unwrap();
         assert_eq!(object["refused"].as_array().unwrap().len(), limits::REFUSED);
+    }
+
+    #[test]
+    fn where_nothing_came_the_status_is_what_all_refusals_share() {
+        let exit = |lacks: &[Lack], new| {
+            let mut fetched = Fetched { new, ..Fetched::default() };
+            for (number, lack) in (1..).zip(lacks) {
+                fetched.miss(ScanListing { number, uid: None }, *lack, "no".to_owned());
+            }
+            fetched.exit(&Ok(()))
+        };
+        let (later, denied) = (Lack::Retrieval(Exit::Later), Lack::Retrieval(Exit::Denied));
+        assert_eq!(exit(&[], 0), Exit::Done);
+        assert_eq!(exit(&[later, Lack::Delivery], 0), Exit::Later);
+        assert_eq!(exit(&[denied, denied], 0), Exit::Denied);
+        assert_eq!(exit(&[denied, later], 0), Exit::Later);
+        assert_eq!(exit(&[later, Lack::Deletion, later], 0), Exit::Partial);
+        assert_eq!(exit(&[Lack::End], 0), Exit::Partial);
+        assert_eq!(exit(&[denied], 1), Exit::Partial);
     }
 
     #[test]
