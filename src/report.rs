@@ -1,6 +1,7 @@
 //! Output for a person, a script or an unattended run. Results go to standard output, messages to
 //! standard error; away from a terminal, success is silent.
 
+mod alike;
 mod object;
 mod step;
 
@@ -14,6 +15,7 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
+pub use self::alike::{enumerated, without_numbers};
 pub use self::object::ErrorObject;
 use self::object::{FailureObject, MisuseObject};
 pub use self::step::{Step, Stopwatch};

@@ -38,6 +38,14 @@ pub use self::server::takes_flights;
 /// A session in which messages can be submitted.
 pub type SmtpSession = Session<Authenticated, Box<dyn Private>>;
 
+/// The account whose server a message did not get through, so that its fallback has it.
+pub struct FallbackOf {
+    /// The account's name.
+    pub account: String,
+    /// Its server, as it is shown.
+    pub peer: String,
+}
+
 /// A message in its envelope, and where to take it.
 pub struct Submission {
     /// The account.
@@ -53,7 +61,7 @@ pub struct Submission {
     /// The largest attachment, if that is known: its name and octets.
     pub largest: Option<(String, u64)>,
     /// The account whose fallback `job` is, once it is.
-    pub fallback_of: Option<String>,
+    pub fallback_of: Option<FallbackOf>,
     /// The user who handed it in, if that was by the submission service.
     pub caller: Option<Caller>,
 }

@@ -157,10 +157,8 @@ fn what_is_in_doubt_accepted_or_refused_permanently_is_not_sent_again() {
     assert_eq!((sink.taken().len(), lost.files(WAITING).len()), (0, 1));
 }
 
-#[test]
-fn who_was_refused_permanently_stays_refused_and_the_others_get_it() {
-    let sink = Sink::start(&[]);
-    // A server whose answers depend on the recipient.
+/// A server that answers RCPT by the recipient: for Eve, and for others.
+fn choosy(eve: &'static str, others: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -169,20 +167,50 @@ fn who_was_refused_permanently_stays_refused_and_the_others_get_it() {
             let (mut output, mut lines) = (&socket, BufReader::new(&socket).lines());
             let mut say = |line: &str| output.write_all(format!("{line}\r\n").as_bytes());
             say("220 ready").unwrap();
+            let mut is_text = false;
             while let Some(Ok(line)) = lines.next() {
-                drop(say(match line.split(' ').next().unwrap_or_default() {
+                if is_text && line != "." {
+                    continue;
+                }
+                let verb = line.split(' ').next().unwrap_or_default();
+                is_text = verb == "DATA";
+                drop(say(match verb {
                     "EHLO" => "250-here\r\n250 AUTH PLAIN",
                     "AUTH" => "235 welcome",
-                    "RCPT" if line.contains("eve") => "550 no such user",
-                    "RCPT" => "450 later",
+                    "RCPT" if line.contains("eve") => eve,
+                    "RCPT" => others,
+                    "DATA" => "354 go on",
                     _ => "250 ok",
                 }));
             }
         }
     });
+    address
+}
+
+#[test]
+fn whom_a_fallback_refuses_waits_for_a_reason_that_is_given() {
+    let address = choosy("550 not for us", "250 ok");
+    let home = Home::new();
+    home.config(&format!(
+        "default = \"home\"\n{}{}",
+        account("home", AWAY, "fallback = \"other\"\nqueue = true\n"),
+        account("other", address, "")
+    ));
+    let sent = send(&home, &["eve@example.org"]).run();
+    sent.exit(0).says(&format!(
+        "send other: {address}: eve@example.org refused: 550 not for us; the message waits"
+    ));
+}
+
+#[test]
+fn who_was_refused_permanently_stays_refused_and_the_others_get_it() {
+    let sink = Sink::start(&[]);
+    let address = choosy("550 no such user", "450 later");
     let queued = home(address, &sink, "queue = true\n");
     let sent = send(&queued, &["eve@example.org", "--json"]).run();
-    sent.exit(81).says("eve@example.org refused: 550").says("tried the fallback other");
+    sent.exit(81).says("bob@example.net refused: 450 later; tried the fallback other");
+    sent.says(&format!("send home: {address}: eve@example.org refused: 550 no such user\n"));
     let taken = sink.taken();
     assert_eq!((taken.len(), &taken[0].recipients[..]), (1, &["<bob@example.net>".to_owned()][..]));
     assert!(queued.files(WAITING).is_empty());

@@ -7,7 +7,7 @@ use super::object::{FetchResult, FileObject, RefusedObject};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::pop3::ScanListing;
-use crate::report::{ErrorObject, count, size};
+use crate::report::{ErrorObject, count, enumerated, size, without_numbers};
 use crate::text::Uid;
 
 /// The results of a fetch so far.
@@ -248,26 +248,9 @@ impl<'a> Group<'a> {
     fn line(&self) -> String {
         let (words, reason) = (self.first.lack.words(self.numbers.len() == 1), &self.first.reason);
         let numbers: Vec<_> = self.numbers.iter().map(ToString::to_string).collect();
-        let named = match numbers.as_slice() {
-            [one] => format!("message {one}"),
-            [all @ .., last] if self.more == 0 => format!("messages {} and {last}", all.join(", ")),
-            all => format!("messages {} and {} more", all.join(", "), self.more),
-        };
-        format!("{named} {words}: {reason}")
+        let noun = if numbers.len() == 1 { "message" } else { "messages" };
+        format!("{noun} {} {words}: {reason}", enumerated(&numbers, self.more))
     }
-}
-
-/// A text with one sign in place of every number in it.
-pub(super) fn without_numbers(text: &str) -> String {
-    let mut without = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '0'..='9' if without.ends_with('#') => {}
-            '0'..='9' => without.push('#'),
-            _ => without.push(c),
-        }
-    }
-    without
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! suggest the second; that the last message of all is refused alike, too, decides it. So messages
 //! that cannot be opened, however many, never keep those behind them from being fetched.
 
-use super::outcome::without_numbers;
 use crate::limits;
+use crate::report::without_numbers;
 
 /// Refusals in a row that differ in numbers alone.
 #[derive(Debug, Default)]

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::{Attempt, Attempted, SmtpSession, Submission, SubmissionOutcome};
+use super::outbox::Deferral;
+use super::{Attempt, Attempted, FallbackOf, SmtpSession, Submission, SubmissionOutcome};
 use super::{complete, login, login_noted, outbox, rate};
 use crate::error::{Error, Exit};
 use crate::net::Stop;
@@ -122,10 +123,12 @@ impl Submission {
         if unsent.is_empty() || self.job.fallback.is_none() || self.end_own(&own).is_err() {
             return own;
         }
-        let reason = format!("{}: {}: {}", self.label(), self.job.peer, reason(&own));
+        let own_name = format!("{}: {}", self.label(), self.job.peer);
+        let reason = Deferral::after(&own, self.demand);
         let Some(outcome) = self.fall_back(unsent.clone(), fallback) else { return own };
         let (command, other) = (fallback.command, self.label());
-        fallback.report.info(format_args!("{command}{reason}; tried the fallback{other}"));
+        let (report, reason) = (fallback.report, reason.reason());
+        report.info(format_args!("{command}{own_name}: {reason}; tried the fallback{other}"));
         // What the account's server has refused permanently stays refused.
         let recipients = own.map(|sent| sent.recipients).unwrap_or_default();
         let mut refused = recipients;
@@ -185,7 +188,10 @@ impl Submission {
         }
         let own = std::mem::replace(&mut self.job, job);
         let all = std::mem::replace(&mut self.envelope, envelope);
-        self.fallback_of = Some(own.account.clone().unwrap_or_default());
+        self.fallback_of = Some(FallbackOf {
+            account: own.account.clone().unwrap_or_default(),
+            peer: own.peer.to_string(),
+        });
         complete::complete(&mut self.message, &self.job, None);
         let is_kept = self.held.is_some();
         if !is_kept {

@@ -335,7 +335,10 @@ pub struct Deferral {
 
 impl Deferral {
     /// The reason in an attempt's outcome.
-    fn after(outcome: &Result<SubmissionOutcome, Error>, demand: RecipientPolicy) -> Self {
+    pub(super) fn after(
+        outcome: &Result<SubmissionOutcome, Error>,
+        demand: RecipientPolicy,
+    ) -> Self {
         match outcome {
             Err(error) | Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) => {
                 error.into()
@@ -349,9 +352,10 @@ impl Deferral {
         let refusals = sent.recipients.iter().filter_map(|(mailbox, answer)| {
             answer.as_ref().err().map(|refusal| (mailbox, refusal))
         });
-        let mut decisive = refusals.filter(|(_, refusal)| refusal.is_temporary() != is_hopeless);
-        let reason =
-            decisive.next().map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
+        let is_decisive = |(_, refusal): &(_, &Refusal)| refusal.is_temporary() != is_hopeless;
+        // What a fallback refuses permanently waits, too.
+        let decisive = refusals.clone().find(is_decisive).or_else(|| refusals.clone().next());
+        let reason = decisive.map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
         Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }
 

@@ -1,13 +1,16 @@
 //! An outcome in a sentence for a person, in lines of what went wrong, and in an object for a program.
 
+use indexmap::IndexMap;
+
 use super::first_attempt::failure;
 use super::object::{PlannedRecipient, SendPlan, SendResult};
 use super::outcome::recipient_outcomes;
-use super::{Submission, SubmissionOutcome};
+use super::{FallbackOf, Submission, SubmissionOutcome};
 use crate::error::{Error, Exit};
-use crate::report::{ErrorObject, Report, count, size};
+use crate::limits;
+use crate::report::{ErrorObject, Report, count, enumerated, size, without_numbers};
 use crate::smtp;
-use crate::text::RecipientStatus;
+use crate::text::{Mailbox, RecipientStatus};
 
 impl Submission {
     /// Returns a sentence about those who have the message now; `None` if the server did not take
@@ -28,7 +31,17 @@ impl Submission {
         self.job.account.as_ref().map(|name| format!(" {name}")).unwrap_or_default()
     }
 
-    /// Prints a line for each recipient who does not get the message.
+    /// The account and server that refused a recipient. Those whom the account's own server has refused
+    /// were not named to its fallback's.
+    fn refuser(&self, recipient: &Mailbox) -> String {
+        let own = self.fallback_of.as_ref();
+        match own.filter(|_| !self.envelope.recipients().contains(recipient)) {
+            Some(FallbackOf { account, peer }) => format!(" {account}: {peer}"),
+            None => format!("{}: {}", self.label(), self.job.peer),
+        }
+    }
+
+    /// Prints who does not get the message: many who were refused alike have one line.
     pub fn complain(&self, sent: &SubmissionOutcome, report: &Report) {
         let peer = &self.job.peer;
         let label = self.label();
@@ -36,8 +49,22 @@ impl Submission {
             let refusal = answer.as_ref().err()?;
             (!self.waits_for(recipient)).then_some((recipient, refusal))
         });
+        let mut alike: IndexMap<_, Vec<_>> = IndexMap::new();
         for (recipient, refusal) in refusals.clone() {
-            report.warn(format_args!("send{label}: {peer}: {recipient} refused: {refusal}"));
+            let reason = refusal.to_string().replace(recipient.as_str(), "*");
+            let likeness = (self.refuser(recipient), without_numbers(&reason));
+            alike.entry(likeness).or_default().push((recipient.to_string(), refusal));
+        }
+        for ((refuser, _), refused) in alike {
+            // A few have a line each, which is easy to search for; many would drown everything else.
+            let at_once = if refused.len() > limits::ALIKE_LINES { refused.len() } else { 1 };
+            for lines in refused.chunks(at_once) {
+                let (names, refusals): (Vec<_>, Vec<_>) = lines.iter().cloned().unzip();
+                let (named, more) = names.split_at(names.len().min(limits::ALIKE_ADDRESSES));
+                let (names, refusal) = (enumerated(named, more.len()), refusals.first());
+                let refusal = refusal.map(ToString::to_string).unwrap_or_default();
+                report.warn(format_args!("send{refuser}: {names} refused: {refusal}"));
+            }
         }
         // What is to be done about one of them is to be done about most.
         if let Some((_, refusal)) = refusals.next() {
@@ -95,7 +122,7 @@ impl Submission {
             reply: outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
             queued: self.waiting().map(|held| held.id().to_string()),
             error,
-            fallback_of: self.fallback_of.as_deref(),
+            fallback_of: self.fallback_of.as_ref().map(|own| own.account.as_str()),
         }
     }
 }
