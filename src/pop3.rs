@@ -91,6 +91,9 @@ pub enum Error {
     SentAhead {
         /// The pace that was too fast.
         pace: Pace,
+        /// True if it was known by then that the login was accepted. If not, it may have been the login
+        /// that the server did not like.
+        is_logged_in: bool,
         /// The error.
         error: Box<Self>,
     },
@@ -102,10 +105,10 @@ pub enum Error {
 
 impl Error {
     /// Wraps the error as a failure of this pace, if it can be one.
-    fn sent_ahead(self, pace: Pace) -> Self {
+    fn sent_ahead(self, pace: Pace, is_logged_in: bool) -> Self {
         let is_wire = matches!(self, Self::Wire(_));
         if is_wire && !self.is_ours() {
-            Self::SentAhead { pace, error: Box::new(self) }
+            Self::SentAhead { pace, is_logged_in, error: Box::new(self) }
         } else {
             self
         }

@@ -13,6 +13,8 @@ pub(super) struct Server<'a> {
     written: String,
     /// The fastest pace that is left after failures in this run.
     most: Pace,
+    /// The pace of a session that ended at the login.
+    suspected: Option<Pace>,
 }
 
 impl<'a> Server<'a> {
@@ -21,7 +23,8 @@ impl<'a> Server<'a> {
         let text =
             Os.read(&job.server).ok().flatten().and_then(|text| String::from_utf8(text).ok());
         let written = text.unwrap_or_default();
-        Self { job, profile: Profile::read(&written), written, most: Pace::BehindCapa }
+        let (profile, most) = (Profile::read(&written), Pace::BehindCapa);
+        Self { job, profile, written, most, suspected: None }
     }
 
     /// The approach for the next session.
@@ -38,6 +41,9 @@ impl<'a> Server<'a> {
     /// Takes in what a session has shown.
     pub(super) fn learn(&mut self, shown: Shown) {
         self.profile.learn(shown, self.job.run_id.seconds);
+        if let Some(pace) = self.suspected.take() {
+            self.profile.failed(pace, self.job.run_id.seconds);
+        }
     }
 
     /// Takes in how a session ended. Whether another one, at a slower pace, may come to a better
@@ -47,10 +53,17 @@ impl<'a> Server<'a> {
             return false;
         }
         match error {
-            Error::SentAhead { pace, .. } => {
+            // The rest of this run takes no further risk.
+            Error::SentAhead { pace, is_logged_in: true, .. } => {
                 self.profile.failed(*pace, self.job.run_id.seconds);
-                // The rest of this run takes no further risk.
                 self.most = pace.slower().min(Pace::Pipelined);
+                true
+            }
+            // A server that hangs up on wrong passwords is told one only once more. That the pace was
+            // at fault is known when the next session has got further.
+            Error::SentAhead { pace, is_logged_in: false, .. } => {
+                self.suspected = Some(*pace);
+                self.most = Pace::OneByOne;
                 true
             }
             Error::CapabilitiesChanged => {

@@ -343,7 +343,7 @@ impl<S: Private> Session<Transaction, S> {
             }
             // A line that breaks in a text is just that.
             (Interrupted::ByServer(error), _) if is_unproven && !error.is_in_text() => {
-                error.sent_ahead(Pace::Pipelined).into()
+                error.sent_ahead(Pace::Pipelined, true).into()
             }
             // Without the sizes, none of them was answered yet.
             (Interrupted::ByServer(error), _) if sizes.get().is_none() => error.into(),

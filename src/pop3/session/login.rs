@@ -266,18 +266,20 @@ impl<S: Private> Session<Authorization, S> {
                 Err(refusal) => {
                     self.is_out_of_step = true;
                     let error = Error::Refused { command: "UIDL", refusal };
-                    return Err(Error::SentAhead { pace: Pace::BehindLogin, error: error.into() });
+                    let (pace, is_logged_in) = (Pace::BehindLogin, true);
+                    return Err(Error::SentAhead { pace, is_logged_in, error: error.into() });
                 }
             },
         };
         self.is_out_of_step = true;
+        let is_answered = replies.len() == number && !is_asked;
         match failed {
             // A server that hangs up after a refusal has said what matters before.
             _ if is_refused => Ok(replies),
             Error::CapabilitiesChanged => Err(failed),
-            _ if capa && replies.len() < number => Err(failed.sent_ahead(Pace::BehindCapa)),
-            _ if is_listing => Err(failed.sent_ahead(Pace::BehindLogin)),
-            _ if number > 1 => Err(failed.sent_ahead(Pace::Pipelined)),
+            _ if capa && replies.len() < number => Err(failed.sent_ahead(Pace::BehindCapa, false)),
+            _ if is_listing => Err(failed.sent_ahead(Pace::BehindLogin, is_answered)),
+            _ if number > 1 => Err(failed.sent_ahead(Pace::Pipelined, is_answered)),
             _ => Err(failed),
         }
     }
