@@ -518,7 +518,7 @@ pub const QUEUE_EXAMPLES: &str = "\
 Examples:
   postie queue                            # list messages and their status
   postie queue flush --all                # send all messages now
-  postie queue remove 6924e3a1.5f0c81d2";
+  postie queue remove 6924e3a1.8c1e5f0c81d2";
 
 /// Examples of `postie submit-server`.
 pub const SUBMIT_SERVER_EXAMPLES: &str = "\

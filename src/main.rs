@@ -183,7 +183,10 @@ fn run(args: &Args) -> Exit {
             Ok(settings) => queue(&settings, queueing, &report, &stop),
             // What waits can be seen and dropped all the same.
             Err(error) => match Settings::without_file(&args.global) {
-                Ok(settings) if !queueing.is_flush() => queue(&settings, queueing, &report, &stop),
+                Ok(settings) if !queueing.is_flush() => {
+                    report.warn(format_args!("queue: {error}"));
+                    queue(&settings, queueing, &report, &stop)
+                }
                 _ => refuse(&report, "queue", None, &error),
             },
         },

@@ -106,8 +106,11 @@ fn missing(
     place: OutboxState,
     record: &DeliveryRecord,
 ) -> Option<settings::Error> {
-    if place == OutboxState::Failed || !record.is_resolved {
-        return None;
+    match place {
+        OutboxState::Failed => return None,
+        // Which account it is for is not known yet.
+        OutboxState::Waiting if !record.is_resolved => return settings.no_configuration(),
+        OutboxState::Waiting => {}
     }
     let QueuedEnvelope { account, from, .. } = &record.order;
     settings.queued_job(account.as_deref()?, from.as_ref()?).err()

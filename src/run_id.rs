@@ -17,6 +17,8 @@ pub struct RunId {
     pub pid: u32,
     /// The machine's name.
     pub host: String,
+    /// The part of a second behind `seconds`, in 1/65,536 seconds.
+    pub fraction: u16,
     /// Drawn once.
     pub random: u64,
 }
@@ -24,10 +26,13 @@ pub struct RunId {
 impl RunId {
     /// The identity of this run. `None` if the system has no random numbers.
     pub fn now() -> Option<Self> {
-        let seconds = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let now = jiff::Timestamp::now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let nanoseconds = u64::try_from(now.subsec_nanosecond()).unwrap_or_default();
+        let fraction = u16::try_from((nanoseconds << 16) / 1_000_000_000).unwrap_or_default();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let random = getrandom::u64().ok()?;
-        Some(Self { seconds, pid: std::process::id(), host, random })
+        Some(Self { seconds, pid: std::process::id(), host, fraction, random })
     }
 
     /// The time for people, in this machine's time zone (RFC 5322 §3.3).
@@ -70,7 +75,7 @@ mod tests {
     #[test]
     fn the_time_is_that_of_the_system_in_summer_and_in_winter() {
         for seconds in [1_783_000_000, 1_798_000_000, 2_900_000_000] {
-            let run_id = RunId { seconds, pid: 1, host: "host".to_owned(), random: 7 };
+            let run_id = RunId { seconds, pid: 1, host: "host".to_owned(), random: 7, fraction: 0 };
             let then = jiff::Timestamp::from_second(seconds.try_into().unwrap()).unwrap();
             let expected = then.to_zoned_datetime(TimeZone::system());
             assert_eq!(run_id.local_time().offset(), expected.offset());

@@ -176,7 +176,7 @@ fn keep_incomplete(
             Address::Local(name) => order.aliases.push(name),
         }
     }
-    let id = Id::new(run_id.seconds, run_id.random);
+    let id = Id::new(run_id);
     let outbox = match settings.outbox() {
         Ok(outbox) => outbox,
         Err(reason) => {

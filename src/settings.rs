@@ -120,6 +120,11 @@ impl Settings {
         })
     }
 
+    /// Returns an error if there is no configuration, or none that could be read.
+    pub fn no_configuration(&self) -> Option<Error> {
+        self.file.is_none().then(|| self.no_account(Side::Send))
+    }
+
     /// Returns whether there is an account of this name.
     pub fn has_account(&self, name: &str) -> bool {
         self.file.as_ref().is_some_and(|file| file.account.contains_key(name))

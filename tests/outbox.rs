@@ -754,16 +754,42 @@ fn what_waits_is_listed_and_removed_without_a_configuration_that_can_be_read() {
     let sink = Sink::start(&[]);
     let home = home_with_a_message(&sink, "");
     home.config("[account.home\n");
-    let listed = home.postie(["queue"]).run().exit(0).stdout.clone();
-    assert!(listed.contains("bob@example.net"), "{listed}");
-    assert!(
-        listed.contains("no configuration: ") && listed.contains("config.toml is wrong"),
-        "{listed}"
-    );
+    // What was queued while it could be read, and what was not.
+    home.postie(["send", "--queue", "eve@example.net"])
+        .stdin("Subject: x\n\nhello\n")
+        .run()
+        .exit(0);
+    let queue = home.postie(["queue"]).run();
+    queue.exit(0).says("postie: queue: ").says("config.toml:1");
+    let listed = queue.stdout.clone();
+    assert!(listed.contains("bob@example.net") && listed.contains("eve@example.net"), "{listed}");
+    assert_eq!(listed.matches("config.toml is wrong").count(), 2, "{listed}");
+    assert_eq!(listed.matches("no configuration: ").count(), 2, "{listed}");
     home.postie(["queue", "flush"]).run().exit(78).says("config.toml:1");
-    assert_eq!(count(&home), [1, 0, 0]);
-    home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0).silent();
-    assert_eq!(count(&home), [0, 0, 0]);
+    assert_eq!(count(&home), [2, 0, 0]);
+    for removed in 1..=2 {
+        home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0);
+        assert_eq!(count(&home), [2 - removed, 0, 0]);
+    }
+}
+
+#[test]
+fn messages_are_sent_in_the_order_in_which_they_were_queued() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    home.config(&sink.config(&format!("{AWAY}queue = true")));
+    // Several of them within a second.
+    for number in 0..12 {
+        send(&home, &number.to_string()).exit(0);
+    }
+    home.config(&sink.config("queue = true"));
+    home.postie(["queue", "flush", "--all"]).run().exit(0);
+    let taken = sink.taken();
+    let subject = |text: String| {
+        text.lines().find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned))
+    };
+    let subjects: Vec<_> = taken.iter().filter_map(|taken| subject(taken.lines())).collect();
+    assert_eq!(subjects, (0..12).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
 #[test]

@@ -171,7 +171,13 @@ impl Fixture {
             mailbox: "ann@pop.example".to_owned(),
             state: self.dir.path().join(self.state),
             server: self.dir.path().join("server"),
-            run_id: RunId { seconds, pid: 1, host: "here".to_owned(), random: seconds },
+            run_id: RunId {
+                seconds,
+                pid: 1,
+                host: "here".to_owned(),
+                random: seconds,
+                fraction: 0,
+            },
         }
     }
 

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_program_that_does_not_take_a_message_in_time_is_ended_and_has_not_taken_it() {
         let dir = tempfile::tempdir().unwrap();
-        let run_id = RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 };
+        let run_id = RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1, fraction: 0 };
         let maildir = Maildir::open(Arc::new(Os), dir.path(), run_id, "ann").unwrap();
         let hand_over = |line: &str| {
             let words = ["sh", "-c", line].map(str::to_owned);

@@ -162,7 +162,7 @@ impl Maildir {
     /// `time.delivery-identifier.host`, where the identifier is the process, a number that counts
     /// up in it, a number drawn at random, and the mailbox's mark.
     fn name(&self) -> String {
-        let RunId { seconds, pid, host, random } = &self.run_id;
+        let RunId { seconds, pid, host, random, .. } = &self.run_id;
         let count = self.sequence.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark;
         let mut name = format!("{seconds}.P{pid}Q{count}R{random:016x}X{mark:016x}.");

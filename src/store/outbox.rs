@@ -84,20 +84,29 @@ use super::directory;
 use super::disk::{Disk, File, Lock};
 use super::journal::sync_names;
 use crate::limits;
+use crate::run_id::RunId;
 use crate::text::{percent_encoded, shown};
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
 const MESSAGE: &str = "message.eml";
 
-/// The id of a message in the outbox: its time, and a random number.
+/// The id of a message in the outbox: its time, so that messages are sent in their order, and a random
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(String);
 
 impl Id {
-    /// Creates an id from the time in Unix seconds and a random number.
-    pub fn new(seconds: u64, random: u64) -> Self {
-        Self(format!("{seconds:08x}.{:08x}", random >> 32))
+    /// Creates an id that no other run gives.
+    pub fn new(run_id: &RunId) -> Self {
+        let RunId { seconds, fraction, random, .. } = run_id;
+        Self(format!("{seconds:08x}.{fraction:04x}{:08x}", random >> 32))
+    }
+
+    /// The id of a message that was queued at this time.
+    #[cfg(test)]
+    pub(crate) fn at(seconds: u64, random: u64) -> Self {
+        Self(format!("{seconds:08x}.{:012x}", random >> 32))
     }
 }
 

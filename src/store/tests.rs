@@ -180,7 +180,8 @@ impl Place {
     }
 
     fn open(&self, disk: impl Disk + 'static, now: u64, random: u64) -> Result<Store, Error> {
-        let run_id = RunId { seconds: now, pid: 7, host: "here:/x".to_owned(), random };
+        let run_id =
+            RunId { seconds: now, pid: 7, host: "here:/x".to_owned(), random, fraction: 0 };
         let state = self.0.path().join("state");
         let destination = Destination::Maildir(self.maildir());
         let mut store = Store::create(Arc::new(disk), options(state, destination, run_id))?;
@@ -421,7 +422,7 @@ fn nothing_is_handed_to_a_program_while_the_journal_cannot_grow() {
         let place = Place::new();
         let marker = place.0.path().join("taken");
         let words = ["touch".to_owned(), marker.to_str().unwrap().to_owned()];
-        let run_id = RunId { seconds: 1000, pid: 7, host: "h".to_owned(), random: 1 };
+        let run_id = RunId { seconds: 1000, pid: 7, host: "h".to_owned(), random: 1, fraction: 0 };
         let destination = Destination::Program(words.to_vec());
         let (disk, steps) = mortal(first);
         let options = options(place.0.path().join("state"), destination, run_id);
@@ -471,7 +472,7 @@ fn a_maildir_that_went_away_is_not_made_anew_and_nothing_in_it_is_forgotten() {
     // A run that delivers elsewhere finishes it, too, or says that it cannot.
     let state = place.0.path().join("state");
     let elsewhere = Destination::Maildir(place.0.path().join("Other"));
-    let run_id = RunId { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
+    let run_id = RunId { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1, fraction: 0 };
     let open =
         || Store::open(Arc::new(Os), options(state.clone(), elsewhere.clone(), run_id.clone()));
     assert!(matches!(open(), Err(Error::MaildirGone(_))));
@@ -567,7 +568,8 @@ fn a_second_state_directory_leaves_the_drafts_of_the_first_alone() {
     draft.write_all(b"coming in").unwrap();
     let (state, destination) =
         (place.0.path().join("other/state"), Destination::Maildir(place.maildir()));
-    let run_id = RunId { seconds: 1001, pid: 8, host: "here:/x".to_owned(), random: 2 };
+    let run_id =
+        RunId { seconds: 1001, pid: 8, host: "here:/x".to_owned(), random: 2, fraction: 0 };
     for _ in 0..2 {
         let options = options(state.clone(), destination.clone(), run_id.clone());
         Store::create(Arc::new(Os), options).unwrap().prepare().unwrap();
@@ -579,7 +581,7 @@ fn a_second_state_directory_leaves_the_drafts_of_the_first_alone() {
 fn a_state_directory_with_nothing_in_it_is_given_up() {
     let place = Place::new();
     let state = place.0.path().join("state");
-    let run_id = RunId { seconds: 1001, pid: 8, host: "h".to_owned(), random: 2 };
+    let run_id = RunId { seconds: 1001, pid: 8, host: "h".to_owned(), random: 2, fraction: 0 };
     let options = options(state.clone(), Destination::Maildir(place.maildir()), run_id);
     assert!(Store::open(Arc::new(Os), options.clone()).unwrap().is_none());
     assert!(!state.exists());
@@ -629,7 +631,7 @@ fn what_is_retrieved_again_is_told_by_its_text() {
     drop(store);
     let state = place.0.path().join("state");
     let elsewhere = Destination::Maildir(place.0.path().join("Other"));
-    let run_id = RunId { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1 };
+    let run_id = RunId { seconds: 1001, pid: 7, host: "h".to_owned(), random: 1, fraction: 0 };
     let mut store = Store::create(Arc::new(Os), options(state, elsewhere, run_id)).unwrap();
     store.prepare().unwrap();
     let drafts = store.drafts();
@@ -657,7 +659,7 @@ fn strangers_files_in_tmp_are_left_alone() {
     let other = Maildir::open(
         Arc::new(Os),
         &place.maildir(),
-        RunId { seconds: 1, pid: 1, host: "h".to_owned(), random: 1 },
+        RunId { seconds: 1, pid: 1, host: "h".to_owned(), random: 1, fraction: 0 },
         "bob@pop.example",
     )
     .unwrap();
@@ -673,7 +675,7 @@ fn strangers_files_in_tmp_are_left_alone() {
 fn a_maildir_is_made_but_not_its_parents() {
     let place = Place::new();
     let root = place.0.path().join("no/such/Mail");
-    let run_id = RunId { seconds: 1, pid: 1, host: "h".to_owned(), random: 1 };
+    let run_id = RunId { seconds: 1, pid: 1, host: "h".to_owned(), random: 1, fraction: 0 };
     let error = Maildir::open(Arc::new(Os), &root, run_id, "a@b").map(drop).unwrap_err();
     assert!(error.to_string().ends_with("no/such does not exist"), "{error}");
 }
@@ -683,7 +685,7 @@ fn what_is_kept_is_kept_whole_or_not_at_all() {
     for last in 0.. {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("Sent");
-        let run_id = RunId { seconds: 1, pid: 2, host: "box".to_owned(), random: 3 };
+        let run_id = RunId { seconds: 1, pid: 2, host: "box".to_owned(), random: 3, fraction: 0 };
         let (disk, steps) = mortal(last);
         let kept = Maildir::open(Arc::new(disk), &root, run_id, "sent")
             .and_then(|maildir| maildir.keep(|file| file.write_all(b"hello\n")));

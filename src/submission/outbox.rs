@@ -68,7 +68,7 @@ impl Submission {
             require_tls,
             is_all_or_nothing: self.demand == RecipientPolicy::All,
         };
-        let id = Id::new(run_id.seconds, run_id.random);
+        let id = Id::new(run_id);
         self.held = Some(outbox.add(&id, order, |file| self.message.copy(file))?);
         Ok(())
     }

@@ -256,7 +256,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
         sent_maildir: None,
         log_file: None,
         server: None,
-        run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1 },
+        run_id: RunId { seconds: 1, pid: 1, host: "here".to_owned(), random: 1, fraction: 0 },
     };
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();

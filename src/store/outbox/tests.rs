@@ -64,7 +64,7 @@ impl Place {
 }
 
 fn id() -> Id {
-    Id::new(NOW, 0x1234_5678_9abc_def0)
+    Id::at(NOW, 0x1234_5678_9abc_def0)
 }
 
 fn add(outbox: &Outbox, recipients: &[&str]) -> Result<LockedEntry, Error> {
@@ -135,7 +135,7 @@ fn an_addition_cut_off_at_any_disk_step_leaves_a_whole_message_or_none() {
             assert_eq!(text, TEXT);
         }
         // The next one leaves nothing of what did not come to be, whatever the clock says.
-        let other = Id::new(1, 0);
+        let other = Id::at(1, 0);
         place.outbox(Os).add(&other, order(&["bob"]), |_| Ok(())).map(drop).unwrap();
         assert_eq!(place.names("tmp"), Vec::<String>::new(), "cut off at step {last}");
         if is_added {
@@ -166,7 +166,7 @@ fn what_is_added_after_an_addition_that_failed_survives_a_power_cut() {
             if first.is_err() {
                 failed += 1;
                 // Whoever was told so tries again, under another name.
-                let other = Id::new(NOW, 0);
+                let other = Id::at(NOW, 0);
                 let order = order(&["bob"]);
                 let added = place.outbox(disk.clone()).add(&other, order, |f| f.write_all(TEXT));
                 drop(added.map_err(|not_added| not_added.error).unwrap());
@@ -563,7 +563,7 @@ fn a_journal_of_a_newer_version_is_named_as_that() {
 fn what_another_run_is_writing_is_not_swept_away_whatever_its_name_says() {
     let place = Place::new();
     let outbox = place.outbox(Os);
-    let old = Id::new(1, 1 << 40);
+    let old = Id::at(1, 1 << 40);
     let added = outbox.add(&old, order(&["bob"]), |file| {
         // Another message comes meanwhile.
         drop(place.outbox(Os).add(&id(), order(&["eve"]), |file| file.write_all(TEXT)));

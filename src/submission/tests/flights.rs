@@ -490,7 +490,7 @@ impl Waiting {
     fn flush_on(&self, script: &Script, seen: &Rc<RefCell<Seen>>) -> Result<(), Error> {
         let mut flight = Vec::new();
         for number in 1..=u64::try_from(MESSAGES).unwrap() {
-            let held = match self.outbox().hold(&Id::new(1, number << 32)) {
+            let held = match self.outbox().hold(&Id::at(1, number << 32)) {
                 Err(outbox::Error::Unknown(_)) => continue,
                 held => held?,
             };
@@ -664,7 +664,7 @@ fn what_was_answered_is_durable_before_a_fallback_is_tried() {
     let mut job = submission(&["a@example.org"], RecipientPolicy::Any).job;
     job.account = Some("home".to_owned());
     job.fallback = Some(Box::new(job.clone()));
-    let ids = (1..=u64::try_from(MESSAGES).unwrap()).map(|number| Id::new(1, number << 32));
+    let ids = (1..=u64::try_from(MESSAGES).unwrap()).map(|number| Id::at(1, number << 32));
     let queued = |id| Submission::queued(job.clone(), world.outbox().hold(&id).unwrap()).unwrap();
     let mut flight: Vec<_> = ids.map(queued).collect();
     // The second message is to wait.

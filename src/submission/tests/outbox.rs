@@ -76,8 +76,7 @@ impl Fixture {
     }
 
     fn id(&self) -> Id {
-        let run_id = self.submission().job.run_id;
-        Id::new(run_id.seconds, run_id.random)
+        Id::new(&self.submission().job.run_id)
     }
 
     /// Back to the beginning.
