@@ -453,9 +453,11 @@ impl Utf8 {
     }
 }
 
-/// A display name as a quoted string (RFC 5322 §3.2.4).
+/// A display name as a quoted string (RFC 5322 §3.2.4), in which encoded words would be none (RFC 2047
+/// §5).
 fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    let quote = |text: &str, _| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    encoded_words::around_words(name, quote)
 }
 
 /// The empty group (RFC 5322 §3.4), by its customary name.
@@ -1079,10 +1081,13 @@ mod tests {
         let signed = format!("DKIM-Signature: x\n{header}");
         let (stays, _) = fitted(format!("{signed}\n\n"), Transport::EightBit);
         assert_eq!(stays, signed);
-        // What is no UTF-8 has a name, too; in an address list its end is unknown.
+        // What is no UTF-8 has a name, too.
         let latin1 = [b"From: J\xf6rg <j@x>\nSubject: Gr\xfc\xdfe\n\n".as_slice()].concat();
         let (latin1, _) = fitted(latin1, Transport::EightBit);
-        assert!(latin1.ends_with("Subject: =?unknown-8bit?B?R3L832U=?="), "{latin1}");
+        assert_eq!(
+            latin1,
+            "From: =?unknown-8bit?B?SvZyZw==?= <j@x>\nSubject: =?unknown-8bit?B?R3L832U=?="
+        );
         let (long, _) = fitted(format!("Subject: {}\n\n", "x".repeat(2000)), Transport::EightBit);
         assert!(long.lines().all(|line| line.len() <= 76), "{long}");
     }
@@ -1096,6 +1101,10 @@ mod tests {
             (
                 "Cc: \"The \\\"root\\\"\" <root@box>, c@y.example",
                 "Cc: \"The \\\"root\\\"\" <ann@x>, \"The \\\"root\\\"\" <bob@x>, c@y.example",
+            ),
+            (
+                "To: =?utf-8?Q?=C3=BC?= the root <root@box>",
+                "To: =?utf-8?Q?=C3=BC?= \"the root\" <ann@x>, =?utf-8?Q?=C3=BC?= \"the root\" <bob@x>",
             ),
             ("To: c@y.example,d@y.example", "To: c@y.example,d@y.example"),
             ("To: root, broken <\nX-To: root", "To: root, broken <\nX-To: root"),

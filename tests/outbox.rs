@@ -761,7 +761,7 @@ fn what_waits_is_listed_and_removed_without_a_configuration_that_can_be_read() {
         .exit(0);
     let queue = home.postie(["queue"]).run();
     queue.exit(0).says("postie: queue: ").says("config.toml:1");
-    let listed = queue.stdout.clone();
+    let listed = queue.stdout;
     assert!(listed.contains("bob@example.net") && listed.contains("eve@example.net"), "{listed}");
     assert_eq!(listed.matches("config.toml is wrong").count(), 2, "{listed}");
     assert_eq!(listed.matches("no configuration: ").count(), 2, "{listed}");

@@ -10,23 +10,68 @@ use base64::engine::general_purpose::STANDARD;
 /// behind the name of a field.
 const OCTETS: usize = 39;
 
-/// Encodes unstructured text (RFC 5322 §2.2.1): the words beyond ASCII, and those between them.
+/// Encodes unstructured text (RFC 5322 §2.2.1): the words beyond ASCII, and those between them. What is
+/// encoded already stays as it is.
 pub(super) fn unstructured(text: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(text) else { return words("unknown-8bit", text) };
-    let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
-    let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
-    // From the blank before the first such character to the blank behind the last.
-    let (before, _) = text.split_at(first);
-    let (head, rest) = text.split_at(before.rfind(' ').map_or(0, |blank| blank + 1));
-    let (_, behind) = text.split_at(last);
-    let tail = behind.find(' ').map_or("", |blank| behind.split_at(blank).1);
-    let (middle, _) = rest.split_at(rest.len() - tail.len());
-    format!("{head}{}{tail}", words("utf-8", middle.as_bytes()))
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let encode = |text: &str, (is_behind_word, is_before_word): (bool, bool)| {
+        let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
+        let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
+        // From the blank before the first such character to the blank behind the last.
+        let (before, _) = text.split_at(first);
+        let (head, rest) = text.split_at(before.rfind(' ').map_or(0, |blank| blank + 1));
+        let (_, behind) = text.split_at(last);
+        let tail = behind.find(' ').map_or("", |blank| behind.split_at(blank).1);
+        let (middle, _) = rest.split_at(rest.len() - tail.len());
+        let left = if is_behind_word && head.is_empty() { " " } else { "" };
+        let right = if is_before_word && tail.is_empty() { " " } else { "" };
+        format!("{head}{}{tail}", words("utf-8", format!("{left}{middle}{right}").as_bytes()))
+    };
+    around_words(text, encode)
+}
+
+/// The text with `encode` applied to what stands between encoded words. It is told whether there is
+/// one before it, and behind it: a blank between two of them is no text (RFC 2047 §6.2), so one that
+/// is must be encoded, too.
+pub(super) fn around_words(text: &str, encode: impl Fn(&str, (bool, bool)) -> String) -> String {
+    let words: Vec<_> = text.split(' ').collect();
+    let mut runs = words.chunk_by(|one, other| !is_encoded(one) && !is_encoded(other)).peekable();
+    let (mut parts, mut is_behind_word) = (Vec::new(), false);
+    while let Some(run) = runs.next() {
+        let run = run.join(" ");
+        let is_word = is_encoded(&run);
+        let is_before_word = runs.peek().is_some();
+        parts.push(if is_word { run } else { encode(&run, (is_behind_word, is_before_word)) });
+        is_behind_word = is_word;
+    }
+    parts.join(" ")
+}
+
+/// Returns whether a word is an encoded one, in any charset.
+fn is_encoded(word: &str) -> bool {
+    let within = word.strip_prefix("=?").and_then(|word| word.strip_suffix("?="));
+    let parts: Vec<_> = within.map(|within| within.split('?').collect()).unwrap_or_default();
+    matches!(parts.as_slice(), [charset, encoding, _] if !charset.is_empty() && encoding.len() == 1)
+        && word.is_ascii()
 }
 
 /// Encodes the display names, the names of groups and the comments of an address list (RFC 5322
-/// §3.4).
-pub(super) fn address_list(list: &str) -> String {
+/// §3.4). Octets that are no UTF-8 and are not in one of these stay.
+pub(super) fn address_list(list: &[u8]) -> Vec<u8> {
+    if let Ok(list) = std::str::from_utf8(list) {
+        return names_encoded(list, |name| words("utf-8", name.as_bytes())).into_bytes();
+    }
+    // Each octet is a character for as long as it takes to find the names.
+    let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    let octets = |text: &str| text.chars().map(octet).collect::<Vec<_>>();
+    let list: String = list.iter().copied().map(char::from).collect();
+    octets(&names_encoded(&list, |name| words("unknown-8bit", &octets(name))))
+}
+
+fn names_encoded(list: &str, encode: impl Fn(&str) -> String) -> String {
     let mut output = String::with_capacity(list.len() * 2);
     let mut rest = list;
     // Where the last bracket closes is found once, however many open behind it.
@@ -35,7 +80,7 @@ pub(super) fn address_list(list: &str) -> String {
         let end = end_of_entry(rest);
         let (entry, tail) = rest.split_at(end);
         let is_name = tail.starts_with(['<', ':']);
-        output.push_str(&if is_name { phrase(entry) } else { comment(entry) });
+        output.push_str(&if is_name { phrase(entry, &encode) } else { comment(entry, &encode) });
         // An address in angle brackets stays as it is.
         let is_closed = tail.starts_with('<') && list.len() - tail.len() < closed;
         let skipped = if is_closed { tail.find('>') } else { None };
@@ -86,7 +131,7 @@ fn end_of_entry(text: &str) -> usize {
 }
 
 /// A display name, without its quotes if it must be encoded.
-fn phrase(text: &str) -> String {
+fn phrase(text: &str, encode: &impl Fn(&str) -> String) -> String {
     let name = text.trim();
     if name.is_ascii() {
         return text.to_owned();
@@ -101,21 +146,29 @@ fn phrase(text: &str) -> String {
         }
     }
     let blank = if text.starts_with([' ', '\t']) { " " } else { "" };
-    format!("{blank}{} ", words("utf-8", bare.as_bytes()))
+    format!("{blank}{} ", all_encoded(&bare, encode))
 }
 
 /// An address with its comment, which is the name of its owner in old messages.
-fn comment(text: &str) -> String {
+fn comment(text: &str, encode: &impl Fn(&str) -> String) -> String {
     let found = text.find('(').zip(text.rfind(')')).filter(|(begin, end)| begin < end);
     let parts = found.and_then(|(begin, end)| {
         Some((text.get(..=begin)?, text.get(begin + 1..end)?, text.get(end..)?))
     });
     match parts {
         Some((before, words_within, after)) if !words_within.is_ascii() => {
-            format!("{before}{}{after}", words("utf-8", words_within.as_bytes()))
+            format!("{before}{}{after}", all_encoded(words_within, encode))
         }
         _ => text.to_owned(),
     }
+}
+
+/// Encodes all of a text but the encoded words in it.
+fn all_encoded(text: &str, encode: &impl Fn(&str) -> String) -> String {
+    around_words(text, |text, (is_behind_word, is_before_word)| {
+        let blank = |is_there: bool| if is_there { " " } else { "" };
+        encode(&format!("{}{text}{}", blank(is_behind_word), blank(is_before_word)))
+    })
 }
 
 /// Encodes text in as many encoded words as needed (RFC 2047), each on its own line, none with a
@@ -254,7 +307,36 @@ mod tests {
             ("a@[IPv6:::1], \"a:b\u{fc}\"@x", "a@[IPv6:::1], \"a:b\u{fc}\"@x"),
             ("broken <\u{fc}", "broken <\u{fc}"),
         ] {
-            assert_eq!(address_list(list), expected);
+            let encoded = String::from_utf8(address_list(list.as_bytes())).unwrap();
+            assert_eq!(encoded, expected);
+        }
+        let list = b"J\xf6rg <j\xf6@x>, a@x (\xfc), \"B, c\" <b@x>";
+        let expected =
+            b"=?unknown-8bit?B?SvZyZw==?= <j\xf6@x>, a@x (=?unknown-8bit?B?/A==?=), \"B, c\" <b@x>";
+        assert_eq!(address_list(list), expected);
+    }
+
+    #[test]
+    fn what_is_encoded_already_stays_and_no_blank_is_lost_beside_it() {
+        let latin = "=?iso-8859-1?Q?=E4?=";
+        for (text, expected) in [
+            ("=?utf-8?Q?=C3=A4?= \u{fc}", "\u{e4} \u{fc}"),
+            ("\u{fc} =?utf-8?Q?=C3=A4?=", "\u{fc} \u{e4}"),
+            ("\u{fc} =?utf-8?Q?=C3=A4?= and \u{fc} b", "\u{fc} \u{e4} and \u{fc} b"),
+            ("=?utf-8?Q?a?= =?utf-8?Q?b?= \u{fc}", "ab \u{fc}"),
+            ("=?x \u{fc} ?=", "=?x \u{fc} ?="),
+        ] {
+            let encoded = unstructured(text.as_bytes());
+            assert!(encoded.is_ascii(), "{encoded}");
+            assert_eq!(decoded(&encoded), expected, "{encoded}");
+            let list = format!("{text} <a@x>");
+            let encoded = String::from_utf8(address_list(list.as_bytes())).unwrap();
+            assert_eq!(decoded(&encoded), format!("{expected} <a@x>"), "{encoded}");
+        }
+        for encoded in
+            [unstructured(format!("{latin} \u{fc}").as_bytes()), unstructured(latin.as_bytes())]
+        {
+            assert!(encoded.starts_with(latin), "{encoded}");
         }
     }
 }

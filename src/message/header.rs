@@ -53,23 +53,23 @@ impl Field {
         let value: Vec<u8> =
             value.iter().copied().filter(|octet| !b"\r\n".contains(octet)).collect();
         let value = value.trim_ascii();
-        let encoded = if is_text {
+        let encoded: Vec<u8> = if is_text {
             let longest = value.split(u8::is_ascii_whitespace).map(<[u8]>::len).max();
             if value.is_ascii() && longest > Some(limits::TEXT_LINE - colon - 4) {
-                encoded_words::words("us-ascii", value)
+                encoded_words::words("us-ascii", value).into()
             } else {
-                encoded_words::unstructured(value)
+                encoded_words::unstructured(value).into()
             }
         } else {
-            let Ok(list) = std::str::from_utf8(value) else { return };
-            let list = encoded_words::address_list(list);
-            if self.has_long_line() {
-                encoded_words::with_blanks_behind_commas(&list)
-            } else {
-                list
+            let list = encoded_words::address_list(value);
+            match str::from_utf8(&list) {
+                Ok(list) if self.has_long_line() => {
+                    encoded_words::with_blanks_behind_commas(list).into()
+                }
+                _ => list,
             }
         };
-        self.0 = [name, b" ", encoded.as_bytes(), b"\r\n"].concat();
+        self.0 = [name, b" ", &encoded, b"\r\n"].concat();
     }
 
     fn has_long_line(&self) -> bool {

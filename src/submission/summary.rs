@@ -60,8 +60,8 @@ impl Submission {
             let at_once = if refused.len() > limits::ALIKE_LINES { refused.len() } else { 1 };
             for lines in refused.chunks(at_once) {
                 let (names, refusals): (Vec<_>, Vec<_>) = lines.iter().cloned().unzip();
-                let (named, more) = names.split_at(names.len().min(limits::ALIKE_ADDRESSES));
-                let (names, refusal) = (enumerated(named, more.len()), refusals.first());
+                let (shown, more) = names.split_at(names.len().min(limits::ALIKE_ADDRESSES));
+                let (names, refusal) = (enumerated(shown, more.len()), refusals.first());
                 let refusal = refusal.map(ToString::to_string).unwrap_or_default();
                 report.warn(format_args!("send{refuser}: {names} refused: {refusal}"));
             }
