@@ -58,6 +58,7 @@ pub const TABLE: &[Advice] = &[
         "run `postie login {account}` again, and publish the client: in \"Testing\" a login ends \
          after 7 days",
     ),
+    on(Situation::CodeRefused, "log in once more: a code is accepted once, and for a few minutes"),
     on(
         Situation::LoginExpired,
         "run `postie login {account}` again; a new password or 90 days without use can end a \
@@ -483,6 +484,7 @@ mod tests {
             Situation::NoLoginYet => token(token::Error::NoLogin { user: "ann".to_owned(), host }),
             Situation::LoginChanged => token(token::Error::Changed { host, what: "client-id" }),
             Situation::LoginExpired => token(token::Error::Expired { host, refusal, lost: None }),
+            Situation::CodeRefused => token(token::Error::Code { host, refusal }),
             Situation::ClientRefused => token(token::Error::Client { host, refusal }),
             Situation::ConsentRefused => token(token::Error::Consent { host, refusal }),
             Situation::TokenLater => token(token::Error::Later { host, refusal }),

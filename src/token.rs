@@ -488,6 +488,8 @@ impl Beginning<'_> {
             Err(Error::Client { refusal, .. }) if refusal.meaning() == Meaning::SlowDown => {
                 return Ok(Err(SLOWER));
             }
+            // No login has ended: there is none yet.
+            Err(Error::Expired { host, refusal, .. }) => return Err(Error::Code { host, refusal }),
             granted => granted?,
         };
         if granted.refresh.is_none() {

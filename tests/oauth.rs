@@ -515,6 +515,14 @@ fn a_login_that_is_refused_or_cannot_last_says_so() {
         "{seen}"
     );
     assert!(seen.ends_with("status 77\n"), "{seen}");
+    server.do_wrong([Wrong::Answer(400, r#"{"error":"invalid_grant"}"#)]);
+    let seen = at_a_terminal(&home, "login", |seen, _| {
+        let Some(url) = address(seen) else { return false };
+        browse(&server.approve(url));
+        true
+    });
+    let refused = "127.0.0.1: the login is refused (invalid_grant)\nhint: log in once more";
+    assert!(seen.contains(refused) && seen.ends_with("status 77\n"), "{seen}");
     server.do_wrong([Wrong::NoRefreshToken]);
     let seen = at_a_terminal(&home, "login", |seen, _| {
         let Some(url) = address(seen) else { return false };

@@ -899,4 +899,10 @@ fn a_user_without_a_home_sends_without_an_outbox_and_is_told_what_that_means() {
     chown(&state, Some(servers::NOBODY), Some(servers::NOBODY)).unwrap();
     send(("XDG_STATE_HOME", state.to_str().unwrap()), sendmail).exit(0).silent();
     assert_eq!(home.files("state/postie/outbox/waiting").len(), 1);
+    // It is none if somebody else could put another one there.
+    let other = Some(servers::NOBODY - 1);
+    chown(&state, other, other).unwrap();
+    let outcome = send(("XDG_STATE_HOME", state.to_str().unwrap()), sendmail);
+    outcome.exit(69).says("without the outbox\n");
+    assert_eq!(home.files("state/postie/outbox/waiting").len(), 1);
 }

@@ -250,7 +250,9 @@ impl From<&token::Error> for Exit {
             | token::Error::NoBrowser { .. }
             // What others may read is for its owner to repair, not for a later run.
             | token::Error::Store(store::Error::Ownership(_)) => Self::Config,
-            token::Error::Expired { .. } | token::Error::Consent { .. } => Self::Denied,
+            token::Error::Expired { .. }
+            | token::Error::Code { .. }
+            | token::Error::Consent { .. } => Self::Denied,
             token::Error::Later { .. } | token::Error::Busy | token::Error::NotInTime(_) => {
                 Self::Later
             }

@@ -31,6 +31,8 @@ pub enum Situation {
     NoLoginYet,
     /// The login was made for another configuration.
     LoginChanged,
+    /// The code of a login by OAuth 2.0 was not accepted.
+    CodeRefused,
     /// The login by OAuth 2.0 has ended.
     LoginExpired,
     /// The authorization server does not take the client.
@@ -297,6 +299,7 @@ impl Situation {
             token::Error::NoLogin { .. } => Self::NoLoginYet,
             token::Error::Changed { .. } => Self::LoginChanged,
             token::Error::Expired { .. } => Self::LoginExpired,
+            token::Error::Code { .. } => Self::CodeRefused,
             token::Error::Consent { .. } => Self::ConsentRefused,
             token::Error::Client { .. } => Self::ClientRefused,
             token::Error::Later { .. } => Self::TokenLater,
@@ -366,6 +369,7 @@ impl fmt::Display for Situation {
             Self::PasswordUnfit => "The password holds a control character",
             Self::NoLoginYet => "There is no OAuth 2.0 login",
             Self::LoginChanged => "The OAuth 2.0 login is for another configuration",
+            Self::CodeRefused => "The code of an OAuth 2.0 login is refused",
             Self::LoginExpired => "The OAuth 2.0 login has expired",
             Self::ClientRefused => "The authorization server refuses the client",
             Self::ConsentRefused => "The authorization server refuses the user's login",

@@ -35,7 +35,13 @@ impl Directories {
         };
         let below = |home: &Path| home.join(".local/state/postie");
         let state = match named("XDG_STATE_HOME") {
-            Some(dir) if ownership::is_ours(&dir) => Some(dir),
+            // Whoever has the directory above could put another one in its place.
+            Some(dir)
+                if ownership::is_ours(&dir)
+                    && dir.parent().is_some_and(ownership::is_ours_or_roots) =>
+            {
+                Some(dir)
+            }
             _ => home.as_deref().map(below),
         };
         let mut other_states = Vec::new();

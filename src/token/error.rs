@@ -40,6 +40,14 @@ pub enum Error {
         /// The time when an answer was lost before, in words.
         lost: Option<String>,
     },
+    /// The code of a login that is being made is not accepted.
+    #[error("{host}: the login is refused ({refusal})")]
+    Code {
+        /// The authorization server.
+        host: String,
+        /// The server's answer.
+        refusal: Refusal,
+    },
     /// The user, or their administrator, has not consented.
     #[error("{host}: refused: {refusal}")]
     Consent {
