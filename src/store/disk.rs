@@ -162,11 +162,23 @@ fn tolerate(synced: io::Result<()>) -> io::Result<()> {
 pub type Lock = Box<dyn Send>;
 
 /// The options for opening our files: new ones are readable by the owner only, and symbolic links
-/// are not followed.
+/// are not followed. At a pipe, such as a log may be, nobody is waited for.
 pub(super) fn own() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits().cast_signed());
     options
+}
+
+/// Opens a file to read from its beginning, and returns its length in octets. What is no file, such as a
+/// pipe, would be read as an empty one.
+fn opened(path: &Path) -> io::Result<(OsFile, u64)> {
+    let file = own().read(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, metadata.len()))
 }
 
 /// The operating system's file system.
@@ -180,17 +192,13 @@ impl Disk for Os {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        // A log may be a pipe: nobody waits for its reader.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = own();
-        options.custom_flags(flags.bits().cast_signed());
-        let file = options.append(true).create(true).open(path)?;
+        let file = own().append(true).create(true).open(path)?;
         Ok(Box::new(file))
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        let file = match own().read(true).open(path) {
-            Ok(file) => file,
+        let file = match opened(path) {
+            Ok((file, _)) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -200,8 +208,8 @@ impl Disk for Os {
 
     fn read_secret(&self, path: &Path) -> Result<Option<Vec<u8>>, ownership::Error> {
         let failed = |source| ownership::Error::Look { path: path.to_owned(), source };
-        let file = match own().read(true).open(path) {
-            Ok(file) => file,
+        let file = match opened(path) {
+            Ok((file, _)) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
@@ -212,8 +220,7 @@ impl Disk for Os {
     }
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, u64)> {
-        let file = own().read(true).open(path)?;
-        let length = file.metadata()?.len();
+        let (file, length) = opened(path)?;
         Ok((Box::new(file), length))
     }
 

@@ -783,3 +783,15 @@ fn a_lock_that_was_dropped_is_free_though_programs_are_being_started() {
         assert_eq!(taken, 0);
     });
 }
+
+/// It would be read as a journal that has nothing yet.
+#[test]
+fn a_pipe_is_no_journal_and_nobody_waits_for_its_writer() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let read = Store::read_only(&Os, dir.path(), 1).unwrap_err();
+    assert!(read.to_string().ends_with("journal: not a regular file"), "{read}");
+    assert!(Os.read(&path).is_err() && Os.read_secret(&path).is_err());
+}
