@@ -253,7 +253,7 @@ pub struct Setup {
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub address: Mailbox,
     /// Name the account NAME [default: first part of the domain].
-    #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other)]
+    #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
     pub account: Option<String>,
     /// Add the account to the configuration file.
     #[arg(long)]

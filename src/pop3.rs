@@ -121,7 +121,7 @@ impl Error {
 
     /// Returns whether this side ended the session (a signal, `max-time`), or could not write what
     /// it received.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         match self {
             Self::Wire(wire::Error::Stream { source, .. }) => source
                 .get_ref()

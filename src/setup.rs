@@ -1,6 +1,8 @@
 //! `postie setup`: from an address to a configuration that works. Prints the account's block; says
 //! where it comes from, what to do first, and whether the servers answer. Asks for no password.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use crate::cli;
@@ -100,7 +102,7 @@ impl Run<'_> {
             todo.push(format!("{again} {}", path.display()));
         }
         if strangers.is_empty() {
-            todo.push(format!("postie check {}", account.name));
+            todo.push(format!("postie check {}", as_word(&account.name)));
         }
         for (number, step) in todo.iter().enumerate() {
             self.print_note(&format!("{}. {step}", number + 1));
@@ -213,4 +215,12 @@ fn commented_out(block: &str) -> String {
         .lines()
         .map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") })
         .collect()
+}
+/// Text as one word for a shell.
+fn as_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+    if text.chars().all(is_plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', "'\\''")).into()
 }

@@ -144,6 +144,9 @@ fn what_the_domain_publishes_is_walked_and_printed() {
     found.exit(0).says("which is signed for the host");
     found.says("pop.example.org:995 answers").says("smtp.example.org:465 answers");
     found.says("postie check example");
+    let args = ["setup", "ann@gmail.com", "--offline", "--account", "my mail"];
+    let named = world.home.postie(args).run();
+    named.exit(0).says("postie check 'my mail'");
     let ca_file = format!("ca-file = \"{}\"", world.home.path().join("ca.pem").display());
     assert_eq!(
         keys(&found.stdout),

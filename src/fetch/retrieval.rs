@@ -49,12 +49,15 @@ impl Run<'_> {
             if self.fetched.new > 0 {
                 store.settle()?;
             }
-            if self.job.repeat {
-                session.quit([])?;
-            } else {
+            if !self.job.repeat {
                 session.abandon();
+                return Ok(());
             }
-            return Ok(());
+            // The answer is awaited for the sake of the next session, and nothing depends on it.
+            return match session.quit([]) {
+                Err(error) if error.is_ours() => Err(error.into()),
+                Ok(_) | Err(_) => Ok(()),
+            };
         }
         store.record_deletions(deletable.iter().filter_map(Identified::uid))?;
         for parting in session.quit(deletable)? {

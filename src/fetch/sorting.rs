@@ -43,6 +43,8 @@ impl Run<'_> {
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
         session.drop_secrets(&mut messages);
+        // The oldest first, in whatever order they are listed.
+        messages.sort_by_key(|listed| listed.number);
         // What an earlier session of this run has missed is listed again, and tried again.
         if !self.is_for_suspects {
             (self.fetched.missed, self.fetched.unasked) = (Vec::new(), 0);
