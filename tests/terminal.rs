@@ -28,9 +28,18 @@ fn at_a_terminal_with(
     args: &[String],
     answer: &str,
 ) -> String {
+    session(environment, home, &format!("{}; echo status $?", command(args)), answer)
+}
+
+/// The command line for a shell.
+fn command(args: &[String]) -> String {
     let words: Vec<_> = args.iter().map(|word| format!("'{word}'")).collect();
-    let postie = env!("CARGO_BIN_EXE_postie");
-    let line = format!("tty; stty cols 80; {postie} {}; echo status $?", words.join(" "));
+    format!("{} {}", env!("CARGO_BIN_EXE_postie"), words.join(" "))
+}
+
+/// Runs a shell's line on a terminal of its own, and answers like [`at_a_terminal`].
+fn session(environment: &[(&str, &str)], home: &Home, line: &str, answer: &str) -> String {
+    let line = format!("tty; stty cols 80; {line}");
     let script = Command::new("script")
         .args(["-qc", &line, "/dev/null"])
         .env_clear()
@@ -198,6 +207,25 @@ fn a_person_is_asked_for_the_password_and_it_is_not_shown() {
     assert!(!right.contains("not-a-secret"), "{right:?}");
     let wrong = at_a_terminal(&home, &args, "not-the-secret\n");
     assert!(wrong.contains("login refused") && wrong.contains("status 77"), "{wrong:?}");
+}
+
+#[test]
+fn a_signal_at_the_prompt_gives_the_terminal_back_as_it_was() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let home = Home::new();
+    let args = ["fetch", "--server", "127.0.0.1:1", "--tls", "none", "--user", "ann"];
+    let command = command(&args.map(str::to_owned));
+    // Ctrl-C is for all in the foreground, so the shell must not mind.
+    let interrupted = format!("trap : INT; {command}; echo status $?; stty -a");
+    let seen = session(&[], &home, &interrupted, "\u{3}");
+    assert!(seen.contains("status 130\r\n") && seen.contains(" echo "), "{seen}");
+    for (signal, status) in [("TERM", 143), ("HUP", 129)] {
+        let kill = format!("(sleep 1; pkill -{signal} -n -x postie -P $$)");
+        let seen = session(&[], &home, &format!("{kill} & {command}; echo status $?; stty -a"), "");
+        assert!(seen.contains(&format!("status {status}")) && seen.contains(" echo "), "{seen}");
+    }
 }
 
 #[test]
