@@ -261,6 +261,12 @@ mutate 'the damage that a hole over synced lines is' src/store/journal/replay.rs
 mutate 'how many messages under one unique-id are left' src/fetch/sorting.rs 's/store\.record_copies\(&uid, [^;]*;//' "${pop3[@]}"
 mutate 'the refusal of a number that is listed twice' src/pop3/session/listing.rs 's/if !numbers\.add\(number\)/if !numbers.add(number) && false/' "${hostile[@]}"
 mutate 'the refusal of a unique-id that is a secret' src/pop3/session.rs 's/self\.wire\.secrets\(\)\.are_in/false && self.wire.secrets().are_in/' "${hostile[@]}"
+mutate 'one command at a time behind a lost login' src/fetch/server.rs 's/self\.most = Pace::OneByOne;/self.most = pace.slower().min(Pace::Pipelined);/' "${hostile[@]}"
+mutate 'the proof that a pace was at fault' src/fetch/server.rs 's/self\.suspected = Some\(\*pace\);/self.profile.failed(*pace, self.job.run_id.seconds);/' "${hostile[@]}"
+mutate 'that nothing depends on an answer to QUIT' src/fetch/retrieval.rs 's/if error\.is_ours\(\) =>/if true || error.is_ours() =>/' "${pop3[@]}"
+mutate 'the reason of a refusal by a fallback' src/submission/outbox.rs 's/\.or_else\(\|\| refusals\.clone\(\)\.next\(\)\)//' --test tests fallback
+mutate 'the order of what is queued' src/store/outbox.rs 's/\{fraction:04x\}\{:08x\}", random >> 32/{:08x}{fraction:04x}", random >> 32/' --test tests outbox::messages
+mutate 'the blank beside an encoded word' src/message/encoded_words.rs 's/if is_behind_word && head\.is_empty\(\)/if false/' --lib message::
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"
 mutate 'the bound of a reply that drips' src/net/deadline.rs 's/Wait::Reply => \(Some\(time_out\.saturating_mul\(REPLY\)\), time_out\)/Wait::Reply => (Some(Duration::MAX), time_out)/' --lib net::tests
 mutate 'the rate of a text' src/net/deadline.rs 's/std::mem::take\(&mut self\.octets\) < due/false/' --lib net::tests
