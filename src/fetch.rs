@@ -117,6 +117,7 @@ fn store_options(job: &FetchJob) -> StoreOptions {
         destination: job.destination.clone(),
         run_id: job.run_id.clone(),
         deletes_at_once: job.deletes_at_once(),
+        all: job.all,
     }
 }
 
@@ -372,15 +373,6 @@ impl<'a> Run<'a> {
             }
             self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
         }
-        let most = if self.is_for_suspects { 0 } else { limits::REFUSED };
-        for number in session.left_out(most) {
-            let reason = NO_UID.to_owned();
-            self.fetched.miss(
-                ScanListing { number, uid: None },
-                Lack::Retrieval(Exit::Later),
-                reason,
-            );
-        }
         // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
         suspects.sort_by_key(|suspect| {
@@ -437,9 +429,6 @@ impl<'a> Run<'a> {
         }
     }
 }
-
-/// The reason why a message is left that would be retrieved again and again.
-const NO_UID: &str = "no valid unique-id is listed";
 
 /// Names for messages without unique-ids: their sizes, which tell most of them apart. One that ends
 /// session after session is recognised by that, and asked for last; nothing is taken for delivered, or

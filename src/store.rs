@@ -63,7 +63,6 @@ pub use self::journal::Listed;
 pub use self::maildir::{Draft, Maildir};
 pub use self::recovery::Recovered;
 pub use self::seen::{SeenUids, Standing};
-use self::texts::Texts;
 use crate::run_id::RunId;
 use crate::text::{Identified, Uid, UidRef};
 
@@ -123,6 +122,9 @@ pub struct StoreOptions {
     pub run_id: RunId,
     /// True if messages are deleted from the server in the session that brings them.
     pub deletes_at_once: bool,
+    /// True if messages are retrieved that earlier runs have delivered: what is delivered again takes
+    /// the place of that.
+    pub all: bool,
 }
 
 /// The state and destination of one maildrop, locked for this run.
@@ -310,15 +312,6 @@ impl Store {
         self.journal.end_listing(self.options.run_id.seconds)
     }
 
-    /// Records how many of the messages that were delivered under a unique-id are still listed.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the journal cannot be written.
-    pub fn record_copies(&mut self, uid: &Uid, copies: u32) -> Result<(), Error> {
-        self.journal.record_copies(uid, copies)
-    }
-
     /// Notes which messages are listed with another size than before.
     ///
     /// # Errors
@@ -360,32 +353,14 @@ impl Store {
         self.journal.seen.entries.values().any(|entry| entry.missing().is_none())
     }
 
-    /// Forgets which messages without unique-ids were delivered: those of the present session, since
-    /// they are deleted.
+    /// Takes note that messages without unique-ids are deleted, by their numbers in this session: a
+    /// message with an equal text is another one from here on.
     ///
     /// # Errors
     ///
     /// Returns an error if the journal cannot be written.
-    pub fn forget_deleted_texts(&mut self) -> Result<(), Error> {
-        self.journal.forget_texts(Texts::forget_met)
-    }
-
-    /// Lets messages without unique-ids that earlier runs delivered be fetched once more.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the journal cannot be written.
-    pub fn forget_earlier_texts(&mut self) -> Result<(), Error> {
-        self.journal.forget_texts(Texts::forget_earlier)
-    }
-
-    /// Lets messages be fetched once more.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the journal cannot be written.
-    pub fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
-        self.journal.forget(uids)
+    pub fn forget_deleted_texts(&mut self, numbers: &[u32]) -> Result<(), Error> {
+        self.journal.forget_deleted_texts(numbers)
     }
 
     /// Notes messages as not to be fetched.

@@ -253,12 +253,14 @@ mutate 'the doubt in a refused listing behind a login' src/pop3/session/login.rs
 mutate 'the memory of a pace that failed' src/fetch/server.rs 's/self\.profile\.failed\(\*pace, self\.job\.run_id\.seconds\);//' "${hostile[@]}"
 mutate 'caution with a server that is met for the first time' src/pop3/profile.rs 's/map_or\(Pace::Pipelined, Pace::faster\)/map_or(Pace::BehindLogin, Pace::faster)/' "${pop3[@]}"
 mutate 'PASS only behind an accepted USER' src/pop3/session/login.rs 's/if replies\.iter\(\)\.all\(Reply::is_ok\)/if true/' "${pop3[@]}"
-mutate 'knowing messages without unique-ids by their texts' src/store/texts.rs 's/if is_here\(text\.place\) && text\.met < text\.copies/if false/' "${cut[@]}"
-mutate 'how often a text was delivered' src/store/texts.rs 's/ && text\.met < text\.copies//' "${pop3[@]}"
-mutate 'forgetting texts that are deleted' src/fetch/retrieval.rs 's/store\.forget_deleted_texts\(\)\?;//' "${pop3[@]}"
+mutate 'knowing messages without unique-ids by their texts' src/store/texts.rs 's/if text\.met >= known \|\| /if true || /' "${cut[@]}"
+mutate 'how often a text was delivered' src/store/texts.rs 's/text\.met >= known \|\| //' "${pop3[@]}"
+mutate 'telling texts by the fields that servers keep' src/store/delivery.rs 's/digests\.named \} else \{ digests\.whole \}/digests.named } else { digests.named }/' --lib store::tests
+mutate 'what was delivered before, until it is delivered again' src/fetch.rs 's/all: job\.all,/all: false,/' "${pop3[@]}"
+mutate 'what an earlier session of a run has missed' src/fetch/sorting.rs 's/!unmatched\.contains\(&uid\) && !uid\.is_some_and\(is_listed\)/false/' "${pop3[@]}"
+mutate 'forgetting texts that are deleted' src/fetch/retrieval.rs 's/store\.forget_deleted_texts\(&nameless\)\?;//' "${pop3[@]}"
 mutate 'what this run has fetched, with --all' src/fetch/plan.rs 's/!job\.all \|\| entry\.is_fresh\(\)/!job.all/' "${pop3[@]}"
 mutate 'the damage that a hole over synced lines is' src/store/journal/replay.rs 's/\(self\.has_hole && self\.announced\.iter\(\)\.any\(is_it\)\)/(self.has_hole)/' --lib store::journal
-mutate 'how many messages under one unique-id are left' src/fetch/sorting.rs 's/store\.record_copies\(&uid, [^;]*;//' "${pop3[@]}"
 mutate 'the refusal of a number that is listed twice' src/pop3/session/listing.rs 's/if !numbers\.add\(number\)/if !numbers.add(number) && false/' "${hostile[@]}"
 mutate 'the refusal of a unique-id that is a secret' src/pop3/session.rs 's/self\.wire\.secrets\(\)\.are_in/false && self.wire.secrets().are_in/' "${hostile[@]}"
 mutate 'one command at a time behind a lost login' src/fetch/server.rs 's/self\.most = Pace::OneByOne;/self.most = pace.slower().min(Pace::Pipelined);/' "${hostile[@]}"

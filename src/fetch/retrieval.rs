@@ -9,7 +9,7 @@ use std::thread;
 
 use super::delivery::{Arrival, DeliveryQueue, DeliveryWorker};
 use super::incoming::Incoming;
-use super::outcome::{Lack, Missed};
+use super::outcome::Lack;
 use super::plan::Action;
 use super::refusals::Refusals;
 use super::{FetchContext, Halt, Left, Run, Suspect};
@@ -60,9 +60,13 @@ impl Run<'_> {
             };
         }
         store.record_deletions(deletable.iter().filter_map(Identified::uid))?;
+        let mut nameless = Vec::new();
         for parting in session.quit(deletable)? {
             match parting.refusal {
-                None => self.fetched.deleted += 1,
+                None => {
+                    self.fetched.deleted += 1;
+                    nameless.extend(parting.listed.uid.is_none().then_some(parting.listed.number));
+                }
                 Some(refusal) => {
                     if let Some(uid) = &parting.listed.uid {
                         store.record_refusal(uid)?;
@@ -71,12 +75,7 @@ impl Run<'_> {
                 }
             }
         }
-        // Which texts those were that stay is not known here.
-        let is_nameless = |missed: &Missed| missed.listed.uid.is_none();
-        let mut left = self.fetched.missed.iter().filter(|missed| missed.lack == Lack::Deletion);
-        if !left.any(is_nameless) {
-            store.forget_deleted_texts()?;
-        }
+        store.forget_deleted_texts(&nameless)?;
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Server<'a> {
     most: Pace,
     /// The pace of a session that ended at the login.
     suspected: Option<Pace>,
+    /// True if a session of this run ended before its login was answered.
+    was_login_shown: bool,
 }
 
 impl<'a> Server<'a> {
@@ -24,7 +26,7 @@ impl<'a> Server<'a> {
             Os.read(&job.server).ok().flatten().and_then(|text| String::from_utf8(text).ok());
         let written = text.unwrap_or_default();
         let (profile, most) = (Profile::read(&written), Pace::BehindCapa);
-        Self { job, profile, written, most, suspected: None }
+        Self { job, profile, written, most, suspected: None, was_login_shown: false }
     }
 
     /// The approach for the next session.
@@ -61,7 +63,9 @@ impl<'a> Server<'a> {
             }
             // A server that hangs up on wrong passwords is told one only once more. That the pace was
             // at fault is known when the next session has got further.
+            Error::SentAhead { is_logged_in: false, .. } if self.was_login_shown => false,
             Error::SentAhead { pace, is_logged_in: false, .. } => {
+                self.was_login_shown = true;
                 self.suspected = Some(*pace);
                 self.most = Pace::OneByOne;
                 true
@@ -69,6 +73,7 @@ impl<'a> Server<'a> {
             Error::CapabilitiesChanged => {
                 self.profile = Profile::default();
                 self.most = Pace::Pipelined;
+                self.was_login_shown = true;
                 true
             }
             _ => false,

@@ -1,11 +1,13 @@
 //! The listing of a session against the journal: which messages are retrieved, compared, deleted or
 //! left, and the preview of a dry run.
 
+use std::collections::HashSet;
+
 use super::object::{ListedObject, PreviewObject};
-use super::outcome::Lack;
+use super::outcome::{Lack, Missed};
 use super::plan::{Action, Plan};
 use super::server::Server;
-use super::{NO_UID, Run, Suspect, connect, login, stand_ins};
+use super::{Run, Suspect, connect, login, stand_ins};
 use crate::config::Keep;
 use crate::connect::Connector;
 use crate::error::{Error, Exit};
@@ -16,7 +18,7 @@ use crate::report::count;
 use crate::settings::FetchJob;
 use crate::store::disk::Os;
 use crate::store::{Listed, Purpose, SeenEntry, Standing, Store};
-use crate::text::{Identified, Uid, UidRef};
+use crate::text::{Uid, UidRef};
 use crate::wire::{Disclosure, Private};
 
 impl Run<'_> {
@@ -42,14 +44,35 @@ impl Run<'_> {
         let uids = self.unique_ids(store.has_present());
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
-        session.drop_secrets(&mut messages);
         // The oldest first, in whatever order they are listed.
         messages.sort_by_key(|listed| listed.number);
-        // What an earlier session of this run has missed is listed again, and tried again.
-        if !self.is_for_suspects {
-            (self.fetched.missed, self.fetched.unasked) = (Vec::new(), 0);
+        // What an earlier session of this run has missed and what is listed again is tried again.
+        if !self.is_for_suspects && !self.fetched.missed.is_empty() {
+            let unmatched: HashSet<_> = messages.iter().map(|listed| listed.uid.as_ref()).collect();
+            let is_listed = |uid: &Uid| {
+                let entry = store.seen().get(uid);
+                entry.is_some_and(|entry| entry.number().is_some())
+            };
+            self.fetched.missed.retain(|Missed { listed, .. }| {
+                let uid = listed.uid.as_ref();
+                !unmatched.contains(&uid) && !uid.is_some_and(is_listed)
+            });
         }
+        self.fetched.unasked = 0;
+        messages.retain(|listed| {
+            let is_secret = listed.uid.as_ref().is_some_and(|uid| session.has_secret(uid));
+            if is_secret {
+                self.miss_secret(listed.number);
+            }
+            !is_secret
+        });
         self.with_unique_ids(messages, listed)
+    }
+
+    /// Leaves a message whose unique-id would be noted and shown.
+    fn miss_secret(&mut self, number: Number) {
+        let reason = "its unique-id has a secret in it that was sent".to_owned();
+        self.fetched.miss(ScanListing { number, uid: None }, Lack::Retrieval(Exit::Later), reason);
     }
 
     /// The need for unique-ids. Without them, messages that stay would be fetched again and again;
@@ -76,7 +99,7 @@ impl Run<'_> {
         listing.retain(|listed| {
             let has_uid = listed.uid.is_some();
             if !has_uid {
-                let reason = NO_UID.to_owned();
+                let reason = "the server lists no valid unique-id for it".to_owned();
                 self.fetched.miss(listed.clone(), Lack::Retrieval(Exit::Later), reason);
             }
             has_uid
@@ -106,7 +129,7 @@ impl Run<'_> {
         listing: Vec<ScanListing>,
         sizes: Option<&Sizes>,
     ) -> Result<Sorted, Error> {
-        let Listed { known, before, mut changes, shared: several } = store.end_listing()?;
+        let Listed { known, before, mut changes } = store.end_listing()?;
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
         let is_known =
             |uid: &Uid| store.seen().get(uid).is_some_and(|entry| plan::is_known(self.job, entry));
@@ -151,7 +174,8 @@ impl Run<'_> {
         }
         let fetched = &mut self.fetched;
         (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
-        if known == 0 {
+        // A server that hides what was retrieved lists others in every session.
+        if known == 0 && self.fetched.new == 0 {
             self.warn_about_new_uids(before);
         }
         let (shared, room) = plan.into_parts();
@@ -159,16 +183,6 @@ impl Run<'_> {
         suspects.truncate(room);
         self.shared = shared;
         self.fetched.ambiguous = self.shared.values().sum();
-        if self.job.all {
-            let suspects = suspects.iter().map(|suspect| &suspect.listed);
-            let wanted = wanted.iter().chain(suspects).filter_map(Identified::uid);
-            let wanted: Vec<_> = wanted.filter(|uid| !is_known(uid)).cloned().collect();
-            store.forget(wanted.iter())?;
-            store.forget_earlier_texts()?;
-        }
-        for uid in several {
-            store.record_copies(&uid, self.shared.get(&uid).copied().unwrap_or(1))?;
-        }
         changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
         let room = room.saturating_sub(suspects.len());
         let has_known =
@@ -186,8 +200,8 @@ impl Run<'_> {
         let mut listing = Vec::new();
         let mut session = login(self.job, &way, session, attempts, &mut listing)?;
         session.list(self.unique_ids(!seen.is_empty()), &mut listing)?;
+        listing.retain(|listed| !listed.uid.as_ref().is_some_and(|uid| session.has_secret(uid)));
         let listed = listing.len();
-        session.drop_secrets(&mut listing);
         let listing = self.with_unique_ids(listing, listed)?;
         let sizes = session.sizes()?.clone();
         session.abandon();

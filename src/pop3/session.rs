@@ -10,7 +10,7 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use self::listing::{List, Numbers, Taker, UidListing, Uidl, accepted};
+use self::listing::{List, Taker, UidListing, Uidl, accepted};
 pub use self::listing::{Listing, Prefetch, ScanListing, Sizes, UniqueIds};
 pub use self::login::Approach;
 use self::login::{LoginFlight, LoginFlightReply};
@@ -58,8 +58,6 @@ pub struct Session<State, S> {
     uids: Option<UidListing>,
     /// The sizes by LIST, once they were asked for.
     sizes: OnceCell<Sizes>,
-    /// The numbers of the messages in the reply to UIDL; `None` if it brought none.
-    numbers: Option<Numbers>,
     /// The listings that are asked for first.
     ahead: Prefetch,
     /// The mechanism of the accepted login.
@@ -144,7 +142,6 @@ impl<S: Stream> Session<Authorization, S> {
             is_out_of_step: false,
             uids: None,
             sizes: OnceCell::new(),
-            numbers: None,
             ahead: Prefetch::Uids,
             mechanism: None,
             is_pinned: false,
@@ -183,13 +180,10 @@ impl<S: Private> Session<Transaction, S> {
             None => self.ask_listings(listing)?,
         };
         match answer {
-            Ok(UidListing { has_uids: false, invalid: Some(what), .. }) if uids.are_needed => {
+            Ok(UidListing { has_uids: false, invalid: Some(what) }) if uids.are_needed => {
                 Err(wire::Error::Malformed { phase: Phase::Text("UIDL"), what }.into())
             }
-            Ok(found) => {
-                self.numbers = Some(found.numbers);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(Refusal { code: None, .. }) if !uids.are_known && !self.offered.uidl => {
                 listing.begin();
                 self.sizes()?.numbers().for_each(|number| listing.add(number, None));
@@ -252,21 +246,9 @@ impl<S: Private> Session<Transaction, S> {
         Ok(self.sizes.get_or_init(|| sizes))
     }
 
-    /// Drops unique-ids that a server made from a secret that it was told: they would be noted and
-    /// shown.
-    pub fn drop_secrets(&self, listing: &mut [ScanListing]) {
-        for listed in listing {
-            listed.uid.take_if(|uid| self.wire.secrets().are_in(uid.as_bytes()));
-        }
-    }
-
-    /// Messages that have a size and that the reply to UIDL has left out, as far as the sizes were
-    /// asked for; at most so many.
-    pub fn left_out(&self, most: usize) -> Vec<Number> {
-        let (Some(listed), Some(sizes)) = (&self.numbers, self.sizes.get()) else {
-            return Vec::new();
-        };
-        sizes.numbers().filter(|number| !listed.has(*number)).take(most).collect()
+    /// Returns whether a server made a unique-id from a secret that it was told.
+    pub fn has_secret(&self, uid: &crate::text::Uid) -> bool {
+        self.wire.secrets().are_in(uid.as_bytes())
     }
 
     /// Retrieves messages, many in flight if the server allows it, and in front of them their sizes

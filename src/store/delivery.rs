@@ -52,7 +52,8 @@ impl Store {
                 each(Delivery::Rejected(message, reason));
                 continue;
             }
-            let digest = message.as_mut().digest();
+            let digests = message.as_mut().take_digests();
+            let digest = if message.uid().is_some() { digests.named } else { digests.whole };
             match message.uid().cloned() {
                 Some(uid) if purpose == Purpose::Compare => {
                     if self.journal.seen.is_text_of(&uid, digest) {
@@ -70,7 +71,7 @@ impl Store {
                     self.journal.record_reuse(&uid)?;
                 }
                 // There is no other name for it than its text, which is durable here.
-                None if self.is_known_text(digest) => {
+                None if self.is_known_text(message.number(), digest)? => {
                     each(Delivery::Same(Saved(message)));
                     continue;
                 }
@@ -90,9 +91,10 @@ impl Store {
     }
 
     /// Returns whether a message without a unique-id was delivered here before.
-    fn is_known_text(&mut self, digest: digest::Digest) -> bool {
+    fn is_known_text(&mut self, number: u32, digest: digest::Digest) -> Result<bool, Error> {
         let here = self.options.destination.place();
-        self.journal.meet_text(digest, self.options.run_id.seconds, &here)
+        let (now, all) = (self.options.run_id.seconds, self.options.all);
+        self.journal.meet_text(number, digest, now, all, &here)
     }
 
     pub(super) fn intent<T: AsMut<Draft> + Identified + Measured>(
@@ -123,7 +125,7 @@ impl Store {
         if let Err(reason) = command::run(words, message.as_mut(), limits::DELIVERY)? {
             return Ok(Delivery::Rejected(message, reason));
         }
-        self.journal.record_delivery(intent, &place)?;
+        self.journal.record_delivery(intent, &place, self.options.all)?;
         self.journal.seen.has_delivered = true;
         Ok(Delivery::New(Saved(message)))
     }
@@ -160,7 +162,7 @@ impl Store {
         }
         let intents: Vec<_> =
             batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();
-        self.journal.record_intents(root, intents.into_iter())?;
+        self.journal.record_intents(root, intents.into_iter(), self.options.all)?;
         let into = self.open_dir(&new)?;
         for (message, _) in &mut batch {
             let draft = message.as_mut();
@@ -176,7 +178,7 @@ impl Store {
         // What will be deleted at once is noted as such with its delivery: if this run is cut off
         // before, another message may have its unique-id when the next one looks.
         let follow_up = if self.options.deletes_at_once {
-            FollowUp::Note("deleted", self.options.run_id.seconds.max(1))
+            FollowUp::Deleted(self.options.run_id.seconds.max(1))
         } else {
             FollowUp::None
         };
@@ -208,8 +210,11 @@ impl Store {
     }
 }
 
-/// A message that may have a size in the listing.
+/// A message in the listings of a session.
 pub trait Measured {
+    /// The message-number.
+    fn number(&self) -> u32;
+
     /// Octets, as the server counts; `None` if it told none, or none that can be of this text.
     fn size(&self) -> Option<u64>;
 }

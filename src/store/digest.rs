@@ -58,6 +58,18 @@ pub(super) struct Digester {
     /// The field's name so far.
     name: Vec<u8>,
     is_left_out: bool,
+    /// The fields that are left out.
+    left_out: Option<Context>,
+}
+
+/// The digests of one text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digests {
+    /// Without the fields that servers keep for themselves. It tells whether a message that goes by a
+    /// known name is the known one.
+    pub(super) named: Digest,
+    /// With them. It is all that tells a message without a name from others.
+    pub(super) whole: Digest,
 }
 
 #[derive(Clone, Copy)]
@@ -71,7 +83,8 @@ enum At {
 
 impl Digester {
     pub(super) fn new() -> Self {
-        Self { hash: Context::new(&SHA256), at: At::Name, name: Vec::new(), is_left_out: false }
+        let (hash, name) = (Context::new(&SHA256), Vec::new());
+        Self { hash, at: At::Name, name, is_left_out: false, left_out: None }
     }
 
     /// Takes in the next chunk of a text with LF at its line ends.
@@ -87,9 +100,7 @@ impl Digester {
                         }
                         None => (text, &[][..]),
                     };
-                    if !self.is_left_out {
-                        self.hash.update(line);
-                    }
+                    self.field().0.update(line);
                     text = rest;
                 }
                 // A line that is folded belongs to the field above (RFC 5322 §2.2.3).
@@ -101,9 +112,8 @@ impl Digester {
                     let name = self.name.trim_ascii_end();
                     let is_name = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
                     self.is_left_out = first == b':' && LEFT_OUT.iter().any(|known| is_name(known));
-                    if !self.is_left_out {
-                        self.hash.update(&self.name);
-                    }
+                    let (hash, name) = self.field();
+                    hash.update(name);
                     self.name.clear();
                     self.at = At::Field;
                 }
@@ -115,23 +125,60 @@ impl Digester {
         }
     }
 
-    /// The digest of all that has come.
-    pub(super) fn finish(mut self) -> Digest {
-        self.hash.update(&self.name);
-        let mut digest = [0; 16];
-        digest.iter_mut().zip(self.hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        Digest(digest)
+    /// What the present field goes into, and its name.
+    fn field(&mut self) -> (&mut Context, &[u8]) {
+        let Self { hash, left_out, is_left_out, name, .. } = self;
+        let left_out = is_left_out.then(|| left_out.get_or_insert_with(|| Context::new(&SHA256)));
+        (left_out.unwrap_or(hash), name)
     }
+
+    /// The digests of all that has come.
+    pub(super) fn finish(mut self) -> Digests {
+        self.hash.update(&self.name);
+        let named = finished(self.hash);
+        let whole = self.left_out.map_or(named, |mut left_out| {
+            left_out.update(&named.0);
+            finished(left_out)
+        });
+        Digests { named, whole }
+    }
+}
+
+fn finished(hash: Context) -> Digest {
+    let mut digest = [0; 16];
+    digest.iter_mut().zip(hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    Digest(digest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn digest(text: &str) -> Digest {
+    fn digests(text: &str) -> Digests {
         let mut digester = Digester::new();
         digester.update(text.as_bytes());
         digester.finish()
+    }
+
+    fn digest(text: &str) -> Digest {
+        digests(text).named
+    }
+
+    #[test]
+    fn a_text_without_a_name_is_told_from_all_others() {
+        let texts = [
+            "A: b\n\nc\n",
+            "A: b\nStatus: O\n\nc\n",
+            "Status: O\nA: b\n\nc\n",
+            "Lines: 1\nA: b\n\nc\n",
+        ];
+        for (at, one) in texts.iter().enumerate() {
+            assert_eq!(digest(one), digest(texts[0]));
+            // Only the order of what is left out and the rest makes no difference.
+            let same =
+                texts.iter().filter(|other| digests(other).whole == digests(one).whole).count();
+            assert_eq!(same, [1, 2, 2, 1][at], "{one:?}");
+        }
     }
 
     /// What stands in journals must be found again by every later version.
@@ -179,7 +226,7 @@ mod tests {
                 for part in [&text[..first], &text[first..second], &text[second..]] {
                     digester.update(part.as_bytes());
                 }
-                assert_eq!(digester.finish(), digest(text), "{first} {second}");
+                assert_eq!(digester.finish(), digests(text), "{first} {second}");
             }
         }
     }

@@ -118,11 +118,6 @@ impl SeenEntry {
         u32::try_from(self.copies.get()).unwrap_or(u32::MAX)
     }
 
-    /// Takes in how many of these messages are left.
-    pub(super) fn set_copies(&mut self, copies: u32) {
-        self.copies = Number::new(copies.into());
-    }
-
     /// Adds a copy to those of an earlier entry, which this one replaces.
     pub(super) fn replace(&mut self, earlier: &Self) {
         self.copies = Number::new(earlier.copies.get() + 1);

@@ -12,14 +12,13 @@
 //! unwanted TIME UID noted|imported       it is not to be fetched
 //! missing TIME UID                       the server has not listed it since
 //! listed UID                             it lists it again
-//! copies UID NUMBER                      of several messages under it, so many are still there
 //! size UID LISTSIZE                      it lists it with another size; not compared yet
 //! deleted TIME UID                       its deletion is asked for; noted before it is
 //! same UID                               retrieved again, and equal; or its deletion was refused
 //! reused                                 this server uses unique-ids again
 //! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
 //! said WHAT                              this was said, and is not said again
-//! forget UID                             it is to be fetched once more, or vanished long ago
+//! forget UID                             it is fetched once more, or vanished long ago
 //! forget ? DIGEST                        the same, or deleted, of a message without a unique-id
 //! ```
 //!
@@ -40,7 +39,6 @@ use super::disk::{Disk, File};
 use super::entry::{Kind, SeenEntry, is_credible};
 use super::line::{FORMAT, VERSION, encoded_path, encoded_uid};
 use super::seen::{Intent, SeenUids, text_field};
-use super::texts::Texts;
 use crate::limits;
 use crate::text::{Uid, UidRef};
 
@@ -90,12 +88,13 @@ impl Journal {
         let path = dir.join(FILE);
         let failed = |doing| move |error| Error::io(doing, &dir.join(FILE), error);
         let replay = Replay::of(&*disk, &path)?;
-        if replay.is_torn && !replay.is_damaged {
+        if replay.is_torn && !replay.is_damaged && !replay.ends_in_hole {
             // What follows is half a line, from a run that was cut off. The next line must not be
             // glued to it.
             disk.truncate(&path, replay.octets).map_err(failed("mend"))?;
         }
-        let (lines, octets, is_damaged) = (replay.lines, replay.octets, replay.is_damaged);
+        let (lines, octets) = (replay.lines, replay.octets);
+        let (is_damaged, ends_in_hole) = (replay.is_damaged, replay.ends_in_hole);
         let mut journal = Self {
             disk,
             dir: dir.to_owned(),
@@ -113,6 +112,9 @@ impl Journal {
         if is_damaged {
             journal.seen.mark.get_or_insert(mark);
             journal.set_aside()?;
+        } else if ends_in_hole {
+            // That nothing is proven any more must outlive this run.
+            journal.rewrite()?;
         }
         for name in journal.seen.forget_the_vanished(now) {
             let _ = writeln!(journal.forgotten, "forget {name}");
@@ -188,16 +190,21 @@ impl Journal {
         self.file()?.reserve(room).map_err(|error| Error::io("write", &path, error))
     }
 
-    /// Announces deliveries to a Maildir, durably.
+    /// Announces deliveries to a Maildir, durably. `replace` says that they take the place of those of
+    /// earlier runs.
     pub(super) fn record_intents(
         &mut self,
         place: &Path,
         intents: impl Iterator<Item = Intent>,
+        replace: bool,
     ) -> Result<(), Error> {
         let mut text = self.go_to(place);
         let place = self.seen.number(place);
         let intents: Vec<_> = intents.map(|intent| Intent { place, ..intent }).collect();
         for intent in &intents {
+            if replace {
+                text += &self.replaced(intent).unwrap_or_default();
+            }
             let _ = writeln!(text, "{}", intent.line());
         }
         self.append(&text)?;
@@ -224,8 +231,16 @@ impl Journal {
             if outcome == Outcome::Void {
                 continue;
             }
-            self.seen.deliver_fresh(&intent);
-            if let (Some(uid), FollowUp::Note(word, time)) = (intent.uid, follow_up) {
+            let absent = match follow_up {
+                FollowUp::None => None,
+                FollowUp::Deleted(time) => Some(("deleted", time)),
+                FollowUp::Missing(time) => Some(("missing", time)),
+            };
+            match follow_up {
+                FollowUp::Missing(_) => self.seen.deliver(&intent),
+                FollowUp::None | FollowUp::Deleted(_) => self.seen.deliver_fresh(&intent),
+            }
+            if let (Some(uid), Some((word, time))) = (intent.uid, absent) {
                 let _ = writeln!(text, "{word} {time} {}", encoded_uid(uid.as_bytes()));
                 self.seen.mark_absent(&uid, time);
             }
@@ -233,9 +248,18 @@ impl Journal {
         self.append(&text)
     }
 
-    /// Records a delivery that needed no announcement, durably.
-    pub(super) fn record_delivery(&mut self, intent: Intent, place: &Path) -> Result<(), Error> {
+    /// Records a delivery that needed no announcement, durably. `replace` says that it takes the place
+    /// of one of an earlier run.
+    pub(super) fn record_delivery(
+        &mut self,
+        intent: Intent,
+        place: &Path,
+        replace: bool,
+    ) -> Result<(), Error> {
         let mut text = self.go_to(place);
+        if replace {
+            text += &self.replaced(&intent).unwrap_or_default();
+        }
         let _ = writeln!(text, "{}", intent.delivered_line());
         self.append(&text)?;
         self.sync()?;
@@ -334,39 +358,53 @@ impl Journal {
         Ok(is_first)
     }
 
-    /// Lets messages be fetched once more. Not durable: who asked for it can ask again.
-    pub(super) fn forget<'a>(&mut self, uids: impl Iterator<Item = &'a Uid>) -> Result<(), Error> {
-        let mut text = String::new();
-        for uid in uids {
-            if self.seen.entries.remove(uid.as_bytes()) {
-                let _ = writeln!(text, "forget {}", encoded_uid(uid.as_bytes()));
-            }
-        }
-        self.append(&text)
-    }
-
     /// Takes in that a message of the present session has this text and no unique-id. Returns whether
-    /// it was delivered `here` before.
-    pub(super) fn meet_text(&mut self, digest: Digest, now: u64, here: &Path) -> bool {
+    /// it was delivered `here` before; with `is_all`, in this run.
+    pub(super) fn meet_text(
+        &mut self,
+        number: u32,
+        digest: Digest,
+        now: u64,
+        is_all: bool,
+        here: &Path,
+    ) -> Result<bool, Error> {
         let SeenUids { texts, places, .. } = &mut self.seen;
         let is_here = |place: usize| places.get(place).is_some_and(|place| place == here);
-        let before = texts.meet(digest, now, is_here);
+        let Some(before) = texts.meet(number, digest, now, is_all, is_here) else {
+            return Ok(false);
+        };
         // One that stays on the server is remembered for as long as it does.
-        self.is_stale |= before.is_some_and(|before| now.saturating_sub(before) >= DAY);
-        before.is_some()
+        if now.saturating_sub(before) >= DAY {
+            let field = text_field(digest);
+            let (place, digest) = (self.go_to(here), digest);
+            self.append(&format!("{place}forget {field}\ndelivered {now} ? ? {digest}\n"))?;
+        }
+        Ok(true)
     }
 
-    /// Forgets texts. `forget` has forgotten them in memory. Not durable: where the line is lost, an
-    /// equal message is taken for the one that was delivered.
-    pub(super) fn forget_texts(
-        &mut self,
-        forget: impl FnOnce(&mut Texts) -> Vec<Digest>,
-    ) -> Result<(), Error> {
+    /// Forgets messages of the present session that had no unique-ids: they are deleted. Not durable:
+    /// where the line is lost, an equal message is taken for the one that was delivered.
+    pub(super) fn forget_deleted_texts(&mut self, numbers: &[u32]) -> Result<(), Error> {
         let mut text = String::new();
-        for digest in forget(&mut self.seen.texts) {
+        for digest in self.seen.texts.forget_deleted(numbers) {
             let _ = writeln!(text, "forget {}", text_field(digest));
         }
         self.append(&text)
+    }
+
+    /// Forgets the earlier delivery of a message that was retrieved once more. Returns the line that
+    /// says so, if there was one.
+    fn replaced(&mut self, intent: &Intent) -> Option<String> {
+        let SeenUids { entries, texts, .. } = &mut self.seen;
+        let (was_known, name) = match &intent.uid {
+            Some(uid) => {
+                let uid = uid.as_bytes();
+                let is_earlier = entries.get(uid).is_some_and(|entry| !entry.is_fresh());
+                (is_earlier && entries.remove(uid), encoded_uid(uid))
+            }
+            None => (texts.forget_earlier(intent.digest), text_field(intent.digest).into()),
+        };
+        was_known.then(|| format!("forget {name}\n"))
     }
 
     /// Begins a listing; [`Journal::mark_listed`] follows for each message.
@@ -394,7 +432,7 @@ impl Journal {
     /// The listing is complete: notes what is gone and what is back, durably.
     pub(super) fn end_listing(&mut self, now: u64) -> Result<Listed, Error> {
         let mut listed = Listed::default();
-        let (mut changed, mut shared, mut text) = (Vec::new(), Vec::new(), String::new());
+        let (mut changed, mut text) = (Vec::new(), String::new());
         for (place, entry) in self.seen.entries.iter_mut() {
             let is_listed = entry.number().is_some();
             listed.known += usize::from(is_listed);
@@ -410,9 +448,6 @@ impl Journal {
                 }
                 (false, Some(_)) | (true, None) => {}
             }
-            if is_listed && entry.copies() > 1 {
-                shared.push(place);
-            }
             // What was delivered while the clock was wrong counts from now.
             let is_wrong = !is_credible(entry.time()) || entry.time() > now;
             if is_listed && is_wrong && is_credible(now) {
@@ -421,8 +456,6 @@ impl Journal {
             }
         }
         listed.changes = changed.len();
-        let uid = |place: usize| Uid::new(self.seen.entries.uid(place));
-        listed.shared = shared.into_iter().filter_map(uid).collect();
         for (place, is_listed) in changed {
             let name = encoded_uid(self.seen.entries.uid(place));
             let _ = if is_listed {
@@ -433,17 +466,6 @@ impl Journal {
         }
         self.append_durably(&text)?;
         Ok(listed)
-    }
-
-    /// Records, durably, how many of the messages that were delivered under a unique-id are still there.
-    /// What comes under it later is new.
-    pub(super) fn record_copies(&mut self, uid: &Uid, copies: u32) -> Result<(), Error> {
-        let Some(entry) = self.seen.entries.get_mut(uid.as_bytes()) else { return Ok(()) };
-        if copies == 0 || copies >= entry.copies() {
-            return Ok(());
-        }
-        entry.set_copies(copies);
-        self.append_durably(&format!("copies {} {copies}\n", encoded_uid(uid.as_bytes())))
     }
 
     /// Notes which messages are listed with another size than before, durably.
@@ -548,7 +570,7 @@ impl Journal {
 }
 
 /// A complete listing, compared with the one before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     /// The number of listed unique-ids that are known.
     pub known: usize,
@@ -556,8 +578,6 @@ pub struct Listed {
     pub before: usize,
     /// The number of those that are gone or back.
     pub changes: usize,
-    /// Listed unique-ids under which several messages were delivered.
-    pub shared: Vec<Uid>,
 }
 
 /// A record that accompanies a delivery.
@@ -565,8 +585,10 @@ pub struct Listed {
 pub(super) enum FollowUp {
     /// No record.
     None,
-    /// A word (`missing` or `deleted`) with its time.
-    Note(&'static str, u64),
+    /// Its deletion will be asked for, at this time (seconds since 1970).
+    Deleted(u64),
+    /// An earlier run has delivered it, and it counts as absent since this time.
+    Missing(u64),
 }
 
 /// Makes durable what a directory holds, and its name and those above, all of which may be new.
@@ -646,7 +668,7 @@ mod tests {
     fn intend(journal: &mut Journal, messages: &[(&str, &str)]) {
         journal.begin(7).unwrap();
         let intents = messages.iter().map(|(text, name)| intent(text, name, NOW));
-        journal.record_intents(Path::new(HERE), intents).unwrap();
+        journal.record_intents(Path::new(HERE), intents, false).unwrap();
     }
 
     fn done(journal: &mut Journal) {
@@ -720,9 +742,16 @@ mod tests {
             assert!(journal.seen.intents.is_empty() && journal.damaged().is_none());
             intend(&mut journal, &[("b", "2.x")]);
             let journal = open(dir.path(), NOW);
-            assert_eq!(standing(&journal, "a", 9), Standing::Proven);
+            // Half a line says nothing of others; a hole may have swallowed what was away.
+            let is_hole = tail.contains('\0');
+            let expected = if is_hole { Standing::Unproven } else { Standing::Proven };
+            assert_eq!(standing(&journal, "a", 9), expected);
             assert_eq!(names(&journal), ["2.x"]);
         }
+        // In the name of an announced message, too.
+        write(&path, [whole.as_slice(), b"intent 5 x 9 ", &[b'0'; 32], b" 3.\0\0\n"].concat());
+        let journal = open(dir.path(), NOW);
+        assert!(journal.seen.intents.is_empty() && journal.damaged().is_none());
     }
 
     /// A page of lines that were not synced got lost, and a later one did not.
@@ -904,7 +933,7 @@ mod tests {
             let mut journal = open(dir.path(), wrong);
             journal.begin(7).unwrap();
             let intents = [intent("a", "1.x", wrong)];
-            journal.record_intents(Path::new(HERE), intents.into_iter()).unwrap();
+            journal.record_intents(Path::new(HERE), intents.into_iter(), false).unwrap();
             done(&mut journal);
             let age = |journal: &Journal, now| journal.seen.get(&uid("a")).unwrap().age(now);
             assert_eq!(age(&journal, NOW), None);
@@ -929,51 +958,75 @@ mod tests {
     }
 
     #[test]
-    fn messages_without_unique_ids_are_known_by_their_texts_for_as_long_as_they_are_there() {
+    fn messages_without_unique_ids_are_known_by_their_texts_until_they_are_deleted() {
         let dir = tempfile::tempdir().unwrap();
         let here = Path::new(HERE);
         // Whether messages with these texts are known, in one session.
         let met = |journal: &mut Journal, texts: &[u8], now: u64, place: &str| {
             journal.begin_listing();
-            let digests = texts.iter().map(|text| nameless(*text).digest);
-            digests
-                .map(|digest| journal.meet_text(digest, now, Path::new(place)))
-                .collect::<Vec<_>>()
+            let numbered = (1..).zip(texts.iter().map(|text| nameless(*text).digest));
+            let met = numbered.map(|(number, digest)| {
+                journal.meet_text(number, digest, now, false, Path::new(place)).unwrap()
+            });
+            met.collect::<Vec<_>>()
+        };
+        let deliver = |journal: &mut Journal, text: u8, replace: bool| {
+            journal.record_intents(here, [nameless(text)].into_iter(), replace).unwrap();
+            done(journal);
         };
         let mut journal = open(dir.path(), NOW);
         journal.begin(7).unwrap();
         for text in [0, 0, 1] {
-            journal.record_intents(here, [nameless(text)].into_iter()).unwrap();
-            done(&mut journal);
+            deliver(&mut journal, text, false);
         }
         // Of the present session none is known again.
-        assert!(!journal.meet_text(nameless(0).digest, NOW, here));
+        assert!(!journal.meet_text(1, nameless(0).digest, NOW, false, here).unwrap());
         assert_eq!(
             met(&mut journal, &[0, 0, 0, 1, 2], NOW, HERE),
             [true, true, false, true, false]
         );
-        // What this run delivered stays known with --all.
-        journal.forget_texts(Texts::forget_earlier).unwrap();
+        // With --all, what this run delivered counts, and what it delivers replaces the rest.
+        assert!(!journal.meet_text(9, nameless(0).digest, NOW, true, here).unwrap());
+        let mut journal = open(dir.path(), NOW);
+        journal.begin_listing();
+        assert!(!journal.meet_text(1, nameless(1).digest, NOW, true, here).unwrap());
+        deliver(&mut journal, 1, true);
+        journal.begin_listing();
+        assert!(journal.meet_text(1, nameless(1).digest, NOW, true, here).unwrap());
         let mut journal = open(dir.path(), NOW);
         assert_eq!(met(&mut journal, &[0, 1], NOW, "/elsewhere"), [false, false]);
-        assert_eq!(met(&mut journal, &[0], NOW, HERE), [true]);
-        journal.forget_texts(Texts::forget_met).unwrap();
+        assert_eq!(met(&mut journal, &[1, 0, 1], NOW, HERE), [true, true, false]);
+        // One of them is deleted, and whatever is no message of this session.
+        journal.forget_deleted_texts(&[2, 7]).unwrap();
         let mut journal = open(dir.path(), NOW);
         assert_eq!(met(&mut journal, &[0, 0, 1], NOW + 20 * DAY, HERE), [true, false, true]);
-        // That one of them was met is noted.
-        journal.compact().unwrap();
+        // That they were met is noted.
         let mut journal = open(dir.path(), NOW + 40 * DAY);
-        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [true, true]);
-        journal.forget_texts(Texts::forget_earlier).unwrap();
-        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, false]);
-        let mut journal = open(dir.path(), NOW);
-        assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, false]);
+        assert_eq!(met(&mut journal, &[0, 0, 1], NOW + 40 * DAY, HERE), [true, false, true]);
         // What is not met is forgotten in the end, and stays so.
-        journal.record_delivery(nameless(0), here).unwrap();
-        let mut journal = open(dir.path(), NOW + 31 * DAY);
-        journal.record_delivery(nameless(1), here).unwrap();
+        let mut journal = open(dir.path(), NOW + 71 * DAY);
+        journal.record_delivery(nameless(1), here, false).unwrap();
         let mut journal = open(dir.path(), NOW);
         assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, true]);
+    }
+
+    #[test]
+    fn what_is_delivered_once_more_takes_the_place_of_what_was_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), NOW);
+        intend(&mut journal, &[("a", "1.x"), ("b", "2.x")]);
+        done(&mut journal);
+        let mut journal = open(dir.path(), NOW);
+        let again = || [intent("a", "3.x", NOW)].into_iter();
+        journal.record_intents(Path::new("/other"), again(), true).unwrap();
+        // Cut off here, recovery has the last word on the one, and the other is as it was.
+        assert!(open(dir.path(), NOW).seen.get(&uid("a")).is_none());
+        done(&mut journal);
+        assert!(journal.seen.get(&uid("a")).unwrap().is_fresh());
+        let journal = open(dir.path(), NOW);
+        assert_eq!(journal.seen.get(&uid("a")).unwrap().copies(), 1);
+        assert!(matches!(standing(&journal, "a", 9), Standing::Elsewhere(_)));
+        assert_eq!(standing(&journal, "b", 9), Standing::Proven);
     }
 
     #[test]
@@ -986,12 +1039,13 @@ mod tests {
         journal.record_break(&uid("poison"), NOW, 5).unwrap();
         for round in 0..600 {
             let name = format!("u{}", round % 3);
-            journal.forget([uid(&name)].iter()).unwrap();
-            intend(&mut journal, &[(&name, &format!("{round}.x"))]);
+            journal = open(dir.path(), NOW);
+            let again = [intent(&name, &format!("{round}.x"), NOW)].into_iter();
+            journal.record_intents(Path::new(HERE), again, true).unwrap();
             done(&mut journal);
         }
         compare(&mut journal, &["n", "u0", "u2"], NOW);
-        journal.record_delivery(nameless(0), Path::new(HERE)).unwrap();
+        journal.record_delivery(nameless(0), Path::new(HERE), false).unwrap();
         // What was delivered by which run is not in it.
         let mut journal = open(dir.path(), NOW);
         journal.compact().unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
-use super::digest::{Digest, Digester};
+use super::digest::{Digester, Digests};
 use super::disk::{Disk, File, Space};
 use crate::limits;
 use crate::run_id::RunId;
@@ -120,7 +120,7 @@ impl Maildir {
             tmp: Arc::clone(&self.tmp),
             name: self.name(),
             file: None,
-            digester: Digester::new(),
+            digester: Some(Digester::new()),
             length: 0,
             failure: None,
             fate: OnDrop::Remove,
@@ -202,7 +202,8 @@ pub struct Draft {
     tmp: Arc<Path>,
     pub(super) name: String,
     file: Option<Box<dyn File>>,
-    digester: Digester,
+    /// `None` once its digests were taken.
+    digester: Option<Digester>,
     /// Octets that were written.
     length: u64,
     /// The reason why it cannot be delivered.
@@ -248,9 +249,9 @@ impl Draft {
         self.fate = OnDrop::Keep;
     }
 
-    /// The digest of what was written.
-    pub(super) fn digest(&mut self) -> Digest {
-        std::mem::replace(&mut self.digester, Digester::new()).finish()
+    /// The digests of what was written; once.
+    pub(super) fn take_digests(&mut self) -> Digests {
+        self.digester.take().unwrap_or_else(Digester::new).finish()
     }
 
     /// Gives the message up, for a reason of its own: what was written of it is removed.
@@ -312,8 +313,8 @@ impl Write for Draft {
         let room = self.leave_room(octets.len()).map_err(|error| (write, error));
         let opened = room.and_then(|()| self.open().map_err(|error| (create, error)));
         let written = opened.and_then(|file| file.write(octets).map_err(|error| (write, error)));
-        if let Ok(written) = written {
-            self.digester.update(octets.get(..written).unwrap_or_default());
+        if let (Ok(written), Some(digester)) = (&written, &mut self.digester) {
+            digester.update(octets.get(..*written).unwrap_or_default());
         }
         written.map_err(|(wrap, error)| io::Error::new(error.kind(), wrap(&self.path(), error)))
     }

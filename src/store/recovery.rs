@@ -66,7 +66,7 @@ impl Store {
             Some(if found.contains(&intent.name) { Outcome::Done } else { Outcome::Void })
         };
         // The time since the interrupted session is unknown: they count as absent since.
-        let follow_up = FollowUp::Note("missing", self.options.run_id.seconds.max(1));
+        let follow_up = FollowUp::Missing(self.options.run_id.seconds.max(1));
         self.journal.resolve(outcome, follow_up)?;
         self.journal.sync()?;
         self.recovered = recovered;

@@ -142,13 +142,13 @@ impl Disk for FailingDisk {
 /// A message as a session would hand it in.
 #[derive(Debug)]
 struct Message {
-    uid: Uid,
+    uid: Option<Uid>,
     draft: Option<Draft>,
 }
 
 impl Identified for Message {
     fn uid(&self) -> Option<&Uid> {
-        Some(&self.uid)
+        self.uid.as_ref()
     }
 }
 
@@ -159,13 +159,17 @@ impl AsMut<Draft> for Message {
 }
 
 impl Measured for Message {
+    fn number(&self) -> u32 {
+        1
+    }
+
     fn size(&self) -> Option<u64> {
         Some(9)
     }
 }
 
 fn options(state: PathBuf, destination: Destination, run_id: RunId) -> StoreOptions {
-    StoreOptions { state, destination, run_id, deletes_at_once: false }
+    StoreOptions { state, destination, run_id, deletes_at_once: false, all: false }
 }
 
 struct Place(TempDir);
@@ -206,7 +210,7 @@ impl Place {
                 let mut draft = store.drafts().draft();
                 writeln!(draft, "Subject: {uid}\n")
                     .map_err(|e| Error::io("write", "".as_ref(), e))?;
-                messages.push(Message { uid: uid.clone(), draft: Some(draft) });
+                messages.push(Message { uid: Some(uid.clone()), draft: Some(draft) });
             }
             store.deliver(messages, Purpose::Deliver, is_new)?;
         }
@@ -311,7 +315,7 @@ fn a_large_batch_is_delivered_only_if_every_file_of_it_could_be_synced() {
         let message = |uid: Uid| {
             let mut draft = store.drafts().draft();
             writeln!(draft, "Subject: {uid}\n").unwrap();
-            Message { uid, draft: Some(draft) }
+            Message { uid: Some(uid), draft: Some(draft) }
         };
         let batch: Vec<_> = uids(MANY).into_iter().map(message).collect();
         let begin = steps.load(Ordering::Relaxed);
@@ -430,7 +434,7 @@ fn nothing_is_handed_to_a_program_while_the_journal_cannot_grow() {
         store.prepare().unwrap();
         let mut draft = store.drafts().draft();
         writeln!(draft, "Subject: uid00\n").unwrap();
-        let message = Message { uid: uids(1).remove(0), draft: Some(draft) };
+        let message = Message { uid: Some(uids(1).remove(0)), draft: Some(draft) };
         first = steps.load(Ordering::Relaxed);
         let delivered = store.deliver(vec![message], Purpose::Deliver, is_new);
         assert_eq!(delivered.is_err(), is_full, "{delivered:?}");
@@ -489,7 +493,7 @@ fn a_delivery_whose_rename_fails_is_void_and_is_fetched_again() {
     let mut draft = store.drafts().draft();
     writeln!(draft, "Subject: uid00\n").unwrap();
     let path = draft.path();
-    let message = Message { uid: uids(1).remove(0), draft: Some(draft) };
+    let message = Message { uid: Some(uids(1).remove(0)), draft: Some(draft) };
     // Another program sweeps tmp/ while the batch is synced.
     let sweeping = Sweeping(path);
     store.disk = Arc::new(sweeping);
@@ -602,7 +606,7 @@ fn what_is_retrieved_again_is_told_by_its_text() {
     let message = |uid: &Uid, text: &str| {
         let mut draft = drafts.draft();
         write!(draft, "{text}").unwrap();
-        Message { uid: uid.clone(), draft: Some(draft) }
+        Message { uid: Some(uid.clone()), draft: Some(draft) }
     };
     let [one, two] = &uids(2)[..] else { panic!() };
     // The server has marked the first as read, and has another message under the second's name.
@@ -637,7 +641,7 @@ fn what_is_retrieved_again_is_told_by_its_text() {
     let drafts = store.drafts();
     let mut draft = drafts.draft();
     write!(draft, "Subject: uid00\n\n").unwrap();
-    let batch = vec![Message { uid: one.clone(), draft: Some(draft) }];
+    let batch = vec![Message { uid: Some(one.clone()), draft: Some(draft) }];
     let mut became = Vec::new();
     store.deliver(batch, Purpose::Compare, |delivery| became.push(word(&delivery))).unwrap();
     assert_eq!(became, ["elsewhere"]);
@@ -794,4 +798,25 @@ fn a_pipe_is_no_journal_and_nobody_waits_for_its_writer() {
     let read = Store::read_only(&Os, dir.path(), 1).unwrap_err();
     assert!(read.to_string().ends_with("journal: not a regular file"), "{read}");
     assert!(Os.read(&path).is_err() && Os.read_secret(&path).is_err());
+}
+
+/// What servers write into a message may be all that tells it from another one, if it has no name.
+#[test]
+fn messages_without_unique_ids_are_the_same_only_if_nothing_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, mail) = (dir.path().join("state"), dir.path().join("Mail"));
+    let mut new = Vec::new();
+    for text in ["Status: on\n\n", "Status: ok\n\n", "Status: ok\n\n"] {
+        let run_id = RunId { seconds: 1, pid: 1, host: "h".to_owned(), random: 1, fraction: 0 };
+        let options = options(state.clone(), Destination::Maildir(mail.clone()), run_id);
+        let mut store = Store::create(Arc::new(Os), options).unwrap();
+        store.prepare().unwrap();
+        store.begin_listing();
+        let mut draft = store.drafts().draft();
+        draft.write_all(text.as_bytes()).unwrap();
+        let message = Message { uid: None, draft: Some(draft) };
+        let count = |delivery| new.push(matches!(delivery, Delivery::New(_)));
+        store.deliver(vec![message], Purpose::Deliver, count).unwrap();
+    }
+    assert_eq!(new, [true, true, false]);
 }

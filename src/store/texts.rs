@@ -1,14 +1,19 @@
 //! Messages that were delivered and had no unique-id. The text alone tells whether one that is
-//! retrieved again is such a message: as long as it may still be on the server, its digest is known.
+//! retrieved again is such a message: until it is deleted, its digest is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::iter;
 
 use super::digest::Digest;
 use super::entry::is_credible;
 
-/// Texts that were delivered and may still be on the server.
+/// Texts that were delivered, of messages that were not deleted since.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Texts(BTreeMap<Digest, Text>);
+pub(super) struct Texts {
+    known: BTreeMap<Digest, Text>,
+    /// The text of each message of the present session, by message-number.
+    met: HashMap<u32, Digest>,
+}
 
 /// One text, as often as it was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +25,15 @@ pub(super) struct Text {
     pub(super) copies: usize,
     /// Those of them that were delivered in this run.
     fresh: usize,
-    /// The number of messages of the present session that have this text.
+    /// The messages of the present session that were known by it, or delivered.
     met: usize,
 }
 
 impl Texts {
-    /// Takes in a delivery of an earlier run.
+    /// Takes in a delivery.
     pub(super) fn add(&mut self, digest: Digest, time: u64, place: usize) {
         let new = Text { time, place, copies: 0, fresh: 0, met: 0 };
-        let text = self.0.entry(digest).or_insert(new);
+        let text = self.known.entry(digest).or_insert(new);
         if text.place != place {
             *text = new;
         }
@@ -37,7 +42,7 @@ impl Texts {
 
     /// Takes in that the last delivery of a text was one of the present session.
     pub(super) fn set_fresh(&mut self, digest: Digest) {
-        if let Some(text) = self.0.get_mut(&digest) {
+        if let Some(text) = self.known.get_mut(&digest) {
             text.fresh += 1;
             text.met += 1;
         }
@@ -45,79 +50,86 @@ impl Texts {
 
     /// Begins a session, in which each message is met anew.
     pub(super) fn begin_session(&mut self) {
-        self.0.values_mut().for_each(|text| text.met = 0);
+        self.met.clear();
+        self.known.values_mut().for_each(|text| text.met = 0);
     }
 
     /// Takes in that a message of the present session has this text. Returns when such a message was
-    /// last delivered here or met; `None` if there was none, or if this session has more messages of
-    /// this text than were delivered, so that this one is new.
+    /// last delivered or met; `None` if that was in none of the places that count, or if this session
+    /// has more messages of this text than were delivered, so that this one is new. With `is_all`
+    /// only deliveries of this run count.
     pub(super) fn meet(
         &mut self,
+        number: u32,
         digest: Digest,
         time: u64,
+        is_all: bool,
         is_here: impl FnOnce(usize) -> bool,
     ) -> Option<u64> {
-        match self.0.get_mut(&digest) {
-            Some(text) if is_here(text.place) && text.met < text.copies => {
-                text.met += 1;
-                Some(std::mem::replace(&mut text.time, time))
-            }
-            _ => None,
+        self.met.insert(number, digest);
+        let text = self.known.get_mut(&digest)?;
+        let known = if is_all { text.fresh } else { text.copies };
+        if text.met >= known || !is_here(text.place) {
+            return None;
         }
+        text.met += 1;
+        Some(std::mem::replace(&mut text.time, time))
     }
 
-    /// Forgets messages with a text. Returns whether one was known.
+    /// Forgets one message with a text. Returns whether one was known.
     pub(super) fn forget_one(&mut self, digest: Digest) -> bool {
-        let Some(text) = self.0.get_mut(&digest) else { return false };
+        let Some(text) = self.known.get_mut(&digest) else { return false };
         text.copies -= 1;
+        text.met = text.met.saturating_sub(1);
+        text.fresh = text.fresh.min(text.copies);
         if text.copies == 0 {
-            self.0.remove(&digest);
+            self.known.remove(&digest);
         }
         true
     }
 
-    /// Forgets the messages that the present session has met: they are deleted. Returns the digest of
-    /// each.
-    pub(super) fn forget_met(&mut self) -> Vec<Digest> {
-        self.forget(|text| text.met.min(text.copies))
+    /// Forgets a message of an earlier run with this text. Returns whether one was known.
+    pub(super) fn forget_earlier(&mut self, digest: Digest) -> bool {
+        let Some(text) = self.known.get_mut(&digest).filter(|text| text.copies > text.fresh) else {
+            return false;
+        };
+        text.copies -= 1;
+        if text.copies == 0 {
+            self.known.remove(&digest);
+        }
+        true
     }
 
-    /// Forgets what earlier runs have delivered. Returns the digest of each message.
-    pub(super) fn forget_earlier(&mut self) -> Vec<Digest> {
-        self.forget(|text| text.copies - text.fresh)
+    /// Forgets messages of the present session, which are deleted. Returns their digests.
+    pub(super) fn forget_deleted(&mut self, numbers: &[u32]) -> Vec<Digest> {
+        let met = numbers.iter().filter_map(|number| self.met.remove(number)).collect::<Vec<_>>();
+        met.into_iter().filter(|digest| self.forget_one(*digest)).collect()
     }
 
     /// Forgets what was not met for `memory` seconds; what was noted by a clock that cannot be right
     /// counts from now. Returns the digest of each message.
     pub(super) fn forget_vanished(&mut self, now: u64, memory: u64) -> Vec<Digest> {
-        for text in self.0.values_mut() {
+        let mut forgotten = Vec::new();
+        self.known.retain(|digest, text| {
             if !is_credible(text.time) || text.time > now {
                 text.time = now;
             }
-        }
-        let is_over = |text: &Text| now >= text.time.saturating_add(memory);
-        self.forget(|text| if is_over(text) { text.copies } else { 0 })
-    }
-
-    fn forget(&mut self, number: impl Fn(&Text) -> usize) -> Vec<Digest> {
-        let mut forgotten = Vec::new();
-        self.0.retain(|digest, text| {
-            let gone = number(text);
-            forgotten.extend(std::iter::repeat_n(*digest, gone));
-            text.copies -= gone;
-            (text.met, text.fresh) = (text.met.saturating_sub(gone), text.fresh.min(text.copies));
-            text.copies > 0
+            let is_over = now >= text.time.saturating_add(memory);
+            if is_over {
+                forgotten.extend(iter::repeat_n(*digest, text.copies));
+            }
+            !is_over
         });
         forgotten
     }
 
     /// The texts with their digests.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Digest, Text)> {
-        self.0.iter().map(|(digest, text)| (*digest, *text))
+        self.known.iter().map(|(digest, text)| (*digest, *text))
     }
 
     /// The number of messages.
     pub(super) fn len(&self) -> usize {
-        self.0.values().map(|text| text.copies).sum()
+        self.known.values().map(|text| text.copies).sum()
     }
 }

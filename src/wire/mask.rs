@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-/// Octets that a name has in common with a secret by no chance.
-const CHANCE: usize = 8;
+/// Octets of the shortest secret that is in a name by no chance.
+const CHANCE: usize = 12;
 
 /// The replacement for a secret.
 pub(super) const MASK: &[u8] = b"****";
@@ -46,11 +46,12 @@ impl Secrets {
         }
     }
 
-    /// Returns whether a name that a server chose has a secret in it. A short one may be there by
+    /// Returns whether a name that a server chose has a whole secret in it. A short one may be there by
     /// chance.
     pub(crate) fn are_in(&self, name: &[u8]) -> bool {
         let is_in = |name: &[u8], secret: &[u8]| {
-            runs(name, secret).any(|(start, end)| end - start >= CHANCE)
+            secret.len() >= CHANCE
+                && runs(name, secret).any(|(start, end)| end - start == secret.len())
         };
         let usual = usual(name);
         self.plain.iter().any(|secret| is_in(name, secret))
@@ -177,8 +178,8 @@ mod tests {
         };
         assert!(is_in("not-a-secret", "<not-a-secret>"));
         assert!(is_in("not-a-secret", &URL_SAFE.encode("\0ann\0not-a-secret")));
-        for name in ["not-a-se", "0000000012341234", "YW5u", ""] {
-            assert!(!is_in("not-a-secret", name) && !is_in("1234", name), "{name}");
+        for name in ["not-a-secre", "000000015f3a9c00", "YW5u", ""] {
+            assert!(!is_in("not-a-secret", name) && !is_in("00000001", name), "{name}");
         }
     }
 

@@ -89,7 +89,6 @@ pub(super) struct UidListing {
     pub(super) has_uids: bool,
     /// The first line without one.
     pub(super) invalid: Option<Malformed>,
-    pub(super) numbers: Numbers,
 }
 
 /// UIDL (RFC 1939 §7), which a server need not know.
@@ -118,7 +117,7 @@ impl Exchange for Uidl<'_, '_> {
         }
         let mut listing = self.0.borrow_mut();
         listing.begin();
-        let numbers = column(body, "UIDL", |number, text| {
+        column(body, "UIDL", |number, text| {
             let uid = UidRef::new(text);
             found.has_uids |= uid.is_some();
             // One that is no unique-id does not keep the others from being fetched.
@@ -130,7 +129,6 @@ impl Exchange for Uidl<'_, '_> {
             listing.add(number, uid);
             Some(())
         })?;
-        found.numbers = numbers;
         Ok(Ok(found))
     }
 }
@@ -168,13 +166,13 @@ pub(super) fn accepted(sizes: Result<Sizes, Refusal>) -> Result<Sizes, Error> {
 }
 
 /// Reads lines of a message-number and a value, with blanks of any kind around them, and hands each
-/// to `entry`, which returns `None` for an invalid value. Lines without content are left out. Returns
-/// the numbers.
+/// to `entry`, which returns `None` for an invalid value. Lines without content are left out. A
+/// number may stand there once.
 fn column(
     body: Body<'_>,
     command: &'static str,
     mut entry: impl FnMut(Number, &[u8]) -> Option<()>,
-) -> Result<Numbers, Error> {
+) -> Result<(), Error> {
     let malformed =
         |what| Error::from(wire::Error::Malformed { phase: Phase::Text(command), what });
     let mut numbers = Numbers::default();
@@ -198,13 +196,12 @@ fn column(
             return Err(malformed(Malformed(format!("the same number twice: `{line}`"))));
         }
         Ok(())
-    })?;
-    Ok(numbers)
+    })
 }
 
 /// The numbers of a listing so far. Servers count without gaps, so these take no room.
 #[derive(Default)]
-pub(super) struct Numbers {
+struct Numbers {
     /// All numbers up to this one.
     counted: Number,
     others: HashSet<Number>,
@@ -217,12 +214,8 @@ impl Numbers {
             self.counted = number;
             return true;
         }
-        !self.has(number) && self.others.insert(number)
-    }
-
-    pub(super) fn has(&self, number: Number) -> bool {
         // No message has the number 0, but some servers may give it.
-        (1..=self.counted).contains(&number) || self.others.contains(&number)
+        !(1..=self.counted).contains(&number) && self.others.insert(number)
     }
 }
 

@@ -92,7 +92,6 @@ impl<S: Private> Session<Authorization, S> {
             is_out_of_step: self.is_out_of_step,
             uids: self.uids,
             sizes: self.sizes,
-            numbers: self.numbers,
             ahead: self.ahead,
             mechanism: Some(mechanism),
             is_pinned: self.is_pinned,

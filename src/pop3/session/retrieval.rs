@@ -67,6 +67,10 @@ impl<D> Identified for Retrieved<D> {
 }
 
 impl<D> Measured for Retrieved<D> {
+    fn number(&self) -> Number {
+        self.listed.number
+    }
+
     /// A text that came short is not what the listing measured, so the size never proves that it is the
     /// message on the server.
     fn size(&self) -> Option<u64> {
@@ -101,7 +105,7 @@ pub struct Deletable(ScanListing);
 
 impl Deletable {
     /// Returns the message's number in this session.
-    pub(super) fn number(&self) -> Number {
+    pub fn number(&self) -> Number {
         let Self(listed) = self;
         listed.number
     }

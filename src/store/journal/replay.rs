@@ -30,12 +30,16 @@ pub(super) struct Replay {
     pub(super) octets: u64,
     /// True if an incomplete line follows them, left by a run that was interrupted.
     pub(super) is_torn: bool,
+    /// True if it ends in NULs, which may have swallowed a line.
+    pub(super) ends_in_hole: bool,
     /// True if lines in between are no lines of a journal.
     pub(super) is_damaged: bool,
     /// The place of the next deliveries.
     place: Option<usize>,
     /// True if a hole was skipped. Lines behind it may refer to what it has swallowed.
     has_hole: bool,
+    /// True if one of them had NULs: it is no line that was cut off.
+    has_nuls: bool,
     /// Lines and octets that were read.
     read: (usize, u64),
     /// The lines that were skipped behind the last that was understood: NULs, or others.
@@ -92,7 +96,14 @@ impl Replay {
             Some(Passed::Hole) if self.lines == 0 && self.octets_passed() > LINE_OF_HEADER => {
                 self.is_damaged = true;
             }
-            Some(Passed::Hole) => self.is_torn = true,
+            Some(Passed::Hole) => {
+                self.is_torn = true;
+                // As for one in the middle: it may have said that messages were away.
+                self.ends_in_hole = self.has_nuls && self.lines > 0;
+                if self.ends_in_hole {
+                    self.seen.distrust();
+                }
+            }
             None => {}
         }
         // Its mark is lost with its first line, and must not be drawn anew in every run.
@@ -132,8 +143,10 @@ impl Replay {
             }
             (None, Some(Passed::Nonsense)) => {}
             (None, _) => {
-                let is_hole = whole.is_none() || memchr(0, line).is_some();
-                let is_long = line.len() >= LINE && memchr(0, line).is_none();
+                let has_nuls = memchr(0, line).is_some();
+                self.has_nuls |= has_nuls;
+                let is_hole = whole.is_none() || has_nuls;
+                let is_long = line.len() >= LINE && !has_nuls;
                 self.passed = Some(if is_hole && !is_long {
                     // It may have named another place.
                     (self.has_hole, self.place) = (true, None);
@@ -183,10 +196,13 @@ impl Replay {
     fn line(&mut self, line: &[u8]) -> Option<()> {
         let mut fields = Fields(Some(line));
         match fields.text()? {
-            b"maildir" => self.place = Some(self.seen.number(&decoded_path(fields.text()?)?)),
+            b"maildir" => {
+                let path = decoded_path(fields.words()?.as_bytes())?;
+                self.place = Some(self.seen.number(&path));
+            }
             b"intent" => {
                 let Delivered { time, uid, size, digest } = fields.delivered()?;
-                let name = str::from_utf8(fields.text()?).ok()?.to_owned();
+                let name = fields.words()?.to_owned();
                 let uid = uid.as_deref().and_then(Uid::new);
                 match self.place {
                     Some(place) => {
@@ -241,11 +257,6 @@ impl Replay {
                 let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
                 entry.resize(size);
             }
-            b"copies" => {
-                let (uid, copies) = (fields.uid()?, fields.number()?);
-                let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
-                entry.set_copies(u32::try_from(copies).ok().filter(|copies| *copies > 0)?);
-            }
             b"same" => {
                 let uid = fields.uid()?;
                 let Some(entry) = self.entry(&uid) else { return self.unsettled(&uid) };
@@ -271,7 +282,7 @@ impl Replay {
                 self.seen.breaks.add(Uid::new(&uid)?, time, octets);
             }
             b"said" => {
-                self.seen.said.insert(str::from_utf8(fields.text()?).ok()?.to_owned());
+                self.seen.said.insert(fields.words()?.to_owned());
             }
             _ => return None,
         }
@@ -301,6 +312,11 @@ impl<'a> Fields<'a> {
         let end = memchr(b' ', rest).unwrap_or(rest.len());
         self.0 = rest.get(end + 1..);
         rest.get(..end)
+    }
+
+    /// A field of any text. A hole is none.
+    fn words(&mut self) -> Option<&'a str> {
+        str::from_utf8(self.text()?).ok().filter(|text| memchr(0, text.as_bytes()).is_none())
     }
 
     /// Goes on behind the end of a field; `None` if `rest` does not begin with one.
