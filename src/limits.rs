@@ -277,9 +277,6 @@ pub const ALIKE_LINES: usize = 10;
 /// Messages that such a line names by their numbers.
 pub const ALIKE_NUMBERS: usize = 5;
 
-/// Refused recipients that a line names, if they were refused alike.
-pub const ALIKE_ADDRESSES: usize = 50;
-
 /// Messages that were not fetched or deleted that an object names.
 pub const REFUSED: usize = 1_000;
 

@@ -453,11 +453,11 @@ impl Utf8 {
     }
 }
 
-/// A display name as a quoted string (RFC 5322 §3.2.4), in which encoded words would be none (RFC 2047
-/// §5).
+/// A display name in quoted strings (RFC 5322 §3.2.4), apart from its encoded words, which would be none
+/// there (RFC 2047 §5).
 fn quoted(name: &str) -> String {
     let quote = |text: &str, _| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    encoded_words::around_words(name, quote)
+    encoded_words::around_words(name, encoded_words::is_encoded_in_name, quote)
 }
 
 /// The empty group (RFC 5322 §3.4), by its customary name.
@@ -1107,6 +1107,10 @@ mod tests {
                 "To: =?utf-8?Q?=C3=BC?= \"the root\" <ann@x>, =?utf-8?Q?=C3=BC?= \"the root\" <bob@x>",
             ),
             ("To: c@y.example,d@y.example", "To: c@y.example,d@y.example"),
+            (
+                "To: \"=?x?Q?,e@x,?=\" <root>",
+                "To: \"=?x?Q?,e@x,?=\" <ann@x>, \"=?x?Q?,e@x,?=\" <bob@x>",
+            ),
             ("To: root, broken <\nX-To: root", "To: root, broken <\nX-To: root"),
         ] {
             let mut message = message(format!("{header}\n\n"));

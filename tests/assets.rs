@@ -633,11 +633,6 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("ALIKE_LINES", "Lines about messages that were refused", limits::ALIKE_LINES.to_string()),
         ("ALIKE_NUMBERS", "Messages named in such a line", limits::ALIKE_NUMBERS.to_string()),
-        (
-            "ALIKE_ADDRESSES",
-            "Recipients named in one line, if more than 10 are refused alike",
-            limits::ALIKE_ADDRESSES.to_string(),
-        ),
         ("REFUSED", "Refused messages in a JSON object", limits::REFUSED.to_string()),
         (
             "LONG_RUN",

@@ -13,31 +13,56 @@ const OCTETS: usize = 39;
 /// Encodes unstructured text (RFC 5322 §2.2.1): the words beyond ASCII, and those between them. What is
 /// encoded already stays as it is.
 pub(super) fn unstructured(text: &[u8]) -> String {
-    let Ok(text) = std::str::from_utf8(text) else { return words("unknown-8bit", text) };
     if text.is_ascii() {
-        return text.to_owned();
+        return String::from_utf8_lossy(text).into_owned();
     }
-    let encode = |text: &str, (is_behind_word, is_before_word): (bool, bool)| {
-        let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
-        let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
-        // From the blank before the first such character to the blank behind the last.
-        let (before, _) = text.split_at(first);
-        let (head, rest) = text.split_at(before.rfind(' ').map_or(0, |blank| blank + 1));
-        let (_, behind) = text.split_at(last);
-        let tail = behind.find(' ').map_or("", |blank| behind.split_at(blank).1);
-        let (middle, _) = rest.split_at(rest.len() - tail.len());
-        let left = if is_behind_word && head.is_empty() { " " } else { "" };
-        let right = if is_before_word && tail.is_empty() { " " } else { "" };
-        format!("{head}{}{tail}", words("utf-8", format!("{left}{middle}{right}").as_bytes()))
-    };
-    around_words(text, encode)
+    let encoded = with_octets(text, |text, words| {
+        let encode = |text: &str, (is_behind_word, is_before_word): (bool, bool)| {
+            let Some(first) = text.find(|c: char| !c.is_ascii()) else { return text.to_owned() };
+            let last = text.rfind(|c: char| !c.is_ascii()).unwrap_or(first);
+            // From the blank before the first such character to the blank behind the last.
+            let (before, _) = text.split_at(first);
+            let (head, rest) = text.split_at(before.rfind(' ').map_or(0, |blank| blank + 1));
+            let (_, behind) = text.split_at(last);
+            let tail = behind.find(' ').map_or("", |blank| behind.split_at(blank).1);
+            let (middle, _) = rest.split_at(rest.len() - tail.len());
+            let left = if is_behind_word && head.is_empty() { " " } else { "" };
+            let right = if is_before_word && tail.is_empty() { " " } else { "" };
+            format!("{head}{}{tail}", words(&format!("{left}{middle}{right}")))
+        };
+        around_words(text, is_encoded, encode)
+    });
+    String::from_utf8_lossy(&encoded).into_owned()
+}
+
+/// Applies `encode` to a text, with what makes words of a part of it. Of a text that is no UTF-8 each
+/// octet is a character meanwhile; those that are left are octets again.
+fn with_octets(text: &[u8], encode: impl Fn(&str, &dyn Fn(&str) -> String) -> String) -> Vec<u8> {
+    if let Ok(text) = std::str::from_utf8(text) {
+        return encode(text, &|part| words("utf-8", part.as_bytes())).into_bytes();
+    }
+    let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    let octets = |text: &str| text.chars().map(octet).collect::<Vec<_>>();
+    let text: String = text.iter().copied().map(char::from).collect();
+    octets(&encode(&text, &|part| {
+        let part = octets(part);
+        let is_utf8 = std::str::from_utf8(&part).is_ok();
+        words(if is_utf8 { "utf-8" } else { "unknown-8bit" }, &part)
+    }))
 }
 
 /// The text with `encode` applied to what stands between encoded words. It is told whether there is
 /// one before it, and behind it: a blank between two of them is no text (RFC 2047 §6.2), so one that
 /// is must be encoded, too.
-pub(super) fn around_words(text: &str, encode: impl Fn(&str, (bool, bool)) -> String) -> String {
-    let words: Vec<_> = text.split(' ').collect();
+pub(super) fn around_words(
+    text: &str,
+    is_encoded: impl Fn(&str) -> bool,
+    encode: impl Fn(&str, (bool, bool)) -> String,
+) -> String {
+    let words: Vec<_> = text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+    if !words.iter().any(|word| is_encoded(word)) {
+        return encode(text, (false, false));
+    }
     let mut runs = words.chunk_by(|one, other| !is_encoded(one) && !is_encoded(other)).peekable();
     let (mut parts, mut is_behind_word) = (Vec::new(), false);
     while let Some(run) = runs.next() {
@@ -54,41 +79,40 @@ pub(super) fn around_words(text: &str, encode: impl Fn(&str, (bool, bool)) -> St
 fn is_encoded(word: &str) -> bool {
     let within = word.strip_prefix("=?").and_then(|word| word.strip_suffix("?="));
     let parts: Vec<_> = within.map(|within| within.split('?').collect()).unwrap_or_default();
-    matches!(parts.as_slice(), [charset, encoding, _] if !charset.is_empty() && encoding.len() == 1)
-        && word.is_ascii()
+    matches!(parts.as_slice(), [charset, "B" | "b" | "Q" | "q", _] if !charset.is_empty())
+        && word.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+/// Returns whether a word is an encoded one that may stand in a display name (RFC 2047 §5): there is
+/// nothing in it that would end the name.
+pub(super) fn is_encoded_in_name(word: &str) -> bool {
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "!*+-/=_?".contains(c);
+    is_encoded(word) && word.chars().all(is_harmless)
 }
 
 /// Encodes the display names, the names of groups and the comments of an address list (RFC 5322
 /// §3.4). Octets that are no UTF-8 and are not in one of these stay.
 pub(super) fn address_list(list: &[u8]) -> Vec<u8> {
-    if let Ok(list) = std::str::from_utf8(list) {
-        return names_encoded(list, |name| words("utf-8", name.as_bytes())).into_bytes();
-    }
-    // Each octet is a character for as long as it takes to find the names.
-    let octet = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
-    let octets = |text: &str| text.chars().map(octet).collect::<Vec<_>>();
-    let list: String = list.iter().copied().map(char::from).collect();
-    octets(&names_encoded(&list, |name| words("unknown-8bit", &octets(name))))
-}
-
-fn names_encoded(list: &str, encode: impl Fn(&str) -> String) -> String {
-    let mut output = String::with_capacity(list.len() * 2);
-    let mut rest = list;
-    // Where the last bracket closes is found once, however many open behind it.
-    let closed = list.rfind('>').map_or(0, |at| at + 1);
-    while !rest.is_empty() {
-        let end = end_of_entry(rest);
-        let (entry, tail) = rest.split_at(end);
-        let is_name = tail.starts_with(['<', ':']);
-        output.push_str(&if is_name { phrase(entry, &encode) } else { comment(entry, &encode) });
-        // An address in angle brackets stays as it is.
-        let is_closed = tail.starts_with('<') && list.len() - tail.len() < closed;
-        let skipped = if is_closed { tail.find('>') } else { None };
-        let (delimiter, tail) = tail.split_at(skipped.map_or(tail.len().min(1), |at| at + 1));
-        output.push_str(delimiter);
-        rest = tail;
-    }
-    output
+    with_octets(list, |list, words| {
+        let mut output = String::with_capacity(list.len() * 2);
+        let mut rest = list;
+        // Where the last bracket closes is found once, however many open behind it.
+        let closed = list.rfind('>').map_or(0, |at| at + 1);
+        while !rest.is_empty() {
+            let end = end_of_entry(rest);
+            let (entry, tail) = rest.split_at(end);
+            let is_name = tail.starts_with(['<', ':']);
+            let outside = |text: &str| if is_name { phrase(text, words) } else { text.to_owned() };
+            output.push_str(&comments(entry, words, outside));
+            // An address in angle brackets stays as it is.
+            let is_closed = tail.starts_with('<') && list.len() - tail.len() < closed;
+            let skipped = if is_closed { tail.find('>') } else { None };
+            let (delimiter, tail) = tail.split_at(skipped.map_or(tail.len().min(1), |at| at + 1));
+            output.push_str(delimiter);
+            rest = tail;
+        }
+        output
+    })
 }
 
 /// The list with a blank behind each comma between its addresses, where it may be folded.
@@ -131,43 +155,94 @@ fn end_of_entry(text: &str) -> usize {
 }
 
 /// A display name, without its quotes if it must be encoded.
-fn phrase(text: &str, encode: &impl Fn(&str) -> String) -> String {
-    let name = text.trim();
+fn phrase(text: &str, words: &dyn Fn(&str) -> String) -> String {
+    let is_blank = |c: char| matches!(c, ' ' | '\t');
+    let name = text.trim_matches(is_blank);
     if name.is_ascii() {
         return text.to_owned();
     }
-    let mut bare = String::with_capacity(name.len());
-    let mut chars = name.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {}
-            '\\' => bare.extend(chars.next()),
-            c => bare.push(c),
+    let blank = if text.starts_with(is_blank) { " " } else { "" };
+    // In quotes there are no encoded words.
+    let encoded = if name.contains('"') {
+        let (mut bare, mut is_quoted) = (String::with_capacity(name.len()), false);
+        let mut chars = name.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '"' => is_quoted = !is_quoted,
+                '\\' if is_quoted => bare.extend(chars.next()),
+                c => bare.push(c),
+            }
         }
-    }
-    let blank = if text.starts_with([' ', '\t']) { " " } else { "" };
-    format!("{blank}{} ", all_encoded(&bare, encode))
+        words(&bare)
+    } else {
+        all_encoded(name, words)
+    };
+    format!("{blank}{encoded} ")
 }
 
-/// An address with its comment, which is the name of its owner in old messages.
-fn comment(text: &str, encode: &impl Fn(&str) -> String) -> String {
-    let found = text.find('(').zip(text.rfind(')')).filter(|(begin, end)| begin < end);
-    let parts = found.and_then(|(begin, end)| {
-        Some((text.get(..=begin)?, text.get(begin + 1..end)?, text.get(end..)?))
-    });
-    match parts {
-        Some((before, words_within, after)) if !words_within.is_ascii() => {
-            format!("{before}{}{after}", all_encoded(words_within, encode))
+/// Text with comments, each of which is a place of its own: the name of an address's owner in old
+/// messages. What stands outside of them goes through `outside`.
+fn comments(
+    text: &str,
+    words: &dyn Fn(&str) -> String,
+    outside: impl Fn(&str) -> String,
+) -> String {
+    let mut output = String::with_capacity(text.len());
+    let (mut part, mut depth, mut is_quoted) = (String::new(), 0_usize, false);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, depth) {
+            ('\\', 1..) => {
+                part.push(c);
+                part.extend(chars.next());
+            }
+            ('\\', 0) if is_quoted => {
+                part.push(c);
+                part.extend(chars.next());
+            }
+            ('(', 0) if !is_quoted => {
+                output += &outside(&std::mem::take(&mut part));
+                output.push(c);
+                depth = 1;
+            }
+            (')', 1) => {
+                output += &comment(&std::mem::take(&mut part), words);
+                output.push(c);
+                depth = 0;
+            }
+            _ => {
+                match (c, depth) {
+                    ('"', 0) => is_quoted = !is_quoted,
+                    ('(', 1..) => depth += 1,
+                    (')', 2..) => depth -= 1,
+                    _ => {}
+                }
+                part.push(c);
+            }
         }
-        _ => text.to_owned(),
     }
+    // A comment that is not closed is none.
+    output + &if depth > 0 { part } else { outside(&part) }
+}
+
+/// What stands in a comment.
+fn comment(text: &str, words: &dyn Fn(&str) -> String) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let mut bare = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' { bare.extend(chars.next()) } else { bare.push(c) }
+    }
+    all_encoded(&bare, words)
 }
 
 /// Encodes all of a text but the encoded words in it.
-fn all_encoded(text: &str, encode: &impl Fn(&str) -> String) -> String {
-    around_words(text, |text, (is_behind_word, is_before_word)| {
+fn all_encoded(text: &str, words: &dyn Fn(&str) -> String) -> String {
+    around_words(text, is_encoded_in_name, |text, (is_behind_word, is_before_word)| {
         let blank = |is_there: bool| if is_there { " " } else { "" };
-        encode(&format!("{}{text}{}", blank(is_behind_word), blank(is_before_word)))
+        words(&format!("{}{text}{}", blank(is_behind_word), blank(is_before_word)))
     })
 }
 
@@ -306,6 +381,15 @@ mod tests {
             ("j\u{f6}rg@x, <\u{fc}@x>", "j\u{f6}rg@x, <\u{fc}@x>"),
             ("a@[IPv6:::1], \"a:b\u{fc}\"@x", "a@[IPv6:::1], \"a:b\u{fc}\"@x"),
             ("broken <\u{fc}", "broken <\u{fc}"),
+            // Whatever looks like an encoded word in quotes, or would end the name, is none.
+            ("\"=?x?Q?,e@x,?= \u{fc}\" <a@x>", "=?utf-8?B?PT94P1E/LGVAeCw/PSDDvA==?= <a@x>"),
+            ("=?x?Q?(?= \u{fc} <a@x>", "=?x?Q?(?= \u{fc} <a@x>"),
+            ("\"(\u{fc}\" <a@x>", "=?utf-8?B?KMO8?= <a@x>"),
+            ("(p) m@x (B\u{fc}), b@x", "(p) m@x (=?utf-8?B?QsO8?=), b@x"),
+            ("\"x(\u{fc}\"@x (c)", "\"x(\u{fc}\"@x (c)"),
+            ("a@x (\u{fc}\\) y)", "a@x (=?utf-8?B?w7wpIHk=?=)"),
+            ("a@x (b (\u{fc}) c)", "a@x (=?utf-8?B?YiAow7wpIGM=?=)"),
+            ("J (x) \u{fc} <a@x>", "J (x) =?utf-8?B?w7w=?= <a@x>"),
         ] {
             let encoded = String::from_utf8(address_list(list.as_bytes())).unwrap();
             assert_eq!(encoded, expected);
@@ -325,6 +409,9 @@ mod tests {
             ("\u{fc} =?utf-8?Q?=C3=A4?= and \u{fc} b", "\u{fc} \u{e4} and \u{fc} b"),
             ("=?utf-8?Q?a?= =?utf-8?Q?b?= \u{fc}", "ab \u{fc}"),
             ("=?x \u{fc} ?=", "=?x \u{fc} ?="),
+            ("=?utf-8?Q?a?=\t\u{fc}", "a \u{fc}"),
+            ("\u{fc}  =?utf-8?Q?a?=", "\u{fc} a"),
+            ("=?utf-8?Q?a?=  =?utf-8?Q?b?= \u{fc}", "ab \u{fc}"),
         ] {
             let encoded = unstructured(text.as_bytes());
             assert!(encoded.is_ascii(), "{encoded}");

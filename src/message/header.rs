@@ -124,8 +124,15 @@ impl Field {
             .any(|name| self.is(name))
     }
 
+    /// The value, without its folds. What is no UTF-8 in it is encoded where it can be.
     pub(super) fn value(&self) -> String {
-        let text = String::from_utf8_lossy(&self.0);
+        let mut encoded = Self(Vec::new());
+        if str::from_utf8(&self.0).is_err() {
+            encoded.0.clone_from(&self.0);
+            encoded.encode();
+        }
+        let octets = if encoded.0.is_empty() { &self.0 } else { &encoded.0 };
+        let text = String::from_utf8_lossy(octets);
         let value = text.split_once(':').map(|(_, value)| value).unwrap_or_default();
         value.trim().replace("\r\n", "")
     }

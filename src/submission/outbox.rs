@@ -353,8 +353,8 @@ impl Deferral {
             answer.as_ref().err().map(|refusal| (mailbox, refusal))
         });
         let is_decisive = |(_, refusal): &(_, &Refusal)| refusal.is_temporary() != is_hopeless;
-        // What a fallback refuses permanently waits, too.
-        let decisive = refusals.clone().find(is_decisive).or_else(|| refusals.clone().next());
+        // What a fallback refuses permanently waits, too; its refusals stand behind the account's own.
+        let decisive = refusals.clone().find(is_decisive).or_else(|| refusals.clone().last());
         let reason = decisive.map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
         Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }

@@ -52,16 +52,15 @@ impl Submission {
         let mut alike: IndexMap<_, Vec<_>> = IndexMap::new();
         for (recipient, refusal) in refusals.clone() {
             let reason = refusal.to_string().replace(recipient.as_str(), "*");
-            let likeness = (self.refuser(recipient), without_numbers(&reason));
+            let likeness = (self.refuser(recipient), refusal.code, without_numbers(&reason));
             alike.entry(likeness).or_default().push((recipient.to_string(), refusal));
         }
-        for ((refuser, _), refused) in alike {
+        for ((refuser, ..), refused) in alike {
             // A few have a line each, which is easy to search for; many would drown everything else.
             let at_once = if refused.len() > limits::ALIKE_LINES { refused.len() } else { 1 };
             for lines in refused.chunks(at_once) {
                 let (names, refusals): (Vec<_>, Vec<_>) = lines.iter().cloned().unzip();
-                let (shown, more) = names.split_at(names.len().min(limits::ALIKE_ADDRESSES));
-                let (names, refusal) = (enumerated(shown, more.len()), refusals.first());
+                let (names, refusal) = (enumerated(&names, 0), refusals.first());
                 let refusal = refusal.map(ToString::to_string).unwrap_or_default();
                 report.warn(format_args!("send{refuser}: {names} refused: {refusal}"));
             }
