@@ -77,8 +77,19 @@ impl Settings {
             _ => File::read(&path),
         };
         let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
-        let aliases_file = file.as_ref().and_then(|file| file.aliases_file.clone());
         let mut settings = Self { file, path, ..bare };
+        // A user who only fetches has no account for the system's mail.
+        let system = Path::new(SYSTEM);
+        if global.invoked_as == InvokedAs::Sendmail
+            && global.config.is_none()
+            && settings.path != system
+            && system.exists()
+            && settings.accounts_to_send_with().next().is_none()
+        {
+            settings.file = Some(File::read(system)?);
+            settings.path = system.to_owned();
+        }
+        let aliases_file = settings.file.as_ref().and_then(|file| file.aliases_file.clone());
         if let Some(aliases_file) = aliases_file {
             let aliases_file = settings.path(&aliases_file)?;
             settings.file.iter_mut().try_for_each(|file| file.add_aliases(&aliases_file))?;

@@ -131,6 +131,13 @@ fn an_account_that_is_not_there_is_64_with_the_one_that_was_meant() {
     outcome.exit(64).stderr("postie: fetch: no account `hom`, did you mean `home`?\n");
     let outcome = home.postie(["send", "-a", "work", "bob@example.net"]).stdin("A: b\n\n").run();
     outcome.exit(64).stderr("postie: send: no account `work`\n");
+    // In the configuration it is an error of that, and so a reason to wait.
+    let path =
+        home.config(&format!("# x\ndefault = \"hom\"\n{SERVER}password = \"not-a-secret\"\n"));
+    let line = format!("{}:2: no account `hom`, did you mean `home`?", path.display());
+    home.postie(["fetch"]).run().exit(78).says(&line);
+    let sent = home.postie(["send", "--queue", "bob@example.net"]).stdin("A: b\n\n").run();
+    sent.exit(0).says(&line).says("the message waits");
 }
 
 #[test]

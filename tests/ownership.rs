@@ -294,8 +294,12 @@ fn directories_of_another_users_environment_are_passed_over() {
     foreign.config("this is no configuration");
     // The home of this user without a name is known from the environment alone.
     let fetch = |name: &str, value: &Path| place.fetch_as(ANN, ANN).env(name, value).run();
-    fetch("HOME", foreign.path()).exit(78).says("no home directory for this user: set HOME");
-    fetch("HOME", Path::new("/")).exit(78).says("no home directory for this user: set HOME");
+    fetch("HOME", foreign.path())
+        .exit(78)
+        .says("no home directory: set HOME to a directory that belongs to this user");
+    fetch("HOME", Path::new("/"))
+        .exit(78)
+        .says("no home directory: set HOME to a directory that belongs to this user");
     // Root's, which cannot be read; another user's; and one that depends on where this is run.
     let outcome = fetch("XDG_CONFIG_HOME", &foreign.path().join(".config"));
     outcome.exit(78).says("no password is configured");

@@ -194,7 +194,7 @@ fn a_user_without_a_home_directory_sends() {
         let args = [&["--config", own.to_str().unwrap()], args].concat();
         service.as_user(ANN, &service.postie, &args).env("HOME", "/").stdin(MESSAGE).run()
     };
-    let no_home = "no home directory for this user: set HOME";
+    let no_home = "no home directory: set HOME to a directory that belongs to this user";
     postie(&["send", "bob@example.net"]).exit(78).says(no_home);
     let text = fs::read_to_string(&own).unwrap().replace("\"secret\"", "\"/own.secret\"");
     let secret = service.home.file("own.secret", "not-a-password");

@@ -299,3 +299,32 @@ fn what_sudo_says_of_a_refusal_is_sent_by_the_submission_service() {
     assert!(text.contains("\nSubject: *** SECURITY information for "), "{text}");
     assert!(text.contains(" : ann : user NOT in sudoers ; "), "{text}");
 }
+
+#[test]
+fn a_user_who_only_fetches_sends_the_systems_mail_with_the_systems_account() {
+    let Some(system) = System::new(&["setpriv"]) else { return };
+    let sink = Sink::start(&[]);
+    system
+        .config("[account.mine.fetch]\nserver = \"127.0.0.1:1\"\ntls = \"none\"\nuser = \"ann\"\n");
+    system.public("system.toml", &sink.config("").replace("queue = true", ""));
+    let uid = ANN.to_string();
+    let script = "set -e
+        cp -a /etc /run/etc
+        mount --bind /run/etc /etc
+        mkdir -p /etc/postie
+        cp system.toml /etc/postie/config.toml
+        exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups env HOME=\"$PWD/ann\" \"$PWD/$2\" $3 bob@example.net";
+    let sendmail = |program, words| {
+        let home = system.path("ann");
+        let args = ["sh", "-c", script, "sh", &uid, program, words];
+        system.run(&home, &args).stdin("Subject: x\n\nhello\n").run()
+    };
+    sendmail("sendmail", "-i").exit(0).silent();
+    assert_eq!(sink.taken().len(), 1);
+    // Under its own name it is the user's own file that counts.
+    sendmail("postie", "send").exit(78).says("no account in ");
+    // And where that can send, it does.
+    system.config(&sink.config("from = \"ann@example.org\""));
+    sendmail("sendmail", "-i").exit(0).silent();
+    assert_eq!(sink.taken()[0].sender, "<ann@example.org>");
+}

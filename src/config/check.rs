@@ -22,10 +22,21 @@ type Finding = (usize, String);
 
 impl Check {
     pub(super) fn root(&mut self, table: &DeTable<'_>) -> Result<(), Finding> {
+        let accounts = table.get("account").and_then(|accounts| accounts.get_ref().as_table());
+        let accounts = || accounts.into_iter().flat_map(|accounts| accounts.keys());
+        let names = || accounts().map(|name| name.get_ref().as_ref());
         for (key, value) in table {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("default" | "aliases-file", value) if value.is_str() => {}
+                ("default", DeValue::String(name)) => {
+                    if !names().any(|known| known == name.as_ref()) {
+                        let nearest = nearest(name, names()).map(shown);
+                        let meant = nearest.map(|name| format!(", did you mean `{name}`?"));
+                        let meant = meant.unwrap_or_default();
+                        return Err((at, format!("no account `{}`{meant}", shown(name))));
+                    }
+                }
+                ("aliases-file", value) if value.is_str() => {}
                 (name @ ("default" | "aliases-file"), _) => return Err((at, quotes(name))),
                 ("defaults", DeValue::Table(table)) => self.table(table, Place::Account)?,
                 ("account", DeValue::Table(accounts)) => {

@@ -151,7 +151,7 @@ pub enum Error {
     #[error("`{0}` cannot be a user name: it holds a control character")]
     User(String),
     /// Neither the environment nor the system says where this user's files are.
-    #[error("no home directory for this user: set HOME")]
+    #[error("no home directory: set HOME to a directory that belongs to this user")]
     NoHome,
     /// A path names the directory of credentials, and systemd has made none.
     #[error("$CREDENTIALS_DIRECTORY is not set: only a service with LoadCredential= has it")]

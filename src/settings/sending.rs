@@ -288,19 +288,23 @@ impl Settings {
         own.any(|own| own.domain().eq_ignore_ascii_case(mailbox.domain()))
     }
 
+    /// The names of the accounts that can send, and whom they send from.
+    pub(super) fn accounts_to_send_with(&self) -> impl Iterator<Item = (&String, Option<Sender>)> {
+        let names = self.file.iter().flat_map(|file| file.account.keys());
+        names.filter_map(|name| {
+            let table = self.account(name, Side::Send).ok()?;
+            let can_send = table.server.is_some() || table.submit.is_some();
+            can_send.then(|| (name, sender(&table)))
+        })
+    }
+
     /// The account of the first of these addresses that is some account's.
     fn sending_account<'a>(
         &self,
         wanted: impl Iterator<Item = &'a Mailbox>,
     ) -> Result<String, Error> {
         let file = self.file.as_ref().ok_or_else(|| self.no_account(Side::Send))?;
-        let mut able = Vec::new();
-        for name in file.account.keys() {
-            let Ok(table) = self.account(name, Side::Send) else { continue };
-            if table.server.is_some() || table.submit.is_some() {
-                able.push((name, sender(&table)));
-            }
-        }
+        let able: Vec<_> = self.accounts_to_send_with().collect();
         for address in wanted {
             // Of accounts that match alike, the first.
             let mut best = None;
