@@ -44,7 +44,7 @@ impl Run<'_> {
         let uids = self.unique_ids(store.has_present());
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
-        // The oldest first, in whatever order they are listed.
+        // The oldest first: a server may list them in any order.
         messages.sort_by_key(|listed| listed.number);
         // What an earlier session of this run has missed and what is listed again is tried again.
         if !self.is_for_suspects && !self.fetched.missed.is_empty() {

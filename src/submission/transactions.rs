@@ -36,8 +36,9 @@ pub(super) fn submit(
 /// Runs one transaction of each message, in one flight.
 fn transact(mut deliveries: Vec<&mut Delivery<'_>>, session: &mut SmtpSession) {
     let (mut transactions, mut failed) = (Vec::new(), Vec::new());
+    let is_shared = deliveries.len() > 1;
     for delivery in &mut deliveries {
-        match delivery.transaction() {
+        match delivery.transaction(is_shared) {
             Ok(transaction) => {
                 transactions.push(transaction);
                 failed.push(None);
@@ -97,10 +98,13 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// The next transaction.
-    fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
+    /// The next transaction, in a flight with those of other messages or not.
+    fn transaction(&mut self, is_shared: bool) -> Result<Transaction<'_>, Error> {
         let Submission { message, held, envelope, demand, job, .. } = &mut *self.submission;
         self.later = self.waiting.split_off(self.most.min(self.waiting.len()));
+        // A chunk whose recipients are all refused ends the session, unless other messages of its flight
+        // follow; so it does not go with them where others are still to be asked.
+        let is_at_once = is_shared || self.later.is_empty();
         let envelope = envelope.among(&self.waiting).ok_or(Error::NobodyNamed)?;
         let (octets, is_8bit, now) = (message.octets(), message.is_8bit(), job.run_id.seconds);
         if let Some(progress) = &self.progress {
@@ -111,7 +115,7 @@ impl<'a> Delivery<'a> {
             text: Box::new(Watched { text: message.text()?, progress: left_octets }),
             octets,
             is_8bit,
-            grouping: self.grouping,
+            grouping: if is_at_once { self.grouping } else { Grouping::Alone },
             mark: Box::new(OutboxMark { held: held.as_mut(), now }),
         };
         Ok(Transaction { envelope, message, demand: *demand })
