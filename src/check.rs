@@ -21,18 +21,40 @@ pub fn check(
     stop: &Stop,
 ) -> Exit {
     match settings {
-        Ok(settings) => match unknown_address(&settings, args) {
-            None => check_accounts(&settings, args, report, stop),
-            Some(address) => check_address(&settings, &address, args, report, stop),
-        },
+        Ok(settings) => check_words(&settings, args, report, stop),
         Err(error) => steps::fail("configuration", error, None, report),
     }
 }
 
-/// The one word that was given, if it is an address and no account.
-fn unknown_address(settings: &Settings, args: &cli::Check) -> Option<Mailbox> {
-    let [word] = args.accounts.as_slice() else { return None };
-    word.parse().ok().filter(|_| !settings.has_account(word))
+/// Checks the accounts that are named, by themselves or by an address, and the servers for each address
+/// that no account has.
+fn check_words(settings: &Settings, args: &cli::Check, report: &Report, stop: &Stop) -> Exit {
+    let (mut accounts, mut strange) = (Vec::new(), Vec::new());
+    for word in &args.accounts {
+        let address = word.parse::<Mailbox>().ok().filter(|_| !settings.has_account(word));
+        let Some(address) = address else {
+            accounts.push(word.clone());
+            continue;
+        };
+        let mut found = settings.accounts_of(&address);
+        if found.is_empty() {
+            strange.push(address);
+        }
+        found.retain(|name| !accounts.contains(name));
+        accounts.append(&mut found);
+    }
+    let mut exit = Exit::Done;
+    if strange.is_empty() || !accounts.is_empty() {
+        let args = cli::Check { accounts, ..args.clone() };
+        exit = check_accounts(settings, &args, report, stop);
+    }
+    for address in strange {
+        let this = check_address(settings, &address, args, report, stop);
+        if exit == Exit::Done {
+            exit = this;
+        }
+    }
+    exit
 }
 
 /// Checks the servers that are found for an address.

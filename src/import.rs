@@ -528,8 +528,13 @@ fn configuration(source: &Source) -> Result<Found, Error> {
                 mpop::read(source)
             }
             (_, Some(_)) => msmtp::read(source),
-            _ => Err(source
-                .wrong(1, "expected a `delivery` (mpop) or `from` (msmtp) in one of its accounts")),
+            _ if source.is_called("msmtp") => msmtp::read(source),
+            _ if source.is_called("mpop") => mpop::read(source),
+            _ => Err(source.wrong(
+                1,
+                "of msmtp or of mpop? Add `from` or `delivery` to an account, or name the file msmtprc \
+                 or mpoprc",
+            )),
         };
     }
     if has(&["poll", "skip", "server", "set", "defaults"]).is_some() {

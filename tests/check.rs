@@ -428,3 +428,30 @@ impl FullPort {
         Self { address, _listener: listener, _queue: queue }
     }
 }
+
+#[test]
+fn an_address_stands_for_the_accounts_that_have_it_and_several_may_be_named() {
+    let home = Home::new();
+    let account = |name: &str, user: &str, more: &str| {
+        format!(
+            "[account.{name}]\nserver = \"127.0.0.1:1\"\ntls = \"none\"\nuser = \"{user}\"\n\
+             password = \"not-a-secret\"\n{more}\n"
+        )
+    };
+    home.config(
+        &[
+            account("one", "ann@gmail.com", ""),
+            account("two", "bob", "send.from = \"Bob <bob@example.org>\""),
+            account("three", "eve@example.org", ""),
+        ]
+        .concat(),
+    );
+    let checked = home.postie(["check", "bob@example.org", "one", "Ann@gmail.com"]).run();
+    let heads: Vec<_> =
+        checked.exit(75).stdout.lines().filter(|line| line.contains(": fetch from")).collect();
+    assert_eq!(heads, ["two: fetch from 127.0.0.1:1", "one: fetch from 127.0.0.1:1"]);
+    // One that nobody has is found as ever, behind the accounts.
+    let checked = home.postie(["check", "one", "x@gmail.com"]).run();
+    let words = "gmail: fetch from pop.gmail.com:995";
+    assert!(checked.exit(75).stdout.contains(words), "{}", checked.stdout);
+}

@@ -495,3 +495,18 @@ fn the_examples_of_installed_manuals_are_imported() {
         assert_eq!(has_accounts, !path.contains("system"), "{path}: {config}");
     }
 }
+
+#[test]
+fn where_no_word_decides_the_name_of_the_file_does() {
+    let home = Home::new();
+    let text = "account default\nhost mail.example.com\nauth on\nuser ann@example.com\n";
+    for (name, side) in [(".msmtprc", "send"), ("mpoprc.old", "fetch")] {
+        let path = home.file(name, text);
+        let imported = home.postie(["import", path.to_str().unwrap()]).run();
+        let head = format!("[account.default.{side}]");
+        assert!(imported.exit(0).stdout.contains(&head), "{}", imported.stdout);
+    }
+    let path = home.file("rc", text);
+    let imported = home.postie(["import", path.to_str().unwrap()]).run();
+    imported.exit(78).says("rc:1: of msmtp or of mpop? Add `from` or `delivery` to an account");
+}

@@ -36,6 +36,11 @@ impl Source {
         Self { path: path.to_owned(), octets, text }
     }
 
+    /// Returns whether the file's name has this word in it.
+    pub(super) fn is_called(&self, word: &str) -> bool {
+        self.path.file_name().is_some_and(|name| name.to_string_lossy().contains(word))
+    }
+
     /// The text. Octets that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> &str {
         &self.text
