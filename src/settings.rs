@@ -87,7 +87,7 @@ impl Settings {
             && settings.accounts_to_send_with().next().is_none()
         {
             settings.file = Some(File::read(system)?);
-            settings.path = system.to_owned();
+            system.clone_into(&mut settings.path);
         }
         let aliases_file = settings.file.as_ref().and_then(|file| file.aliases_file.clone());
         if let Some(aliases_file) = aliases_file {

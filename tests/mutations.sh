@@ -266,7 +266,7 @@ mutate 'the refusal of a unique-id that is a secret' src/pop3/session.rs 's/self
 mutate 'one command at a time behind a lost login' src/fetch/server.rs 's/self\.most = Pace::OneByOne;/self.most = pace.slower().min(Pace::Pipelined);/' "${hostile[@]}"
 mutate 'the proof that a pace was at fault' src/fetch/server.rs 's/self\.suspected = Some\(\*pace\);/self.profile.failed(*pace, self.job.run_id.seconds);/' "${hostile[@]}"
 mutate 'that nothing depends on an answer to QUIT' src/fetch/retrieval.rs 's/if error\.is_ours\(\) =>/if true || error.is_ours() =>/' "${pop3[@]}"
-mutate 'the reason of a refusal by a fallback' src/submission/outbox.rs 's/\.or_else\(\|\| refusals\.clone\(\)\.last\(\)\)//' --test tests fallback
+mutate 'the reason of a refusal by a fallback' src/submission/outbox.rs 's/\.or_else\(\|\| refusals\.clone\(\)\.next_back\(\)\)//' --test tests fallback
 mutate 'the order of what is queued' src/store/outbox.rs 's/\{fraction:04x\}\{:08x\}", random >> 32/{:08x}{fraction:04x}", random >> 32/' --test tests outbox::messages
 mutate 'the blank beside an encoded word' src/message/encoded_words.rs 's/if is_behind_word && head\.is_empty\(\)/if false/' --lib message::
 mutate 'the passing refusal of UIDL' src/pop3/session.rs 's/if !uids\.are_known && !self\.offered\.uidl =>/if true =>/' "${pop3[@]}"

@@ -35,7 +35,7 @@ impl Directories {
         };
         let below = |home: &Path| home.join(".local/state/postie");
         let state = match named("XDG_STATE_HOME") {
-            // Whoever has the directory above could put another one in its place.
+            // The owner of the directory above could put another one in its place.
             Some(dir)
                 if ownership::is_ours(&dir)
                     && dir.parent().is_some_and(ownership::is_ours_or_roots) =>

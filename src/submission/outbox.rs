@@ -354,7 +354,7 @@ impl Deferral {
         });
         let is_decisive = |(_, refusal): &(_, &Refusal)| refusal.is_temporary() != is_hopeless;
         // What a fallback refuses permanently waits, too; its refusals stand behind the account's own.
-        let decisive = refusals.clone().find(is_decisive).or_else(|| refusals.clone().last());
+        let decisive = refusals.clone().find(is_decisive).or_else(|| refusals.clone().next_back());
         let reason = decisive.map(|(mailbox, refusal)| format!("{mailbox} refused: {refusal}"));
         Self { ending: AttemptResult::Deferred, reason: reason.unwrap_or_default() }
     }
