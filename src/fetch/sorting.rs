@@ -46,9 +46,14 @@ impl Run<'_> {
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
         // The oldest first: a server may list them in any order.
         messages.sort_by_key(|listed| listed.number);
+        // What would be noted and shown is left, without its unique-id.
+        let has_secret =
+            |listed: &mut ScanListing| listed.uid.take_if(|uid| session.has_secret(uid)).is_some();
+        let secret: Vec<_> = messages.extract_if(.., has_secret).collect();
         // What an earlier session of this run has missed and what is listed again is tried again.
         if !self.is_for_suspects && !self.fetched.missed.is_empty() {
-            let unmatched: HashSet<_> = messages.iter().map(|listed| listed.uid.as_ref()).collect();
+            let unmatched: HashSet<_> =
+                messages.iter().chain(&secret).map(|listed| listed.uid.as_ref()).collect();
             let is_listed = |uid: &Uid| {
                 let entry = store.seen().get(uid);
                 entry.is_some_and(|entry| entry.number().is_some())
@@ -59,20 +64,17 @@ impl Run<'_> {
             });
         }
         self.fetched.unasked = 0;
-        messages.retain(|listed| {
-            let is_secret = listed.uid.as_ref().is_some_and(|uid| session.has_secret(uid));
-            if is_secret {
-                self.miss_secret(listed.number);
-            }
-            !is_secret
-        });
+        for listed in secret {
+            self.miss_nameless(listed, "its unique-id has a secret in it that was sent");
+        }
         self.with_unique_ids(messages, listed)
     }
 
-    /// Leaves a message whose unique-id would be noted and shown.
-    fn miss_secret(&mut self, number: Number) {
-        let reason = "its unique-id has a secret in it that was sent".to_owned();
-        self.fetched.miss(ScanListing { number, uid: None }, Lack::Retrieval(Exit::Later), reason);
+    /// Leaves a message that has no unique-id to note, once for all sessions of suspects.
+    fn miss_nameless(&mut self, listed: ScanListing, reason: &str) {
+        if !self.is_for_suspects {
+            self.fetched.miss(listed, Lack::Retrieval(Exit::Later), reason.to_owned());
+        }
     }
 
     /// The need for unique-ids. Without them, messages that stay would be fetched again and again;
@@ -99,8 +101,7 @@ impl Run<'_> {
         listing.retain(|listed| {
             let has_uid = listed.uid.is_some();
             if !has_uid {
-                let reason = "the server lists no valid unique-id for it".to_owned();
-                self.fetched.miss(listed.clone(), Lack::Retrieval(Exit::Later), reason);
+                self.miss_nameless(listed.clone(), "the server lists no valid unique-id for it");
             }
             has_uid
         });
