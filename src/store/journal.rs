@@ -202,10 +202,11 @@ impl Journal {
         let place = self.seen.number(place);
         let intents: Vec<_> = intents.map(|intent| Intent { place, ..intent }).collect();
         for intent in &intents {
+            let _ = writeln!(text, "{}", intent.line());
+            // Behind it, so that there is no moment without either.
             if replace {
                 text += &self.replaced(intent).unwrap_or_default();
             }
-            let _ = writeln!(text, "{}", intent.line());
         }
         self.append(&text)?;
         self.sync()?;
