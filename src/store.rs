@@ -173,7 +173,8 @@ impl Store {
         let lock = lock.ok_or_else(|| Error::Locked { age: lock_age(&path, run_id.seconds) })?;
         let drawn = [state.as_os_str().as_encoded_bytes(), &run_id.random.to_be_bytes()].concat();
         let mark = maildir::fnv1a(&drawn);
-        let journal = Journal::open(Arc::clone(&disk), state, run_id.seconds, mark)?;
+        let mut journal = Journal::open(Arc::clone(&disk), state, run_id.seconds, mark)?;
+        journal.is_all = options.all;
         let mark = journal.seen.mark.unwrap_or(mark);
         let root = match destination {
             Destination::Maildir(root) => root.clone(),

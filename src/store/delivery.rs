@@ -93,8 +93,7 @@ impl Store {
     /// Returns whether a message without a unique-id was delivered here before.
     fn is_known_text(&mut self, number: u32, digest: digest::Digest) -> Result<bool, Error> {
         let here = self.options.destination.place();
-        let (now, all) = (self.options.run_id.seconds, self.options.all);
-        self.journal.meet_text(number, digest, now, all, &here)
+        self.journal.meet_text(number, digest, self.options.run_id.seconds, &here)
     }
 
     pub(super) fn intent<T: AsMut<Draft> + Identified + Measured>(
@@ -125,7 +124,7 @@ impl Store {
         if let Err(reason) = command::run(words, message.as_mut(), limits::DELIVERY)? {
             return Ok(Delivery::Rejected(message, reason));
         }
-        self.journal.record_delivery(intent, &place, self.options.all)?;
+        self.journal.record_delivery(intent, &place)?;
         self.journal.seen.has_delivered = true;
         Ok(Delivery::New(Saved(message)))
     }
@@ -162,7 +161,7 @@ impl Store {
         }
         let intents: Vec<_> =
             batch.iter_mut().map(|(message, digest)| self.intent(message, *digest)).collect();
-        self.journal.record_intents(root, intents.into_iter(), self.options.all)?;
+        self.journal.record_intents(root, intents.into_iter())?;
         let into = self.open_dir(&new)?;
         for (message, _) in &mut batch {
             let draft = message.as_mut();

@@ -68,6 +68,8 @@ pub(super) struct Journal {
     /// The lines that say what was forgotten when it was opened. They go before the next line, whatever
     /// that is: a message that comes under one of these unique-ids is another one.
     forgotten: String,
+    /// True if only this run's deliveries count, and take the place of earlier ones.
+    pub(super) is_all: bool,
     /// True if a change can only be recorded by rewriting the journal.
     is_stale: bool,
     /// True if a line could neither be written whole nor be taken back: none may follow it.
@@ -105,6 +107,7 @@ impl Journal {
             place: None,
             next: 0,
             forgotten: String::new(),
+            is_all: false,
             is_stale: false,
             is_broken: false,
             damaged: None,
@@ -190,13 +193,11 @@ impl Journal {
         self.file()?.reserve(room).map_err(|error| Error::io("write", &path, error))
     }
 
-    /// Announces deliveries to a Maildir, durably. `replace` says that they take the place of those of
-    /// earlier runs.
+    /// Announces deliveries to a Maildir, durably.
     pub(super) fn record_intents(
         &mut self,
         place: &Path,
         intents: impl Iterator<Item = Intent>,
-        replace: bool,
     ) -> Result<(), Error> {
         let mut text = self.go_to(place);
         let place = self.seen.number(place);
@@ -204,9 +205,7 @@ impl Journal {
         for intent in &intents {
             let _ = writeln!(text, "{}", intent.line());
             // Behind it, so that there is no moment without either.
-            if replace {
-                text += &self.replaced(intent).unwrap_or_default();
-            }
+            text += &self.replaced(intent).unwrap_or_default();
         }
         self.append(&text)?;
         self.sync()?;
@@ -249,18 +248,10 @@ impl Journal {
         self.append(&text)
     }
 
-    /// Records a delivery that needed no announcement, durably. `replace` says that it takes the place
-    /// of one of an earlier run.
-    pub(super) fn record_delivery(
-        &mut self,
-        intent: Intent,
-        place: &Path,
-        replace: bool,
-    ) -> Result<(), Error> {
+    /// Records a delivery that needed no announcement, durably.
+    pub(super) fn record_delivery(&mut self, intent: Intent, place: &Path) -> Result<(), Error> {
         let mut text = self.go_to(place);
-        if replace {
-            text += &self.replaced(&intent).unwrap_or_default();
-        }
+        text += &self.replaced(&intent).unwrap_or_default();
         let _ = writeln!(text, "{}", intent.delivered_line());
         self.append(&text)?;
         self.sync()?;
@@ -360,16 +351,15 @@ impl Journal {
     }
 
     /// Takes in that a message of the present session has this text and no unique-id. Returns whether
-    /// it was delivered `here` before; with `is_all`, in this run.
+    /// it was delivered `here` before, in a run that counts.
     pub(super) fn meet_text(
         &mut self,
         number: u32,
         digest: Digest,
         now: u64,
-        is_all: bool,
         here: &Path,
     ) -> Result<bool, Error> {
-        let SeenUids { texts, places, .. } = &mut self.seen;
+        let (is_all, SeenUids { texts, places, .. }) = (self.is_all, &mut self.seen);
         let is_here = |place: usize| places.get(place).is_some_and(|place| place == here);
         let Some(before) = texts.meet(number, digest, now, is_all, is_here) else {
             return Ok(false);
@@ -396,6 +386,9 @@ impl Journal {
     /// Forgets the earlier delivery of a message that was retrieved once more. Returns the line that
     /// says so, if there was one.
     fn replaced(&mut self, intent: &Intent) -> Option<String> {
+        if !self.is_all {
+            return None;
+        }
         let SeenUids { entries, texts, .. } = &mut self.seen;
         let (was_known, name) = match &intent.uid {
             Some(uid) => {
@@ -669,7 +662,7 @@ mod tests {
     fn intend(journal: &mut Journal, messages: &[(&str, &str)]) {
         journal.begin(7).unwrap();
         let intents = messages.iter().map(|(text, name)| intent(text, name, NOW));
-        journal.record_intents(Path::new(HERE), intents, false).unwrap();
+        journal.record_intents(Path::new(HERE), intents).unwrap();
     }
 
     fn done(journal: &mut Journal) {
@@ -934,7 +927,7 @@ mod tests {
             let mut journal = open(dir.path(), wrong);
             journal.begin(7).unwrap();
             let intents = [intent("a", "1.x", wrong)];
-            journal.record_intents(Path::new(HERE), intents.into_iter(), false).unwrap();
+            journal.record_intents(Path::new(HERE), intents.into_iter()).unwrap();
             done(&mut journal);
             let age = |journal: &Journal, now| journal.seen.get(&uid("a")).unwrap().age(now);
             assert_eq!(age(&journal, NOW), None);
@@ -967,33 +960,33 @@ mod tests {
             journal.begin_listing();
             let numbered = (1..).zip(texts.iter().map(|text| nameless(*text).digest));
             let met = numbered.map(|(number, digest)| {
-                journal.meet_text(number, digest, now, false, Path::new(place)).unwrap()
+                journal.meet_text(number, digest, now, Path::new(place)).unwrap()
             });
             met.collect::<Vec<_>>()
         };
-        let deliver = |journal: &mut Journal, text: u8, replace: bool| {
-            journal.record_intents(here, [nameless(text)].into_iter(), replace).unwrap();
+        let deliver = |journal: &mut Journal, text: u8| {
+            journal.record_intents(here, [nameless(text)].into_iter()).unwrap();
             done(journal);
         };
         let mut journal = open(dir.path(), NOW);
         journal.begin(7).unwrap();
         for text in [0, 0, 1] {
-            deliver(&mut journal, text, false);
+            deliver(&mut journal, text);
         }
         // Of the present session none is known again.
-        assert!(!journal.meet_text(1, nameless(0).digest, NOW, false, here).unwrap());
+        assert!(!journal.meet_text(1, nameless(0).digest, NOW, here).unwrap());
         assert_eq!(
             met(&mut journal, &[0, 0, 0, 1, 2], NOW, HERE),
             [true, true, false, true, false]
         );
         // With --all, what this run delivered counts, and what it delivers replaces the rest.
-        assert!(!journal.meet_text(9, nameless(0).digest, NOW, true, here).unwrap());
         let mut journal = open(dir.path(), NOW);
+        journal.is_all = true;
         journal.begin_listing();
-        assert!(!journal.meet_text(1, nameless(1).digest, NOW, true, here).unwrap());
-        deliver(&mut journal, 1, true);
+        assert!(!journal.meet_text(1, nameless(1).digest, NOW, here).unwrap());
+        deliver(&mut journal, 1);
         journal.begin_listing();
-        assert!(journal.meet_text(1, nameless(1).digest, NOW, true, here).unwrap());
+        assert!(journal.meet_text(1, nameless(1).digest, NOW, here).unwrap());
         let mut journal = open(dir.path(), NOW);
         assert_eq!(met(&mut journal, &[0, 1], NOW, "/elsewhere"), [false, false]);
         assert_eq!(met(&mut journal, &[1, 0, 1], NOW, HERE), [true, true, false]);
@@ -1006,7 +999,7 @@ mod tests {
         assert_eq!(met(&mut journal, &[0, 0, 1], NOW + 40 * DAY, HERE), [true, false, true]);
         // What is not met is forgotten in the end, and stays so.
         let mut journal = open(dir.path(), NOW + 71 * DAY);
-        journal.record_delivery(nameless(1), here, false).unwrap();
+        journal.record_delivery(nameless(1), here).unwrap();
         let mut journal = open(dir.path(), NOW);
         assert_eq!(met(&mut journal, &[0, 1], NOW, HERE), [false, true]);
     }
@@ -1018,8 +1011,9 @@ mod tests {
         intend(&mut journal, &[("a", "1.x"), ("b", "2.x")]);
         done(&mut journal);
         let mut journal = open(dir.path(), NOW);
-        let again = || [intent("a", "3.x", NOW)].into_iter();
-        journal.record_intents(Path::new("/other"), again(), true).unwrap();
+        journal.is_all = true;
+        let again = [intent("a", "3.x", NOW)].into_iter();
+        journal.record_intents(Path::new("/other"), again).unwrap();
         // Cut off here, recovery has the last word on the one, and the other is as it was.
         assert!(open(dir.path(), NOW).seen.get(&uid("a")).is_none());
         done(&mut journal);
@@ -1041,12 +1035,12 @@ mod tests {
         for round in 0..600 {
             let name = format!("u{}", round % 3);
             journal = open(dir.path(), NOW);
-            let again = [intent(&name, &format!("{round}.x"), NOW)].into_iter();
-            journal.record_intents(Path::new(HERE), again, true).unwrap();
+            journal.is_all = true;
+            intend(&mut journal, &[(&name, &format!("{round}.x"))]);
             done(&mut journal);
         }
         compare(&mut journal, &["n", "u0", "u2"], NOW);
-        journal.record_delivery(nameless(0), Path::new(HERE), false).unwrap();
+        journal.record_delivery(nameless(0), Path::new(HERE)).unwrap();
         // What was delivered by which run is not in it.
         let mut journal = open(dir.path(), NOW);
         journal.compact().unwrap();
