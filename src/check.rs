@@ -36,7 +36,8 @@ fn check_words(settings: &Settings, args: &cli::Check, report: &Report, stop: &S
             accounts.push(word.clone());
             continue;
         };
-        let mut found = settings.accounts_of(&address);
+        // What is to be saved is another account.
+        let mut found = if args.save { Vec::new() } else { settings.accounts_of(&address) };
         if found.is_empty() {
             strange.push(address);
         }

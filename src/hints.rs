@@ -35,6 +35,10 @@ pub struct Advice {
 pub const TABLE: &[Advice] = &[
     on(Situation::NoFile, "run `postie setup ADDRESS --write`"),
     on(
+        Situation::AccountExists,
+        "rename the account in the file, or add this one as another: `postie setup --account NAME`",
+    ),
+    on(
         Situation::NoPassword,
         "set `password-command` or `password-file` (--password-command, --password-file)",
     ),
@@ -475,6 +479,10 @@ mod tests {
         let refusal = oauth::Refusal { code, description: String::new(), status: 400 };
         match when {
             Situation::NoFile => settings::Error::NoFile { path: "x".into() }.into(),
+            Situation::AccountExists => {
+                let (path, name) = ("x".into(), "y".to_owned());
+                settings::Error::Config(config::Error::AccountExists { path, name }).into()
+            }
             Situation::NoPassword => password::Error::Nowhere.into(),
             Situation::PasswordCommandFailed => {
                 password::Error::Run("password", io::ErrorKind::NotFound.into()).into()

@@ -19,6 +19,8 @@ use crate::{
 pub enum Situation {
     /// There is no configuration.
     NoFile,
+    /// An account of the name that is to be added is there already.
+    AccountExists,
     /// No source of the password is configured.
     NoPassword,
     /// The command that should print the password did not.
@@ -191,6 +193,9 @@ impl Situation {
                 Self::NoService
             }
             Error::Settings(settings::Error::NoFile { .. }) => Self::NoFile,
+            Error::Settings(settings::Error::Config(config::Error::AccountExists { .. })) => {
+                Self::AccountExists
+            }
             Error::Settings(settings::Error::NoLogin { .. } | settings::Error::NoOAuth { .. }) => {
                 Self::NoOAuth
             }
@@ -363,6 +368,7 @@ impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoFile => "There is no configuration file",
+            Self::AccountExists => "The account exists already",
             Self::NoPassword => "There is no password and no terminal",
             Self::PasswordCommandFailed => "The password command fails",
             Self::PasswordEmpty => "The password is empty",
