@@ -271,7 +271,8 @@ pub const AUTOCONFIG_NODES: u32 = 10_000;
 /// if that is refused alike.
 pub const REFUSALS: usize = 10;
 
-/// Lines about messages that were not fetched or deleted, one for those alike.
+/// Lines about messages that were not fetched or deleted, one for those alike; and recipients refused
+/// alike that have a line each.
 pub const ALIKE_LINES: usize = 10;
 
 /// Messages that such a line names by their numbers.

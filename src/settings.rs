@@ -28,7 +28,7 @@ use crate::password::Source;
 use crate::run_id::RunId;
 use crate::store::disk::Os;
 use crate::store::outbox::Outbox;
-use crate::text::{Detour, percent_encoded, shown};
+use crate::text::{Detour, Mailbox, percent_encoded, shown};
 use crate::tls::{Identity, Trust, TrustAnchor};
 use crate::token::Renewals;
 
@@ -144,6 +144,20 @@ impl Settings {
     /// The names of all accounts, sorted.
     pub fn account_names(&self) -> impl Iterator<Item = &str> {
         self.file.iter().flat_map(|file| file.account.keys().map(String::as_str))
+    }
+
+    /// The names of the accounts that log in as an address, or send from it.
+    pub fn accounts_of(&self, address: &Mailbox) -> Vec<String> {
+        let is_its = |table: &Table| {
+            let from = table.from.as_ref().map(|from| from.address().as_str());
+            let mut own = table.user.as_deref().into_iter().chain(from);
+            own.any(|own| own.eq_ignore_ascii_case(address.as_str()))
+        };
+        let names = self.account_names().filter(|name| {
+            let sides = [Side::Fetch, Side::Send].map(|side| self.account(name, side));
+            sides.iter().flatten().any(is_its)
+        });
+        names.map(str::to_owned).collect()
     }
 
     /// Returns settings with a configuration that is in no file yet, whose connections take

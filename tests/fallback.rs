@@ -157,8 +157,8 @@ fn what_is_in_doubt_accepted_or_refused_permanently_is_not_sent_again() {
     assert_eq!((sink.taken().len(), lost.files(WAITING).len()), (0, 1));
 }
 
-/// A server that answers RCPT by the recipient: for Eve, and for others.
-fn choosy(eve: &'static str, others: &'static str) -> SocketAddr {
+/// A server that answers RCPT by the recipient: with the first answer whose word is in it.
+fn choosy(answers: &'static [(&str, &str)]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -177,8 +177,7 @@ fn choosy(eve: &'static str, others: &'static str) -> SocketAddr {
                 drop(say(match verb {
                     "EHLO" => "250-here\r\n250 AUTH PLAIN",
                     "AUTH" => "235 welcome",
-                    "RCPT" if line.contains("eve") => eve,
-                    "RCPT" => others,
+                    "RCPT" => answers.iter().find(|(word, _)| line.contains(word)).unwrap().1,
                     "DATA" => "354 go on",
                     _ => "250 ok",
                 }));
@@ -190,7 +189,7 @@ fn choosy(eve: &'static str, others: &'static str) -> SocketAddr {
 
 #[test]
 fn whom_a_fallback_refuses_waits_for_a_reason_that_is_given() {
-    let address = choosy("550 not for us", "250 ok");
+    let address = choosy(&[("eve", "550 not for us"), ("", "250 ok")]);
     let home = Home::new();
     home.config(&format!(
         "default = \"home\"\n{}{}",
@@ -204,9 +203,26 @@ fn whom_a_fallback_refuses_waits_for_a_reason_that_is_given() {
 }
 
 #[test]
+fn whom_the_accounts_own_server_refused_is_no_reason_for_another_to_wait() {
+    let own = choosy(&[("eve", "550 no such user"), ("", "450 later")]);
+    let other = choosy(&[("bob", "550 not for us"), ("", "250 ok")]);
+    let home = Home::new();
+    home.config(&format!(
+        "default = \"home\"\n{}{}",
+        account("home", own, "fallback = \"other\"\nqueue = true\n"),
+        account("other", other, "")
+    ));
+    let sent = send(&home, &["eve@example.org", "carol@example.org"]).run();
+    sent.exit(81).says(&format!("send home: {own}: eve@example.org refused: 550 no such user\n"));
+    sent.says(&format!(
+        "send other: {other}: bob@example.net refused: 550 not for us; the message"
+    ));
+}
+
+#[test]
 fn who_was_refused_permanently_stays_refused_and_the_others_get_it() {
     let sink = Sink::start(&[]);
-    let address = choosy("550 no such user", "450 later");
+    let address = choosy(&[("eve", "550 no such user"), ("", "450 later")]);
     let queued = home(address, &sink, "queue = true\n");
     let sent = send(&queued, &["eve@example.org", "--json"]).run();
     sent.exit(81).says("bob@example.net refused: 450 later; tried the fallback other");

@@ -23,18 +23,14 @@ type Finding = (usize, String);
 impl Check {
     pub(super) fn root(&mut self, table: &DeTable<'_>) -> Result<(), Finding> {
         let accounts = table.get("account").and_then(|accounts| accounts.get_ref().as_table());
-        let accounts = || accounts.into_iter().flat_map(|accounts| accounts.keys());
-        let names = || accounts().map(|name| name.get_ref().as_ref());
+        let names = accounts.into_iter().flat_map(|accounts| accounts.keys());
+        let names: Vec<_> = names.map(|name| name.get_ref().as_ref()).collect();
         for (key, value) in table {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
+                ("default", DeValue::String(name)) if names.contains(&name.as_ref()) => {}
                 ("default", DeValue::String(name)) => {
-                    if !names().any(|known| known == name.as_ref()) {
-                        let nearest = nearest(name, names()).map(shown);
-                        let meant = nearest.map(|name| format!(", did you mean `{name}`?"));
-                        let meant = meant.unwrap_or_default();
-                        return Err((at, format!("no account `{}`{meant}", shown(name))));
-                    }
+                    return Err((at, with_meant("no account", name, names.into_iter())));
                 }
                 ("aliases-file", value) if value.is_str() => {}
                 (name @ ("default" | "aliases-file"), _) => return Err((at, quotes(name))),
@@ -186,8 +182,14 @@ fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     if let Some((_, answer)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
         return format!("unknown key `{found}`: {answer}");
     }
+    with_meant("unknown key", name, known)
+}
+
+/// What is wrong with a name, and the one of `known` that was probably meant.
+fn with_meant<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let found = shown(name);
     match nearest(name, known) {
-        Some(meant) => format!("unknown key `{found}`, did you mean `{meant}`?"),
-        None => format!("unknown key `{found}`"),
+        Some(meant) => format!("{what} `{found}`, did you mean `{}`?", shown(meant)),
+        None => format!("{what} `{found}`"),
     }
 }

@@ -192,11 +192,7 @@ fn comments(
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match (c, depth) {
-            ('\\', 1..) => {
-                part.push(c);
-                part.extend(chars.next());
-            }
-            ('\\', 0) if is_quoted => {
+            ('\\', _) if depth > 0 || is_quoted => {
                 part.push(c);
                 part.extend(chars.next());
             }

@@ -1,6 +1,8 @@
 //! The header section of a message that comes in, line by line (RFC 5322 §2.2). Lines end in CRLF; a
 //! CR that stands alone is still there, and is the reason why a field is refused.
 
+use std::borrow::Cow;
+
 use super::encoded_words;
 use crate::limits;
 
@@ -23,7 +25,7 @@ const ADDRESS_LISTS: [&str; 11] = [
 ];
 
 /// A header field as it will be sent, folds and last line end included.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Field(pub(super) Vec<u8>);
 
 impl Field {
@@ -126,13 +128,11 @@ impl Field {
 
     /// The value, without its folds. What is no UTF-8 in it is encoded where it can be.
     pub(super) fn value(&self) -> String {
-        let mut encoded = Self(Vec::new());
+        let mut field = Cow::Borrowed(self);
         if str::from_utf8(&self.0).is_err() {
-            encoded.0.clone_from(&self.0);
-            encoded.encode();
+            field.to_mut().encode();
         }
-        let octets = if encoded.0.is_empty() { &self.0 } else { &encoded.0 };
-        let text = String::from_utf8_lossy(octets);
+        let text = String::from_utf8_lossy(&field.0);
         let value = text.split_once(':').map(|(_, value)| value).unwrap_or_default();
         value.trim().replace("\r\n", "")
     }

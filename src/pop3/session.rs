@@ -24,6 +24,7 @@ use super::window::RetrWindow;
 use super::{Error, Feature};
 use crate::limits;
 use crate::sasl::Mechanism;
+use crate::text::Uid;
 use crate::wire::{self, Body, Command, Disclosure, Exchange, Phase, Private, Stream, Wait, Wire};
 
 /// A conversation in the state `State` over the stream `S`.
@@ -247,7 +248,7 @@ impl<S: Private> Session<Transaction, S> {
     }
 
     /// Returns whether a server made a unique-id from a secret that it was told.
-    pub fn has_secret(&self, uid: &crate::text::Uid) -> bool {
+    pub fn has_secret(&self, uid: &Uid) -> bool {
         self.wire.secrets().are_in(uid.as_bytes())
     }
 

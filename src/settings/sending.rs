@@ -288,20 +288,6 @@ impl Settings {
         own.any(|own| own.domain().eq_ignore_ascii_case(mailbox.domain()))
     }
 
-    /// The names of the accounts that log in as an address, or send from it.
-    pub fn accounts_of(&self, address: &Mailbox) -> Vec<String> {
-        let is_its = |table: &Table| {
-            let from = table.from.as_ref().map(|from| from.address().as_str());
-            let mut own = table.user.as_deref().into_iter().chain(from);
-            own.any(|own| own.eq_ignore_ascii_case(address.as_str()))
-        };
-        let names = self.account_names().filter(|name| {
-            let sides = [Side::Fetch, Side::Send].map(|side| self.account(name, side));
-            sides.iter().flatten().any(is_its)
-        });
-        names.map(str::to_owned).collect()
-    }
-
     /// The names of the accounts that can send, and whom they send from.
     pub(super) fn accounts_to_send_with(&self) -> impl Iterator<Item = (&String, Option<Sender>)> {
         let names = self.file.iter().flat_map(|file| file.account.keys());

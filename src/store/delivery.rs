@@ -70,7 +70,8 @@ impl Store {
                     }
                     self.journal.record_reuse(&uid)?;
                 }
-                // There is no other name for it than its text, which is durable here.
+                // That its text was delivered here more often than this session has met it proves that
+                // this message is durable here: to the octet, whichever of them it is.
                 None if self.is_known_text(message.number(), digest)? => {
                     each(Delivery::Same(Saved(message)));
                     continue;

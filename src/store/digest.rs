@@ -1,8 +1,8 @@
 //! The digest of a message, by which it is recognised when it is retrieved again.
 //!
 //! The first 16 octets of SHA-256 over the text as it is delivered, without the header fields that
-//! servers keep for themselves and change between sessions. What goes into it is part of the
-//! journal's format: it is the same in every version.
+//! servers keep for themselves and change between sessions; of a message without a unique-id, with
+//! them. What goes into it is part of the journal's format: it is the same in every version.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use memchr::memchr;

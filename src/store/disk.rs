@@ -162,8 +162,7 @@ fn tolerate(synced: io::Result<()>) -> io::Result<()> {
 pub type Lock = Box<dyn Send>;
 
 /// The options for opening our files: new ones are readable by the owner only, and symbolic links
-/// are not followed. A pipe, such as a log may be, does not wait for its
-/// other end.
+/// are not followed. To open a pipe, such as a log may be, does not wait for its other end.
 pub(super) fn own() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Times are seconds since 1970; UIDs and paths are percent-encoded. A UID of `?` means that the
-//! server gave none, a LISTSIZE of `?` that LIST did not.
+//! server gave none, a LISTSIZE of `?` that LIST did not. The DIGEST of a message without a unique-id is
+//! that of its whole text.
 
 mod replay;
 
@@ -366,8 +367,7 @@ impl Journal {
         };
         // One that stays on the server is remembered for as long as it does.
         if now.saturating_sub(before) >= DAY {
-            let field = text_field(digest);
-            let (place, digest) = (self.go_to(here), digest);
+            let (place, field) = (self.go_to(here), text_field(digest));
             self.append(&format!("{place}forget {field}\ndelivered {now} ? ? {digest}\n"))?;
         }
         Ok(true)

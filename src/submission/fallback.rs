@@ -216,19 +216,11 @@ impl Submission {
             return Some(outcome);
         }
         let (command, label, peer) = (fallback.command, self.label(), &self.job.peer);
-        let reason = reason(&outcome);
-        let report = fallback.report;
+        let reason = Deferral::after(&outcome, self.demand);
+        let (report, reason) = (fallback.report, reason.reason());
         report.info(format_args!("{command}{label}: {peer}: {reason}; it is the fallback"));
         (self.job, self.envelope, self.fallback_of) = (own, all, None);
         None
-    }
-}
-
-/// The error or refusal in an outcome.
-fn reason(outcome: &Result<SubmissionOutcome, Error>) -> String {
-    match outcome {
-        Ok(sent) => sent.problem().unwrap_or_default(),
-        Err(error) => error.to_string(),
     }
 }
 
