@@ -200,10 +200,13 @@ impl<'a> Run<'a> {
             self.take_over(store);
         }
         let outcome = self.repeat(attempts, &mut opened);
-        if let Some(store) = opened {
-            store.close();
-        }
-        outcome
+        let Some(mut store) = opened else { return outcome };
+        // A server that ends every session badly does not make the journal grow with every run. After
+        // an error of the journal itself, the file is not what the store holds.
+        let is_noted = !matches!(outcome, Err(Error::Store(_)));
+        let compacted = if is_noted { store.compact() } else { Ok(()) };
+        store.close();
+        outcome.and(compacted.map_err(Error::from))
     }
 
     fn repeat(&mut self, attempts: &Attempts, opened: &mut Option<Store>) -> Result<(), Error> {
@@ -398,7 +401,6 @@ impl<'a> Run<'a> {
         }
         self.end(session, store)?;
         self.say_where(store)?;
-        store.compact()?;
         Ok(Left::Nothing)
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -132,6 +134,60 @@ fn a_message_for_which_a_disk_has_no_room_does_not_keep_the_others_from_being_fe
         run.says("message 1 stays on the server: ");
         assert_eq!(dovecot.count(), 0, "{kind}");
     }
+}
+
+#[test]
+fn a_journal_does_not_grow_with_sessions_that_a_server_ends_badly() {
+    const MESSAGES: usize = 300;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            drop(refuse_quit(&socket.unwrap(), MESSAGES));
+        }
+    });
+    let home = Home::new();
+    let args = ["fetch", "--server", &address.to_string(), "--tls", "none", "--user", "ann"]
+        .map(str::to_owned);
+    let more = ["--password-command", "echo not-a-secret", "--maildir", "Mail", "--keep", "none"];
+    let args: Vec<_> = args.into_iter().chain(more.map(str::to_owned)).collect();
+    let journal = home
+        .path()
+        .join(format!(".local/state/postie/fetch/ann@127.0.0.1+{}/journal", address.port()));
+    let mut lines = Vec::new();
+    for _ in 0..8 {
+        home.postie(&args).run().exit(75);
+        lines.push(fs::read_to_string(&journal).unwrap().lines().count());
+    }
+    assert_eq!(home.files("Mail/new").len(), MESSAGES);
+    let most = lines.iter().max().unwrap();
+    assert!(lines.last() < Some(most) && *most < 2_500, "{lines:?}");
+}
+
+/// Serves so many messages, and refuses QUIT.
+fn refuse_quit(socket: &TcpStream, messages: usize) -> std::io::Result<()> {
+    let mut output = BufWriter::new(socket);
+    output.write_all(b"+OK\r\n")?;
+    output.flush()?;
+    for line in BufReader::new(socket).lines() {
+        let line = line?;
+        let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
+        let column = |what: fn(usize) -> String| {
+            let lines: Vec<_> = (1..=messages).map(|n| format!("{n} {}\r\n", what(n))).collect();
+            format!("+OK\r\n{}.\r\n", lines.concat())
+        };
+        let answer = match verb {
+            "CAPA" => "+OK\r\nUSER\r\nUIDL\r\n.\r\n".to_owned(),
+            "UIDL" => column(|number| format!("u{number}")),
+            "LIST" => column(|_| "20".to_owned()),
+            "RETR" => format!("+OK\r\nSubject: {argument}\r\n\r\nx\r\n.\r\n"),
+            "QUIT" => "-ERR some deleted messages not removed\r\n".to_owned(),
+            _ => "+OK\r\n".to_owned(),
+        };
+        output.write_all(answer.as_bytes())?;
+        output.flush()?;
+    }
+    Ok(())
 }
 
 #[test]

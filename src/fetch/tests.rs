@@ -257,6 +257,7 @@ fn converse(
         run.is_for_suspects = true;
         run.session(log_in()?, store, &mut server)?;
     }
+    store.compact()?;
     match run.fetched.missed.pop() {
         Some(outcome::Missed { reason, .. }) => Err(Error::AfterFetch { reason }),
         None => Ok(run.fetched.new),
