@@ -34,6 +34,9 @@ use crate::wire::{Trace, TraceEvent};
 #[derive(Debug)]
 pub struct Report {
     quiet: bool,
+    /// True if lines are printed that require no action. A caller of sendmail, who gets no hints and no
+    /// progress, is told that a message waits.
+    informs: bool,
     verbose: u8,
     json: bool,
     /// True if standard output carries something other than results.
@@ -73,6 +76,7 @@ impl Report {
             io::stderr().is_terminal() && !is_dumb && !global.quiet && global.verbose == 0;
         Self {
             quiet: global.quiet,
+            informs: !global.quiet || global.invoked_as == cli::InvokedAs::Sendmail,
             verbose: global.verbose,
             json: global.json,
             is_stdout_taken: false,
@@ -271,12 +275,12 @@ impl Report {
         self.bars.suspend(|| print_stderr(format_args!("postie: {line}")));
     }
 
-    /// Prints one line that requires no action, unless --quiet is given.
+    /// Prints one line that requires no action, unless --quiet is given. Callers of sendmail get it.
     pub fn info(&self, line: impl fmt::Display) {
         if self.capture_line(LineKind::Info, &line) {
             return;
         }
-        if !self.quiet {
+        if self.informs {
             self.warn(line);
         }
     }

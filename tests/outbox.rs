@@ -897,7 +897,9 @@ fn a_user_without_a_home_sends_without_an_outbox_and_is_told_what_that_means() {
     let state = home.path().join("state");
     fs::create_dir(&state).unwrap();
     chown(&state, Some(servers::NOBODY), Some(servers::NOBODY)).unwrap();
-    send(("XDG_STATE_HOME", state.to_str().unwrap()), sendmail).exit(0).silent();
+    send(("XDG_STATE_HOME", state.to_str().unwrap()), sendmail)
+        .exit(0)
+        .says("; the message waits in the outbox");
     assert_eq!(home.files("state/postie/outbox/waiting").len(), 1);
     // It is none if somebody else could put another one there.
     let other = Some(servers::NOBODY - 1);

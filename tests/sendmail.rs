@@ -314,7 +314,8 @@ fn a_message_without_a_senders_address_waits_without_one() {
     let sink = Sink::start(&[]);
     let (home, sendmail) = installed(&sink, "queue = true\nserver = \"127.0.0.1:1\"");
     let message = "From: Ann <ann@example.com>\nSubject: x\n\nhello\n";
-    home.program(&sendmail, ["-f", "<>", BOB]).stdin(message).run().exit(0).silent();
+    let sent = home.program(&sendmail, ["-f", "<>", BOB]).stdin(message).run();
+    sent.exit(0).says("; the message waits in the outbox as ");
     let listed = home.postie(["queue", "--json"]).run();
     assert!(listed.stdout.contains("\"from\":\"\""), "{}", listed.stdout);
     home.config(&sink.config("queue = true"));
@@ -331,8 +332,15 @@ fn to_callers_of_sendmail_nothing_waits_that_is_not_kept() {
     assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 0);
     // By default it is kept.
     home.config(&sink.config("server = \"127.0.0.1:1\""));
-    home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run().exit(0).silent();
+    let kept = home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run();
+    kept.exit(0).says("cannot connect: connection refused; the message waits in the outbox as ");
+    assert_eq!(kept.stderr.lines().count(), 1, "{kept:?}");
     assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 1);
+    // So it is where the configuration cannot be read.
+    home.config("nonsense");
+    let kept = home.program(&sendmail, [BOB]).stdin("Subject: x\n\nhello\n").run();
+    kept.exit(0).says("config.toml:1:").says("; the message waits in the outbox as ");
+    assert_eq!(home.files(".local/state/postie/outbox/waiting").len(), 2);
 }
 
 #[test]
@@ -346,7 +354,7 @@ fn what_sendmail_is_asked_besides_is_answered() {
     run(&["-bi"]).exit(0).silent();
     run(&["-q"]).exit(0).silent();
     home.config(&sink.config("server = \"127.0.0.1:1\"\nqueue = true"));
-    run(&["bob@example.net"]).exit(0).silent();
+    run(&["bob@example.net"]).exit(0).says("; the message waits in the outbox as ");
     let listed = run(&["-bp"]);
     assert!(listed.stdout.contains("  home  bob@example.net\n"), "{}", listed.stdout);
     // It is not due yet.
