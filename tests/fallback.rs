@@ -308,6 +308,31 @@ fn a_flush_sends_what_waits_with_the_fallback_too() {
 }
 
 #[test]
+fn a_flush_says_of_each_message_whether_the_fallback_has_it() {
+    // The first is for bob, whom the fallback takes as little as the account's own server can.
+    let address = choosy(&[("bob", "450 not now"), ("", "250 ok")]);
+    let home = Home::new();
+    home.config(&away_with_fallback(AWAY));
+    for recipient in ["bob@example.net", "carol@example.net", "bob@example.net"] {
+        home.postie(["send", recipient]).stdin("Subject: hello\n\nhello\n").run().exit(0);
+    }
+    home.config(&away_with_fallback(&address.to_string()));
+    let flushed = home.postie(["queue", "flush", "--all"]).run();
+    flushed.exit(75);
+    assert_eq!(home.files(WAITING).len(), 2);
+    let waits: Vec<&str> = flushed.stderr.lines().filter(|line| line.ends_with(" waits")).collect();
+    assert!(
+        waits.len() == 2 && waits.iter().all(|line| line.contains("queue home: 127.0.0.1:1: ")),
+        "{flushed:?}"
+    );
+    // Where nothing answers, one line speaks for all.
+    home.config(&away_with_fallback(AWAY));
+    let flushed = home.postie(["queue", "flush", "--all"]).run();
+    flushed.exit(75).says(" waits, like 1 other\n");
+    assert_eq!(flushed.stderr.matches(" waits").count(), 1, "{flushed:?}");
+}
+
+#[test]
 fn what_a_fallback_leaves_in_doubt_is_said_of_that_message_alone() {
     // It loses the final reply to the first message, and is away for the second.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

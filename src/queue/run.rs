@@ -12,7 +12,7 @@ use crate::limits;
 use crate::net::Stop;
 use crate::password::Source;
 use crate::report::{ErrorObject, Report, Stopwatch, count};
-use crate::settings::{Peer, Settings};
+use crate::settings::{SendJob, Settings};
 use crate::store::outbox::{Id, LockedEntry, Outbox, RemovedEntry};
 use crate::submission::{
     Attempt, Attempted, AttemptedFlight, Deferral, Disposition, Fallback, SendResult, SmtpSession,
@@ -44,6 +44,8 @@ pub(super) struct QueueRun<'a> {
     session: Option<SmtpSession>,
     /// The reason why the server cannot be reached.
     dead: Option<Deferral>,
+    /// True once a line has said of all that are left why they wait.
+    is_said_of_all: bool,
     /// The connection to the fallback's server, for a run that the user asked for.
     fallback: Fallback<'a>,
     /// The number of messages that are still to be looked at.
@@ -78,6 +80,7 @@ impl<'a> QueueRun<'a> {
             stop,
             session: None,
             dead: None,
+            is_said_of_all: false,
             fallback: Fallback::new("queue", report, stop),
             left: 0,
             waiting: VecDeque::new(),
@@ -229,7 +232,6 @@ impl<'a> QueueRun<'a> {
             None => login_noted(&submission, outbox, self.report, self.stop),
         };
         let is_reached = session.is_ok();
-        let others = if is_reached { 0 } else { self.waiting.len() + self.left };
         let mut places = vec![(outbox, id)];
         let mut flight = vec![submission];
         if let Ok(session) = &session {
@@ -273,7 +275,9 @@ impl<'a> QueueRun<'a> {
             }
         }
         for ((submission, (_, id)), attempted) in flight.iter().zip(places).zip(attempted) {
-            match self.finish(submission, id, attempted, others) {
+            let others = if is_reached { None } else { self.alike(submission) };
+            self.is_said_of_all |= others.is_some();
+            match self.finish(submission, id, attempted, others.unwrap_or(0)) {
                 Ok(exit) => self.exit = self.exit.worse(exit),
                 Err(error) => self.note(&error),
             }
@@ -340,11 +344,21 @@ impl<'a> QueueRun<'a> {
                 error: ErrorObject::new(Exit::Later, deferral.reason()),
             })?;
         }
-        if !matches!(disposition, Disposition::Deferred(_)) {
-            self.tell(Some(&submission.job.peer), id, &disposition, 0);
+        let others = self.alike(submission);
+        let is_said = others.is_some() && self.is_said_of_all;
+        if !is_said || !matches!(disposition, Disposition::Deferred(_)) {
+            self.tell(Some(&submission.job), id, &disposition, others.unwrap_or(0));
         }
+        self.is_said_of_all |= others.is_some();
         self.exit = self.exit.worse(Exit::Later);
         Ok(())
+    }
+
+    /// The number of messages that wait for the reason for which this one does: those that are left,
+    /// after the server could not be reached. `None` if the fallback has this one, or may take others.
+    fn alike(&self, submission: &Submission) -> Option<usize> {
+        let is_for_all = submission.fallback_of.is_none() && !self.fallback.is_open();
+        is_for_all.then(|| self.waiting.len() + self.left)
     }
 
     /// Reports an attempt.
@@ -359,9 +373,9 @@ impl<'a> QueueRun<'a> {
         let disposition = disposition?;
         let exit = submission.attempt_exit(&outcome);
         self.answer(submission, id, &outcome, exit)?;
-        self.tell(Some(&submission.job.peer), id, &disposition, others);
+        self.tell(Some(&submission.job), id, &disposition, others);
         if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {
-            let (account, peer) = (Some(self.account), Some(&submission.job.peer));
+            let (account, peer) = (submission.job.account.as_deref(), Some(&submission.job.peer));
             let failure = Failure { command: "queue", account, peer, error, lasting: None };
             self.report.advise(&failure);
         }
@@ -396,9 +410,9 @@ impl<'a> QueueRun<'a> {
         })
     }
 
-    /// Prints a failure, and the number of others it holds for; a temporary one only if the user
-    /// asked for the run.
-    fn tell(&self, peer: Option<&Peer>, id: &Id, disposition: &Disposition, others: usize) {
+    /// Prints a failure, of an attempt with `job`, and the number of others it holds for; a temporary
+    /// one only if the user asked for the run.
+    fn tell(&self, job: Option<&SendJob>, id: &Id, disposition: &Disposition, others: usize) {
         let (reason, then) = match disposition {
             Disposition::Deferred(reason) if self.verbosity == Verbosity::Asked => match others {
                 0 => (reason, "waits".to_owned()),
@@ -409,8 +423,9 @@ impl<'a> QueueRun<'a> {
                 (reason, format!("is in {} now", path.display()))
             }
         };
-        let account = self.account;
-        let peer = peer.map(|peer| format!(" {peer}:")).unwrap_or_default();
+        // The job may be the fallback's.
+        let account = job.and_then(|job| job.account.as_deref()).unwrap_or(self.account);
+        let peer = job.map(|job| format!(" {}:", job.peer)).unwrap_or_default();
         self.report.warn(format_args!("queue {account}:{peer} {reason}; {id} {then}"));
     }
 }

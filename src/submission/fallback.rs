@@ -67,6 +67,11 @@ impl<'a> Fallback<'a> {
         rate::count(job, caller, callers).err()
     }
 
+    /// Returns whether the next message can be submitted without another login.
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// The session, if more can be submitted in it.
     pub fn into_session(self) -> Option<SmtpSession> {
         self.session
