@@ -9,7 +9,7 @@ use std::thread;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -86,10 +86,12 @@ fn parse(
 /// Prints what clap answers in place of a run: help, the version, or a usage error.
 fn refuse_arguments(error: &clap::Error, is_json: bool) -> Exit {
     match error.kind() {
-        // The reader may have read enough.
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            drop(error.print());
-            Exit::Done
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            match report::written(printed) {
+                Ok(()) => Exit::Done,
+                Err(error) => refuse(&Report::new(&Global::default()), "help", None, &error),
+            }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             drop(error.print());
@@ -254,7 +256,7 @@ impl Interrupted {
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
         // What whoever started this has us ignore stays ignored: nohup, a script's `&`.
         let ignored = program::ignored_signals();
-        let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter();
+        let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter();
         let wanted = wanted.filter(|signal| ignored >> (signal - 1) & 1 == 0);
         let mut signals = Signals::new(wanted).map_err(failed)?;
         let watched = stop.clone();

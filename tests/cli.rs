@@ -1,6 +1,7 @@
 //! The command line as a person meets it: what is wrong with it is said in one line, and nothing
 //! is connected to, read or written for it.
 
+use std::fs;
 use std::process::Stdio;
 
 use crate::support::postie::Home;
@@ -350,5 +351,15 @@ fn a_comma_for_a_dot_or_in_a_name_is_explained() {
     {
         let outcome = home.postie(["send", recipient]).stdin("A: b\n\nc\n").run();
         outcome.says(what).says("put a name with a comma in quotes");
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let home = Home::new();
+    for args in [&["--help"][..], &["help", "send"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let failed = home.postie(args).output(full, Stdio::piped()).run();
+        assert_eq!(failed.status, 74, "{args:?}");
     }
 }

@@ -221,7 +221,7 @@ fn a_signal_at_the_prompt_gives_the_terminal_back_as_it_was() {
     let interrupted = format!("trap : INT; {command}; echo status $?; stty -a");
     let seen = session(&[], &home, &interrupted, "\u{3}");
     assert!(seen.contains("status 130\r\n") && seen.contains(" echo "), "{seen}");
-    for (signal, status) in [("TERM", 143), ("HUP", 129)] {
+    for (signal, status) in [("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
         let kill = format!("(sleep 1; pkill -{signal} -n -x postie -P $$)");
         let seen = session(&[], &home, &format!("{kill} & {command}; echo status $?; stty -a"), "");
         assert!(seen.contains(&format!("status {status}")) && seen.contains(" echo "), "{seen}");
