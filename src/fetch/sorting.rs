@@ -77,10 +77,16 @@ impl Run<'_> {
         }
     }
 
-    /// The need for unique-ids. Without them, messages that stay would be fetched again and again;
-    /// and where known messages have them, a server that does not tell them has a passing reason.
+    /// Returns whether messages without unique-ids are left: those that stay would be fetched again
+    /// and again, and there is nothing by which they could be noted.
+    fn needs_unique_ids(&self) -> bool {
+        !self.job.deletes_at_once() || self.job.note_only
+    }
+
+    /// The need for unique-ids. Where known messages have them, a server that does not tell them has a
+    /// passing reason.
     fn unique_ids(&self, are_known: bool) -> UniqueIds {
-        UniqueIds { are_needed: !self.job.deletes_at_once(), are_known }
+        UniqueIds { are_needed: self.needs_unique_ids(), are_known }
     }
 
     /// Leaves messages that lack the unique-ids that they need. `listed` is the number of all that
@@ -92,7 +98,7 @@ impl Run<'_> {
     ) -> Result<Vec<ScanListing>, Error> {
         self.fetched.listed = listed + self.fetched.deleted;
         let nameless = listing.iter().filter(|listed| listed.uid.is_none()).count();
-        if self.job.deletes_at_once() || nameless == 0 {
+        if !self.needs_unique_ids() || nameless == 0 {
             return Ok(listing);
         }
         if nameless == listed {
