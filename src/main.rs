@@ -73,13 +73,25 @@ fn parse(
     is_json: bool,
     complete: impl FnOnce(&mut Args),
 ) -> Exit {
+    let is_option_first =
+        words.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     match Args::try_parse_from(words) {
         Ok(mut args) => {
             args.global.invoked_as = invoked_as;
             complete(&mut args);
             run(&args)
         }
-        Err(error) => refuse_arguments(&error, is_json),
+        Err(error) => {
+            let exit = refuse_arguments(&error, is_json);
+            let is_misplaced = error.kind() == ErrorKind::UnknownArgument
+                && is_option_first
+                && !error.to_string().contains("tip: ");
+            if is_misplaced && invoked_as == InvokedAs::Postie {
+                let hint = "an option of a command follows its name, as in `postie send -t`";
+                Report::new(&Global::default()).hint(Some(hint.to_owned()));
+            }
+            exit
+        }
     }
 }
 

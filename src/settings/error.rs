@@ -1,9 +1,10 @@
 //! Errors of the settings: no configuration, no account, or one that is incomplete for its job. Their
 //! exit statuses are in `error`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::{self};
+use super::SYSTEM;
+use crate::config;
 use crate::text::LocalName;
 
 /// The reason why there is no job.
@@ -13,9 +14,9 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     /// There is no file.
-    #[error("no configuration: {} does not exist", path.display())]
+    #[error("no configuration: {}", nowhere(path))]
     NoFile {
-        /// The configuration file that was looked for.
+        /// The configuration file that was looked for before the system's.
         path: PathBuf,
     },
     /// There is a file, and it was not read because of a fault that is reported elsewhere.
@@ -162,6 +163,13 @@ pub enum Error {
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
     Random,
+}
+
+fn nowhere(path: &Path) -> String {
+    match path.display() {
+        path if path.to_string() == SYSTEM => format!("{path} does not exist"),
+        path => format!("neither {path} nor {SYSTEM} exists"),
+    }
 }
 
 pub(super) fn meant(nearest: Option<&String>) -> String {
