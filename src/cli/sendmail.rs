@@ -138,6 +138,18 @@ enum Mode {
     Smtp,
 }
 
+impl Mode {
+    /// The word for a mode that reads no message; `None` if it reads them.
+    fn without_message(&self) -> Option<&'static str> {
+        match self {
+            Self::List => Some("-bp"),
+            Self::Flush => Some("-q"),
+            Self::Aliases => Some("-bi"),
+            Self::Smtp => None,
+        }
+    }
+}
+
 /// The words understood so far.
 struct Parser {
     invoked_as: InvokedAs,
@@ -258,8 +270,16 @@ impl Parser {
                 b'C' => self.option("--config", &value()?),
                 b'N' => self.option("--dsn-notify", &value()?),
                 b'R' => self.option("--dsn-return", &value()?),
+                // How errors are reported: `-em`, `-eq` and others.
+                b'e' => drop(value()?),
                 b'A' | b'B' | b'h' | b'L' | b'O' | b'p' | b'V' | b'X' => drop(value()?),
                 b'b' => self.mode(attached)?,
+                // An address may begin like them.
+                b'I' | b'q' if attached.contains(&b'@') => {
+                    let word = String::from_utf8_lossy(attached);
+                    let (letter, word) = (char::from(letter), shown(&word));
+                    return Err(format!("-{letter}{word}: an address goes behind `--`"));
+                }
                 b'I' => self.mode = Some(Mode::Aliases),
                 b'q' => self.mode = Some(Mode::Flush),
                 _ => {
@@ -319,6 +339,11 @@ impl Parser {
     fn invocation(self, parsed: Result<(), String>) -> Invocation {
         if let Err(why) = parsed {
             return Invocation::Refused(why);
+        }
+        // A message, or a word of it, is not dropped because another word asks for something else.
+        let is_for_message = !self.recipients.is_empty() || self.options.contains(&option(b't'));
+        if is_for_message && let Some(word) = self.mode.as_ref().and_then(Mode::without_message) {
+            return Invocation::Refused(format!("{word} takes no recipients"));
         }
         let mut words = self.global;
         let is_smtp = matches!(self.mode, Some(Mode::Smtp));
@@ -400,6 +425,7 @@ mod tests {
             ("sendmail -it", "-t"),
             ("sendmail -oem simon", "-- simon"),
             ("sendmail -o simon", "-- simon"),
+            ("sendmail -em -e q simon", "-- simon"),
             ("sendmail -oi -odb -oQ/var/q -or0s -o7 x", "-- x"),
             ("sendmail -f a@x -r b@x -fc@x x", "--from=a@x --from=b@x --from=c@x -- x"),
             ("sendmail -f root x", "-- x"),
@@ -504,6 +530,7 @@ mod tests {
         for line in [
             "sendmail -bs",
             "sendmail -t -i -bs bob@x",
+            "sendmail -bs -em",
             "sendmail -bs -f a@x --",
             "postie send -bs",
         ] {
@@ -520,6 +547,23 @@ mod tests {
         assert_eq!(args("sendmail -C file -v -bp"), "postie queue --quiet --config=file -v");
         for line in ["sendmail -q", "sendmail -q30m", "sendmail -qRhost", "sendmail -i -q"] {
             assert_eq!(args(line), "postie queue flush --quiet");
+        }
+    }
+
+    #[test]
+    fn no_message_is_dropped_because_a_word_speaks_of_the_queue() {
+        for (line, why) in [
+            ("sendmail -q -t", "-q takes no recipients"),
+            ("sendmail -bm -q30m root", "-q takes no recipients"),
+            ("sendmail -bp a@x", "-bp takes no recipients"),
+            ("mailq -- a@x", "-bp takes no recipients"),
+            ("sendmail -i -I a@x", "-bi takes no recipients"),
+            ("postie send -bp -t", "-bp takes no recipients"),
+            ("sendmail -i -q@x.example", "-q@x.example: an address goes behind `--`"),
+            ("sendmail -i a@x -qRob@x.example", "-qRob@x.example: an address goes behind `--`"),
+            ("sendmail -i -Ian@x.example", "-Ian@x.example: an address goes behind `--`"),
+        ] {
+            assert_eq!(read(line), Invocation::Refused(why.to_owned()), "{line}");
         }
     }
 
