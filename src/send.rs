@@ -87,7 +87,7 @@ fn dispatch(
         // Which server this would be is not known; most take eight bits.
         let shown = submission.message.encode_for(Transport::EightBit).map_err(Error::from);
         return match shown.and_then(|()| show(&mut submission, report)) {
-            Ok(()) => Ended { exit: Exit::Done, text: String::new() },
+            Ok(()) => Ended::new(Exit::Done, String::new()),
             Err(error) => fail(report, Some(&submission), &error),
         };
     }
@@ -193,7 +193,7 @@ fn keep_incomplete(
             if let Err(error) = report.result(None, || queued) {
                 report.failure(&failure(None, &error));
             }
-            Ended { exit: Exit::Done, text: format!("queued as {id}") }
+            Ended::new(Exit::Done, format!("queued as {id}"))
         }
         Err(NotAdded { error: reason, .. }) => {
             report.failure(&failure(None, &reason.into()));

@@ -719,6 +719,18 @@ fn of_two_recipients_by_smtp_the_one_refused_stands_in_the_queue_or_stops_both()
 }
 
 #[test]
+fn a_rule_is_obeyed_by_smtp_for_good_and_a_local_sender_gives_way() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "recipients = [\"*@example.net\"]");
+    let refused = symfony(&["bob@example.org"]);
+    let local = symfony(&[BOB]).replacen("ann@example.com", "www-data", 1);
+    let input = format!("{refused}{local}");
+    let outcome = home.program(&sendmail, ["-bs"]).stdin(input).run();
+    assert_eq!(codes(&outcome.stdout), "220 250 250 354 550 250 250 354 250", "{outcome:?}");
+    assert_eq!(only(&sink).sender, "<ann@example.com>");
+}
+
+#[test]
 fn what_is_answered_250_on_standard_output_is_in_the_outbox() {
     let sink = Sink::start(&[]);
     let (home, sendmail) = installed(&sink, "server = \"127.0.0.1:1\"");

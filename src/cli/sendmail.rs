@@ -270,9 +270,8 @@ impl Parser {
                 b'C' => self.option("--config", &value()?),
                 b'N' => self.option("--dsn-notify", &value()?),
                 b'R' => self.option("--dsn-return", &value()?),
-                // How errors are reported: `-em`, `-eq` and others.
-                b'e' => drop(value()?),
-                b'A' | b'B' | b'h' | b'L' | b'O' | b'p' | b'V' | b'X' => drop(value()?),
+                // `-em`, `-eq` and others say how errors are reported.
+                b'A' | b'B' | b'e' | b'h' | b'L' | b'O' | b'p' | b'V' | b'X' => drop(value()?),
                 b'b' => self.mode(attached)?,
                 // An address may begin like them.
                 b'I' | b'q' if attached.contains(&b'@') => {

@@ -39,8 +39,7 @@ pub(super) fn hand_in(
         octets: message.octets(),
     };
     let done = if args.dry_run {
-        show(&request, &mut message, report)
-            .map(|()| Ended { exit: Exit::Done, text: String::new() })
+        show(&request, &mut message, report).map(|()| Ended::new(Exit::Done, String::new()))
     } else {
         answer(&job, &request, &mut message, stop).map(|answer| repeat(answer, report))
     };
@@ -84,7 +83,7 @@ fn repeat(answer: Answer, report: &Report) -> Ended {
     }
     let text = sentence.or_else(|| Some(lines.into_iter().next()?.1)).unwrap_or_default();
     // A status of a later version does not say whether the message was sent.
-    Ended { exit: Exit::of_status(status).unwrap_or(Exit::InDoubt), text }
+    Ended::new(Exit::of_status(status).unwrap_or(Exit::InDoubt), text)
 }
 
 /// Returns the service's answer to a message.

@@ -16,7 +16,7 @@ use crate::report::{Report, written};
 use crate::settings::Settings;
 use crate::submission::first_attempt::{Ended, fail};
 use crate::submission::{Attempt, SmtpSession};
-use crate::text::{Address, Addressee, Addressees, ReversePath, shown};
+use crate::text::{Address, Addressee, Addressees, LocalName, ReversePath, shown};
 
 /// Serves SMTP on standard input and output until the caller quits or the input ends. `load` reads
 /// the configuration, anew for each message, which so gets an identity and a time of its own.
@@ -65,7 +65,9 @@ pub fn speak(
 
 /// The envelope as far as it was said.
 struct Transaction {
-    from: ReversePath,
+    /// The reverse-path; `None` if it was a name of this machine, which gives way to the account's
+    /// address, as under -f.
+    from: Option<ReversePath>,
     recipients: Vec<Address>,
 }
 
@@ -74,8 +76,7 @@ impl Transaction {
         let addressee = |address: &Address| Addressee { name: None, address: address.clone() };
         cli::Send {
             recipients: vec![Addressees(self.recipients.iter().map(addressee).collect())],
-            // A local sender gives way to the account's, as under -f.
-            from: Some(self.from.clone().into()),
+            from: self.from.clone().map(Into::into),
             ..cli::Send::default()
         }
     }
@@ -122,7 +123,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
                     let Some(transaction) = self.transaction.take() else { continue };
                     // Without its end it is no message.
                     let Some(message) = self.message()? else { return Ok(Conclusion::Cut) };
-                    let Ended { exit, text } = deliver(transaction, message);
+                    let Ended { exit, text, is_forbidden } = deliver(transaction, message);
                     let code = match exit {
                         Exit::Done | Exit::Partial => "250 2.0.0 ok:",
                         // Neither reply would be true.
@@ -130,6 +131,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
                         Exit::Message | Exit::NoRecipient | Exit::Missing | Exit::Usage => {
                             "554 5.0.0 not accepted:"
                         }
+                        Exit::Denied if is_forbidden => "550 5.7.1 not accepted:",
                         _ => "451 4.0.0 not accepted:",
                     };
                     self.reply(&reply_line(code, &text))?;
@@ -180,7 +182,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
             "NOOP" => "250 2.0.0 ok".to_owned(),
             "VRFY" => "252 2.5.0 send it and see".to_owned(),
             "MAIL" if self.transaction.is_some() => "503 5.5.1 one message at a time".to_owned(),
-            "MAIL" => match path(rest, "FROM:").and_then(|text| Ok(text.parse()?)) {
+            "MAIL" => match path(rest, "FROM:").and_then(sender) {
                 Ok(from) => {
                     self.transaction = Some(Transaction { from, recipients: Vec::new() });
                     "250 2.1.0 ok".to_owned()
@@ -275,12 +277,21 @@ impl From<crate::text::AddressError> for Refusal {
     }
 }
 
+/// Parses a reverse-path. `None` if it is a name of this machine.
+fn sender(path: &str) -> Result<Option<ReversePath>, Refusal> {
+    match path.parse::<LocalName>() {
+        Ok(_) => Ok(None),
+        Err(_) => Ok(Some(path.parse()?)),
+    }
+}
+
 /// Returns the path in angle brackets behind `word`. Parameters that are determined anyway are
 /// ignored (SIZE, BODY: RFC 1870, RFC 6152).
 fn path<'a>(rest: &'a str, word: &str) -> Result<&'a str, Refusal> {
     let (start, path) = rest.trim_start().split_at_checked(word.len()).ok_or(Refusal::Syntax)?;
     let path = path.trim_start().strip_prefix('<').ok_or(Refusal::Syntax)?;
-    let (path, parameters) = path.rsplit_once('>').ok_or(Refusal::Syntax)?;
+    let whole = path.strip_suffix('>').map(|path| (path, ""));
+    let (path, parameters) = path.split_once("> ").or(whole).ok_or(Refusal::Syntax)?;
     if !start.eq_ignore_ascii_case(word) {
         return Err(Refusal::Syntax);
     }
@@ -303,7 +314,8 @@ mod tests {
             Conversation { input: input.as_bytes(), output: Vec::new(), transaction: None };
         let (mut delivered, mut exits) = (Vec::new(), given.iter());
         let deliver = |transaction: Transaction, message: Result<Message, message::Error>| {
-            let ended = |exit| Ended { exit, text: "gr\u{fc}n\r\n250 ok".to_owned() };
+            let text = "gr\u{fc}n\r\n250 ok";
+            let ended = |exit| Ended { exit, text: text.to_owned(), is_forbidden: false };
             let Ok(mut message) = message else { return ended(Exit::Message) };
             let mut text = Vec::new();
             io::copy(&mut message.text().unwrap(), &mut text).unwrap();
@@ -313,6 +325,7 @@ mod tests {
                 Address::Mailbox(mailbox) => mailbox.to_string(),
                 Address::Local(name) => name.to_string(),
             });
+            let from = from.map(|from| from.to_string()).unwrap_or_default();
             delivered.push((format!("{from} {}", who.collect::<Vec<_>>().join(" ")), text));
             ended(*exits.next().unwrap())
         };
@@ -384,6 +397,9 @@ mod tests {
             ("MAIL FROM:a@x", "501"),
             ("MAIL FROM:<not an address>", "553"),
             ("MAIL FROM:<a@x> REQUIRETLS", "555"),
+            ("MAIL FROM:<a@x> SIZE=1 AUTH=<>", "555"),
+            ("MAIL FROM:<a@x>SIZE=1", "501"),
+            ("MAIL FROM:<www-data>", "250"),
             ("MAIL FROM:<>\r\nMAIL FROM:<a@x>", "250 503"),
             ("MAIL FROM:<>\r\nRCPT TO:<root>\r\nRSET\r\nDATA", "250 250 250 503"),
             ("mail from:<a@x>\r\nrcpt to:<b@x> NOTIFY=NEVER", "250 555"),

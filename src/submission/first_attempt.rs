@@ -19,6 +19,15 @@ pub struct Ended {
     pub exit: Exit,
     /// The outcome in words, for a caller who gets one reply, and for the submission service's log.
     pub text: String,
+    /// True if the account's own rules forbid the message, now and later.
+    pub is_forbidden: bool,
+}
+
+impl Ended {
+    /// The end of a run in which the message was not forbidden.
+    pub fn new(exit: Exit, text: String) -> Self {
+        Self { exit, text, is_forbidden: false }
+    }
 }
 
 impl Submission {
@@ -67,7 +76,7 @@ impl Submission {
                 Attempt::OneReply => self.queued_as().unwrap_or_default(),
                 Attempt::First | Attempt::Further => notice,
             };
-            return Ended { exit: Exit::Done, text };
+            return Ended::new(Exit::Done, text);
         }
         let session = self.begin().and_then(|()| match held_back {
             Some(held_back) => Err(held_back),
@@ -127,14 +136,15 @@ impl Submission {
             (None, None, Ok(sent)) => sent.problem().unwrap_or_default(),
             (None, None, Err(error)) => error.to_string(),
         });
-        Ended { exit, text }
+        Ended::new(exit, text)
     }
 }
 
 /// Reports what ended the run before an attempt.
 pub fn fail(report: &Report, submission: Option<&Submission>, error: &Error) -> Ended {
     report.sole_failure(&failure(submission, error));
-    Ended { exit: error.into(), text: error.to_string() }
+    let is_forbidden = matches!(error, Error::NotPermitted(_));
+    Ended { is_forbidden, ..Ended::new(error.into(), error.to_string()) }
 }
 
 /// Reports an error beside the outcome.
