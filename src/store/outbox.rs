@@ -397,14 +397,15 @@ impl Outbox {
     }
 
     /// Returns the time until which the account's messages are held back since its login was
-    /// refused, in seconds since 1970; `None` if they are not. A time in the future counts as
-    /// `now`.
+    /// refused, in seconds since 1970; `None` if they are not. A time in the future, noted by a clock
+    /// that was wrong, counts for nothing.
     pub fn held_back_until(&self, account: &str, now: u64) -> Option<u64> {
         let text = self.disk.read(&self.logins(account)).ok()??;
         let lines = std::str::from_utf8(&text).ok()?.lines();
         let times = lines.filter_map(|line| line.strip_prefix("refused ")?.parse::<u64>().ok());
+        let times = times.filter(|time| *time <= now);
         let (count, last) = times.fold((0_u32, 0), |(count, _), time| (count + 1, time));
-        let until = last.min(now).saturating_add(pause(count, limits::RETRY).as_secs());
+        let until = last.saturating_add(pause(count, limits::RETRY).as_secs());
         (count > 0 && until > now).then_some(until)
     }
 
