@@ -99,8 +99,8 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// Returns what the configuration in force lacks to send a message that waits; `None` if it lacks
-/// nothing.
+/// Returns what the configuration in force lacks to send a message that waits, or which of its rules
+/// forbids that; `None` if there is nothing.
 fn missing(
     settings: &Settings,
     place: OutboxState,
@@ -113,7 +113,9 @@ fn missing(
         OutboxState::Waiting => {}
     }
     let QueuedEnvelope { account, from, .. } = &record.order;
-    settings.queued_job(account.as_deref()?, from.as_ref()?).err()
+    // The rules may have come later than the message.
+    let job = settings.queued_job(account.as_deref()?, from.as_ref()?);
+    job.and_then(|job| Ok(job.permissions.check_recipients(&record.waiting())?)).err()
 }
 
 /// A message for people: a line of what it is, and indented what became of it.
@@ -340,6 +342,9 @@ fn resolve(
     };
     // Twice the same is once: what was answered for one is answered for both.
     let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
+    if let Err(forbidden) = job.permissions.check_recipients(envelope.recipients()) {
+        return Ok(Err(forbidden.into()));
+    }
     let account = job.account.unwrap_or_default();
     let now = settings.run_id().seconds;
     held.resolve(now, &account, &job.reverse_path, envelope.recipients())?;
@@ -360,7 +365,10 @@ pub fn flush_due(
     // What is wrong with the outbox is for those to hear who ask for it.
     let is_due = |record: &DeliveryRecord| {
         let is_account = record.order.account.as_deref() == Some(account);
-        record.is_resolved && is_account && record.is_due(now)
+        record.is_resolved
+            && is_account
+            && record.is_due(now)
+            && missing(settings, OutboxState::Waiting, record).is_none()
     };
     let due =
         listed(settings).into_iter().flatten().filter(|(_, OutboxEntry { place, record, .. })| {

@@ -774,6 +774,45 @@ fn what_waits_is_listed_and_removed_without_a_configuration_that_can_be_read() {
 }
 
 #[test]
+fn what_waits_is_held_to_the_rules_of_the_account_that_would_send_it() {
+    let sink = Sink::start(&[]);
+    // One waits for the account, and one was queued while the configuration could not be read.
+    let home = home_with_a_message(&sink, "");
+    home.config("[account.home\n");
+    let args = ["send", "--queue", "eve@example.org", "bob@example.net"];
+    home.postie(args).stdin("Subject: x\n\nhello\n").run().exit(0);
+    for rule in ["recipients = [\"*@example.net\"]", "max-recipients = 1"] {
+        home.config(&sink.config(rule));
+        let flushed = home.postie(["queue", "flush", "--all"]).run();
+        flushed.exit(78);
+        assert_eq!(flushed.stderr.matches(" waits: ").count(), 2, "{flushed:?}");
+        assert_eq!((sink.taken().len(), count(&home)), (0, [2, 0, 0]), "{rule}");
+        assert!(home.postie(["queue"]).run().stdout.contains("this account "), "{rule}");
+        // Neither do they go along with another message.
+        age(&home, DAY);
+        home.postie(["send", "bob@example.net"]).stdin("Subject: x\n\nhello\n").run().silent();
+        assert_eq!(sink.taken().len(), 1, "{rule}");
+    }
+    home.config(&sink.config(""));
+    home.postie(["queue", "flush", "--all"]).run().exit(0);
+    assert_eq!(sink.taken().len(), 2);
+}
+
+/// A relay that answers EHLO for a server behind it, and does not know BDAT itself.
+#[test]
+fn a_message_is_not_lost_where_chunking_is_offered_and_unknown() {
+    let sink = Sink::start(&["PIPELINING", "CHUNKING"]);
+    let home = Home::new();
+    home.config(&sink.config("queue = true"));
+    let sent = send(&home, "1");
+    sent.exit(0).says("the message refused: 500 ").says("; the message waits in the outbox");
+    // What it does not know is remembered.
+    home.postie(["queue", "flush", "--all"]).run().exit(0);
+    send(&home, "2").exit(0).silent();
+    assert_eq!((sink.taken().len(), count(&home)), (2, [0, 0, 0]));
+}
+
+#[test]
 fn messages_are_sent_in_the_order_in_which_they_were_queued() {
     let sink = Sink::start(&[]);
     let home = Home::new();

@@ -295,6 +295,7 @@ impl From<&settings::Error> for Exit {
             | settings::Error::NoHome
             | settings::Error::NoCredentials
             | settings::Error::Variable(_) => Self::Config,
+            settings::Error::NotPermitted(_) => Self::Denied,
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser
             | settings::Error::NoSide(_)

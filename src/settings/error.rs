@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SYSTEM;
+use super::{NotPermitted, SYSTEM};
 use crate::config;
 use crate::text::LocalName;
 
@@ -148,6 +148,9 @@ pub enum Error {
     /// A recipient is a local name that `[aliases]` does not have.
     #[error("`{0}` has no domain and no entry in [aliases]")]
     NoAlias(LocalName),
+    /// The account's rules forbid a message that waits.
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
     /// The name to log in with would end a command.
     #[error("`{0}` cannot be a user name: it holds a control character")]
     User(String),
