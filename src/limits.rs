@@ -64,6 +64,9 @@ pub const LONG_SUBMISSION: u64 = 1_000_000;
 /// The duration after which a step is shown to a person.
 pub const LONG_STEP: Duration = Duration::from_secs(1);
 
+/// The longest wait for what a server has said while it read nothing.
+pub const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
 /// at least.
 pub const SMTP_INPUT_RECIPIENTS: usize = 10_000;

@@ -33,6 +33,7 @@ pub use self::fallback::Fallback;
 pub use self::object::{SendPlan, SendResult};
 pub use self::outbox::{Attempt, Deferral, Disposition, close};
 pub use self::outcome::{RecipientOutcome, SubmissionOutcome};
+use self::server::Feature;
 pub use self::server::takes_flights;
 
 /// A session in which messages can be submitted.
@@ -209,7 +210,7 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     drop(connecting);
     let _logging_in = way.step("logging in");
     let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
-    if !job.chunking {
+    if !job.chunking || !server::can(job, Feature::Chunking) {
         session.forgo_chunking();
     }
     if peer.pipelining == Some(false) {
@@ -292,8 +293,10 @@ impl Submission {
             (Ok(mut session), Some(_)) => {
                 let outcomes = transactions::submit(flight, &mut session, report);
                 let has_failed = session.has_failed_flight();
-                if has_failed && let Some(first) = flight.first() {
-                    server::flight_failed(&first.job);
+                let lacks_chunking = session.lacks_chunking();
+                if let Some(Self { job, .. }) = flight.first() {
+                    has_failed.then(|| server::failed(job, Feature::Flights));
+                    lacks_chunking.then(|| server::failed(job, Feature::Chunking));
                 }
                 let is_over = session.is_over();
                 let session = if is_over {

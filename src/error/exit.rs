@@ -347,15 +347,18 @@ impl From<&smtp::Error> for Exit {
             smtp::Error::Wire(error) => error.into(),
             smtp::Error::Login { refusal, .. } => lasting(refusal, Self::Denied),
             smtp::Error::Sasl(error) => error.into(),
-            // A command that is not known or not implemented (RFC 5321 §4.2.2).
-            smtp::Error::Refused { refusal, .. } if matches!(refusal.code, 500 | 502 | 504) => {
-                Self::Missing
-            }
+            smtp::Error::Refused { refusal, .. } if refusal.is_unknown_command() => Self::Missing,
             // The login does not count (RFC 4954 §6), and nothing is wrong with the message.
-            smtp::Error::Refused { what: smtp::Subject::Sender, refusal }
-                if refusal.code == 530 =>
+            smtp::Error::Refused { what: smtp::Subject::Sender | smtp::Subject::Data, refusal }
+                if matches!(refusal.code, 530 | 534 | 535 | 538) =>
             {
                 Self::Denied
+            }
+            // The session is not where it should be.
+            smtp::Error::Refused { what: smtp::Subject::Sender, refusal }
+                if refusal.code == 503 =>
+            {
+                Self::Protocol
             }
             // The service refuses to serve, whatever the message is.
             smtp::Error::TurnedAway(refusal)

@@ -83,6 +83,12 @@ impl Refusal {
         self.code == 421
     }
 
+    /// Returns whether it is about the command itself, which the server does not know or does not
+    /// implement (RFC 5321 §4.2.2).
+    pub fn is_unknown_command(&self) -> bool {
+        matches!(self.code, 500 | 502 | 504)
+    }
+
     /// Returns whether it may be about the number of recipients so far: 452, or 552 as before RFC
     /// 2821 (RFC 5321 §4.5.3.1.10).
     pub fn is_too_many(&self) -> bool {

@@ -54,6 +54,8 @@ pub struct Session<State, S> {
     is_broken: bool,
     /// True if that happened to several messages in one flight.
     has_failed_flight: bool,
+    /// True once the server did not know BDAT.
+    lacks_chunking: bool,
     state: std::marker::PhantomData<State>,
 }
 
@@ -140,6 +142,12 @@ impl<S: Private> Session<Authenticated, S> {
     /// one flight were unanswered: the server may not be able to take them so.
     pub fn has_failed_flight(&self) -> bool {
         self.has_failed_flight
+    }
+
+    /// Returns whether the server did not know BDAT, although it offers CHUNKING: it does not speak for
+    /// itself, or a relay before it does.
+    pub fn lacks_chunking(&self) -> bool {
+        self.lacks_chunking
     }
 
     /// Ends any mail transaction (RSET), so that another message can be submitted. A flight of several
@@ -267,6 +275,7 @@ impl<State, S: Stream> Session<State, S> {
             is_over: false,
             is_broken: false,
             has_failed_flight: false,
+            lacks_chunking: false,
             state,
         }
     }

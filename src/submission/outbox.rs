@@ -400,19 +400,17 @@ pub fn is_login_refused(error: &Error) -> bool {
 pub fn is_final(error: &Error) -> bool {
     match error {
         // The server's final reply to it, or to this sender or its DATA; but that it does not know
-        // a command (500, 502 and 504) is its own fault.
-        Error::Smtp(smtp::Error::Refused { what: Subject::Message, refusal }) => {
-            !refusal.is_temporary()
-        }
-        Error::Smtp(smtp::Error::Refused { what: Subject::Sender | Subject::Data, .. }) => {
-            Exit::from(error) == Exit::Message
-        }
+        // a command (500, 502 and 504), or that the login does not count, is its own fault.
+        Error::Smtp(smtp::Error::Refused {
+            what: Subject::Sender | Subject::Data | Subject::Message,
+            ..
+        }) => Exit::from(error) == Exit::Message,
         // What the message itself asks for, and the server does not have.
         Error::Smtp(smtp::Error::Missing(extension)) => match extension {
             Extension::Dsn | Extension::RequireTls | Extension::SmtpUtf8 => true,
             Extension::Auth | Extension::Starttls => false,
         },
-        Error::Smtp(smtp::Error::TooLarge { .. }) => true,
+        Error::Smtp(smtp::Error::TooLarge { .. }) | Error::Oversized { .. } => true,
         // It cannot be encoded for this server.
         Error::Message(_) => Exit::from(error) == Exit::Message,
         _ => false,

@@ -67,6 +67,11 @@ impl Error {
         self.is_hang_up() || matches!(self, Self::Stream { source, .. } if is_cut(source))
     }
 
+    /// Returns whether a wait passed its bound.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Stream { source, .. } if source.kind() == io::ErrorKind::TimedOut)
+    }
+
     /// Returns whether this side ended the connection ([`Cancelled`]).
     pub fn is_cancelled(&self) -> bool {
         let Self::Stream { source, .. } = self else { return false };

@@ -14,7 +14,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
 
 use super::super::reply::{Refusal, Reply, Smtp};
 use super::super::{Error, Subject};
@@ -192,6 +191,7 @@ impl<S: Private> Session<Authenticated, S> {
                     course.end(Err(Error::InDoubt(error.duplicate())));
                 }
                 Ended::Broken(error) if is_first => course.end(Err(error.duplicate().into())),
+                Ended::Over if course.farewell.is_some() => course.turn_away(),
                 // What has not left was not taken, nor what is behind a 421 (RFC 5321 §3.8).
                 Ended::Broken(_) | Ended::Over => return,
             }
@@ -238,7 +238,7 @@ impl<S: Private> Session<Authenticated, S> {
             is_over |= is_farewell;
             let Some(course) = courses.get_mut(step.message) else { return Ok(()) };
             course.take(step.part, answer)?;
-            if is_shared {
+            if is_shared || (is_farewell && asked.borrow().contains(&BDAT)) {
                 // A server that goes on after 421 may take what is behind it, and says so.
                 Ok(())
             } else if is_farewell {
@@ -255,6 +255,7 @@ impl<S: Private> Session<Authenticated, S> {
         let is_chunk_out = asked.contains(&BDAT);
         let is_chunk_refused = courses.iter().any(|course| course.is_chunk_refused);
         self.is_over |= !is_shared && (is_chunk_out || is_chunk_refused);
+        self.lacks_chunking |= courses.iter().any(|course| course.is_chunk_unknown);
         self.is_over |= is_over;
         self.unheard = asked;
         // The answer to a message ends its transaction (RFC 5321 §4.1.1.4).
@@ -268,7 +269,9 @@ impl<S: Private> Session<Authenticated, S> {
             Ok(()) | Err(Halt::Decided) => Ended::Heard,
             Err(Halt::Farewell) => Ended::Over,
             // It has kept its word, and taken nothing more (RFC 5321 §3.8).
-            Err(Halt::Failed(error)) if is_farewell && error.is_end() => Ended::Over,
+            Err(Halt::Failed(error)) if is_farewell && (error.is_end() || error.is_timeout()) => {
+                Ended::Over
+            }
             Err(Halt::Failed(error)) => {
                 self.is_broken = true;
                 Ended::Broken(error)
@@ -323,11 +326,12 @@ impl<S: Private> Session<Authenticated, S> {
         reply.accepted(2, MESSAGE).map_err(Error::InDoubt)
     }
 
-    /// A server that hangs up in the middle of a message may have said why.
+    /// A server that hangs up in the middle of a message, or reads no further, may have said why.
     fn refusal_before_the_end(&mut self, error: &wire::Error) -> Option<Error> {
-        let wire::Error::Stream { source, .. } = error else { return None };
-        if source.kind() == io::ErrorKind::TimedOut {
-            return None;
+        let wire::Error::Stream { .. } = error else { return None };
+        if error.is_timeout() {
+            // Only what has come already.
+            self.wire.finish_within(limits::LAST_WORD);
         }
         let reply = self.wire.reply_to(MESSAGE).ok()?;
         let refusal = reply.accepted(2, MESSAGE).ok()?.err()?;
@@ -349,10 +353,14 @@ enum Ended {
 #[derive(Default)]
 struct Course {
     recipients: Vec<(Mailbox, Result<String, Refusal>)>,
+    /// A 421 in place of an answer to RCPT, and the number of recipients that were answered before.
+    farewell: Option<(usize, Refusal)>,
     /// True if DATA was accepted.
     is_invited: bool,
     /// True if the message went along and was refused.
     is_chunk_refused: bool,
+    /// True if the server does not know BDAT.
+    is_chunk_unknown: bool,
     outcome: Option<Result<Option<String>, Error>>,
 }
 
@@ -360,6 +368,15 @@ impl Course {
     /// Decides the outcome, unless it is decided: nothing later overrules it.
     fn end(&mut self, outcome: Result<Option<String>, Error>) {
         self.outcome.get_or_insert(outcome);
+    }
+
+    /// Ends a transaction in which the server said that it goes, and has not taken the message: what
+    /// it said of recipients afterwards does not count.
+    fn turn_away(&mut self) {
+        if let Some((answered, refusal)) = self.farewell.take() {
+            self.recipients.truncate(answered);
+            self.end(Err(Error::TurnedAway(refusal)));
+        }
     }
 
     /// Takes in the answer to a part of the transaction.
@@ -374,12 +391,16 @@ impl Course {
                 self.end(Err(Error::Refused { what: Subject::Sender, refusal }));
             }
             (Part::Mail(_), Ok(_)) | (Part::Rset, _) => {}
-            (Part::Rcpt(..), Err(refusal)) if refusal.is_farewell() => {
-                self.end(Err(Error::TurnedAway(refusal)));
-            }
             (Part::Rcpt(envelope, mailbox), answer) => {
+                if let Err(refusal) = &answer
+                    && refusal.is_farewell()
+                {
+                    let answered = self.recipients.len();
+                    self.farewell.get_or_insert_with(|| (answered, refusal.clone()));
+                }
                 self.recipients.push((mailbox.clone(), answer));
                 if self.is_for_nobody(envelope) {
+                    self.turn_away();
                     self.end(Ok(None));
                 }
             }
@@ -390,6 +411,8 @@ impl Course {
             (Part::Bdat(_), Ok(reply)) => self.end(Ok(Some(reply))),
             (Part::Bdat(_), Err(refusal)) => {
                 self.is_chunk_refused = true;
+                self.is_chunk_unknown = refusal.is_unknown_command();
+                self.turn_away();
                 self.end(Err(Error::Refused { what: Subject::Message, refusal }));
             }
         }

@@ -699,11 +699,13 @@ fn a_flight_that_failed_is_remembered_for_thirty_days() {
     job.server = Some(dir.path().join("server/mail.example+465"));
     job.run_id.seconds = 1_800_000_000;
     assert!(takes_flights(&job));
-    server::flight_failed(&job);
+    server::failed(&job, Feature::Flights);
+    server::failed(&job, Feature::Chunking);
     for (seconds, takes) in [(0, false), (29 * 24 * 3600, false), (30 * 24 * 3600, true)] {
         let mut later = job.clone();
         later.run_id.seconds += seconds;
         assert_eq!(takes_flights(&later), takes, "{seconds}");
+        assert_eq!(server::can(&later, Feature::Chunking), takes, "{seconds}");
     }
     // A clock that was wrong.
     job.run_id.seconds -= 1;
