@@ -229,6 +229,17 @@ impl Error {
         }
     }
 
+    /// The refusal of a whole message, of its sender or of its DATA; `None` for any other error.
+    pub fn refusal(&self) -> Option<&smtp::Refusal> {
+        use smtp::Subject::{Data, Message, Sender};
+        match self {
+            Self::Smtp(smtp::Error::Refused { what: Sender | Data | Message, refusal }) => {
+                Some(refusal)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns whether the server, or the way to it, failed: then messages name it.
     pub fn is_remote(&self) -> bool {
         match self {

@@ -34,9 +34,8 @@ use crate::wire::{Trace, TraceEvent};
 #[derive(Debug)]
 pub struct Report {
     quiet: bool,
-    /// True if lines are printed that require no action. A caller of sendmail, who gets no hints and no
-    /// progress, is told that a message waits.
-    informs: bool,
+    /// True unless the user gave --quiet, which a caller of sendmail does not.
+    tells_what_waits: bool,
     verbose: u8,
     json: bool,
     /// True if standard output carries something other than results.
@@ -76,7 +75,7 @@ impl Report {
             io::stderr().is_terminal() && !is_dumb && !global.quiet && global.verbose == 0;
         Self {
             quiet: global.quiet,
-            informs: !global.quiet || global.invoked_as == cli::InvokedAs::Sendmail,
+            tells_what_waits: !global.quiet || global.invoked_as == cli::InvokedAs::Sendmail,
             verbose: global.verbose,
             json: global.json,
             is_stdout_taken: false,
@@ -275,12 +274,17 @@ impl Report {
         self.bars.suspend(|| print_stderr(format_args!("postie: {line}")));
     }
 
-    /// Prints one line that requires no action, unless --quiet is given. Callers of sendmail get it.
+    /// Prints one line that requires no action, unless --quiet is given.
     pub fn info(&self, line: impl fmt::Display) {
-        if self.capture_line(LineKind::Info, &line) {
-            return;
+        if !self.capture_line(LineKind::Info, &line) && !self.quiet {
+            self.warn(line);
         }
-        if self.informs {
+    }
+
+    /// Prints one line about a message that waits, unless the user gave --quiet: callers of sendmail
+    /// get it.
+    pub fn waits(&self, line: impl fmt::Display) {
+        if !self.capture_line(LineKind::Info, &line) && self.tells_what_waits {
             self.warn(line);
         }
     }

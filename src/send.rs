@@ -189,7 +189,7 @@ fn keep_incomplete(
             stop.decide(Some(Exit::Done.status()));
             let queued = json!({ "account": args.account, "queued": id.to_string() });
             let notice = format!("send: {error}; the message waits in the outbox as {id}");
-            report.info(notice);
+            report.waits(notice);
             if let Err(error) = report.result(None, || queued) {
                 report.failure(&failure(None, &error));
             }

@@ -74,7 +74,7 @@ fn repeat(answer: Answer, report: &Report) -> Ended {
     for (kind, line) in &lines {
         match kind {
             LineKind::Error => report.warn(line),
-            LineKind::Info => report.info(line),
+            LineKind::Info => report.waits(line),
             LineKind::Hint => report.hint(Some(line.clone())),
         }
     }

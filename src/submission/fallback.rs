@@ -148,6 +148,7 @@ impl Submission {
                 recipients: refused,
                 accepted: None,
                 interrupted: Some((error, unsent)),
+                unnamed: Vec::new(),
             }),
         }
     }

@@ -68,7 +68,7 @@ impl Submission {
             let notice = self.notice(&held_back.to_string()).unwrap_or_default();
             let outcome = Err(held_back);
             let result = report.result(None, || self.object(&outcome, Exit::Done));
-            report.info(&notice);
+            report.waits(&notice);
             if let Err(error) = result {
                 warn(report, &self, &error);
             }
@@ -104,7 +104,7 @@ impl Submission {
         }
         let notice = self.last().and_then(|last| self.notice(&last));
         if let Some(notice) = &notice {
-            report.info(notice);
+            report.waits(notice);
         }
         if let Ok(Disposition::Failed { path, .. }) = &disposition {
             report.warn(format_args!("send: the message is in {} now", path.display()));

@@ -23,7 +23,7 @@ pub struct SendResult<'a> {
     pub size: u64,
     /// The message's Message-ID.
     pub message_id: Option<String>,
-    /// The server's reply to the message.
+    /// The server's reply that decided about the message: it took it, or refused it for all.
     pub reply: Option<String>,
     /// The entry in the outbox in which the message waits.
     pub queued: Option<String>,

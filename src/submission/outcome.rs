@@ -16,6 +16,9 @@ pub struct SubmissionOutcome {
     /// The error that interrupted the session after some recipients were answered, and the
     /// recipients that were not.
     pub interrupted: Option<(Error, Vec<Mailbox>)>,
+    /// Those of them who were not named to the server in that transaction: their turn was to come in a
+    /// later one, so the message is not in doubt for them.
+    pub unnamed: Vec<Mailbox>,
 }
 
 impl SubmissionOutcome {
@@ -98,7 +101,7 @@ pub fn recipient_outcomes(
     outcome: &Result<SubmissionOutcome, Error>,
     recipients: &[Mailbox],
 ) -> Vec<RecipientOutcome> {
-    use RecipientStatus::{Accepted, InDoubt, NotSent};
+    use RecipientStatus::{Accepted, NotSent};
     let mut outcomes = Vec::new();
     let has_message = outcome.as_ref().is_ok_and(|sent| sent.accepted.is_some());
     for (mailbox, answer) in outcome.iter().flat_map(|sent| &sent.recipients) {
@@ -117,10 +120,68 @@ pub fn recipient_outcomes(
         Ok(_) => return outcomes,
         Err(error) => (error, recipients),
     };
-    let status = if Exit::from(error) == Exit::InDoubt { InDoubt } else { NotSent };
-    let unanswered = unanswered.iter();
-    outcomes.extend(
-        unanswered.map(|mailbox| RecipientOutcome::new(mailbox, status, error.to_string())),
-    );
+    let is_unnamed = |mailbox| outcome.as_ref().is_ok_and(|sent| sent.unnamed.contains(mailbox));
+    outcomes.extend(unanswered.iter().map(|mailbox| match error.refusal() {
+        _ if is_unnamed(mailbox) => RecipientOutcome::new(mailbox, NotSent, UNNAMED.to_owned()),
+        // What is said of the message is said for each of them.
+        Some(refusal) => RecipientOutcome::new(mailbox, refusal.status(), refusal.to_string()),
+        None => RecipientOutcome::new(mailbox, unanswered_status(error), error.to_string()),
+    }));
     outcomes
+}
+
+/// The reason for a recipient whose turn did not come.
+const UNNAMED: &str = "the session ended before this recipient was named";
+
+fn unanswered_status(error: &Error) -> RecipientStatus {
+    match Exit::from(error) {
+        Exit::InDoubt => RecipientStatus::InDoubt,
+        _ => RecipientStatus::NotSent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smtp::{self, Subject};
+    use crate::wire::{self, Phase};
+
+    fn statuses(outcome: &Result<SubmissionOutcome, Error>) -> Vec<RecipientStatus> {
+        let recipients = [named("bob"), named("eve")];
+        recipient_outcomes(outcome, &recipients).iter().map(|it| it.status).collect()
+    }
+
+    fn named(name: &str) -> Mailbox {
+        format!("{name}@example.org").parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_said_of_the_message_is_said_for_each_recipient() {
+        use RecipientStatus::{Deferred, NotSent, Refused};
+        for (what, code, status) in [
+            (Subject::Message, 554, Refused),
+            (Subject::Message, 452, Deferred),
+            (Subject::Sender, 550, Refused),
+            (Subject::Data, 451, Deferred),
+            // Nothing is said of the message by it.
+            (Subject::Ehlo, 550, NotSent),
+        ] {
+            let refusal = Refusal::new(code);
+            let error = smtp::Error::Refused { what, refusal }.into();
+            assert_eq!(statuses(&Err(error)), [status; 2], "{what:?} {code}");
+        }
+    }
+
+    #[test]
+    fn who_was_not_named_yet_is_not_in_doubt() {
+        let error = wire::Error::Closed(Phase::Answer("the message"));
+        let error = smtp::Error::InDoubt(error).into();
+        let sent = SubmissionOutcome {
+            interrupted: Some((error, vec![named("bob"), named("eve")])),
+            unnamed: vec![named("eve")],
+            ..SubmissionOutcome::default()
+        };
+        let expected = [RecipientStatus::InDoubt, RecipientStatus::NotSent];
+        assert_eq!(statuses(&Ok(sent)), expected);
+    }
 }

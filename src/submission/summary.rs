@@ -118,7 +118,13 @@ impl Submission {
             recipients,
             size: self.message.octets(),
             message_id: self.message.field("Message-ID"),
-            reply: outcome.as_ref().ok().and_then(|sent| sent.accepted.clone()),
+            reply: match outcome {
+                Ok(SubmissionOutcome { accepted: Some(reply), .. }) => Some(reply.clone()),
+                Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) | Err(error) => {
+                    error.refusal().map(ToString::to_string)
+                }
+                Ok(_) => None,
+            },
             queued: self.waiting().map(|held| held.id().to_string()),
             error,
             fallback_of: self.fallback_of.as_ref().map(|own| own.account.as_str()),

@@ -143,7 +143,12 @@ impl<'a> Delivery<'a> {
             sent.recipients.extend(refused);
             waiting = others.into_iter().map(|(mailbox, _)| mailbox).chain(unanswered).collect();
         }
-        waiting.append(&mut self.later);
+        let later = std::mem::take(&mut self.later);
+        let is_in_doubt = matches!(interrupted, Some(Error::Smtp(smtp::Error::InDoubt(_))));
+        if is_in_doubt {
+            sent.unnamed.clone_from(&later);
+        }
+        waiting.extend(later);
         let now = submission.job.run_id.seconds;
         let answers = sent.recipients.iter().skip(answered);
         let final_reply = interrupted.is_none().then(|| accepted.as_deref().unwrap_or_default());
@@ -160,7 +165,9 @@ impl<'a> Delivery<'a> {
         match interrupted.or(noted) {
             None if waiting.is_empty() => self.outcome = Some(Ok(std::mem::take(sent))),
             None => self.waiting = waiting,
-            Some(error) if sent.recipients.is_empty() => self.outcome = Some(Err(error)),
+            Some(error) if sent.recipients.is_empty() && sent.unnamed.is_empty() => {
+                self.outcome = Some(Err(error));
+            }
             Some(error) => {
                 sent.interrupted = Some((error, waiting));
                 self.outcome = Some(Ok(std::mem::take(sent)));
