@@ -45,6 +45,8 @@ pub struct FallbackOf {
     pub account: String,
     /// Its server, as it is shown.
     pub peer: String,
+    /// The reason why its own server did not get the message.
+    pub deferral: Deferral,
 }
 
 /// A message in its envelope, and where to take it.

@@ -320,6 +320,8 @@ fn a_flush_says_of_each_message_whether_the_fallback_has_it() {
     let flushed = home.postie(["queue", "flush", "--all"]).run();
     flushed.exit(75);
     assert_eq!(home.files(WAITING).len(), 2);
+    let listed = home.postie(["queue"]).run().stdout;
+    assert_eq!(listed.matches("cannot connect: connection refused").count(), 2, "{listed}");
     let waits: Vec<&str> = flushed.stderr.lines().filter(|line| line.ends_with(" waits")).collect();
     assert!(
         waits.len() == 2 && waits.iter().all(|line| line.contains("queue home: 127.0.0.1:1: ")),

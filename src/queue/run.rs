@@ -171,15 +171,9 @@ impl<'a> QueueRun<'a> {
         }
         if held.record().is_finished() {
             // The run that had the last answer was cut off before it could tidy up.
-            let is_sent = held.record().sent() > 0;
             let disposition = close(held)?;
             self.tell(None, id, &disposition, 0);
-            let exit = match disposition {
-                Disposition::Failed { .. } if is_sent => Exit::Partial,
-                Disposition::Failed { .. } => Exit::NoRecipient,
-                Disposition::Done | Disposition::Deferred(_) => Exit::Done,
-            };
-            self.exit = self.exit.worse(exit);
+            self.exit = self.exit.worse(disposition.exit());
             return Ok(None);
         }
         let (Some(account), Some(from)) = (&held.record().order.account, &held.record().order.from)
@@ -257,7 +251,9 @@ impl<'a> QueueRun<'a> {
             }
             // Its fallback has the message, or is in doubt about this one alone; what was wrong with
             // the account is wrong for the next.
-            _ if !is_reached => Some(Deferral::interrupted()),
+            (_, Some(first)) if !is_reached => {
+                first.fallback_of.as_ref().map(|own| own.deferral.clone())
+            }
             // In passing, no second one is made.
             _ if session.is_none() && self.verbosity == Verbosity::Passing => {
                 Some(Deferral::interrupted())
@@ -329,7 +325,7 @@ impl<'a> QueueRun<'a> {
     ) -> Result<(), Error> {
         if self.verbosity == Verbosity::Asked
             && let Some(attempted) =
-                submission.attempt_fallback(Attempt::Further, &mut self.fallback)
+                submission.attempt_fallback(deferral, Attempt::Further, &mut self.fallback)
         {
             let exit = self.finish(submission, id, attempted, 0)?;
             self.exit = self.exit.worse(exit);
@@ -369,10 +365,19 @@ impl<'a> QueueRun<'a> {
         attempted: Attempted,
         others: usize,
     ) -> Result<Exit, Error> {
-        let Attempted { outcome, disposition, .. } = attempted;
+        let Attempted { outcome, disposition } = attempted;
+        let exit = match (submission.attempt_exit(&outcome), &disposition) {
+            // An earlier attempt came to an end for others.
+            (Exit::Done, Ok(disposition)) => disposition.exit(),
+            (exit, _) => exit,
+        };
+        // The status is the message's, even if it cannot be written down or printed.
+        if let Err(error) = self.answer(submission, id, &outcome, exit) {
+            let (account, peer) = (Some(self.account), None);
+            let failure = Failure { command: "queue", account, peer, error: &error, lasting: None };
+            self.report.failure(&failure);
+        }
         let disposition = disposition?;
-        let exit = submission.attempt_exit(&outcome);
-        self.answer(submission, id, &outcome, exit)?;
         self.tell(Some(&submission.job), id, &disposition, others);
         if let (Err(error), Verbosity::Asked) = (&outcome, self.verbosity) {
             let (account, peer) = (submission.job.account.as_deref(), Some(&submission.job.peer));
@@ -419,7 +424,7 @@ impl<'a> QueueRun<'a> {
                 _ => (reason, format!("waits, like {}", count(others, "other"))),
             },
             Disposition::Done | Disposition::Deferred(_) => return,
-            Disposition::Failed { path, reason } => {
+            Disposition::Failed { path, reason, .. } => {
                 (reason, format!("is in {} now", path.display()))
             }
         };

@@ -130,7 +130,7 @@ impl Submission {
         }
         let own_name = format!("{}: {}", self.label(), self.job.peer);
         let reason = Deferral::after(&own, self.demand);
-        let Some(outcome) = self.fall_back(unsent.clone(), fallback) else { return own };
+        let Some(outcome) = self.fall_back(unsent.clone(), &reason, fallback) else { return own };
         let (command, other) = (fallback.command, self.label());
         let (report, reason) = (fallback.report, reason.reason());
         report.info(format_args!("{command}{own_name}: {reason}; tried the fallback{other}"));
@@ -153,14 +153,15 @@ impl Submission {
         }
     }
 
-    /// Attempts a message whose account's server is known to be out of reach. `None` if it is to
+    /// Attempts a message whose account's server is known to be out of reach, for this reason. `None` if it is to
     /// wait.
     pub fn attempt_fallback(
         &mut self,
+        deferral: &Deferral,
         attempt: Attempt,
         fallback: &mut Fallback<'_>,
     ) -> Option<Attempted> {
-        let outcome = self.fall_back(self.envelope.recipients().to_vec(), fallback)?;
+        let outcome = self.fall_back(self.envelope.recipients().to_vec(), deferral, fallback)?;
         let mut attempted = self.conclude(outcome, attempt, None);
         drop(attempted.remove_sent(std::slice::from_mut(self)));
         Some(attempted)
@@ -172,6 +173,7 @@ impl Submission {
     fn fall_back(
         &mut self,
         unsent: Vec<Mailbox>,
+        deferral: &Deferral,
         fallback: &mut Fallback<'_>,
     ) -> Option<Result<SubmissionOutcome, Error>> {
         // Nor by an earlier attempt: the outbox counts who was accepted, and remembers each final
@@ -197,6 +199,7 @@ impl Submission {
         self.fallback_of = Some(FallbackOf {
             account: own.account.clone().unwrap_or_default(),
             peer: own.peer.to_string(),
+            deferral: deferral.clone(),
         });
         complete::complete(&mut self.message, &self.job, None);
         let is_kept = self.held.is_some();

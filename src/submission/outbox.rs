@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::password::{self, Source};
 use crate::report::{count, span};
 use crate::settings::SendJob;
-use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
+use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal};
 use crate::store::outbox::{
     self, Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope, RemovedEntry,
 };
@@ -39,7 +39,20 @@ pub enum Disposition {
         path: PathBuf,
         /// The first of those who will not get it, and why.
         reason: String,
+        /// True if another recipient has it.
+        is_sent: bool,
     },
+}
+
+impl Disposition {
+    /// Returns the exit status for those who will not get the message; of success if there are none.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Done | Self::Deferred(_) => Exit::Done,
+            Self::Failed { is_sent: true, .. } => Exit::Partial,
+            Self::Failed { is_sent: false, .. } => Exit::NoRecipient,
+        }
+    }
 }
 
 impl Submission {
@@ -298,7 +311,8 @@ pub fn close(held: LockedEntry) -> Result<Disposition, Error> {
         others => format!(" (and {} more)", count(others, "recipient")),
     };
     let reason = format!("{mailbox}: {answer}{others}");
-    Ok(Disposition::Failed { path: held.fail()?, reason })
+    let is_sent = held.record().sent() > 0;
+    Ok(Disposition::Failed { path: held.fail()?, reason, is_sent })
 }
 
 /// Records recipients that are answered permanently: those who have the message, and if nothing
@@ -399,18 +413,15 @@ pub fn is_login_refused(error: &Error) -> bool {
 /// refused this message, or that the message cannot be sent; everything else waits.
 pub fn is_final(error: &Error) -> bool {
     match error {
-        // The server's final reply to it, or to this sender or its DATA; but that it does not know
-        // a command (500, 502 and 504), or that the login does not count, is its own fault.
-        Error::Smtp(smtp::Error::Refused {
-            what: Subject::Sender | Subject::Data | Subject::Message,
-            ..
-        }) => Exit::from(error) == Exit::Message,
         // What the message itself asks for, and the server does not have.
         Error::Smtp(smtp::Error::Missing(extension)) => match extension {
             Extension::Dsn | Extension::RequireTls | Extension::SmtpUtf8 => true,
             Extension::Auth | Extension::Starttls => false,
         },
         Error::Smtp(smtp::Error::TooLarge { .. }) | Error::Oversized { .. } => true,
+        // The server's final reply to it, or to this sender or its DATA: but that it does not know a
+        // command (500, 502 and 504), or that the login does not count, is its own fault.
+        error if error.refusal().is_some() => Exit::from(error) == Exit::Message,
         // It cannot be encoded for this server.
         Error::Message(_) => Exit::from(error) == Exit::Message,
         _ => false,

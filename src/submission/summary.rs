@@ -36,7 +36,7 @@ impl Submission {
     fn refuser(&self, recipient: &Mailbox) -> String {
         let own = self.fallback_of.as_ref();
         match own.filter(|_| !self.envelope.recipients().contains(recipient)) {
-            Some(FallbackOf { account, peer }) => format!(" {account}: {peer}"),
+            Some(FallbackOf { account, peer, .. }) => format!(" {account}: {peer}"),
             None => format!("{}: {}", self.label(), self.job.peer),
         }
     }
