@@ -304,6 +304,16 @@ impl Store {
         self.journal.mark_listed(uid, number)
     }
 
+    /// Takes note that several messages of a complete listing share a unique-id: at this server
+    /// unique-ids prove nothing from here on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn note_shared_uids(&mut self) -> Result<(), Error> {
+        self.journal.record_shared_uids()
+    }
+
     /// Ends a complete listing: records which messages are gone or back, and counts them.
     ///
     /// # Errors

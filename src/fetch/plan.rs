@@ -108,6 +108,11 @@ impl<'a> Plan<'a> {
         self.shared.insert(uid.clone(), 1);
     }
 
+    /// Returns whether several messages of the listing have the same unique-id.
+    pub(super) fn has_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
     /// Returns the action for the next message, by its unique-id: `entry` is its entry in the
     /// journal, `standing` what that proves, `condition` whether the server can finish it.
     pub(super) fn action(

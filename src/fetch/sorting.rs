@@ -136,12 +136,15 @@ impl Run<'_> {
         listing: Vec<ScanListing>,
         sizes: Option<&Sizes>,
     ) -> Result<Sorted, Error> {
-        let Listed { known, before, mut changes } = store.end_listing()?;
         let mut plan = Plan::new(self.job, &listing, sizes, self.fetched.new);
         let is_known =
             |uid: &Uid| store.seen().get(uid).is_some_and(|entry| plan::is_known(self.job, entry));
         let uids = listing.iter().filter_map(|listed| listed.uid.as_ref());
         uids.filter(|uid| is_known(uid)).for_each(|uid| plan.count_known(uid));
+        if plan.has_shared() {
+            store.note_shared_uids()?;
+        }
+        let Listed { known, before, mut changes } = store.end_listing()?;
         // Sorted in place, since a listing may be long.
         let (mut wanted, mut suspects, mut overlong) = (listing, Vec::new(), Vec::new());
         let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);

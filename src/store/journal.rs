@@ -15,7 +15,7 @@
 //! size UID LISTSIZE                      it lists it with another size; not compared yet
 //! deleted TIME UID                       its deletion is asked for; noted before it is
 //! same UID                               retrieved again, and equal; or its deletion was refused
-//! reused                                 this server uses unique-ids again
+//! reused                                 this server uses unique-ids again, or for several messages
 //! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
 //! said WHAT                              this was said, and is not said again
 //! forget UID                             it is fetched once more, or vanished long ago
@@ -325,6 +325,15 @@ impl Journal {
         self.seen.reuses_uids = true;
         self.seen.entries.remove(uid.as_bytes());
         self.append(&format!("reused\nforget {}\n", encoded_uid(uid.as_bytes())))
+    }
+
+    /// Records that several listed messages share a unique-id, durably: the one that was not delivered
+    /// may be all that is left in the next listing.
+    pub(super) fn record_shared_uids(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.seen.reuses_uids, true) {
+            return Ok(());
+        }
+        self.append_durably("reused\n")
     }
 
     /// Records that a session ended in the middle of a message, after this many octets of it, if

@@ -50,7 +50,7 @@ pub struct SeenUids {
     pub(super) breaks: BreakLog,
     /// The messages to the user that are printed once only.
     pub(super) said: BTreeSet<String>,
-    /// True if this server was seen to use a unique-id again.
+    /// True if this server was seen to use a unique-id for another message, at once or later.
     pub(super) reuses_uids: bool,
     /// True if a message was delivered in this run.
     pub(super) has_delivered: bool,
