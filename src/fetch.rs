@@ -356,10 +356,11 @@ impl<'a> Run<'a> {
             wanted.clear();
         }
         // Where the listing is not exactly the last one, or something is to be deleted, sizes show
-        // whether what goes by a known name is what it was.
+        // whether what goes by a known name is what it was; and where that is still to be found out.
         let is_due = has_known && self.is_any_due(store);
-        let do_sizes_matter = is_due || (changes > 0 && has_known);
-        if is_due || (do_sizes_matter && wanted.is_empty()) {
+        let is_other = changes > 0 || store.seen().needs_sizes();
+        let do_sizes_matter = is_due || (is_other && has_known);
+        if is_due || (do_sizes_matter && (wanted.is_empty() || room == 0)) {
             let sizes = session.sizes()?;
             store.note_sizes(|number| sizes.of(number))?;
         }

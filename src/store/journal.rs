@@ -13,6 +13,8 @@
 //! missing TIME UID                       the server has not listed it since
 //! listed UID                             it lists it again
 //! size UID LISTSIZE                      it lists it with another size; not compared yet
+//! unmeasured                             what is listed has changed, the sizes were not seen yet
+//! measured                               and now they were
 //! deleted TIME UID                       its deletion is asked for; noted before it is
 //! same UID                               retrieved again, and equal; or its deletion was refused
 //! reused                                 this server uses unique-ids again, or for several messages
@@ -459,6 +461,12 @@ impl Journal {
             }
         }
         listed.changes = changed.len();
+        // Without it, a session that ends before LIST would leave a listing that looks like the last
+        // one, and no size would be asked for.
+        let is_due = listed.changes > 0 && listed.known > 0;
+        if is_due && !std::mem::replace(&mut self.seen.is_unmeasured, true) {
+            text.push_str("unmeasured\n");
+        }
         for (place, is_listed) in changed {
             let name = encoded_uid(self.seen.entries.uid(place));
             let _ = if is_listed {
@@ -488,7 +496,11 @@ impl Journal {
             let name = encoded_uid(self.seen.entries.uid(place));
             let _ = writeln!(text, "size {name} {size}");
         }
-        self.append_durably(&text)
+        self.append_durably(&text)?;
+        if std::mem::take(&mut self.seen.is_unmeasured) {
+            self.append("measured\n")?;
+        }
+        Ok(())
     }
 
     /// Appends and syncs. Without the sync, a power cut could lose the record that a message was
@@ -1053,10 +1065,11 @@ mod tests {
         // What was delivered by which run is not in it.
         let mut journal = open(dir.path(), NOW);
         journal.compact().unwrap();
-        // The header, what was said, the place, six messages, and one that is missing.
-        assert_eq!(journal.lines, 10);
+        // The header, what was said, the place, six messages, one that is missing, and that no size was
+        // seen since.
+        assert_eq!(journal.lines, 11);
         let text = std::fs::read_to_string(dir.path().join(FILE)).unwrap();
-        assert_eq!(text.lines().count(), 10);
+        assert_eq!(text.lines().count(), 11);
         assert_eq!(u64::try_from(text.len()).unwrap(), journal.octets);
         let mut reopened = open(dir.path(), NOW);
         assert_eq!(reopened.seen, journal.seen);

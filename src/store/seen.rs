@@ -52,6 +52,8 @@ pub struct SeenUids {
     pub(super) said: BTreeSet<String>,
     /// True if this server was seen to use a unique-id for another message, at once or later.
     pub(super) reuses_uids: bool,
+    /// True if what is listed has changed, and the sizes were not seen since.
+    pub(super) is_unmeasured: bool,
     /// True if a message was delivered in this run.
     pub(super) has_delivered: bool,
     /// The mark in the names of this state directory's drafts, drawn once.
@@ -91,6 +93,12 @@ impl SeenUids {
     /// the last.
     pub fn listed(&self) -> impl Iterator<Item = (u32, &[u8], &SeenEntry)> {
         self.entries.iter().filter_map(|(uid, entry)| Some((entry.number()?, uid, entry)))
+    }
+
+    /// Returns whether sizes are needed even if the listing is the last one: they were not seen then,
+    /// or showed a message that was not compared since.
+    pub fn needs_sizes(&self) -> bool {
+        self.is_unmeasured || self.listed().any(|(.., entry)| entry.is_resized())
     }
 
     /// The place of a listed message that was delivered elsewhere than `here`; `None` if there is
@@ -280,13 +288,15 @@ impl SeenUids {
     /// Writes a journal that says all this; how many lines it has, and the place that was last
     /// named.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<(usize, Option<usize>)> {
-        let mut lines = 1 + self.said.len() + usize::from(self.reuses_uids);
+        let marks = [(self.reuses_uids, "reused"), (self.is_unmeasured, "unmeasured")];
+        let mut lines = 1 + self.said.len();
         writeln!(out, "{FORMAT}{VERSION} {:016x}", self.mark.unwrap_or_default())?;
         for what in &self.said {
             writeln!(out, "said {what}")?;
         }
-        if self.reuses_uids {
-            writeln!(out, "reused")?;
+        for (_, mark) in marks.into_iter().filter(|(is_set, _)| *is_set) {
+            writeln!(out, "{mark}")?;
+            lines += 1;
         }
         let mut current = None;
         let mut go_to = |out: &mut dyn Write, place: usize, lines: &mut usize| -> io::Result<()> {

@@ -276,6 +276,8 @@ impl Replay {
                 }
             }
             b"reused" => self.seen.reuses_uids = true,
+            b"unmeasured" => self.seen.is_unmeasured = true,
+            b"measured" => self.seen.is_unmeasured = false,
             b"broke" => {
                 let (time, uid) = (fields.number()?, fields.uid()?);
                 let octets = if fields.is_empty() { 0 } else { fields.number()? };
