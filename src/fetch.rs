@@ -350,7 +350,7 @@ impl<'a> Run<'a> {
         let do_sizes_decide = self.job.max_size.is_some() || has_nameless;
         let sizes = do_sizes_decide.then(|| session.sizes()).transpose()?;
         self.names = sizes.map(|sizes| stand_ins(&listing, sizes)).unwrap_or_default();
-        let Sorted { mut wanted, mut suspects, has_known, room, changes } =
+        let Sorted { mut wanted, mut suspects, has_known, mut room, changes } =
             self.sort_out(store, listing, sizes)?;
         if self.is_for_suspects {
             wanted.clear();
@@ -365,17 +365,17 @@ impl<'a> Run<'a> {
             store.note_sizes(|number| sizes.of(number))?;
         }
         let mut due = HashSet::new();
-        self.retrieve(&mut session, store, wanted, &due, Purpose::Deliver)?;
+        self.retrieve(&mut session, store, wanted, &mut room, &due, Purpose::Deliver)?;
         server.learn(session.shown());
         if do_sizes_matter {
             let sizes = session.sizes()?;
             let mut compare;
-            (compare, due) = self.look_again(store, sizes, room, &mut suspects);
+            (compare, due) = self.look_again(store, sizes, &mut suspects);
             if self.is_for_suspects {
                 compare.clear();
                 self.deletable.clear();
             }
-            self.retrieve(&mut session, store, compare, &due, Purpose::Compare)?;
+            self.retrieve(&mut session, store, compare, &mut room, &due, Purpose::Compare)?;
         }
         // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
@@ -383,13 +383,18 @@ impl<'a> Run<'a> {
             self.name(&suspect.listed).and_then(|uid| store.seen().last_break(uid))
         });
         for Suspect { listed, purpose } in suspects {
+            if room == 0 {
+                self.fetched.postponed += usize::from(purpose == Purpose::Deliver);
+                continue;
+            }
             // One of the suspects before, too, may have come and be due.
             if !self.deletable.is_empty() {
                 self.end(session, store)?;
                 return Ok(Left::Suspects);
             }
             let stand_in = self.names.get(&listed.number).cloned();
-            let retrieved = self.retrieve(&mut session, store, vec![listed], &due, purpose);
+            let wanted = vec![listed];
+            let retrieved = self.retrieve(&mut session, store, wanted, &mut room, &due, purpose);
             if let (Ok(()), Some(stand_in)) = (&retrieved, stand_in) {
                 store.forget_break(&stand_in);
             }

@@ -99,8 +99,7 @@ impl<'a> Plan<'a> {
             let twins = uids.array_windows().filter(|[one, other]| one == other);
             shared.extend(twins.map(|[uid, _]| ((*uid).clone(), 0)));
         }
-        let room = job.limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken));
-        Self { job, sizes, room, shared }
+        Self { job, sizes, room: room(job, taken), shared }
     }
 
     /// Takes in that the message for which a unique-id is known was listed before these.
@@ -139,11 +138,15 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The unique-ids that several messages have, and how many; and how many messages may still be
-    /// retrieved.
-    pub(super) fn into_parts(self) -> (HashMap<Uid, u32>, usize) {
-        (self.shared, self.room)
+    /// The unique-ids that several messages have, and how many.
+    pub(super) fn into_shared(self) -> HashMap<Uid, u32> {
+        self.shared
     }
+}
+
+/// The number of messages that may still be retrieved in a run that has brought so many.
+pub(super) fn room(job: &FetchJob, taken: usize) -> usize {
+    job.limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken))
 }
 
 /// Returns whether a message counts as fetched before: with --all, only what this very run has fetched,

@@ -1,7 +1,7 @@
 //! Retrieval of the messages that are due, in one session, and the classification of a connection that
 //! breaks in one. Delivery is the worker's, in `delivery`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::iter;
 use std::panic::resume_unwind;
@@ -80,13 +80,12 @@ impl Run<'_> {
     }
 
     /// Decides on known messages with the sizes of the listing: marks those that may be deleted,
-    /// and returns those that must be compared, at most `room`, and which of these are deleted if
-    /// they are equal. Suspects among them are added to `suspects`.
+    /// and returns those that must be compared, and which of these are deleted if they are equal.
+    /// Suspects among them are added to `suspects`.
     pub(super) fn look_again(
         &mut self,
         store: &Store,
         sizes: &Sizes,
-        room: usize,
         suspects: &mut Vec<Suspect>,
     ) -> (Vec<ScanListing>, HashSet<Uid>) {
         let (mut compare, mut due) = (Vec::new(), HashSet::new());
@@ -114,8 +113,7 @@ impl Run<'_> {
                         continue;
                     }
                     match plan::condition(self.job, store.seen(), Some(&uid)) {
-                        Condition::Sound if compare.len() < room => compare.push(listed),
-                        Condition::Sound => continue,
+                        Condition::Sound => compare.push(listed),
                         Condition::Suspect => {
                             suspects.push(Suspect { listed, purpose: Purpose::Compare });
                         }
@@ -134,25 +132,43 @@ impl Run<'_> {
         (compare, due)
     }
 
-    /// Messages stream in on one side and are made safe on the other. What is whole is delivered
-    /// even if the line breaks behind it.
+    /// Retrieves the first of these messages, until there is no more room. One that is refused or
+    /// could not be delivered takes none: the next one has its place.
     pub(super) fn retrieve(
         &mut self,
         session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
         wanted: Vec<ScanListing>,
+        room: &mut usize,
         due: &HashSet<Uid>,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        if wanted.is_empty() {
-            return Ok(());
-        }
         if purpose == Purpose::Deliver {
-            store.reserve(&wanted);
+            store.reserve(wanted.get(..*room).unwrap_or(&wanted));
         }
+        let mut wanted = VecDeque::from(wanted);
+        while *room > 0 && !wanted.is_empty() {
+            self.retrieve_some(session, store, &mut wanted, room, due, purpose)?;
+        }
+        self.fetched.postponed += if purpose == Purpose::Deliver { wanted.len() } else { 0 };
+        Ok(())
+    }
+
+    /// Retrieves messages as far as there is room, and takes from it what came. They stream in on one
+    /// side and are made safe on the other. What is whole is delivered even if the line breaks behind
+    /// it.
+    fn retrieve_some(
+        &mut self,
+        session: &mut Session<Transaction, Box<dyn Private>>,
+        store: &mut Store,
+        wanted: &mut VecDeque<ScanListing>,
+        room: &mut usize,
+        due: &HashSet<Uid>,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
         let progress = self.context.report.progress(&self.label);
-        progress.expect(wanted.len());
-        let numbers: Vec<_> = wanted.iter().map(|listed| listed.number).collect();
+        progress.expect(wanted.len().min(*room));
+        let numbers: Vec<_> = wanted.iter().take(*room).map(|listed| listed.number).collect();
         let arrivals = DeliveryQueue::new(self.context.batch);
         let measured = |sizes: &Sizes| {
             // Where known messages have changed their sizes is noted before anything is delivered.
@@ -164,7 +180,16 @@ impl Run<'_> {
         let drafts = store.drafts();
         let most = self.most();
         let draft = || Incoming::new(drafts.draft(), progress.octets(), most);
-        let (mut wanted, refusals) = (VecDeque::from(wanted), RefCell::new(Refusals::default()));
+        let refusals = RefCell::new(Refusals::default());
+        // Of what is in flight, any may come.
+        let (places, asked) = (Cell::new(*room), Cell::new(0_usize));
+        let is_free = || places.get() > 0 && !refusals.borrow().are_many();
+        let take = || {
+            places.update(|places| places.saturating_sub(1));
+            asked.update(|asked| asked + 1);
+        };
+        let missed_before = self.fetched.missed.len();
+        let mut are_all_refused = false;
         let Self { job, context: FetchContext { report, .. }, fetched, deletable, shared, .. } =
             self;
         let keeper =
@@ -182,25 +207,30 @@ impl Run<'_> {
                     arrivals.add(match arrival {
                         Ok(retrieved) => {
                             refusals.end();
+                            let is_given_up = retrieved.draft().as_ref().failure().is_some();
+                            places.update(|places| places + usize::from(is_given_up));
                             Arrival::Message(Box::new(retrieved))
                         }
                         Err(refused) => {
                             refusals.add(&refused.refusal.to_string());
+                            places.update(|places| places + 1);
                             Arrival::Refused(refused)
                         }
                     })
                 })
             };
             let mut retrieve = || {
-                while !wanted.is_empty() {
-                    let mut flight = iter::from_fn(|| {
-                        if refusals.borrow().are_many() { None } else { wanted.pop_front() }
-                    });
+                while places.get() > 0 && !wanted.is_empty() {
+                    let mut flight =
+                        iter::from_fn(|| wanted.pop_front_if(|_| is_free()).inspect(|_| take()));
                     retr_each(&mut flight)?;
                     let refused = refusals.borrow().count();
-                    if let Some(last) = wanted.pop_back() {
+                    let are_many = refusals.borrow().are_many();
+                    if let Some(last) = wanted.pop_back_if(|_| are_many) {
+                        take();
                         retr_each(&mut iter::once(last))?;
                         if refusals.borrow().count() > refused {
+                            are_all_refused = true;
                             break;
                         }
                         refusals.borrow_mut().end();
@@ -217,8 +247,11 @@ impl Run<'_> {
                 Err(Halt::Ended(error)) => Err(error.into()),
             })
         });
-        if ended.is_ok() {
-            self.fetched.unasked += wanted.len();
+        let missed = self.fetched.missed.iter().skip(missed_before);
+        let missed = missed.filter(|missed| missed.lack != Lack::Deletion).count();
+        *room = room.saturating_sub(asked.get().saturating_sub(missed));
+        if are_all_refused {
+            self.fetched.unasked += std::mem::take(wanted).len();
         }
         if let Err(Error::Pop3(pop3::Error::InMessage { listed, octets, .. })) = &ended
             && let Some(uid) = self.name(listed)

@@ -147,7 +147,7 @@ impl Run<'_> {
         let Listed { known, before, mut changes } = store.end_listing()?;
         // Sorted in place, since a listing may be long.
         let (mut wanted, mut suspects, mut overlong) = (listing, Vec::new(), Vec::new());
-        let (mut too_large, mut skipped, mut postponed) = (0, 0, 0);
+        let (mut too_large, mut skipped) = (0, 0);
         wanted.retain(|listed| {
             let name = self.name(listed);
             if name.is_some_and(|uid| self.overlong.contains(uid)) {
@@ -158,13 +158,13 @@ impl Run<'_> {
             let standing = entry.map_or(Standing::New, |entry| store.standing_of(entry, None));
             let condition = plan::condition(self.job, store.seen(), name);
             match plan.action(listed, entry, standing, condition) {
-                Action::Retrieve => return true,
+                // One that the server refuses makes room for one that is over the limit.
+                Action::Retrieve | Action::OverLimit => return true,
                 Action::RetrieveLast => {
                     suspects.push(Suspect { listed: listed.clone(), purpose: Purpose::Deliver });
                 }
                 Action::Skipped => skipped += 1,
                 Action::TooLarge => too_large += 1,
-                Action::OverLimit => postponed += 1,
                 // It shares its unique-id with a known one.
                 Action::AlreadyFetched
                 | Action::Compare
@@ -183,18 +183,15 @@ impl Run<'_> {
             }
         }
         let fetched = &mut self.fetched;
-        (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, postponed);
+        (fetched.too_large, fetched.skipped, fetched.postponed) = (too_large, skipped, 0);
         // A server that hides what was retrieved lists others in every session.
         if known == 0 && self.fetched.new == 0 {
             self.warn_about_new_uids(before);
         }
-        let (shared, room) = plan.into_parts();
-        self.fetched.postponed += suspects.len().saturating_sub(room);
-        suspects.truncate(room);
-        self.shared = shared;
+        self.shared = plan.into_shared();
         self.fetched.ambiguous = self.shared.values().sum();
-        changes += wanted.len() + suspects.len() + self.fetched.too_large + self.fetched.postponed;
-        let room = room.saturating_sub(suspects.len());
+        changes += wanted.len() + suspects.len() + self.fetched.too_large;
+        let room = plan::room(self.job, self.fetched.new);
         let has_known =
             known > 0 && store.seen().listed().any(|(.., entry)| plan::is_known(self.job, entry));
         Ok(Sorted { wanted, suspects, has_known, room, changes })
