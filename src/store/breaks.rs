@@ -9,9 +9,9 @@ use crate::text::Uid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Breaks {
     pub(super) count: u32,
-    /// The time of the last of them, in seconds since 1970.
+    /// The time when a session last ended in it, be it one that does not count, in seconds since 1970.
     pub(super) last: u64,
-    /// Octets of the message that came in the last of them.
+    /// Octets of the message that came in the last that counts.
     pub(super) octets: u64,
 }
 
@@ -90,6 +90,13 @@ impl BreakLog {
         let before = self.0.get(&uid).filter(|breaks| breaks.is_at(octets));
         let count = before.map_or(0, |breaks| breaks.count).saturating_add(1).min(LASTING);
         self.0.insert(uid, Breaks { count, last: now, octets });
+    }
+
+    /// Takes in that a session ended in the middle of a message, and that it does not count.
+    pub(super) fn attempted(&mut self, uid: &[u8], now: u64) {
+        if let Some(breaks) = self.0.get_mut(uid) {
+            breaks.last = now;
+        }
     }
 
     /// Forgets a message. Returns whether it was there.

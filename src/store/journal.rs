@@ -19,6 +19,7 @@
 //! same UID                               retrieved again, and equal; or its deletion was refused
 //! reused                                 this server uses unique-ids again, or for several messages
 //! broke TIME UID OCTETS                  a session ended in the middle of it, behind so many
+//! tried TIME UID                         the same, while no other message came: it does not count
 //! said WHAT                              this was said, and is not said again
 //! forget UID                             it is fetched once more, or vanished long ago
 //! forget ? DIGEST                        the same, or deleted, of a message without a unique-id
@@ -338,14 +339,16 @@ impl Journal {
         self.append_durably("reused\n")
     }
 
-    /// Records that a session ended in the middle of a message, after this many octets of it, if
-    /// that counts.
+    /// Records that a session ended in the middle of a message, after this many octets of it: as an
+    /// attempt, so that others have their turns, even if it does not count.
     pub(super) fn record_break(&mut self, uid: &Uid, now: u64, octets: u64) -> Result<(), Error> {
+        let name = encoded_uid(uid.as_bytes());
         if !self.seen.is_break_news(uid, octets) {
-            return Ok(());
+            self.seen.breaks.attempted(uid.as_bytes(), now);
+            return self.append(&format!("tried {now} {name}\n"));
         }
         self.seen.breaks.add(uid.clone(), now, octets);
-        self.append(&format!("broke {now} {} {octets}\n", encoded_uid(uid.as_bytes())))
+        self.append(&format!("broke {now} {name} {octets}\n"))
     }
 
     /// Forgets the ends of sessions in the middle of a message.
@@ -1102,7 +1105,7 @@ mod tests {
     }
 
     fn journal() -> impl Strategy<Value = Vec<u8>> {
-        const PIECES: [&str; 24] = [
+        const PIECES: [&str; 27] = [
             "maildir /m\n",
             "intent 5 a 9 00000000000000000000000000000000 n.x\n",
             "intent 5 ? ? 00000000000000000000000000000000 n.y\n",
@@ -1115,8 +1118,11 @@ mod tests {
             "listed a\n",
             "size a 8\n",
             "same a\n",
+            "unmeasured\n",
+            "measured\n",
             "reused\n",
             "broke 5 a\n",
+            "tried 6 a\n",
             "said x\n",
             "forget a\n",
             "\n",

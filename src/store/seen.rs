@@ -182,8 +182,7 @@ impl SeenUids {
         self.breaks.condition(uid, now)
     }
 
-    /// Returns the time when a session last ended in the middle of a message, at the place where
-    /// one had ended before; `None` if none has.
+    /// Returns the time when a session last ended in the middle of a message; `None` if none has.
     pub fn last_break(&self, uid: &Uid) -> Option<u64> {
         self.breaks.last(uid)
     }

@@ -232,6 +232,23 @@ fn a_line_that_drops_while_nothing_else_comes_through_says_nothing_of_the_messag
 }
 
 #[test]
+fn messages_in_which_sessions_ended_have_their_turns_even_if_nothing_else_comes() {
+    let maildrop = Maildrop::new(Keep::Forever);
+    for uid in ["poison", "sound"] {
+        maildrop.lock().unwrap().add(uid, 100);
+        maildrop.lock().unwrap().ends.insert(uid.to_owned(), 50);
+    }
+    assert_eq!(run(&maildrop).1, "poison");
+    assert_eq!(run(&maildrop).1, "sound");
+    maildrop.lock().unwrap().ends.remove("sound");
+    assert_eq!(run(&maildrop).1, "poison");
+    assert_eq!(run(&maildrop).1, "sound poison");
+    assert_all_but(&maildrop, 2, &["poison"]);
+    // An attempt that does not count is none that makes it a message to be skipped.
+    assert_eq!(run(&maildrop), (Exit::Later, "poison".to_owned()));
+}
+
+#[test]
 fn several_messages_that_the_server_cannot_finish_keep_no_others_waiting() {
     let maildrop = Maildrop::new(Keep::Days(0));
     for uid in ["a", "poison1", "b", "poison2", "c"] {

@@ -283,6 +283,10 @@ impl Replay {
                 let octets = if fields.is_empty() { 0 } else { fields.number()? };
                 self.seen.breaks.add(Uid::new(&uid)?, time, octets);
             }
+            b"tried" => {
+                let (time, uid) = (fields.number()?, fields.uid()?);
+                self.seen.breaks.attempted(&uid, time);
+            }
             b"said" => {
                 self.seen.said.insert(fields.words()?.to_owned());
             }
