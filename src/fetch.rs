@@ -118,6 +118,7 @@ fn store_options(job: &FetchJob) -> StoreOptions {
         run_id: job.run_id.clone(),
         deletes_at_once: job.deletes_at_once(),
         all: job.all,
+        repeat: job.repeat,
     }
 }
 
@@ -214,6 +215,8 @@ impl<'a> Run<'a> {
         let mut server = Server::recall(self.job);
         loop {
             let before = (self.fetched.new, self.fetched.deleted);
+            let repeated = |store: &Option<Store>| store.as_ref().map_or(0, Store::repeated);
+            let repeated_before = repeated(opened);
             let left = loop {
                 let outcome = self.connected(&way, attempts, opened, &mut server);
                 let is_too_fast =
@@ -227,7 +230,20 @@ impl<'a> Run<'a> {
             // What was to be deleted and is still there may be new in every session.
             let is_stuck = self.job.deletes_at_once() && self.fetched.deleted == before.1;
             let is_over = !self.job.repeat || self.fetched.new == before.0 || is_stuck;
-            if is_over && !self.is_for_suspects {
+            if self.is_for_suspects {
+                continue;
+            }
+            if is_over {
+                return Ok(());
+            }
+            // A server that gives new unique-ids in every session has new messages in each.
+            let new = self.fetched.new - before.0;
+            if new > 0 && new == repeated(opened) - repeated_before {
+                self.context.report.warn(format_args!(
+                    "fetch {}: {}: --repeat ends: the server lists messages of this run again, with \
+                     new unique-ids",
+                    self.label, self.job.peer,
+                ));
                 return Ok(());
             }
         }

@@ -444,7 +444,14 @@ impl<'a> Plan<'a> {
 /// Notes messages in the journal of a maildrop as not to be fetched.
 fn note(job: FetchJob, uids: Vec<Uid>) -> Result<(), Error> {
     let (state, destination, run_id) = (job.state, job.destination, job.run_id);
-    let options = StoreOptions { state, destination, run_id, deletes_at_once: false, all: false };
+    let options = StoreOptions {
+        state,
+        destination,
+        run_id,
+        deletes_at_once: false,
+        all: false,
+        repeat: false,
+    };
     Ok(Store::create(Arc::new(Os), options)?.note_imported(uids)?)
 }
 

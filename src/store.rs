@@ -46,6 +46,7 @@ mod texts;
 pub mod token;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 pub use self::breaks::Condition;
 pub use self::delivery::{Delivery, Measured};
+use self::digest::Digest;
 use self::disk::{Disk, Lock};
 use self::entry::Kind;
 pub use self::entry::{SeenEntry, is_credible};
@@ -125,6 +127,8 @@ pub struct StoreOptions {
     /// True if messages are retrieved that earlier runs have delivered: what is delivered again takes
     /// the place of that.
     pub all: bool,
+    /// True if session follows session until one brings nothing new.
+    pub repeat: bool,
 }
 
 /// The state and destination of one maildrop, locked for this run.
@@ -135,6 +139,10 @@ pub struct Store {
     /// The destination, or where messages wait for a program to take them.
     maildir: Maildir,
     recovered: Vec<Recovered>,
+    /// The texts that this run has delivered, if there may be several sessions.
+    texts: HashSet<Digest>,
+    /// The number of messages that this run has delivered though it had delivered their texts before.
+    repeated: usize,
     /// Unlocked when dropped, or when the process ends in any way.
     lock: Lock,
 }
@@ -181,8 +189,8 @@ impl Store {
             Destination::Program(_) => state.join("spool"),
         };
         let maildir = Maildir::at(Arc::clone(&disk), &root, run_id.clone(), mark);
-        let recovered = Vec::new();
-        let mut store = Self { disk, journal, options, maildir, recovered, lock };
+        let (recovered, texts, repeated) = (Vec::new(), HashSet::new(), 0);
+        let mut store = Self { disk, journal, options, maildir, recovered, texts, repeated, lock };
         store.require_maildir()?;
         store.sweep()?;
         store.recover()?;
@@ -455,6 +463,12 @@ impl Store {
     /// Returns the Maildir in which the drafts of messages are made.
     pub fn drafts(&self) -> Maildir {
         self.maildir.clone()
+    }
+
+    /// The number of messages that this run has delivered under new unique-ids though it had delivered
+    /// their texts before; 0 if there is one session only.
+    pub fn repeated(&self) -> usize {
+        self.repeated
     }
 
     /// Makes durable what the journal says.

@@ -127,6 +127,7 @@ impl Store {
         }
         self.journal.record_delivery(intent, &place)?;
         self.journal.seen.has_delivered = true;
+        self.count_repeated(digest);
         Ok(Delivery::New(Saved(message)))
     }
 
@@ -184,10 +185,18 @@ impl Store {
         };
         self.journal.resolve(|_| Some(Outcome::Done), follow_up)?;
         self.journal.seen.has_delivered = true;
-        for (message, _) in batch {
+        for (message, digest) in batch {
+            self.count_repeated(digest);
             each(Delivery::New(Saved(message)));
         }
         Ok(())
+    }
+
+    /// Takes in the text of a message that was delivered.
+    fn count_repeated(&mut self, digest: digest::Digest) {
+        if self.options.repeat && !self.texts.insert(digest) {
+            self.repeated += 1;
+        }
     }
 
     pub(super) fn publish(&self, from: &Path, to: &Path) -> Result<(), Error> {

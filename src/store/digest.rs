@@ -24,7 +24,7 @@ const LEFT_OUT: [&str; 9] = [
 const LONGEST: usize = 14;
 
 /// A message's digest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Digest([u8; 16]);
 
 impl Digest {

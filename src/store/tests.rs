@@ -169,7 +169,7 @@ impl Measured for Message {
 }
 
 fn options(state: PathBuf, destination: Destination, run_id: RunId) -> StoreOptions {
-    StoreOptions { state, destination, run_id, deletes_at_once: false, all: false }
+    StoreOptions { state, destination, run_id, deletes_at_once: false, all: false, repeat: false }
 }
 
 struct Place(TempDir);
