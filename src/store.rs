@@ -367,11 +367,6 @@ impl Store {
         self.journal.seen.elsewhere(&self.options.destination.place())
     }
 
-    /// Returns whether the server's last listing had known messages.
-    pub fn has_present(&self) -> bool {
-        self.journal.seen.entries.values().any(|entry| entry.missing().is_none())
-    }
-
     /// Takes note that messages without unique-ids are deleted, by their numbers in this session: a
     /// message with an equal text is another one from here on.
     ///

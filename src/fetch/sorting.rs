@@ -41,7 +41,7 @@ impl Run<'_> {
         session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
     ) -> Result<Vec<ScanListing>, Error> {
-        let uids = self.unique_ids(store.has_present());
+        let uids = self.unique_ids(!store.seen().is_empty());
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
         // The oldest first: a server may list them in any order.
