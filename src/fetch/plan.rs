@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
     ) -> Action {
         let twin = listed.uid.as_ref().and_then(|uid| self.shared.get_mut(uid));
         let before = twin.map_or(0, |before| std::mem::replace(before, *before + 1));
-        let known = entry.filter(|entry| before < entry.copies() && is_known(self.job, entry));
+        let known = entry.filter(|entry| entry.is_one_of(before) && is_known(self.job, entry));
         match known {
             Some(entry) => look_again(self.job, entry, standing),
             None if is_too_large(self.job, self.sizes, listed) => Action::TooLarge,

@@ -118,6 +118,12 @@ impl SeenEntry {
         u32::try_from(self.copies.get()).unwrap_or(u32::MAX)
     }
 
+    /// Returns whether it stands for one more message that is listed under its unique-id, behind so
+    /// many: one that was noted as not to be fetched for all of them.
+    pub fn is_one_of(&self, before: u32) -> bool {
+        !matches!(self.kind(), Kind::Delivered(..)) || before < self.copies()
+    }
+
     /// Adds a copy to those of an earlier entry, which this one replaces.
     pub(super) fn replace(&mut self, earlier: &Self) {
         self.copies = Number::new(earlier.copies.get() + 1);
