@@ -394,12 +394,15 @@ fn a_user_alone_is_nobodys() {
 }
 
 #[test]
-fn two_accounts_with_one_maildrop_are_said_before_anything_is_fetched() {
+fn of_two_accounts_with_one_maildrop_the_second_is_an_error_and_the_others_are_fetched() {
     let home = Home::new();
     let account = "server = \"127.0.0.1:9\"\nuser = \"ann\"\npassword = \"not-a-secret\"\n";
     home.config(&format!("[account.home]\n{account}[account.work]\n{account}maildir = \"Work\"\n"));
     let words = "accounts `home` and `work` have the same maildrop: remove one, or name one";
-    home.postie(["fetch"]).run().exit(78).says(words);
+    let fetched = home.postie(["fetch"]).run();
+    fetched.exit(78).says(&format!("fetch work: {words}")).says("fetch home: 127.0.0.1:9: ");
+    let checked = home.postie(["check", "--fetch"]).run();
+    assert!(checked.stdout.contains(words), "{}", checked.stdout);
     // One of them is as good as ever: here, nobody answers.
     home.postie(["fetch", "work"]).run().exit(75);
 }

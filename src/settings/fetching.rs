@@ -2,7 +2,7 @@
 //! error. Opens no Maildir and no connection.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Settings;
 use super::error::Error;
@@ -30,8 +30,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Returns an error if the command line names no account, or one that is not configured, and if
-    /// two accounts are the same maildrop.
+    /// Returns an error if the command line names no account, or one that is not configured.
     pub fn each_fetch_job(&self, args: &cli::Fetch) -> Result<Vec<AccountJob>, Error> {
         let top = Table {
             maildir: args.maildir.clone(),
@@ -64,11 +63,7 @@ impl Settings {
         for name in accounts {
             let table = self.account(&name, Side::Fetch)?;
             let job = self.fetch_job(Some(name.clone()), top.clone().over(table), args);
-            if let Ok(job) = &job
-                && let Some(first) = maildrops.insert(job.state.clone(), name.clone())
-            {
-                return Err(Error::SameMaildrop { first, second: name });
-            }
+            let job = job.and_then(|job| alone(&mut maildrops, &job.state, &name).map(|()| job));
             jobs.push((Some(name), job));
         }
         Ok(jobs)
@@ -166,7 +161,7 @@ impl Settings {
             [] => file.account.keys().cloned().collect(),
             named => named.to_vec(),
         };
-        let mut checks = Vec::new();
+        let (mut checks, mut maildrops) = (Vec::new(), HashMap::new());
         for name in names {
             let mut sides = Vec::new();
             for &side in wanted {
@@ -176,11 +171,14 @@ impl Settings {
                 }
             }
             let sides = if sides.is_empty() { wanted } else { &sides };
-            checks.extend(sides.iter().map(|&side| Check {
-                account: Some(name.clone()),
-                side,
-                target: self.target(&name, side, args),
-            }));
+            for &side in sides {
+                let mut target = self.target(&name, side, args);
+                if let Ok(Target::Server(Job::Fetch(job))) = &target {
+                    let is_alone = alone(&mut maildrops, &job.state, &name);
+                    target = is_alone.and(target);
+                }
+                checks.push(Check { account: Some(name.clone()), side, target });
+            }
         }
         if checks.is_empty() { Err(self.nothing_to("check")) } else { Ok(checks) }
     }
@@ -289,4 +287,13 @@ impl Settings {
             }
         })
     }
+}
+
+/// Checks that no account before this one has its maildrop, by the directory of its state.
+fn alone(maildrops: &mut HashMap<PathBuf, String>, state: &Path, name: &str) -> Result<(), Error> {
+    let first = maildrops.entry(state.to_owned()).or_insert_with(|| name.to_owned());
+    if first == name {
+        return Ok(());
+    }
+    Err(Error::SameMaildrop { first: first.clone(), second: name.to_owned() })
 }
