@@ -66,6 +66,10 @@ pub fn fetch(
     let exit = Mutex::new(Exit::Done);
     let work = || {
         while let Some(((job, asked), turn)) = schedule.next() {
+            // One that was not begun when a signal came has nothing to say.
+            if stop.is_wanted() {
+                continue;
+            }
             let typed = asked.as_ref().and_then(|asked| asked.as_ref().ok().cloned());
             let mut run = Run::new(job, &context);
             let outcome = run.run(asked);

@@ -306,6 +306,18 @@ fn a_command_for_a_password_runs_when_its_accounts_turn_comes() {
 }
 
 #[test]
+fn accounts_that_were_not_begun_when_a_signal_comes_say_nothing() {
+    let (home, silent) = (Home::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+    home.config(&accounts(&home, 5, silent.local_addr().unwrap().port()));
+    let running = home.postie(["fetch", "--jobs", "1"]).start();
+    let (_first, _) = silent.accept().unwrap();
+    kill_process(running.pid(), Signal::TERM).unwrap();
+    let ended = running.finish();
+    assert_eq!(ended.status, 128 + 15);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+#[test]
 fn where_there_is_no_thread_to_be_had_a_run_ends_for_now_and_loses_nothing() {
     /// Kilobytes of memory that a thread takes in advance, and that all else needs.
     const THREAD: usize = 256 << 10;
