@@ -321,7 +321,7 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session, store)?;
-        session.abandon();
+        session.abandon()?;
         let new = listing.into_iter().filter_map(|listed| listed.uid);
         let new: Vec<_> = new.filter(|uid| store.seen().get(uid).is_none()).collect();
         self.fetched.noted = new.len();

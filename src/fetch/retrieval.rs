@@ -50,8 +50,7 @@ impl Run<'_> {
                 store.settle()?;
             }
             if !self.job.repeat {
-                session.abandon();
-                return Ok(());
+                return Ok(session.abandon()?);
             }
             // The answer is awaited for the sake of the next session, and nothing depends on it.
             return match session.quit([]) {

@@ -211,7 +211,7 @@ impl Run<'_> {
         let listed = listing.len();
         let listing = self.with_unique_ids(listing, listed)?;
         let sizes = session.sizes()?.clone();
-        session.abandon();
+        session.abandon()?;
         self.names = stand_ins(&listing, &sizes);
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
         let here = self.job.destination.place();

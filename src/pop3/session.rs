@@ -258,9 +258,9 @@ impl<S: Private> Session<Transaction, S> {
     /// to when its text comes, and `each` is told how it went, in order.
     ///
     /// A message is handed over once the octets behind its final dot have turned out to be the reply
-    /// to the next command, which behind the last one is NOOP: a server that does not stuff dots, or
-    /// whose replies overtake its texts, would otherwise pass a part of a message for the whole
-    /// ([`Error::Torn`]). An error with which the server ended the session in the middle of a message
+    /// to the next command, which behind the last one is NOOP, and nothing follows that: a server that
+    /// does not stuff dots, or whose replies overtake its texts, would otherwise pass a part of a
+    /// message for the whole ([`Error::Torn`]). An error with which the server ended the session in the middle of a message
     /// names that message ([`Error::InMessage`]).
     ///
     /// # Errors
@@ -293,7 +293,10 @@ impl<S: Private> Session<Transaction, S> {
             RetrFlight::Retr(Retr { listed, sizes, draft, longest, arrived: &arrived })
         };
         let flight = list.into_iter().chain(wanted.into_iter().map(retr)).chain([RetrFlight::Noop]);
-        let flight = flight.map(|exchange| Confirming { exchange, confirm: &confirm });
+        let flight = flight.map(|exchange| {
+            let is_last = matches!(exchange, RetrFlight::Noop);
+            Confirming { exchange, is_last, confirm: &confirm }
+        });
         let ended = self.wire.exchange_each(&window, flight, |reply| match reply {
             RetrFlightReply::Sizes(sizes) => {
                 measured(sizes);
@@ -370,8 +373,14 @@ impl<S: Private> Session<Transaction, S> {
 
     /// Ends a session in which nothing was deleted. Nothing depends on whether this arrives, so no
     /// answer is waited for.
-    pub fn abandon(mut self) {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if octets are left that are no reply to anything.
+    pub fn abandon(mut self) -> Result<(), Error> {
+        self.wire.ensure_no_buffered_input(Phase::Sending("QUIT"))?;
         drop(self.wire.send_only(&Command::new("QUIT")));
+        Ok(())
     }
 }
 

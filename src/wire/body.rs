@@ -25,6 +25,15 @@ impl<'a> Body<'a> {
         self.secrets
     }
 
+    /// Checks that nothing has come behind the reply: it has no text, and no other reply is due.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Leftover`] if octets are buffered.
+    pub fn ensure_none(&self) -> Result<(), Error> {
+        if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(self.phase)) }
+    }
+
     /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
     /// octets as [`limits::LISTING_OCTETS`].
     ///

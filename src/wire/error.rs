@@ -48,8 +48,11 @@ pub enum Error {
 impl Error {
     /// Returns whether octets that are no reply came where a reply was due, or earlier.
     pub fn is_no_reply(&self) -> bool {
-        let (Self::Malformed { phase, .. } | Self::Leftover(phase)) = self else { return false };
-        matches!(phase, Phase::Answer(_) | Phase::Sending(_))
+        match self {
+            Self::Leftover(_) => true,
+            Self::Malformed { phase, .. } => matches!(phase, Phase::Answer(_) | Phase::Sending(_)),
+            _ => false,
+        }
     }
 }
 

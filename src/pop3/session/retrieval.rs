@@ -159,6 +159,8 @@ impl<E> From<wire::Error> for Interrupted<E> {
 /// An exchange whose reply confirms, as soon as it is known to be one, what came before it.
 pub(super) struct Confirming<'a, X, E> {
     pub(super) exchange: X,
+    /// True if it is the last of its flight, so that nothing may follow its reply.
+    pub(super) is_last: bool,
     pub(super) confirm: &'a dyn Fn() -> Result<(), Interrupted<E>>,
 }
 
@@ -172,6 +174,9 @@ impl<X: Exchange<Grammar = Pop3, Error = Error>, E> Exchange for Confirming<'_, 
     }
 
     fn answer(self, reply: Reply, body: Body<'_>) -> Result<X::Answer, Interrupted<E>> {
+        if self.is_last {
+            body.ensure_none()?;
+        }
         (self.confirm)()?;
         Ok(self.exchange.answer(reply, body)?)
     }
