@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::object::{FetchResult, FileObject, RefusedObject};
-use crate::error::{Error, Exit, Failure};
+use crate::error::{Error, Exit};
 use crate::limits;
 use crate::pop3::ScanListing;
 use crate::report::{ErrorObject, count, enumerated, size, without_numbers};
@@ -198,7 +198,7 @@ impl Fetched {
     pub(super) fn object<'a>(
         &'a self,
         label: &'a str,
-        failure: Option<&Failure<'_>>,
+        error: Option<ErrorObject>,
     ) -> FetchResult<'a> {
         let file = |FetchedFile { octets, uid, path }: &FetchedFile| FileObject {
             uid: uid.as_ref().map(ToString::to_string),
@@ -218,7 +218,7 @@ impl Fetched {
             left: self.listed.saturating_sub(self.deleted),
             refused: self.missed.iter().take(limits::REFUSED).map(refused).collect(),
             deleted: self.deleted,
-            error: failure.map(|failure| ErrorObject::new(failure.error.into(), failure)),
+            error,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{FetchContext, Run};
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
+use crate::report::ErrorObject;
 use crate::store::disk::Os;
 use crate::store::log::LogLine;
 use crate::store::outage::OutageTracker;
@@ -17,7 +18,8 @@ impl Run<'_> {
         let peer = &job.peer;
         self.log(outcome, exit);
         let (is_told, lasting) = self.patience(outcome, exit);
-        for line in fetched.missed_lines().iter().filter(|_| is_told) {
+        let missed = fetched.missed_lines();
+        for line in missed.iter().filter(|_| is_told) {
             report.warn(format_args!("fetch {label}: {peer}: {line}"));
         }
         let failure = outcome.as_ref().err().map(|error| Failure {
@@ -30,7 +32,15 @@ impl Run<'_> {
         // After a failure nothing is known of what is new.
         let is_sure = failure.is_none() || fetched.new > 0;
         let sentence = is_sure.then(|| fetched.sentence(label));
-        let object = || fetched.object(label, failure.as_ref());
+        let error = || match &failure {
+            Some(failure) => Some(ErrorObject::new(failure.error.into(), failure)),
+            None if exit == Exit::Done => None,
+            None => {
+                let lines = missed.join("; ");
+                Some(ErrorObject::new(exit, format_args!("fetch {label}: {peer}: {lines}")))
+            }
+        };
+        let object = || fetched.object(label, error());
         let result = if job.dry_run && failure.is_none() {
             // Each message was one.
             Ok(())
