@@ -50,8 +50,8 @@ pub struct Refusal {
 
 impl Refusal {
     /// Words in a refusal without a response code that speak of a lock, of use by others, of too
-    /// many connections, or of later.
-    const TEMPORARY: [&'static str; 10] = [
+    /// many connections or sessions, or of later.
+    const TEMPORARY: [&'static str; 15] = [
         "lock",
         "locked",
         "locking",
@@ -62,6 +62,11 @@ impl Refusal {
         "temporary",
         "temporarily",
         "already logged",
+        "session is active",
+        "number of sessions",
+        "limit reached",
+        "limit exceeded",
+        "concurrent",
     ];
 
     /// Returns whether it is about too many connections at once.
@@ -263,6 +268,28 @@ mod tests {
         assert_eq!(code("-ERR [LOGIN-DELAY]\r\n"), Some(Code::LoginDelay));
         assert_eq!(code("-ERR [ALIEN] x\r\n"), None);
         assert_eq!(code("-ERR no [AUTH]\r\n"), None);
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_is_temporary_if_it_speaks_of_others_or_of_later() {
+        let is_temporary = |text: &str| match parse(&format!("-ERR {text}\r\n")).unwrap() {
+            Some((Reply::Err(refusal), _)) => refusal.is_temporary(),
+            other => panic!("{other:?}"),
+        };
+        for text in [
+            "another POP3 session is active",
+            "Maximum number of sessions reached",
+            "connection limit exceeded",
+            "limit reached.",
+            "too many concurrent logins",
+            "concurrent access denied",
+            "maildrop locked",
+        ] {
+            assert!(is_temporary(text), "{text}");
+        }
+        for text in ["no such user", "[AUTH] try later", "your session is over", "unlimited"] {
+            assert!(!is_temporary(text), "{text}");
+        }
     }
 
     #[test]
