@@ -200,6 +200,9 @@ pub const PASSING_TIME: Duration = Duration::from_secs(5);
 /// Octets of a password file or of what a password command prints.
 pub const SECRET: u64 = 64 << 10;
 
+/// Octets of a line that is typed, its end included: the most that Linux keeps of one.
+pub const TYPED: usize = 4096;
+
 /// Names in an alias file that lead from one to an address.
 pub const ALIAS_DEPTH: usize = 16;
 

@@ -274,13 +274,14 @@ impl Interrupted {
         let watched = stop.clone();
         let handle = move || {
             for signal in signals.forever() {
+                // Also where the run goes on, the prompt is over.
+                let _is_over = password::give_back_the_terminal();
                 let is_first = caught.swap(signal, Ordering::SeqCst) == 0;
                 // Both are told, even if there is none of either.
                 let (goes_on, was_running) = (watched.stop(), program::end_all());
                 match watched.decided() {
                     Some(status) if !is_first => end(status),
                     None if !is_first || !(goes_on || was_running) => {
-                        password::give_back_the_terminal();
                         drop(emulate_default_handler(signal));
                     }
                     _ => {}

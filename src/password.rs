@@ -2,14 +2,18 @@
 //! terminal.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
 
-use rustix::termios::{self, OptionalActions, Termios};
+use rustix::event::{self, PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::termios::{
+    self, InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios,
+};
+use zeroize::Zeroizing;
 
 use crate::bounded;
 use crate::config::CommandLine;
@@ -287,39 +291,107 @@ fn ask(whom: &str) -> Result<Secret, Error> {
     if !io::stderr().is_terminal() {
         return Err(Error::Nowhere);
     }
-    let terminal = File::open("/dev/tty").and_then(|tty| Ok((termios::tcgetattr(&tty)?, tty)));
-    *prompt() = terminal.ok();
-    let answer = rpassword::prompt_password(format!("Password for {whom}: "));
+    let line = type_unseen(&format!("Password for {whom}: ")).map_err(Error::Ask)?;
+    line.ok_or(Error::Interrupted("password"))
+}
+
+/// Asks at the terminal, and returns the line that is typed there and not shown; `None` if a signal
+/// came first.
+fn type_unseen(question: &str) -> io::Result<Option<Secret>> {
+    let mut tty = File::options().read(true).write(true).open("/dev/tty")?;
+    // What is typed as soon as the question appears is not shown either. What was typed before it
+    // was, and is no answer to it.
+    let signal = Prompt::open(&tty)?;
+    let dropped = termios::tcflush(&tty, QueueSelector::IFlush).map_err(io::Error::from);
+    let asked = dropped.and_then(|()| tty.write_all(question.as_bytes()));
+    let line = asked.and_then(|()| line(&mut tty, &signal));
     drop(prompt().take());
-    match answer {
-        Ok(password) => Ok(Secret::new(password)),
-        // The signal is on its way, and ends this process.
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            thread::sleep(SIGNAL);
-            Err(Error::Interrupted("password"))
+    let line = line?;
+    tty.write_all(b"\n")?;
+    Ok(line)
+}
+
+/// Reads a line that is typed; `None` if a signal came first.
+fn line(tty: &mut File, signal: &PipeReader) -> io::Result<Option<Secret>> {
+    // All of the room at once: text that grew would leave copies of itself in memory.
+    let mut octets = Zeroizing::new([0; limits::TYPED]);
+    let length = loop {
+        let mut events =
+            [tty.as_fd(), signal.as_fd()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        match event::poll(&mut events, None) {
+            Err(Errno::INTR) => continue,
+            polled => polled?,
+        };
+        let [_, signalled] = events;
+        if !signalled.revents().is_empty() {
+            return Ok(None);
         }
-        Err(error) => Err(Error::Ask(error)),
+        match tty.read(&mut *octets) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    let line = octets.get(..length).unwrap_or_default();
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    // A terminal drops what is beyond its longest line.
+    if line.len() >= limits::TYPED - 1 {
+        return Err(io::Error::other("it is too long for a terminal's line"));
+    }
+    let line = str::from_utf8(line).map_err(io::Error::other)?;
+    Ok(Some(Secret::new(line)))
+}
+
+/// A terminal at which a password is being typed. It shows what is typed again when this is dropped.
+struct Prompt {
+    tty: File,
+    before: Termios,
+    /// The other end of what the prompt waits at beside the terminal.
+    _signal: PipeWriter,
+}
+
+impl Prompt {
+    /// Hides what is typed from now on. Returns a pipe that is closed when a signal came.
+    fn open(tty: &File) -> io::Result<PipeReader> {
+        let (signal, writer) = io::pipe()?;
+        let before = termios::tcgetattr(tty)?;
+        let mut unseen = before.clone();
+        unseen.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
+        unseen.local_modes -= LocalModes::ECHO | LocalModes::ECHONL;
+        unseen.input_modes |= InputModes::ICRNL;
+        // A shell to which Ctrl-Z leads back, and back from, would show what is typed.
+        unseen.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        let shown = Self { tty: tty.try_clone()?, before, _signal: writer };
+        // A signal must find it from the moment on at which nothing is shown.
+        let mut prompt = prompt();
+        termios::tcsetattr(tty, OptionalActions::Now, &unseen)?;
+        *prompt = Some(shown);
+        Ok(signal)
     }
 }
 
-/// The time that a signal takes to be handled.
-const SIGNAL: Duration = Duration::from_secs(1);
+impl Drop for Prompt {
+    fn drop(&mut self) {
+        // Nothing is left to be done if it does not work.
+        let _ = termios::tcsetattr(&self.tty, OptionalActions::Now, &self.before);
+    }
+}
 
-/// The terminal at which a password is being typed, as it was before. A signal comes to the process, not to
-/// a thread or a value of it.
-static PROMPT: Mutex<Option<(Termios, File)>> = Mutex::new(None);
+/// The prompt at which a password is being typed. A signal comes to the process, not to a thread or a
+/// value of it.
+static PROMPT: Mutex<Option<Prompt>> = Mutex::new(None);
 
-fn prompt() -> MutexGuard<'static, Option<(Termios, File)>> {
+fn prompt() -> MutexGuard<'static, Option<Prompt>> {
     PROMPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets the terminal show again what is typed, if a password is being typed. For the handler of a
-/// signal, before the process ends.
-pub fn give_back_the_terminal() {
-    if let Some((before, tty)) = prompt().take() {
-        // The process ends, whether that works or not.
-        let _ = termios::tcsetattr(&tty, OptionalActions::Now, &before);
-    }
+/// Ends the prompt for a password, if there is one: the terminal shows again what is typed. For the
+/// handler of a signal. The run does not go on from the prompt, or to another one, before the result
+/// is dropped.
+#[must_use]
+pub fn give_back_the_terminal() -> impl Sized {
+    let mut prompt = prompt();
+    drop(prompt.take());
+    prompt
 }
 
 /// A NUL would end the password in a SASL message (RFC 4616 §2), a line end the command.

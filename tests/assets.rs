@@ -584,6 +584,7 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("PASSING_TIME", "Time for these", seconds(limits::PASSING_TIME)),
         ("SECRET", "A password file, or the output of a password command", octets(&limits::SECRET)),
+        ("TYPED", "A typed password, with the end of its line", octets(&limits::TYPED)),
         (
             "ALIAS_DEPTH",
             "Names between a name in aliases-file and its address",

@@ -287,7 +287,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("idna", &["text"]),
     ("base64", &["message", "oauth", "sasl", "wire"]),
     ("memchr", &["dot", "message", "pop3", "smtp", "store", "wire"]),
-    ("rpassword", &["password"]),
     ("nix", &["ownership"]),
     ("jiff", &["run_id", "store", "token"]),
     ("getrandom", &["discovery", "login", "password", "run_id"]),
