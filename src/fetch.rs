@@ -28,7 +28,7 @@ use crate::connect::Connector;
 use crate::error::{Error, Exit};
 use crate::limits;
 use crate::net::Stop;
-use crate::password::{Attempts, Source};
+use crate::password::Attempts;
 use crate::pop3::{
     self, Approach, Authorization, Deletable, Listing, Number, Prefetch, ScanListing, Session,
     Sizes, Transaction,
@@ -52,11 +52,14 @@ pub fn fetch(
     then: impl Fn(&str) + Sync,
 ) -> Exit {
     let accounts = jobs.len();
-    // A person is asked for a password before the screen is full. Everything else that an account
-    // needs is opened, and every command it names is run, when its turn comes.
-    let is_asked = |job: &&FetchJob| matches!(job.peer.source, Source::Terminal);
-    let asked = |job| (job, Some(job).filter(is_asked).map(|job| attempts(job, report, stop)));
-    let jobs: Vec<_> = jobs.iter().map(asked).collect();
+    // A person is asked for one password after the other, before the screen is full. Everything else
+    // that an account needs is opened, and every command it names is run, when its turn comes.
+    let asked = |job: &FetchJob| {
+        let is_typed = job.peer.source.is_typed();
+        is_typed
+            .then(|| reach(job, accounts, report, stop).and_then(|()| attempts(job, report, stop)))
+    };
+    let jobs: Vec<_> = jobs.iter().map(|job| (job, asked(job))).collect();
     let hosted = jobs.into_iter().map(|(job, asked)| (job.peer.host.as_str(), (job, asked)));
     let schedule = Schedule::new(hosted, at_once.unwrap_or(limits::AT_ONE_HOST).max(1));
     let most = at_once.unwrap_or(limits::ACCOUNTS).min(limits::ACCOUNTS);
@@ -71,9 +74,11 @@ pub fn fetch(
                 continue;
             }
             let typed = asked.as_ref().and_then(|asked| asked.as_ref().ok().cloned());
+            // What failed before any other account had its turn is not due to the others.
+            let may_wait = asked.is_none() || typed.is_some();
             let mut run = Run::new(job, &context);
             let outcome = run.run(asked);
-            if run.was_turned_away(&outcome) && turn.is_one_too_many() {
+            if may_wait && run.was_turned_away(&outcome) && turn.is_one_too_many() {
                 turn.give_back((job, typed.map(Ok)));
                 continue;
             }
@@ -108,6 +113,18 @@ struct FetchContext<'a> {
     accounts: usize,
     /// The most messages that one of them makes safe together.
     batch: usize,
+}
+
+/// Connects to the server of an account whose password is to be typed, so that it is asked for after
+/// the certificate held.
+fn reach(job: &FetchJob, accounts: usize, report: &Report, stop: &Stop) -> Result<(), Error> {
+    let way = Connector::to(&job.peer, report, stop)?;
+    let trace = report.trace((accounts > 1).then_some(label(job)));
+    connect(job, &way, Disclosure::new(trace, []), Approach::cautious()).map(drop)
+}
+
+fn label(job: &FetchJob) -> &str {
+    job.account.as_deref().unwrap_or(&job.mailbox)
 }
 
 fn attempts(job: &FetchJob, report: &Report, stop: &Stop) -> Result<Attempts, Error> {
@@ -164,7 +181,7 @@ impl<'a> Run<'a> {
         Self {
             job,
             context,
-            label: job.account.clone().unwrap_or_else(|| job.mailbox.clone()),
+            label: label(job).to_owned(),
             fetched: Fetched::default(),
             unmatched: Unmatched::default(),
             deletable: Vec::new(),

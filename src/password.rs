@@ -161,6 +161,12 @@ impl Source {
         fit("password", password)
     }
 
+    /// Returns whether a person types the password. It is asked for when the server's certificate
+    /// held, and typing takes time: the connection is made anew after it.
+    pub fn is_typed(&self) -> bool {
+        matches!(self, Self::Terminal) && io::stderr().is_terminal()
+    }
+
     /// Returns whether the login is by a token.
     pub fn is_token(&self) -> bool {
         matches!(self, Self::TokenCommand(_) | Self::Login { .. })

@@ -195,21 +195,15 @@ pub fn login_noted(
 /// Reads the password, connects and logs in.
 fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Error> {
     let peer = &job.peer;
+    let way = Connector::to(peer, report, stop)?;
+    if peer.source.is_typed() {
+        drop(connect(job, &way, Disclosure::new(report.trace(None), []))?);
+    }
     let run = report.token_run(stop);
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;
     let attempts = attempts.ready()?;
-    let way = Connector::to(peer, report, stop)?;
-    let hello = job.ehlo_name.clone();
     let disclosure = Disclosure::new(report.trace(None), attempts.secrets());
-    let connecting = way.step("connecting");
-    let session: Session<Unauthenticated, _> = match peer.tls {
-        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, disclosure)?,
-        Tls::Starttls => {
-            Session::open(way.tcp()?, hello, disclosure)?.starttls(|tcp| way.tls(tcp))?
-        }
-        Tls::None => Session::open(way.loopback()?, hello, disclosure)?,
-    };
-    drop(connecting);
+    let session = connect(job, &way, disclosure)?;
     let _logging_in = way.step("logging in");
     let mut session = session.auth(attempts.map(|attempt| attempt.map_err(Error::from)))?;
     if !job.chunking || !server::can(job, Feature::Chunking) {
@@ -219,6 +213,23 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
         session.forgo_pipelining();
     }
     Ok(session)
+}
+
+/// Connects, and verifies the server's certificate.
+fn connect(
+    job: &SendJob,
+    way: &Connector<'_>,
+    disclosure: Disclosure,
+) -> Result<Session<Unauthenticated, Box<dyn Private>>, Error> {
+    let hello = job.ehlo_name.clone();
+    let _connecting = way.step("connecting");
+    Ok(match job.peer.tls {
+        Tls::Implicit => Session::open(way.tls(way.tcp()?)?, hello, disclosure)?,
+        Tls::Starttls => {
+            Session::open(way.tcp()?, hello, disclosure)?.starttls(|tcp| way.tls(tcp))?
+        }
+        Tls::None => Session::open(way.loopback()?, hello, disclosure)?,
+    })
 }
 
 impl Submission {

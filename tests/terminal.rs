@@ -197,8 +197,34 @@ fn a_person_is_asked_for_the_password_and_it_is_not_shown() {
     let right = at_a_terminal(&home, &args, "not-a-secret\n");
     assert!(right.contains(": nothing new") && right.contains("status 0"), "{right:?}");
     assert!(!right.contains("not-a-secret"), "{right:?}");
+    let untrusted: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--ca-file")).collect();
+    let untrusted: Vec<_> = untrusted.into_iter().cloned().collect();
+    assert!(untrusted.len() < args.len());
+    let untrusted = at_a_terminal(&home, &untrusted, "not-a-secret\n");
+    assert!(untrusted.contains("certificate") && !untrusted.contains(ASKED), "{untrusted:?}");
     let wrong = at_a_terminal(&home, &args, "not-the-secret\n");
     assert!(wrong.contains("login refused") && wrong.contains("status 77"), "{wrong:?}");
+}
+
+/// A command that asks for a password, which is refused.
+fn asking() -> String {
+    let server = mute("+OK mute\r\n", &[("CAPA", "-ERR no\r\n"), ("USER", "-ERR no\r\n")]);
+    let args = ["fetch", "--server", &server, "--tls", "none", "--user", "ann"];
+    command(&args.map(str::to_owned))
+}
+
+#[test]
+fn a_password_is_asked_for_when_the_server_is_reached() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    for command in [&["fetch"][..], &["send", "--to=bob@example.net", "--body=x"]] {
+        let server = ["--server=127.0.0.1:1", "--tls=none", "--user=ann@example.com"];
+        let args: Vec<_> = command.iter().chain(&server).map(|word| (*word).to_owned()).collect();
+        let seen = at_a_terminal(&Home::new(), &args, "not-a-secret\n");
+        assert!(seen.contains("refused") && !seen.contains(ASKED), "{seen:?}");
+        assert!(seen.ends_with("status 75\r\n"), "{seen:?}");
+    }
 }
 
 #[test]
@@ -206,14 +232,12 @@ fn what_is_typed_as_soon_as_the_question_appears_is_not_shown() {
     if !servers::is_installed("script") {
         return;
     }
-    let home = Home::new();
-    let args = ["fetch", "--server", "127.0.0.1:1", "--tls", "none", "--user", "ann"];
-    let command = command(&args.map(str::to_owned));
+    let (home, command) = (Home::new(), asking());
     // What was typed before is no answer: it was shown.
     let repeated = format!("for n in $(seq 20); do {command}; done; sleep 1; {command}");
     let seen = session(&[], &home, &repeated, "not-a-secret\n");
     assert!(!seen.contains("not-a-secret"), "{seen:?}");
-    assert_eq!(seen.matches("connection refused").count(), 21, "{seen:?}");
+    assert_eq!(seen.matches("login refused").count(), 21, "{seen:?}");
 }
 
 #[test]
@@ -221,9 +245,7 @@ fn a_signal_at_the_prompt_gives_the_terminal_back_as_it_was() {
     if !servers::is_installed("script") {
         return;
     }
-    let home = Home::new();
-    let args = ["fetch", "--server", "127.0.0.1:1", "--tls", "none", "--user", "ann"];
-    let command = command(&args.map(str::to_owned));
+    let (home, command) = (Home::new(), asking());
     // Ctrl-C is for all in the foreground, so the shell must not mind.
     let interrupted = format!("trap : INT; {command}; echo status $?; stty -a");
     let seen = session(&[], &home, &interrupted, "\u{3}");
