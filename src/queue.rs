@@ -6,7 +6,7 @@ mod run;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use self::object::QueueEntry;
+use self::object::{DamagedEntry, QueueEntry};
 use self::run::QueueRun;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
@@ -91,8 +91,12 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
                 }
             }
             Err(error) => {
+                let this = Exit::from(error);
                 report.warn(format_args!("queue: {}: {error}", message.id));
-                exit = exit.worse(Exit::from(error));
+                if report.is_json() {
+                    report.object(&DamagedEntry::new(&message.id, this, error))?;
+                }
+                exit = exit.worse(this);
             }
         }
     }

@@ -848,14 +848,21 @@ fn where_no_outbox_can_be_made_the_message_is_sent_without_one() {
 }
 
 #[test]
-fn what_lost_its_journal_is_listed_and_can_be_removed() {
-    let sink = Sink::start(&[]);
-    let home = home_with_a_message(&sink, "");
-    fs::remove_file(home.files(WAITING)[0].join("journal")).unwrap();
-    home.postie(["queue"]).run().exit(74).says(": damaged: ");
-    home.postie(["queue", "flush"]).run().exit(74).says("damaged: ");
-    home.postie(["queue", "remove", &id(&home, WAITING)]).run().exit(0).silent();
-    assert_eq!(count(&home), [0, 0, 0]);
+fn what_lost_a_file_is_listed_and_can_be_removed() {
+    for file in ["journal", "message.eml"] {
+        let sink = Sink::start(&[]);
+        let home = home_with_a_message(&sink, "");
+        fs::remove_file(home.files(WAITING)[0].join(file)).unwrap();
+        let damaged = format!(": damaged: {}/", home.path().join(WAITING).display());
+        let id = id(&home, WAITING);
+        home.postie(["queue"]).run().exit(74).says(&damaged);
+        let listed = home.postie(["queue", "--json"]).run();
+        let object = format!("{{\"id\":\"{id}\",\"state\":\"damaged\",\"error\":{{\"kind\":");
+        assert!(listed.exit(74).stdout.starts_with(&object), "{}", listed.stdout);
+        home.postie(["queue", "flush", "--all"]).run().exit(74).says("damaged: ");
+        home.postie(["queue", "remove", &id]).run().exit(0).silent();
+        assert_eq!(count(&home), [0, 0, 0]);
+    }
 }
 
 /// What an NFS client does: an exclusive lock is for files that are open for writing.

@@ -445,7 +445,7 @@ impl From<&outbox::Error> for Exit {
         match error {
             outbox::Error::Busy => Self::Later,
             outbox::Error::Unknown(_) => Self::Usage,
-            outbox::Error::NoJournal(_) | outbox::Error::Journal { .. } => Self::Disk,
+            outbox::Error::NoFile(_) | outbox::Error::Journal { .. } => Self::Disk,
             outbox::Error::Store(error) => error.into(),
         }
     }

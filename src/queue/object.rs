@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::error::Exit;
 use crate::report::ErrorObject;
+use crate::store::outbox::{self, Id};
 use crate::submission::RecipientOutcome;
 
 /// A message that is listed.
@@ -30,6 +32,20 @@ pub(super) struct QueueEntry<'a> {
     pub(super) missing: Option<&'a str>,
     /// True if the message may have been delivered before.
     pub(super) duplicate: bool,
+}
+
+/// A message that is listed and cannot be read.
+#[derive(Debug, Serialize)]
+pub(super) struct DamagedEntry {
+    id: String,
+    state: &'static str,
+    error: ErrorObject,
+}
+
+impl DamagedEntry {
+    pub(super) fn new(id: &Id, exit: Exit, error: &outbox::Error) -> Self {
+        Self { id: id.to_string(), state: "damaged", error: ErrorObject::new(exit, error) }
+    }
 }
 
 /// A message whose account had failed before its turn came.

@@ -71,7 +71,7 @@ mod entry;
 mod error;
 mod record;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -309,18 +309,34 @@ impl Outbox {
     /// Looks at a message. Nothing is locked: a run that works on it meanwhile is not disturbed. `None`
     /// if it is not there any more.
     pub fn entry(&self, id: Id, place: OutboxState) -> Option<OutboxEntry> {
-        let path = self.place(place, &id).join(JOURNAL);
-        let record = match self.disk.read(&path) {
-            Ok(Some(text)) => DeliveryRecord::read(&text, &path).map(|(record, _)| record),
-            // Without its journal it is damaged.
-            Ok(None) => match self.is_there(place, &id) {
-                Ok(false) => return None,
-                Ok(true) => Err(Error::NoJournal(path)),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(Error::io("read", &path, error)),
-        };
+        let record = self.record(&self.place(place, &id));
+        // What another run has just removed is not damaged.
+        let is_gone = || matches!(self.is_there(place, &id), Ok(false));
+        if matches!(record, Err(Error::NoFile(_))) && is_gone() {
+            return None;
+        }
         Some(OutboxEntry { id, place, record })
+    }
+
+    fn record(&self, dir: &Path) -> Result<DeliveryRecord, Error> {
+        let path = dir.join(JOURNAL);
+        let text = self.disk.read(&path).map_err(|error| Error::io("read", &path, error))?;
+        let text = text.ok_or_else(|| Error::NoFile(path.clone()))?;
+        let (record, _) = DeliveryRecord::read(&text, &path)?;
+        let path = dir.join(MESSAGE);
+        let exists = self.disk.exists(&path).map_err(|error| Error::io("look at", &path, error));
+        if exists? { Ok(record) } else { Err(Error::NoFile(path)) }
+    }
+
+    /// The text of a message that waits, as it was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be opened.
+    pub fn message(&self, id: &Id) -> Result<impl Read + use<>, Error> {
+        let path = self.place(OutboxState::Waiting, id).join(MESSAGE);
+        let opened = self.disk.open(&path);
+        opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
     }
 
     /// Locks a message that waits, so that no other run works on it.
@@ -334,7 +350,7 @@ impl Outbox {
         let path = &self.place(OutboxState::Waiting, id).join(JOURNAL);
         let failed = |doing| move |error| Error::io(doing, path, error);
         let text = self.disk.read(path).map_err(failed("read"))?;
-        let text = text.ok_or_else(|| Error::NoJournal(path.clone()))?;
+        let text = text.ok_or_else(|| Error::NoFile(path.clone()))?;
         let (record, length) = DeliveryRecord::read(&text, path)?;
         let (length, is_torn) = (octets(length), length < text.len());
         if is_torn {

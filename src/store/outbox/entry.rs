@@ -8,7 +8,7 @@ use super::super::disk::{File, Lock};
 use super::Error;
 use super::record::{Answer, AttemptResult, DeliveryRecord};
 use super::record::{encoded, octets, reverse_path};
-use super::{Id, JOURNAL, MESSAGE, Outbox, OutboxState};
+use super::{Id, JOURNAL, Outbox, OutboxState};
 use crate::text::{Mailbox, ReversePath, percent_encoded, shown};
 
 /// A locked message that waits.
@@ -57,9 +57,7 @@ impl LockedEntry {
     ///
     /// Returns an error if the file cannot be opened.
     pub fn message(&self) -> Result<impl Read + use<>, Error> {
-        let path = self.path().join(MESSAGE);
-        let opened = self.outbox.disk.open(&path);
-        opened.map(|(file, _)| file).map_err(|error| Error::io("read", &path, error))
+        self.outbox.message(&self.id)
     }
 
     /// Records that an account was chosen, and `[aliases]` resolved: the message is sent with it from

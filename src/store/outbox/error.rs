@@ -14,9 +14,9 @@ pub enum Error {
     /// There is no such message in the outbox.
     #[error("no message `{0}` in the outbox")]
     Unknown(String),
-    /// A message in the outbox has lost its journal.
+    /// A message in the outbox has lost its journal or its text.
     #[error("damaged: {} is not there", .0.display())]
-    NoJournal(PathBuf),
+    NoFile(PathBuf),
     /// A line of a file of the outbox makes no sense.
     #[error("{}:{line}: not a line of a journal", path.display())]
     Journal {

@@ -541,8 +541,8 @@ fn a_message_without_its_journal_is_listed_and_can_be_removed() {
     drop(add(&outbox, &["bob"]).unwrap());
     std::fs::remove_file(place.journal()).unwrap();
     let listed = outbox.list().unwrap();
-    assert!(matches!(listed[0].record, Err(Error::NoJournal(_))), "{listed:?}");
-    assert!(matches!(outbox.hold(&id()), Err(Error::NoJournal(_))));
+    assert!(matches!(listed[0].record, Err(Error::NoFile(_))), "{listed:?}");
+    assert!(matches!(outbox.hold(&id()), Err(Error::NoFile(_))));
     outbox.remove(&id()).unwrap();
     assert_eq!((outbox.list().unwrap().len(), place.names("tmp").len()), (0, 0));
 }
