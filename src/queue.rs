@@ -31,7 +31,11 @@ pub fn queue(settings: &Settings, args: &cli::Queue, report: &Report, stop: &Sto
             return flush(settings, wanted, report, stop);
         }
         Some(cli::QueueAction::Remove { ids }) => {
-            ids.iter().try_for_each(|id| remove(settings, id)).map(|()| Exit::Done)
+            let removed = ids.iter().map(|id| match remove(settings, id) {
+                Ok(()) => Exit::Done,
+                Err(error) => fail(report, None, &error),
+            });
+            return removed.fold(Exit::Done, Exit::worse);
         }
     };
     done.unwrap_or_else(|error| fail(report, None, &error))
