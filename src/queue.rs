@@ -5,6 +5,7 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::io::Read;
 
 use self::object::{DamagedEntry, QueueEntry};
 use self::run::QueueRun;
@@ -83,8 +84,7 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
     for (outbox, message) in listed {
         match &message.record {
             Ok(record) => {
-                let missing = missing(settings, message.place, record);
-                let missing = missing.as_ref().map(ToString::to_string);
+                let missing = lacks(settings, &outbox, &message, record);
                 let account = record.order.account.as_deref();
                 let held_back = account.and_then(|account| outbox.held_back_until(account, now));
                 let due = record.due(now).max(held_back.unwrap_or_default());
@@ -105,6 +105,27 @@ fn list(settings: &Settings, report: &Report) -> Result<Exit, Error> {
         }
     }
     Ok(exit)
+}
+
+/// Returns what a message that waits lacks to be sent, also if its account is still to be chosen; `None`
+/// if it lacks nothing.
+fn lacks(
+    settings: &Settings,
+    outbox: &Outbox,
+    OutboxEntry { id, place, .. }: &OutboxEntry,
+    record: &DeliveryRecord,
+) -> Option<String> {
+    let problem = match missing(settings, *place, record) {
+        None if *place == OutboxState::Waiting && !record.is_resolved => {
+            let message = outbox.message(id).map_err(Error::from);
+            match message.and_then(|mut message| choose(settings, record, &mut message)) {
+                Ok(chosen) => chosen.err(),
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        problem => problem,
+    };
+    problem.map(|problem| problem.to_string())
 }
 
 /// Returns what the configuration in force lacks to send a message that waits, or which of its rules
@@ -328,14 +349,30 @@ fn hold(outbox: &Outbox, id: &Id) -> Result<Option<LockedEntry>, Error> {
     }
 }
 
-/// Chooses account and reverse-path as for a message that comes now, and resolves aliases. The inner
-/// error is the configuration's.
+/// Chooses account and reverse-path, and resolves aliases, from now on. The inner error is the
+/// configuration's.
 fn resolve(
     settings: &Settings,
     held: &mut LockedEntry,
 ) -> Result<Result<String, settings::Error>, Error> {
-    let QueuedEnvelope { account, from, recipients, aliases, .. } = held.record().order.clone();
-    let message = Message::read(&mut held.message()?)?;
+    let (account, envelope) = match choose(settings, held.record(), &mut held.message()?)? {
+        Ok(chosen) => chosen,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let now = settings.run_id().seconds;
+    held.resolve(now, &account, envelope.reverse_path(), envelope.recipients())?;
+    Ok(Ok(account))
+}
+
+/// Returns the account and envelope that a message would have if it came now. The inner error is the
+/// configuration's.
+fn choose(
+    settings: &Settings,
+    record: &DeliveryRecord,
+    message: &mut dyn Read,
+) -> Result<Result<(String, Envelope), settings::Error>, Error> {
+    let QueuedEnvelope { account, from, recipients, aliases, .. } = record.order.clone();
+    let message = Message::read(message)?;
     let from = from.map(Into::into);
     let args = cli::Send { account, from, ..cli::Send::default() };
     let job = match settings.send_job(&args, &complete::authors(&message)) {
@@ -349,14 +386,11 @@ fn resolve(
         Err(error) => return Ok(Err(error)),
     };
     // Twice the same is once: what was answered for one is answered for both.
-    let envelope = Envelope::new(job.reverse_path.clone(), recipients).ok_or(Error::NobodyNamed)?;
+    let envelope = Envelope::new(job.reverse_path, recipients).ok_or(Error::NobodyNamed)?;
     if let Err(forbidden) = job.permissions.check_recipients(envelope.recipients()) {
         return Ok(Err(forbidden.into()));
     }
-    let account = job.account.unwrap_or_default();
-    let now = settings.run_id().seconds;
-    held.resolve(now, &account, &job.reverse_path, envelope.recipients())?;
-    Ok(Ok(account))
+    Ok(Ok((job.account.unwrap_or_default(), envelope)))
 }
 
 /// Sends up to [`limits::PASSING`] messages of the account that are due, for [`limits::PASSING_TIME`] at

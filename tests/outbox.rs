@@ -868,6 +868,28 @@ fn what_lost_a_file_is_listed_and_can_be_removed() {
     }
 }
 
+#[test]
+fn what_the_choice_of_an_account_lacks_is_listed() {
+    let sink = Sink::start(&[]);
+    let home = Home::new();
+    home.config("[[[");
+    let send = |to: &str| home.postie(["send", "--queue", to, "--body=hello", "--subject=x"]).run();
+    send("bob@example.net").exit(0);
+    send("staff").exit(0);
+    let config = sink.config("");
+    let (_, account) = config.split_once("[account.home]").unwrap();
+    let other = account.replace("account.home", "account.other");
+    home.config(&format!("{config}[account.other]{other}"));
+    let listed = home.postie(["queue"]).run().exit(0).stdout.clone();
+    let lack = "    several accounts could send: name one with --account, or set `default`; queued";
+    assert_eq!(listed.matches(lack).count(), 2, "{listed}");
+    home.config(&config);
+    let listed = home.postie(["queue", "--json"]).run().exit(0).stdout.clone();
+    let lacks: Vec<_> = listed.lines().map(|line| line.contains("\"missing\":null")).collect();
+    assert_eq!((lacks, count(&home)), (vec![true, false], [2, 0, 0]), "{listed}");
+    assert!(listed.contains("\"missing\":\"`staff` has no domain"), "{listed}");
+}
+
 /// What an NFS client does: an exclusive lock is for files that are open for writing.
 const NFS: &str = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n#include <fcntl.h>\n\
     #include <sys/file.h>\n\
