@@ -272,6 +272,9 @@ impl Checklist<'_> {
                 (offered.pipelining, "PIPELINING"),
                 (offered.eight_bit_mime, "8BITMIME"),
                 (offered.smtp_utf8, "SMTPUTF8"),
+                (offered.chunking, "CHUNKING"),
+                (offered.dsn, "DSN"),
+                (offered.require_tls, "REQUIRETLS"),
             ],
             ("AUTH", &offered.auth),
         );
