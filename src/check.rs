@@ -96,7 +96,10 @@ fn check_address(
         (None, None) => None,
     };
     let ca_file = ca_file.clone();
-    let account = Account { ca_file, password, ..Account::new(address, findings) };
+    let mut account = Account { ca_file, password, ..Account::new(address, findings) };
+    if !args.save {
+        account.name = settings.free_name(&account.name);
+    }
     let found = settings.of_text(&account.block(), args.elsewhere.connect_to.clone());
     match found {
         Ok(found) => {

@@ -36,7 +36,8 @@ pub const TABLE: &[Advice] = &[
     on(Situation::NoFile, "run `postie setup ADDRESS --write`"),
     on(
         Situation::AccountExists,
-        "rename the account in the file, or add this one as another: `postie setup --account NAME`",
+        "rename the account in the file; or run this without --write (--save), and add the lines that \
+         it prints under another name",
     ),
     on(
         Situation::NoPassword,

@@ -141,6 +141,22 @@ impl Settings {
         self.file.as_ref().is_some_and(|file| file.account.contains_key(name))
     }
 
+    /// Returns `name`, with a number if this user's configuration file has an account of that name.
+    pub fn free_name(&self, name: &str) -> String {
+        // What cannot be read is reported when it is used or written to.
+        let file = File::read(&self.own).ok();
+        let is_taken =
+            |name: &String| file.as_ref().is_some_and(|file| file.account.contains_key(name));
+        let mut free = name.to_owned();
+        let mut numbers = 2_u32..;
+        while is_taken(&free)
+            && let Some(number) = numbers.next()
+        {
+            free = format!("{name}{number}");
+        }
+        free
+    }
+
     /// The names of all accounts, sorted.
     pub fn account_names(&self) -> impl Iterator<Item = &str> {
         self.file.iter().flat_map(|file| file.account.keys().map(String::as_str))

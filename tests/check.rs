@@ -34,6 +34,28 @@ fn config(server: &Server, more: &str) -> String {
     )
 }
 
+#[test]
+fn an_account_to_be_kept_has_a_name_that_the_file_does_not_have() {
+    let (home, server) = account("");
+    let password = format!("--password-command=echo {}", USER.1);
+    let (server, user) = (format!("--server=127.0.0.1:{}", server.pop3.port()), USER.0);
+    let user = format!("--user={user}");
+    let args = ["check", "--fetch", "--ca-file=ca.pem", &server, &user, &password];
+    let kept = home.postie(args).run().exit(0).stdout.clone();
+    assert!(
+        kept.contains("[account.home2]\n") && kept.contains("[account.home2.fetch]\n"),
+        "{kept}"
+    );
+    let refused = home.postie(args.into_iter().chain(["--save"])).run();
+    breaks(
+        &refused,
+        78,
+        "output: account `home` is already in ",
+        "rename the account in the file; or run this without --write (--save), and add the lines \
+         that it prints under another name",
+    );
+}
+
 /// The last step of the last check, its hint included.
 fn broken(outcome: &Outcome) -> &str {
     let at = outcome.stdout.rfind("FAILED ");
@@ -356,7 +378,7 @@ fn the_lines_at_the_end_make_the_account_permanent() {
     let (_, block) = outcome.exit(0).stdout.split_once("config.toml:\n\n").unwrap();
     home.config(block);
     let again = home.postie(["check"]).run();
-    assert!(again.exit(0).stdout.starts_with("home: fetch from 127.0.0.1:"), "{}", again.stdout);
+    assert!(again.exit(0).stdout.starts_with("home2: fetch from 127.0.0.1:"), "{}", again.stdout);
     assert_eq!(again.stdout.matches("fetch from").count(), 1);
     assert!(!again.stdout.contains("send"), "{}", again.stdout);
 }

@@ -208,7 +208,8 @@ impl Settings {
         }
         let server = server.as_ref()?.to_string();
         let line = |key: &str, value: &str| format!("{key} = {}\n", config::quoted(value));
-        let mut block = "[account.home]\n".to_owned();
+        let name = if args.save { "home".to_owned() } else { self.free_name("home") };
+        let mut block = format!("[account.{name}]\n");
         // Two sides share a server; one has it for itself, since the other's is elsewhere.
         let (mut side, mut own) = (Side::Send, String::new());
         if let [only] = checks {
@@ -241,7 +242,7 @@ impl Settings {
             own += "# from = \"...\"                # your address, which messages are sent from\n";
         }
         if !own.is_empty() {
-            block += &format!("\n[account.home.{}]\n{own}", side.purpose());
+            block += &format!("\n[account.{name}.{}]\n{own}", side.purpose());
         }
         Some(block)
     }
