@@ -127,6 +127,11 @@ impl Report {
         Self { is_stdout_taken: true, ..self }
     }
 
+    /// Returns whether --verbose is given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
     /// Returns whether standard error is not a terminal.
     pub fn is_unattended(&self) -> bool {
         !io::stderr().is_terminal()

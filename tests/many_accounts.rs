@@ -355,8 +355,14 @@ fn a_run_that_finds_a_young_one_at_work_says_nothing_and_one_that_finds_an_old_o
     assert!(taken.elapsed().unwrap() < Duration::from_mins(1), "the lock does not show its time");
     lock.lock().unwrap();
     home.postie(["fetch"]).run().exit(75).silent();
+    let verbose = home.postie(["fetch", "-v"]).run();
+    verbose.exit(75).says("another run is active on this mailbox");
     lock.set_modified(SystemTime::now() - Duration::from_hours(2)).unwrap();
     home.postie(["fetch"]).run().exit(75).says("another run is active on this mailbox");
+    home.config(&account("home", port, "patience = \"6h\"\n"));
+    home.postie(["fetch"]).run().exit(75).silent();
+    let verbose = home.postie(["fetch", "-v"]).run();
+    verbose.exit(75).says("another run is active on this mailbox");
 }
 
 /// A program of another user that greets, and notes all that it is told.

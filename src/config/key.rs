@@ -209,8 +209,8 @@ pub const KEYS: &[Key] = &[
         place: Place::Fetch,
         value: "\"6h\"",
         text: "Away from a terminal, report temporary failures (status 75) and refused messages \
-               only after they have lasted this long, then once per that time. The exit status \
-               does not change. [default: report each]",
+               only after they have lasted this long, then once per that time; with -v always. \
+               The exit status does not change. [default: report each]",
     },
     Key {
         name: "maildir",

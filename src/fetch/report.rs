@@ -83,15 +83,17 @@ impl Run<'_> {
         }
     }
 
-    /// Returns whether a failure is reported now, and the outage's age in seconds if it is tracked.
+    /// Returns whether a failure is reported now, and the outage's age in seconds if it is tracked. With
+    /// --verbose it always is: a person looks at it.
     fn patience(&self, outcome: &Result<(), Error>, exit: Exit) -> (bool, Option<u64>) {
-        if !self.context.report.is_unattended() {
+        let report = self.context.report;
+        if !report.is_unattended() {
             return (true, None);
         }
         // Not a failure, but a long first fetch.
         if matches!(outcome, Err(Error::Store(store::Error::Locked { age })) if *age < limits::LONG_RUN)
         {
-            return (false, None);
+            return (report.is_verbose(), None);
         }
         let Some(span) = self.job.patience else { return (true, None) };
         let patience = OutageTracker::new(&Os, &self.job.state, span.seconds);
@@ -105,6 +107,6 @@ impl Run<'_> {
             return (true, None);
         }
         let lasting = patience.failed(self.job.run_id.seconds);
-        (lasting.is_some(), lasting)
+        (lasting.is_some() || report.is_verbose(), lasting)
     }
 }
