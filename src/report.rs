@@ -546,12 +546,9 @@ fn elapsed(start: &Instant) -> String {
 
 /// Prints clap's message about the command line in one line, and the nearest valid word.
 pub fn usage(text: &str) {
-    for paragraph in text.split("\n\n") {
-        let words = paragraph.split_whitespace().map(without_password);
-        let words = words.collect::<Vec<_>>().join(" ");
-        if let Some(error) = words.strip_prefix("error: ") {
-            usage_error(error.replace("unrecognized subcommand", "there is no command"));
-        } else if let Some(tip) = words.strip_prefix("tip: ") {
+    usage_error(text);
+    for paragraph in text.split("\n\n").skip(1) {
+        if let Some(tip) = words(paragraph).strip_prefix("tip: ") {
             match tip.split_once(" exists: ") {
                 Some((_, nearest)) => print_stderr(format_args!("hint: did you mean {nearest}?")),
                 None => print_stderr(format_args!("hint: {tip}")),
@@ -561,18 +558,28 @@ pub fn usage(text: &str) {
 }
 
 /// Prints one line about a wrong command line.
-pub fn usage_error(line: impl fmt::Display) {
-    print_stderr(format_args!("postie: {line} (see --help)"));
+pub fn usage_error(text: &str) {
+    print_stderr(format_args!("postie: {} (see --help)", problem(text)));
 }
 
 /// Prints the JSON object for a wrong command line.
 pub fn misuse_object(text: &str) {
-    let line = text.split("\n\n").next().unwrap_or_default().split_whitespace();
-    let line = line.map(without_password).collect::<Vec<_>>().join(" ");
-    let message = line.strip_prefix("error: ").unwrap_or(&line);
-    let object = MisuseObject { error: ErrorObject::new(Exit::Usage, message) };
+    let object = MisuseObject { error: ErrorObject::new(Exit::Usage, problem(text)) };
     // Standard error has the same.
     drop(print(&escaped_json(&object::line(&object))));
+}
+
+/// What is wrong with a command line, in one line: of clap's text the first paragraph, in our words.
+fn problem(text: &str) -> String {
+    let line = words(text.split("\n\n").next().unwrap_or_default());
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    line.replace("unrecognized subcommand", "there is no command")
+}
+
+/// A paragraph in one line, bounded: arguments in it may have any length.
+fn words(paragraph: &str) -> String {
+    let words = paragraph.split_whitespace().map(without_password);
+    shown(&words.collect::<Vec<_>>().join(" "))
 }
 
 /// Returns a number with its noun: `1 message`, `2 messages`.

@@ -71,7 +71,17 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
         assert!(outcome.stderr.starts_with(&format!("{line}\n")), "{outcome:?}");
         let rest: Vec<_> = outcome.stderr.lines().skip(1).collect();
         assert!(rest.iter().all(|line| line.starts_with("hint: ")) && rest.len() < 2, "{rest:?}");
+        let message = line.lines().next().unwrap().trim_start_matches("postie: ");
+        let message = message.trim_end_matches(" (see --help)");
+        let object = home.postie(args.iter().copied().chain(["--json"])).run();
+        let words = format!("\"message\":\"{message}\"}}}}\n");
+        assert!(object.exit(64).stdout.ends_with(&words), "{object:?}");
     }
+    // What is typed may have any length.
+    let long = "x".repeat(1_200);
+    let outcome = home.postie(["fetch", "--limit", &long, "--json"]).run();
+    outcome.exit(64);
+    assert!(outcome.stderr.len() < 400 && outcome.stdout.len() < 400, "{outcome:?}");
 }
 
 #[test]
