@@ -29,7 +29,7 @@ pub use self::key::{KEYS, Key, Place};
 pub use self::oauth::{OAUTH_KEYS, OAuth};
 pub use self::value::{
     AddressMatch, CommandLine, EnvelopeFrom, Keep, RewriteFrom, Sender, Server, Size, Span, Tls,
-    TrustStore, WrongValue, seconds,
+    TrustStore, WrongValue, ip_address, seconds,
 };
 use crate::bounded;
 use crate::limits;
@@ -232,6 +232,7 @@ pub struct Table {
     /// True if commands are sent ahead of the server's replies; by default this is found out.
     pub pipelining: Option<bool>,
     /// The address of this machine to connect from.
+    #[serde(deserialize_with = "address")]
     pub source_address: Option<IpAddr>,
     /// The program whose standard input and output are the connection.
     #[serde(deserialize_with = "words")]
@@ -492,6 +493,11 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Er
     seconds(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    ip_address(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
 /// A list of values that are written as text.
 fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
@@ -676,7 +682,10 @@ mod tests {
                 "[account.a]\nconnect-command = []\n",
                 "c.toml:2: expected a list of a program and its arguments",
             ),
-            ("[account.a]\nsource-address = \"eth0\"\n", "c.toml:2: invalid IP address syntax"),
+            (
+                "[account.a]\nsource-address = \"eth0\"\n",
+                "c.toml:2: expected an IP address such as `192.0.2.1`, found `eth0`",
+            ),
             ("aliases = 1\n", "c.toml:1: expected a table, as in [aliases]"),
             ("oauth = 1\n", "c.toml:1: expected a table, as in [oauth]"),
             ("[oauth]\na = 1\n", "c.toml:2: expected a client, as in [oauth.a]"),

@@ -2,6 +2,7 @@
 //! parsed once, from the file or the command line.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::process::Command;
 use std::str::FromStr;
 
@@ -367,6 +368,14 @@ impl From<Typed> for CommandLine {
 pub struct WrongValue {
     found: String,
     expected: String,
+}
+
+/// Reads an IP address.
+pub fn ip_address(text: &str) -> Result<IpAddr, WrongValue> {
+    text.parse().map_err(|_| WrongValue {
+        found: shown(text),
+        expected: "an IP address such as `192.0.2.1`".to_owned(),
+    })
 }
 
 /// Reads a length of time that is not zero, in seconds unless it has a unit: `60`, `60s` or `2m`.
