@@ -65,7 +65,7 @@ pub const LONG_SUBMISSION: u64 = 1_000_000;
 pub const LONG_STEP: Duration = Duration::from_secs(1);
 
 /// The longest wait for what a server has said while it read nothing.
-pub const LAST_WORD: Duration = Duration::from_millis(500);
+pub const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Recipients of a message that comes by SMTP on standard input. RFC 5321 §4.5.3.1.8 wants a hundred
 /// at least.

@@ -193,7 +193,7 @@ fn run(args: &Args) -> Exit {
                 _ => exit,
             }
         }
-        Command::Queue(queueing) => match settings(&args.global, &OneOff::default()) {
+        Command::Queue(queueing) => match Settings::load_for_queue(&args.global) {
             Ok(settings) => queue(&settings, queueing, &report, &stop),
             // What waits can be seen and dropped all the same.
             Err(error) => match Settings::without_file(&args.global) {
@@ -201,7 +201,7 @@ fn run(args: &Args) -> Exit {
                     report.warn(format_args!("queue: {error}"));
                     queue(&settings, queueing, &report, &stop)
                 }
-                _ => refuse(&report, "queue", None, &error),
+                _ => refuse(&report, "queue", None, &error.into()),
             },
         },
         Command::SubmitServer(serving) => match &serving.listen {

@@ -67,6 +67,23 @@ impl Settings {
     ///
     /// Returns an error if the configuration file is missing where it is needed, or wrong.
     pub fn load(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
+        let own = Self::read(global, one_off)?;
+        match global.invoked_as {
+            InvokedAs::Sendmail => own.or_of_system(global)?.with_aliases(),
+            InvokedAs::Postie => own.with_aliases(),
+        }
+    }
+
+    /// The same for what was queued under the name sendmail.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the configuration file is missing where it is needed, or wrong.
+    pub fn load_for_queue(global: &cli::Global) -> Result<Self, Error> {
+        Self::read(global, &cli::OneOff::default())?.or_of_system(global)?.with_aliases()
+    }
+
+    fn read(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {
         let bare = Self::without_file(global)?;
         let (path, is_needed) = match &global.config {
             Some(path) => (path.clone(), true),
@@ -77,24 +94,27 @@ impl Settings {
             _ => File::read(&path),
         };
         let file = (is_needed && one_off.server.is_none()).then(read).transpose()?;
-        let mut settings = Self { file, path, ..bare };
-        // A user who only fetches has no account for the system's mail.
+        Ok(Self { file, path, ..bare })
+    }
+
+    /// The settings, or the system's in the place of the user's own if these have no account to send
+    /// with: a user who only fetches has none for the system's mail.
+    fn or_of_system(self, global: &cli::Global) -> Result<Self, Error> {
         let system = Path::new(SYSTEM);
-        if global.invoked_as == InvokedAs::Sendmail
-            && global.config.is_none()
-            && settings.path != system
-            && system.exists()
-            && settings.accounts_to_send_with().next().is_none()
-        {
-            settings.file = Some(File::read(system)?);
-            system.clone_into(&mut settings.path);
+        let is_own = global.config.is_none() && self.path != system;
+        if !is_own || !system.exists() || self.accounts_to_send_with().next().is_some() {
+            return Ok(self);
         }
-        let aliases_file = settings.file.as_ref().and_then(|file| file.aliases_file.clone());
+        Ok(Self { file: Some(File::read(system)?), path: system.to_owned(), ..self })
+    }
+
+    fn with_aliases(mut self) -> Result<Self, Error> {
+        let aliases_file = self.file.as_ref().and_then(|file| file.aliases_file.clone());
         if let Some(aliases_file) = aliases_file {
-            let aliases_file = settings.path(&aliases_file)?;
-            settings.file.iter_mut().try_for_each(|file| file.add_aliases(&aliases_file))?;
+            let aliases_file = self.path(&aliases_file)?;
+            self.file.iter_mut().try_for_each(|file| file.add_aliases(&aliases_file))?;
         }
-        Ok(settings)
+        Ok(self)
     }
 
     /// Reads the environment without the configuration file, for what has to be done although the

@@ -59,7 +59,7 @@ fn a_wrong_line_is_named_and_what_comes_by_sendmail_waits_for_it() {
     let sendmail = home.path().join("sendmail");
     symlink(env!("CARGO_BIN_EXE_postie"), &sendmail).unwrap();
     let sent = home.program(&sendmail, ["-i", "staff"]).stdin("\nhello\n").run();
-    sent.exit(0).silent();
+    sent.exit(0).says("; the message waits in the outbox").says(words.trim_end());
     home.postie(["queue"]).run().exit(0);
     assert_eq!(recipients(&sink), [""; 0]);
     home.file("aliases", "staff: bob@example.net\n");

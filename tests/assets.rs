@@ -458,6 +458,11 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ),
         ("LONG_STEP", "Time before a slow step is shown at a terminal", seconds(limits::LONG_STEP)),
         (
+            "LAST_WORD",
+            "Wait for the reply of a server that stopped reading the message",
+            seconds(limits::LAST_WORD),
+        ),
+        (
             "SMTP_INPUT_RECIPIENTS",
             "Recipients per message with -bs",
             format!("{} (RFC 5321: 100)", limits::SMTP_INPUT_RECIPIENTS),

@@ -313,18 +313,26 @@ fn a_user_who_only_fetches_sends_the_systems_mail_with_the_systems_account() {
         mount --bind /run/etc /etc
         mkdir -p /etc/postie
         cp system.toml /etc/postie/config.toml
-        exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups env HOME=\"$PWD/ann\" \"$PWD/$2\" $3 bob@example.net";
+        exec setpriv --reuid \"$1\" --regid \"$1\" --clear-groups env HOME=\"$PWD/ann\" \"$PWD/$2\" $3";
     let sendmail = |program, words| {
         let home = system.path("ann");
         let args = ["sh", "-c", script, "sh", &uid, program, words];
         system.run(&home, &args).stdin("Subject: x\n\nhello\n").run()
     };
-    sendmail("sendmail", "-i").exit(0).silent();
+    let sending = "-i bob@example.net";
+    sendmail("sendmail", sending).exit(0).silent();
     assert_eq!(sink.taken().len(), 1);
-    // Under its own name it is the user's own file that counts.
-    sendmail("postie", "send").exit(78).says("no account in ");
+    // What waits goes with that account, too.
+    let away = sink.config("server = \"127.0.0.1:1\"");
+    system.public("system.toml", &away);
+    sendmail("sendmail", sending).exit(0).says("; the message waits in the outbox");
+    system.public("system.toml", &sink.config(""));
+    sendmail("postie", "queue flush --all").exit(0).silent();
+    assert_eq!(sink.taken().len(), 1);
+    // To send under its own name it is the user's own file that counts.
+    sendmail("postie", "send bob@example.net").exit(78).says("no account in ");
     // And where that can send, it does.
     system.config(&sink.config("from = \"ann@example.org\""));
-    sendmail("sendmail", "-i").exit(0).silent();
+    sendmail("sendmail", sending).exit(0).silent();
     assert_eq!(sink.taken()[0].sender, "<ann@example.org>");
 }
