@@ -166,7 +166,7 @@ impl TryFrom<Words> for Alias {
             Words::One(text) => text,
             Words::Several(list) => list.join(", "),
         };
-        let list = text.parse::<Addressees>().map_err(|error| error.to_string())?;
+        let list = Addressees::any_number(&text).map_err(|error| error.to_string())?;
         let mailboxes: Vec<_> = list.addresses().collect();
         if mailboxes.is_empty() {
             Err("expected an address".to_owned())

@@ -114,7 +114,7 @@ impl Message {
     /// The first address of a field, which is From or Resent-From. `None` if the field is missing
     /// or holds no address.
     pub fn author(&self, field: &str) -> Option<Addressee<Address>> {
-        let Addressees(list) = self.field(field)?.parse().ok()?;
+        let Addressees(list) = Addressees::any_number(&self.field(field)?).ok()?;
         list.into_iter().next()
     }
 
@@ -138,7 +138,7 @@ impl Message {
         let mut addressees = Vec::new();
         for field in names {
             for found in fields.iter().filter(|found| found.is(field)) {
-                let list = found.value().parse::<Addressees<Address>>();
+                let list = Addressees::any_number(&found.value());
                 let list = list.map_err(|source| Error::Address { field, source })?;
                 addressees.extend(list.addresses());
             }
@@ -186,7 +186,7 @@ impl Message {
             ["To", "Cc", "Resent-To", "Resent-Cc"].iter().any(|name| field.is(name))
         };
         for field in self.fields.iter_mut().filter(is_list) {
-            let Ok(Addressees(list)) = field.value().parse::<Addressees<Address>>() else {
+            let Ok(Addressees(list)) = Addressees::<Address>::any_number(&field.value()) else {
                 continue;
             };
             if list.iter().all(|addressee| alias(&addressee.address).is_none()) {

@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn an_address_list_gives_up_its_addresses() {
         let read = |text: &str| -> Vec<String> {
-            text.parse::<Addressees>().unwrap().addresses().map(|a| a.to_string()).collect()
+            let list = Addressees::<Mailbox>::any_number(text).unwrap();
+            list.addresses().map(|a| a.to_string()).collect()
         };
         assert_eq!(read("a@x, B <b@y>"), ["a@x", "b@y"]);
         assert_eq!(read("\"Doe, Jane\" <j@x>, (a comment, with comma) c@y (d@z)"), ["j@x", "c@y"]);
@@ -199,6 +200,34 @@ mod tests {
             assert!(wrong.parse::<Addressees>().is_err(), "{wrong:?}");
         }
         assert!("a@x\r\n, b@y".parse::<Addressees>().is_err());
+    }
+
+    #[test]
+    fn no_addressee_of_a_list_is_left_out() {
+        for open in [
+            "a@x, Ann :( <b@y>",
+            "(a@x, b@y",
+            "a@x, \"b@y",
+            "a@x, [b@y",
+            "a@x, <b@y",
+            "a@x:b@y",
+            "a@x: b@y",
+            "b@y, a@x:",
+            "<a@x:b@y>",
+            "<a@x, <b@y>",
+            "Ann <>, b@y",
+            "@relay.example:a@x",
+        ] {
+            assert!(Addressees::<Address>::any_number(open).is_err(), "{open:?}");
+        }
+        for nothing in ["", " ", ",", "<>", "(a@x)", ":", "root:", ";"] {
+            assert!(
+                Addressees::<Address>::any_number(nothing).unwrap().0.is_empty(),
+                "{nothing:?}"
+            );
+            assert!(nothing.parse::<Addressees<Address>>().is_err(), "{nothing:?}");
+        }
+        assert!("undisclosed-recipients:;".parse::<Addressees>().unwrap().0.is_empty());
     }
 
     #[test]

@@ -56,6 +56,17 @@ fn a_usage_error_is_one_line_and_perhaps_a_hint() {
              the part after the `@` is not a domain (see --help)",
         ),
         (
+            &["send", "", "bob@example.net"],
+            "postie: invalid value '' for '[RECIPIENT]...': `` is not an address: it holds no \
+             address (see --help)",
+        ),
+        (
+            &["send", "--to", "Ann :( <ann@example.net>", "--cc", "bob@example.net"],
+            "postie: invalid value 'Ann :( <ann@example.net>' for '--to <ADDRESS>': \
+             `Ann :( <ann@example.net>` is not an address: a parenthesis, quote or bracket is not \
+             closed (see --help)",
+        ),
+        (
             &["send", "--from", "ann", "bob@example.net"],
             "postie: invalid value 'ann' for '--from <ADDRESS>': `ann` is not an address: \
              it has no `@` (see --help)",

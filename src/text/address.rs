@@ -287,11 +287,29 @@ pub struct Addressees<A = Mailbox>(pub Vec<Addressee<A>>);
 impl<A: FromStr<Err = AddressError>> FromStr for Addressees<A> {
     type Err = AddressError;
 
+    /// Parses a list of at least one address, or an empty group: what is written for a recipient
+    /// must not come to nothing.
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let list = Self::any_number(text)?;
+        let is_group = text.contains(':') && text.trim_ascii_end().ends_with(';');
+        if list.0.is_empty() && !is_group {
+            return Err(AddressError { address: shown(text), reason: "it holds no address" });
+        }
+        Ok(list)
+    }
+}
+
+impl<A: FromStr<Err = AddressError>> Addressees<A> {
+    /// Parses a list that may be empty, as in a header field.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if any part of it is not an address.
+    pub fn any_number(text: &str) -> Result<Self, AddressError> {
+        let wrong = |reason| AddressError { address: shown(text), reason };
         let mut list = AddressList::default();
         if text.chars().any(|c| c.is_control() && c != '\t') {
-            let reason = "it holds a control character";
-            return Err(AddressError { address: shown(text), reason });
+            return Err(wrong("it holds a control character"));
         }
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
@@ -302,6 +320,9 @@ impl<A: FromStr<Err = AddressError>> FromStr for Addressees<A> {
                 }
                 c => list.take(c),
             }
+        }
+        if list.is_open() {
+            return Err(wrong("a parenthesis, quote or bracket is not closed"));
         }
         list.finish();
         let addressee = |(name, address): &(String, String)| {
@@ -365,6 +386,11 @@ impl AddressList {
         self.until == Some('"') || self.depth > 0
     }
 
+    /// Returns whether a comment, a quoted string, a domain literal or an angle is not closed.
+    fn is_open(&self) -> bool {
+        self.depth > 0 || self.until.is_some() || self.place == Place::Angle
+    }
+
     fn push(&mut self, c: char) {
         if self.depth > 0 { &mut self.comment } else { &mut self.entry }.push(c);
     }
@@ -387,7 +413,7 @@ impl AddressList {
                 self.push(c);
                 self.until = Some(if c == '[' { ']' } else { c });
             }
-            '<' => {
+            '<' if self.place != Place::Angle => {
                 self.name = std::mem::take(&mut self.entry);
                 self.place = Place::Angle;
             }
@@ -395,10 +421,18 @@ impl AddressList {
                 self.place = Place::Words;
                 self.finish();
             }
-            // A source route `@a,@b:user@c` is obsolete and ignored (RFC 5321 §4.1.1.3).
-            ':' => self.entry.clear(),
+            ':' if self.is_label() => self.entry.clear(),
             ',' | ';' if self.place != Place::Angle => self.finish(),
             c => self.push(c),
+        }
+    }
+
+    /// Returns whether what stands before a colon is no address: the name of a group, or a source
+    /// route `@a,@b:user@c`, which is obsolete and ignored (RFC 5321 §4.1.1.3).
+    fn is_label(&self) -> bool {
+        match self.place {
+            Place::Words => !self.entry.contains('@'),
+            Place::Angle => self.entry.trim_ascii_start().starts_with('@'),
         }
     }
 
@@ -406,12 +440,12 @@ impl AddressList {
         let (mut name, mut entry) =
             (std::mem::take(&mut self.name), std::mem::take(&mut self.entry));
         let comment = std::mem::take(&mut self.comment);
+        if entry.trim_ascii().is_empty() && !name.trim().is_empty() {
+            // An addressee without an address, which is to be reported by name.
+            entry = format!("{name}<>");
+        }
         if name.trim().is_empty() {
             name = comment;
-        }
-        if self.place == Place::Angle {
-            // What was never closed is not to pass for an address.
-            entry.insert(0, '<');
         }
         let entry = entry.trim_ascii();
         if !entry.is_empty() {
