@@ -737,11 +737,28 @@ mod tests {
         for (input, expected) in [
             ("Subject: x\nhello\n\nBcc: y\n", "Subject: x\r\n\r\nhello\r\n\r\nBcc: y\r\n"),
             ("Subject: x\nhello\nworld", "Subject: x\r\n\r\nhello\r\nworld\r\n"),
+            ("Subject: x\nhello\n all: y", "Subject: x\r\n\r\nhello\r\n all: y\r\n"),
             ("disk full\nSubject: x\n", "\r\ndisk full\r\nSubject: x\r\n"),
             (" a: b\nSubject: x\n", "\r\n a: b\r\nSubject: x\r\n"),
         ] {
             assert_eq!(text(&mut message(input)), expected, "{input:?}");
         }
+        for (line, number) in [
+            ("\u{feff}Bcc: eve@x.example", None),
+            ("\u{a0}Bcc: eve@x.example", None),
+            ("\u{b}Bcc: eve@x.example", None),
+            ("\0Bcc : eve@x.example", None),
+            ("Bcc\u{a0}: eve@x.example", None),
+            ("Bcc\n : eve@x.example", Some(2)),
+            ("Bcc\n \n\t: eve@x.example", Some(2)),
+            ("hello\n\u{200b}Bcc: eve@x.example", Some(2)),
+        ] {
+            let expected = number.map_or(Defect::Disguised(2), Defect::NotAField);
+            for end in ["", "\n", "\n\nhello\n"] {
+                assert_eq!(refused(format!("Subject: x\n{line}{end}")), expected, "{line:?}");
+            }
+        }
+        assert_eq!(refused(b"Subject: x\n\xa0Bcc: eve@x.example\n\n"), Defect::Disguised(2));
         let error = Error::from(Defect::NotAField(2)).to_string();
         assert_eq!(
             error,

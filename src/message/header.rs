@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::encoded_words;
 use crate::limits;
+use crate::text::is_unprintable;
 
 /// Fields of unstructured text (RFC 5322 §3.6.5).
 const TEXTS: [&str; 2] = ["Subject", "Comments"];
@@ -148,6 +149,13 @@ pub enum Defect {
     /// sent as text.
     #[error("line {0} of the message is not a header field, and header fields follow it")]
     NotAField(usize),
+    /// A line would be a field but for blanks or characters that cannot be seen. It too, such as
+    /// Bcc, would be sent as text.
+    #[error(
+        "line {0} of the message looks like a header field, but has a character that cannot be \
+         seen beside its name"
+    )]
+    Disguised(usize),
     /// A field has a CR without LF, which some take for a line end and others do not.
     #[error("line {0} of the message has a carriage return within a header field")]
     LoneCr(usize),
@@ -163,7 +171,8 @@ pub enum Defect {
 #[derive(Default)]
 pub(super) struct Header {
     fields: Vec<Field>,
-    /// The start of a line whose end has not come yet.
+    /// The start of a line whose end has not come yet; where none is a field any more, the start of
+    /// the last line, with those that it continues.
     line: Vec<u8>,
     /// Lines that were seen whole.
     lines: usize,
@@ -236,9 +245,9 @@ impl Header {
     /// The text has ended. Hands back what is left of it for the body. Without any LF in it, its
     /// lines were ended by CR, as they once were.
     pub(super) fn finish(&mut self, has_lf: bool) -> Vec<u8> {
-        let mut line = std::mem::take(&mut self.line);
         match self.state {
             State::Begin | State::Fields => {
+                let mut line = std::mem::take(&mut self.line);
                 if !has_lf && line.contains(&b'\r') {
                     let mut body = self.take(&super::line_ends::without_lone_cr(&line));
                     body.extend(self.finish(true));
@@ -255,9 +264,7 @@ impl Header {
                 body
             }
             State::Stray(number) => {
-                if holds_field(&line) {
-                    self.state = State::Broken(Defect::NotAField(number));
-                }
+                self.look_for_field(number);
                 Vec::new()
             }
             State::Whole | State::Broken(_) => Vec::new(),
@@ -298,8 +305,11 @@ impl Header {
             self.state = State::Whole;
         } else if holds_field(&line) {
             self.state = State::Broken(Defect::LoneCr(self.lines));
+        } else if is_disguised(&line) {
+            self.state = State::Broken(Defect::Disguised(self.lines));
         } else {
             self.state = State::Stray(self.lines);
+            self.watch(&line);
             return line;
         }
         Vec::new()
@@ -323,23 +333,36 @@ impl Header {
         }
     }
 
-    /// Looks for fields behind a line that was none, up to the first empty line.
+    /// Looks for fields in a line that was none and those behind it, up to the first empty line. One
+    /// that begins with a blank continues the line before it.
     fn watch(&mut self, text: &[u8]) {
-        let State::Stray(number) = self.state else { return };
         for piece in text.split_inclusive(|&octet| octet == b'\n') {
+            let State::Stray(number) = self.state else { return };
+            if self.line.ends_with(b"\n") {
+                let is_folded = piece.starts_with(b" ") || piece.starts_with(b"\t");
+                let end = if is_folded { self.line.trim_ascii_end().len() } else { 0 };
+                self.line.truncate(end);
+            }
             let room = NAME.saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(piece.get(..room).unwrap_or_default());
             if piece.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                if line == b"\r\n" {
+                if self.line == b"\r\n" {
                     self.state = State::Whole;
                     return;
                 }
-                if holds_field(&line) {
-                    self.state = State::Broken(Defect::NotAField(number));
-                    return;
+                self.look_for_field(number);
+                if room < piece.len() {
+                    self.line.push(b'\n');
                 }
             }
+        }
+    }
+
+    /// Refuses the header if the last line is a field, or looks like one. `number` is that of the line
+    /// that was none.
+    fn look_for_field(&mut self, number: usize) {
+        if holds_field(&self.line) || is_disguised(&self.line) {
+            self.state = State::Broken(Defect::NotAField(number));
         }
     }
 }
@@ -347,8 +370,24 @@ impl Header {
 /// A name of printable characters, perhaps blanks, a colon (RFC 5322 §2.2 and §4.5).
 fn is_field(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else { return false };
-    let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
+    is_name(line.get(..colon).unwrap_or_default().trim_ascii_end())
+}
+
+fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+}
+
+/// Returns whether a line would be a field without the blanks and the characters that cannot be seen
+/// around its name: to its writer it is one.
+fn is_disguised(line: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let name = line.get(..colon).unwrap_or_default();
+    let name = match str::from_utf8(name) {
+        Ok(name) => Cow::Borrowed(name),
+        // Latin-1, whose no-break space is one octet.
+        Err(_) => name.iter().map(|&octet| char::from(octet)).collect(),
+    };
+    is_name(name.trim_matches(|c: char| c.is_whitespace() || is_unprintable(c)).as_bytes())
 }
 
 /// Returns whether a line is a field, or has one inside for a reader that takes a lone CR for a
