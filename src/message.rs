@@ -1177,12 +1177,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_no_field_is_text_however_long_it_is() {
+        let long = "x".repeat(limits::HEADER + 1);
+        for (header, start) in [("", ""), ("A: b\n", ""), ("", "From "), ("", "From me\n")] {
+            for end in ["", "\nhello", "\n\nA: b", ": y"] {
+                let body = format!("{start}{long}{end}");
+                let mut message = message(format!("{header}{body}"));
+                let expected = format!("{header}\n{body}\n").replace('\n', "\r\n");
+                assert!(text(&mut message) == expected, "{header:?} {start:?} {end:?}");
+            }
+        }
+        let stray = format!("A: b\n{long}\nBcc: eve@x.example\n\n");
+        assert_eq!(refused(stray), Defect::NotAField(2));
+    }
+
+    #[test]
     fn nothing_and_too_much_are_refused() {
         assert!(matches!(Message::read(&mut io::empty()), Err(Error::Empty)));
         let long = "A: b\n".repeat(limits::HEADER / 5);
         assert!(matches!(refused(&long), Defect::TooLong));
-        let endless = "x".repeat(limits::HEADER + 1);
+        let endless = format!("A: {}", "x".repeat(limits::HEADER));
         assert!(matches!(refused(&endless), Defect::TooLong));
+        assert!(matches!(refused(format!("A: b\n {endless}")), Defect::TooLong));
         let bad = message("To: root, not an address\n\n").addressees().unwrap_err();
         assert_eq!(bad.to_string(), "To: `not an address` is not an address: it has no `@`");
     }

@@ -197,7 +197,7 @@ enum State {
     Broken(Defect),
 }
 
-/// Octets of a line in which a field's name and colon are looked for.
+/// Octets of a line in which a field's name and colon are looked for, and the most in a separator.
 const NAME: usize = 1_000;
 
 impl Header {
@@ -222,10 +222,12 @@ impl Header {
         while let State::Begin | State::Fields = self.state {
             let Some(end) = memchr::memchr(b'\n', rest) else {
                 self.line.extend_from_slice(rest);
-                if self.octets + self.line.len() > limits::HEADER {
-                    self.state = State::Broken(Defect::TooLong);
+                if self.octets + self.line.len() <= limits::HEADER {
+                    return Vec::new();
                 }
-                return Vec::new();
+                // Its start shows whether it is too long for a header or is text.
+                let line = std::mem::take(&mut self.line);
+                return self.end_with(line);
             };
             let (head, tail) = rest.split_at(end + 1);
             rest = tail;
@@ -271,10 +273,10 @@ impl Header {
         }
     }
 
-    /// Takes one line, its end included, and hands back what it means for the body.
+    /// Takes one line, its end included unless it is longer than a header, and hands back what it
+    /// means for the body.
     fn end_with(&mut self, mut line: Vec<u8>) -> Vec<u8> {
         self.lines += 1;
-        self.octets += line.len();
         if self.lines == 1 {
             if is_utf16(&line) {
                 self.state = State::Broken(Defect::Utf16);
@@ -285,15 +287,18 @@ impl Header {
                 line.drain(..3);
             }
         }
-        if self.octets > limits::HEADER {
-            self.state = State::Broken(Defect::TooLong);
-            return Vec::new();
-        }
         let is_begin = matches!(self.state, State::Begin);
         let is_folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        if is_field(&line) || (is_folded && !is_begin) {
+        let is_field = is_field(&line) || (is_folded && !is_begin);
+        let is_separator = is_begin && is_separator(&line);
+        if is_field || is_separator {
+            self.octets += line.len();
+        }
+        if self.octets > limits::HEADER {
+            self.state = State::Broken(Defect::TooLong);
+        } else if is_field {
             self.add(line);
-        } else if is_begin && is_separator(&line) {
+        } else if is_separator {
             self.separators.extend_from_slice(&line);
         } else if is_begin && (line != b"\r\n" || !self.separators.is_empty()) {
             // It has no header: all is body.
@@ -369,8 +374,13 @@ impl Header {
 
 /// A name of printable characters, perhaps blanks, a colon (RFC 5322 §2.2 and §4.5).
 fn is_field(line: &[u8]) -> bool {
-    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let Some(colon) = colon(line) else { return false };
     is_name(line.get(..colon).unwrap_or_default().trim_ascii_end())
+}
+
+/// The place of the colon behind a field's name.
+fn colon(line: &[u8]) -> Option<usize> {
+    memchr::memchr(b':', line.get(..NAME).unwrap_or(line))
 }
 
 fn is_name(name: &[u8]) -> bool {
@@ -380,7 +390,7 @@ fn is_name(name: &[u8]) -> bool {
 /// Returns whether a line would be a field without the blanks and the characters that cannot be seen
 /// around its name: to its writer it is one.
 fn is_disguised(line: &[u8]) -> bool {
-    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let Some(colon) = colon(line) else { return false };
     let name = line.get(..colon).unwrap_or_default();
     let name = match str::from_utf8(name) {
         Ok(name) => Cow::Borrowed(name),
@@ -398,7 +408,8 @@ fn holds_field(line: &[u8]) -> bool {
 
 /// The line that begins a message in an mbox file (RFC 4155 appendix A).
 fn is_separator(line: &[u8]) -> bool {
-    line.starts_with(b"From ") || line.starts_with(b">From ")
+    let text = line.split(|&octet| octet == b'\r').next().unwrap_or_default();
+    text.len() <= NAME && (text.starts_with(b"From ") || text.starts_with(b">From "))
 }
 
 /// Returns whether the text is UTF-16: a byte order mark, or two characters of ASCII.
