@@ -485,33 +485,27 @@ pub struct MessageWriter {
     line_ends: LineEnds,
     header: Header,
     body: Body,
-    is_empty: bool,
 }
 
 impl MessageWriter {
     /// Creates a writer before its first octet.
     pub fn new() -> Self {
-        Self {
-            line_ends: LineEnds::default(),
-            header: Header::default(),
-            body: Body::new(),
-            is_empty: true,
-        }
+        Self { line_ends: LineEnds::default(), header: Header::default(), body: Body::new() }
     }
 
     /// Finishes the message.
     ///
     /// # Errors
     ///
-    /// Returns an error if nothing was written or the header cannot be sent.
+    /// Returns an error if nothing but separators was written or the header cannot be sent.
     pub fn finish(mut self) -> Result<Message, Error> {
-        if self.is_empty {
-            return Err(Error::Empty);
-        }
         let mut text = Vec::new();
         self.line_ends.finish(&mut text);
         let mut rest = self.header.take(&text);
         rest.extend(self.header.finish(self.line_ends.has_lf));
+        if self.header.is_empty() {
+            return Err(Error::Empty);
+        }
         let finished = self.keep(&rest).and_then(|()| {
             let end: &[u8] = if self.body.measure.column == 0 { b"" } else { b"\r\n" };
             self.body.append(end)
@@ -549,7 +543,6 @@ impl Default for MessageWriter {
 
 impl Write for MessageWriter {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.is_empty &= octets.is_empty();
         let mut text = Vec::with_capacity(octets.len() + octets.len() / 16);
         self.line_ends.append(octets, &mut text);
         let body = if self.header.is_whole() { text } else { self.header.take(&text) };
@@ -1193,7 +1186,11 @@ mod tests {
 
     #[test]
     fn nothing_and_too_much_are_refused() {
-        assert!(matches!(Message::read(&mut io::empty()), Err(Error::Empty)));
+        let separator = "From ann Mon Nov 23 12:00:00 2026\n";
+        for nothing in ["", "\u{feff}", separator, &format!("\u{feff}{separator}>{separator}")] {
+            let read = Message::read(&mut nothing.as_bytes());
+            assert!(matches!(read, Err(Error::Empty)), "{nothing:?}");
+        }
         let long = "A: b\n".repeat(limits::HEADER / 5);
         assert!(matches!(refused(&long), Defect::TooLong));
         let endless = format!("A: {}", "x".repeat(limits::HEADER));

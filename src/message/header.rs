@@ -197,6 +197,8 @@ enum State {
     Broken(Defect),
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Octets of a line in which a field's name and colon are looked for, and the most in a separator.
 const NAME: usize = 1_000;
 
@@ -210,6 +212,11 @@ impl Header {
             State::Broken(defect) => Some(defect),
             _ => None,
         }
+    }
+
+    /// Returns whether nothing was seen that is part of a message.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.state, State::Begin)
     }
 
     pub(super) fn into_fields(self) -> Vec<Field> {
@@ -256,12 +263,15 @@ impl Header {
                     return body;
                 }
                 let mut body = Vec::new();
-                if !line.is_empty() {
+                // A byte order mark alone is no line.
+                if !line.is_empty() && line != BYTE_ORDER_MARK {
                     line.extend_from_slice(b"\r\n");
                     body = self.end_with(line);
                 }
-                if matches!(self.state, State::Begin) {
-                    body = std::mem::take(&mut self.separators);
+                let separators = std::mem::take(&mut self.separators);
+                if matches!(self.state, State::Begin) && !are_dated(&separators) {
+                    self.state = State::Whole;
+                    body = separators;
                 }
                 body
             }
@@ -283,8 +293,8 @@ impl Header {
                 return Vec::new();
             }
             // A byte order mark says nothing in UTF-8, and is no part of a field's name.
-            if line.starts_with(b"\xef\xbb\xbf") {
-                line.drain(..3);
+            if line.starts_with(BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
             }
         }
         let is_begin = matches!(self.state, State::Begin);
@@ -410,6 +420,17 @@ fn holds_field(line: &[u8]) -> bool {
 fn is_separator(line: &[u8]) -> bool {
     let text = line.split(|&octet| octet == b'\r').next().unwrap_or_default();
     text.len() <= NAME && (text.starts_with(b"From ") || text.starts_with(b">From "))
+}
+
+/// Returns whether each of these separators has a time of day (RFC 4155 appendix A), by which it is
+/// told from text.
+fn are_dated(separators: &[u8]) -> bool {
+    let is_two_digits = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_digit);
+    let is_time = |word: &[u8]| {
+        word.len() == "hh:mm:ss".len() && word.split(|&octet| octet == b':').all(is_two_digits)
+    };
+    let mut lines = separators.split_inclusive(|&octet| octet == b'\n');
+    lines.all(|line| line.split(u8::is_ascii_whitespace).any(is_time))
 }
 
 /// Returns whether the text is UTF-16: a byte order mark, or two characters of ASCII.
