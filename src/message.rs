@@ -99,10 +99,12 @@ impl Message {
         intake.finish()
     }
 
-    /// The first field of this name that is not empty, unfolded and without blanks around it.
-    /// `None` if there is none.
+    /// The first field of this name that is not empty, unfolded and without blanks around it; of Resent
+    /// fields, in the block that was put there last. `None` if there is none.
     pub fn field(&self, name: &str) -> Option<String> {
-        let mut values = self.fields.iter().filter(|field| field.is(name)).map(Field::value);
+        let others = self.fields.iter().filter(|field| !field.is_resent());
+        let fields = others.chain(self.last_resent());
+        let mut values = fields.filter(|field| field.is(name)).map(Field::value);
         values.find(|value| !value.is_empty())
     }
 
@@ -120,7 +122,7 @@ impl Message {
 
     /// Returns whether the message was resent by another than its author (RFC 5322 §3.6.6).
     pub fn is_resent(&self) -> bool {
-        self.fields.iter().chain(&self.blind).any(Field::is_resent)
+        self.fields.iter().any(Field::is_resent)
     }
 
     /// The addresses in To, Cc and Bcc; of a message that was resent, those it was resent to last.
@@ -155,10 +157,18 @@ impl Message {
     }
 
     /// Removes the Bcc fields. A message that has neither To nor Cc then gets an empty group as To,
-    /// since many readers take it for broken otherwise.
+    /// since many readers take it for broken otherwise; and the last block of Resent fields one as
+    /// Resent-To, without which it might be gone and the block before it pass for the last.
     pub fn remove_bcc(&mut self) {
+        const RESENT_BCC: &str = "Resent-Bcc";
+        let resent = self.last_resent();
+        let has = |name| resent.iter().any(|field| field.is(name));
+        if has(RESENT_BCC) && !has("Resent-To") && !has("Resent-Cc") {
+            let place = self.fields.iter().position(|field| field.is(RESENT_BCC));
+            self.fields.insert(place.unwrap_or_default(), Field::new("Resent-To", UNDISCLOSED));
+        }
         let is_blind = self.fields.iter().any(|field| field.is("Bcc"));
-        let is_hidden = |field: &mut Field| field.is("Bcc") || field.is("Resent-Bcc");
+        let is_hidden = |field: &mut Field| field.is("Bcc") || field.is(RESENT_BCC);
         self.blind.extend(self.fields.extract_if(.., is_hidden));
         if is_blind && !self.fields.iter().any(|field| field.is("Cc")) {
             self.add_missing("To", UNDISCLOSED);
@@ -806,9 +816,15 @@ mod tests {
         for (first, expected) in [
             ("Resent-From: a@x\nResent-To: b@x\n", "Resent-From: new@x\nResent-To: b@x\n"),
             ("Resent-To: b@x\nX: y\n", "Resent-From: new@x\nResent-To: b@x\nX: y\n"),
+            (
+                "Resent-Bcc: c@x\nX: y\n",
+                "Resent-From: new@x\nResent-To: undisclosed-recipients:;\nX: y\n",
+            ),
         ] {
             let mut message = message(format!("{first}{rest}"));
+            message.remove_bcc();
             assert!(message.is_resent());
+            assert_eq!(message.field("Resent-From").is_some(), first.contains("From"), "{first}");
             message.set_resent_from("new@x");
             assert_eq!(text(&mut message).replace("\r\n", "\n"), format!("{expected}{rest}"));
         }
