@@ -250,8 +250,9 @@ impl Message {
     }
 
     /// Encodes a text that would not survive the transport, declares one that is beyond ASCII, and
-    /// does the same for the header: encoded words, and folds in fields that are too long. A body
-    /// that is signed, encoded already or made of parts stays as it is.
+    /// does the same for the header: encoded words, and folds in fields that are too long. A header
+    /// that is signed stays as it is, and so does a body that is signed, encoded already or made of
+    /// parts.
     ///
     /// # Errors
     ///
@@ -260,8 +261,8 @@ impl Message {
     pub fn encode_for(&mut self, transport: Transport) -> Result<(), Error> {
         if !self.fields.iter().any(Field::is_signature) {
             self.fields.iter_mut().for_each(Field::encode);
+            self.fields.iter_mut().for_each(Field::fold);
         }
-        self.fields.iter_mut().for_each(Field::fold);
         let Declared::Text(text) = Declared::of(&self.fields) else { return Ok(()) };
         let charset = self.body.charset();
         let is_ascii = self.body.measure.high == 0;
@@ -944,12 +945,14 @@ mod tests {
 
     #[test]
     fn what_is_made_of_parts_or_signed_or_encoded_stays_as_it_is() {
+        let signed_long = format!("DKIM-Signature: v=1; h=x-long\nX-Long: {}w", "w ".repeat(600));
         for header in [
             "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x",
             "Content-Type: message/rfc822",
             "Content-Type: application/pkcs7-mime",
             "DKIM-Signature: v=1\nContent-Type: text/plain",
             "ARC-Message-Signature: i=1",
+            &signed_long,
             "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable",
             "Content-Transfer-Encoding: BASE64",
             "Content-Transfer-Encoding: x-uuencode",
