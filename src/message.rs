@@ -113,11 +113,11 @@ impl Message {
         Some(shown(&encoded_words::decoded(&self.field("Subject")?)))
     }
 
-    /// The first address of a field, which is From or Resent-From. `None` if the field is missing
-    /// or holds no address.
-    pub fn author(&self, field: &str) -> Option<Addressee<Address>> {
-        let Addressees(list) = Addressees::any_number(&self.field(field)?).ok()?;
-        list.into_iter().next()
+    /// The addresses of a field, which is From or Resent-From. None if the field is missing or cannot
+    /// be parsed as addresses.
+    pub fn authors(&self, field: &str) -> Vec<Addressee<Address>> {
+        let list = self.field(field).map(|value| Addressees::any_number(&value));
+        list.and_then(Result::ok).map(|Addressees(list)| list).unwrap_or_default()
     }
 
     /// Returns whether the message was resent by another than its author (RFC 5322 §3.6.6).
@@ -1170,8 +1170,8 @@ mod tests {
     #[test]
     fn a_field_is_replaced_where_it_stands_and_once() {
         let mut message = message("A: b\nFrom: root (Cron\n Daemon)\nC: d\nfrom: x@y\n\nz\n");
-        let author = message.author("From").unwrap();
-        assert_eq!(author.name.as_deref(), Some("Cron Daemon"));
+        let authors = message.authors("From");
+        assert_eq!(authors.first().unwrap().name.as_deref(), Some("Cron Daemon"));
         message.replace("From", "Cron <ann@x.example>");
         let expected = "A: b\r\nFrom: Cron <ann@x.example>\r\nC: d\r\n\r\nz\r\n";
         assert_eq!(text(&mut message), expected);

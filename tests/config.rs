@@ -316,6 +316,14 @@ fn a_from_field_gives_way_as_the_configuration_says() {
             assert!(shown.contains(&expected), "{mode}, expected {expected:?} in:\n{shown}");
         }
     }
+    for (from, expected) in [
+        ("A <a@localhost>, B <b@x.example>", "A <ann@example.com>, B <b@x.example>"),
+        ("b@x.example, root, www-data", "b@x.example, ann@example.com"),
+    ] {
+        let message = format!("From: {from}\n\nhello\n");
+        let shown = dry_run("rewrite-from = \"local\"", &["root"], &message);
+        assert!(shown.contains(&format!("From: {expected}\r\n")), "{expected:?} in:\n{shown}");
+    }
 }
 
 #[test]

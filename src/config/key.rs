@@ -275,8 +275,9 @@ pub const KEYS: &[Key] = &[
         value: "\"missing\" | \"local\" | \"always\"",
         text: "When `from` replaces the address in the From field: only if there is no such \
                field; also if the address is local, such as root, root@localhost or an address at \
-               the machine's own name; or always. The name before the address is kept. The same \
-               holds for an address given with --from. [default: missing]",
+               the machine's own name; or always. The name before the address is kept; with \
+               \"local\", so are further authors whose addresses are not local. The same holds \
+               for an address given with --from. [default: missing]",
     },
     Key {
         name: "chunking",
