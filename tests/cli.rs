@@ -366,6 +366,16 @@ fn words_behind_a_file_to_attach_are_files_if_they_exist_and_hold_no_at() {
 }
 
 #[test]
+fn an_object_holds_no_more_of_an_identifier_than_a_line_would() {
+    let message = format!("Message-ID: <{}@x.example>\n\nhello\n", "i".repeat(100_000));
+    let args = send(&["--from=ann@example.com", "--dry-run", "--json", "bob@example.net"]);
+    let outcome = Home::new().postie(args).stdin(message).run();
+    outcome.exit(0);
+    assert!(outcome.stdout.contains("\"message_id\":\"<iii"), "{outcome:?}");
+    assert!(outcome.stdout.len() < 1_000, "{} octets", outcome.stdout.len());
+}
+
+#[test]
 fn a_comma_for_a_dot_or_in_a_name_is_explained() {
     let home = Home::new();
     home.config(

@@ -10,7 +10,7 @@ use crate::error::{Error, Exit};
 use crate::limits;
 use crate::report::{ErrorObject, Report, count, enumerated, size, without_numbers};
 use crate::smtp;
-use crate::text::{Mailbox, RecipientStatus};
+use crate::text::{Mailbox, RecipientStatus, shown};
 
 impl Submission {
     /// Returns a sentence about those who have the message now; `None` if the server did not take
@@ -56,10 +56,8 @@ impl Submission {
             alike.entry(likeness).or_default().push((recipient.to_string(), refusal));
         }
         for ((refuser, ..), refused) in alike {
-            // A few have a line each, which is easy to search for; many would drown everything else.
-            let at_once = if refused.len() > limits::ALIKE_LINES { refused.len() } else { 1 };
-            for lines in refused.chunks(at_once) {
-                let (names, refusals): (Vec<_>, Vec<_>) = lines.iter().cloned().unzip();
+            for line in lines(&refused) {
+                let (names, refusals): (Vec<_>, Vec<_>) = line.iter().cloned().unzip();
                 let (names, refusal) = (enumerated(&names, 0), refusals.first());
                 let refusal = refusal.map(ToString::to_string).unwrap_or_default();
                 report.warn(format_args!("send{refuser}: {names} refused: {refusal}"));
@@ -72,8 +70,10 @@ impl Submission {
             report.advise(&failure(Some(self), &error));
         }
         if let Some((error, recipients)) = &sent.interrupted {
-            for recipient in recipients.iter().filter(|recipient| !self.waits_for(recipient)) {
-                report.warn(format_args!("send{label}: {peer}: {recipient}: {error}"));
+            let left = recipients.iter().filter(|recipient| !self.waits_for(recipient));
+            for line in lines(&left.map(ToString::to_string).collect::<Vec<_>>()) {
+                let names = enumerated(line, 0);
+                report.warn(format_args!("send{label}: {peer}: {names}: {error}"));
             }
         }
         let refused = sent.recipients.iter().any(|(_, answer)| answer.is_err());
@@ -81,6 +81,11 @@ impl Submission {
         if refused && accepted && sent.accepted.is_none() && self.waiting().is_none() {
             report.warn(format_args!("send{label}: {peer}: so the message is sent to no one"));
         }
+    }
+
+    /// The message's identifier, bounded in length as all text of messages is.
+    fn message_id(&self) -> Option<String> {
+        self.message.field("Message-ID").as_deref().map(shown)
     }
 
     /// Returns the submission before it is made, for `--dry-run --json`.
@@ -92,7 +97,7 @@ impl Submission {
             from: self.envelope.reverse_path().as_str(),
             recipients: recipients.map(|it| PlannedRecipient { address: it.as_str() }).collect(),
             size: self.message.octets(),
-            message_id: self.message.field("Message-ID"),
+            message_id: self.message_id(),
         }
     }
 
@@ -117,7 +122,7 @@ impl Submission {
             from: self.envelope.reverse_path().as_str(),
             recipients,
             size: self.message.octets(),
-            message_id: self.message.field("Message-ID"),
+            message_id: self.message_id(),
             reply: match outcome {
                 Ok(SubmissionOutcome { accepted: Some(reply), .. }) => Some(reply.clone()),
                 Ok(SubmissionOutcome { interrupted: Some((error, _)), .. }) | Err(error) => {
@@ -130,4 +135,10 @@ impl Submission {
             fallback_of: self.fallback_of.as_ref().map(|own| own.account.as_str()),
         }
     }
+}
+
+/// Divides recipients who share a reason among lines: a few have a line each, which is easy to
+/// search for; many would drown everything else.
+fn lines<T>(alike: &[T]) -> impl Iterator<Item = &[T]> {
+    alike.chunks(if alike.len() > limits::ALIKE_LINES { alike.len() } else { 1 })
 }
