@@ -268,7 +268,7 @@ pub const TABLE: &[Advice] = &[
         &["5.2.2", "quota"],
         "the account has reached a sending limit, or its mailbox is full",
     ),
-    on(Situation::SenderRefused, "use the account's own address as `from` (--from)"),
+    says(Situation::SenderRefused, &["550", "551", "553", "554"], NOT_OWN),
     says(
         Situation::RecipientRefused,
         &["sender address rejected", "not owned by", "5.7.60"],
@@ -320,7 +320,8 @@ pub const TABLE: &[Advice] = &[
     on(Situation::NotDirectory, "a Maildir is a directory: set another with `maildir` (--maildir)"),
     on(
         Situation::NotAnAddress,
-        "write the whole address, or add it to [aliases]; put a name with a comma in quotes",
+        "write the whole address, or add it to [aliases]; a comma may stand for a dot, and one in \
+         a name needs quotes",
     ),
     on(Situation::NoUniqueIds, "use `keep = \"none\"` (--keep none), which needs no unique-ids"),
     on(Situation::NoMaildir, "create the directory, or set another with `maildir` (--maildir)"),

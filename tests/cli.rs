@@ -197,8 +197,8 @@ fn a_malformed_address_in_the_header_is_65() {
 fn a_recipient_without_domain_or_alias_is_67() {
     let home = Home::new();
     let line = "postie: send: `root` has no domain and no entry in [aliases]\n\
-                hint: write the whole address, or add it to [aliases]; put a name with a comma in \
-                quotes\n";
+                hint: write the whole address, or add it to [aliases]; a comma may stand for a dot, \
+                and one in a name needs quotes\n";
     for recipient in ["root", "-t"] {
         let args = send(&["--from=ann@example.com", "--dry-run", recipient]);
         home.postie(args).stdin("To: root\n\nhello\n").run().exit(67).stderr(line);
@@ -385,7 +385,7 @@ fn a_comma_for_a_dot_or_in_a_name_is_explained() {
         [("bob@example,net", "`net` has no domain"), ("Doe, Jr <joe@example.com>", "`Doe`")]
     {
         let outcome = home.postie(["send", recipient]).stdin("A: b\n\nc\n").run();
-        outcome.says(what).says("put a name with a comma in quotes");
+        outcome.says(what).says("a comma may stand for a dot, and one in a name needs quotes");
     }
 }
 

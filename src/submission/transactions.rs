@@ -9,7 +9,7 @@ use crate::limits;
 use crate::message::{self, Transport};
 use crate::report::{Octets, Progress, Report};
 use crate::smtp::{
-    self, Flight, Grouping, MailData, Mark, RecipientPolicy, Submitted, Transaction,
+    self, Flight, Grouping, MailData, Mark, RecipientPolicy, Subject, Submitted, Transaction,
 };
 use crate::store::outbox::LockedEntry;
 use crate::text::Mailbox;
@@ -202,8 +202,15 @@ impl Submission {
         Ok(if text.is_empty() { Grouping::Alone } else { Grouping::of(&text) })
     }
 
-    /// Adds the largest part to the error about a message's size.
+    /// Calls a refusal of MAIL for the message's SIZE one of the message, and adds the largest part to
+    /// the error about it.
     fn explained(&self, error: smtp::Error) -> Error {
+        let error = match error {
+            smtp::Error::Refused { what: Subject::Sender, refusal } if is_about_size(&refusal) => {
+                smtp::Error::Refused { what: Subject::Message, refusal }
+            }
+            error => error,
+        };
         match &self.largest {
             Some((name, octets)) if matches!(error, smtp::Error::TooLarge { .. }) => {
                 Error::Oversized { error, name: name.clone(), octets: *octets }
@@ -218,6 +225,13 @@ impl Submission {
         let is_long = self.message.octets() >= limits::LONG_SUBMISSION;
         is_long.then(|| report.progress(label))
     }
+}
+
+/// Returns whether a refusal of MAIL is about its SIZE (RFC 1870 §6.1): 552 or X.3.4 (RFC 3463 §3.4),
+/// but for a full mailbox (X.2.2).
+fn is_about_size(refusal: &smtp::Refusal) -> bool {
+    let text = refusal.to_string();
+    text.contains("5.3.4") || (refusal.code == 552 && !text.contains("5.2.2"))
 }
 
 /// The mark in a message's entry of the outbox, if it has one.
