@@ -194,6 +194,7 @@ impl Report {
         let style = ProgressStyle::with_template(
             "{prefix} {wide_bar} {msg} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
         );
+        let style = style.map(|it| if self.has_marks { it } else { it.progress_chars("#-") });
         let bar = ProgressBar::new(0).with_prefix(label.to_owned());
         // The template is a constant; should it be wrong, a plain bar will do.
         let bar = style.into_iter().fold(bar, ProgressBar::with_style);

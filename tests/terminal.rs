@@ -107,8 +107,9 @@ fn a_set_of_photos_of_30_mb_is_sent_with_a_bar() {
     home.config(&sink.config(""));
     let args = ["send", "--to=bob@example.net", "--body=hello", "--attach"].into_iter();
     let args: Vec<_> = args.chain(photos(&home)).map(str::to_owned).collect();
-    let seen = at_a_terminal(&home, &args, "");
+    let seen = at_a_terminal_with(&[("LC_ALL", "C")], &home, &args, "");
     assert!(seen.contains(" MB/41.05 MB "), "no bar in {seen:?}");
+    assert!(seen.contains('#') && seen.is_ascii(), "beyond ASCII in {seen:?}");
     assert!(seen.contains("sent to 1 recipient (41.0 MB): 250 2.0.0 taken"), "{seen:?}");
     assert!(seen.ends_with("status 0\r\n"), "{seen:?}");
     let taken = sink.taken();
