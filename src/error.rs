@@ -112,6 +112,9 @@ pub enum Error {
         /// The time until the next attempt, in words.
         time: String,
     },
+    /// The submission service sends as many messages as it may, and this one can wait.
+    #[error("many messages are being sent")]
+    ManyUnderWay,
     /// Standard input is a socket whose other end is not known to be this user.
     #[error("standard input is a socket of another user; -bs is for this user's own programs")]
     Elsewhere,

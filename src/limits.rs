@@ -312,8 +312,8 @@ pub const SUBMIT_TIME: Duration = Duration::from_mins(5);
 /// The longest wait of a caller for the submission service's answer; after it the message is in doubt.
 pub const SUBMIT_WAIT: Duration = Duration::from_mins(30);
 
-/// Callers that the submission service serves at the same time.
+/// Callers that the submission service hears at the same time, and messages that it sends.
 pub const SUBMIT_PLACES: usize = 32;
 
-/// Submissions that the service handles at once for one user.
+/// Those of one user among them.
 pub const SUBMIT_PLACES_OF_USER: usize = 4;

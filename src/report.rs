@@ -277,6 +277,12 @@ impl Report {
         if self.capture_line(LineKind::Error, &line) {
             return;
         }
+        self.own_trouble(line);
+    }
+
+    /// Prints one line about a file of this user's, which is no concern of a caller for whom the output
+    /// is kept: here in any case.
+    pub fn own_trouble(&self, line: impl fmt::Display) {
         self.bars.suspend(|| print_stderr(format_args!("postie: {line}")));
     }
 

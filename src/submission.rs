@@ -65,6 +65,8 @@ pub struct Submission {
     pub largest: Option<(String, u64)>,
     /// The account whose fallback `job` is, once it is.
     pub fallback_of: Option<FallbackOf>,
+    /// The reason why no attempt is made with it now, if it can wait.
+    pub put_off: Option<Error>,
     /// The user who handed it in, if that was by the submission service.
     pub caller: Option<Caller>,
 }
@@ -117,8 +119,8 @@ impl Submission {
         let is_allowed =
             |job: &SendJob| job.permissions.check_recipients(envelope.recipients()).is_ok();
         job.fallback = job.fallback.take().filter(|fallback| is_allowed(fallback));
-        let (held, largest, fallback_of, caller) = (None, None, None, None);
-        Ok(Self { job, envelope, message, demand, held, largest, fallback_of, caller })
+        let (held, largest, fallback_of, put_off, caller) = (None, None, None, None, None);
+        Ok(Self { job, envelope, message, demand, held, largest, fallback_of, put_off, caller })
     }
 
     /// Returns the run's exit status: a message that waits counts as done.
@@ -142,12 +144,12 @@ impl Submission {
     fn remember(&mut self, outcome: &Result<SubmissionOutcome, Error>, report: &Report) {
         let copy = if self.is_to_be_kept(outcome) { self.keep() } else { Ok(()) };
         if let Err(error) = copy {
-            report.warn(format_args!(
+            report.own_trouble(format_args!(
                 "send: the message was sent, but its copy was not kept: {error}"
             ));
         }
         if let Err(error) = self.log(outcome) {
-            report.warn(format_args!("send: {error}"));
+            report.own_trouble(format_args!("send: {error}"));
         }
     }
 

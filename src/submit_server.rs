@@ -19,12 +19,12 @@ use crate::ownership::Caller;
 use crate::report::{Captured, Report};
 use crate::settings::{SendJob, Settings};
 use crate::smtp::{MailParameters, RecipientPolicy};
-use crate::store::callers::Callers;
+use crate::store::callers::{Callers, PlacePurpose};
 use crate::store::disk::Os;
 use crate::store::log::LogLine;
-use crate::submission::first_attempt::{Ended, fail};
+use crate::submission::first_attempt::fail;
 use crate::submission::{Attempt, Submission, complete, rate};
-use crate::submit_frame::{self, Answer, Greeting, Octets, Request, read_end};
+use crate::submit_frame::{self, Answer, Greeting, LineKind, Octets, Request, read_end};
 use crate::text::{Address, Mailbox, plain};
 
 pub use self::listen::listen;
@@ -75,7 +75,7 @@ fn serve(
     let mut log = Log::new(&caller);
     let state = bare.callers()?;
     let callers = Callers::new(&Os, &state);
-    let Some(_place) = callers.take_place(caller.uid)? else {
+    let Some(place) = callers.take_place(PlacePurpose::Hearing, caller.uid)? else {
         // One who hangs up on this is told nothing else.
         drop(Greeting::Busy.write(stream.get_mut()));
         log.end(report, Exit::Later, "busy");
@@ -90,12 +90,16 @@ fn serve(
         Ok((request, message)) => {
             log.add_request(&request, &message);
             match submission(load, &caller, request, message, &state) {
-                Ok((settings, submission)) => {
+                Ok((settings, mut submission)) => {
                     log.add_submission(&submission);
+                    let sending = callers.take_place(PlacePurpose::Sending, caller.uid)?;
+                    submission.put_off = sending.is_none().then_some(Error::ManyUnderWay);
+                    // One that must be sent now has two places, or holds the one that it has.
+                    let _places = (sending, (!submission.job.queue).then_some(place));
                     let quit = |_: &str, session: crate::submission::SmtpSession| session.quit();
                     submission.first_attempt(&settings, Attempt::First, &own, stop, quit)
                 }
-                Err(error) => refuse(&own, report, &error),
+                Err(error) => fail(&own, None, &error),
             }
         }
         Err(Unread::Wrong(error)) => fail(&own, None, &error),
@@ -105,7 +109,7 @@ fn serve(
             return Ok(());
         }
     };
-    let Captured { lines, sentence, object } = own.captured();
+    let Captured { lines, sentence, object } = answered(&own, report, ended.exit);
     let answer = Answer { status: ended.exit.status(), lines, sentence, object };
     let (per_wait, in_all) = (bounds.per_wait, Some(bounds.per_wait));
     stream.get_mut().bound(Bounds { per_wait, in_all });
@@ -189,14 +193,17 @@ fn submission(
     Ok((settings, submission))
 }
 
-/// Refuses a message before an attempt. What is wrong with the configuration is for the service's
-/// log: its files and programs are no concern of the caller's.
-fn refuse(own: &Report, report: &Report, error: &Error) -> Ended {
-    if Exit::from(error) != Exit::Config {
-        return fail(own, None, error);
+/// What the caller gets to read. What is wrong with the configuration is for the service's log: its
+/// files and programs are no concern of the caller's.
+fn answered(own: &Report, report: &Report, exit: Exit) -> Captured {
+    let captured = own.captured();
+    if exit != Exit::Config {
+        return captured;
     }
-    report.warn(format_args!("submit-server: {error}"));
-    fail(own, None, &Error::Misconfigured)
+    let errors = captured.lines.iter().filter(|(kind, _)| *kind == LineKind::Error);
+    errors.for_each(|(_, line)| report.warn(format_args!("submit-server: {line}")));
+    fail(own, None, &Error::Misconfigured);
+    own.captured()
 }
 
 /// The line about a caller in the service's log: on standard error, which the journal takes.

@@ -666,12 +666,12 @@ fn bounds() -> Vec<(&'static str, &'static str, String)> {
         ("SUBMIT_WAIT", "Waiting for the service's answer", seconds(limits::SUBMIT_WAIT)),
         (
             "SUBMIT_PLACES",
-            "Callers that the service serves at the same time",
+            "Callers that hand in at the same time, and messages that the service sends",
             limits::SUBMIT_PLACES.to_string(),
         ),
         (
             "SUBMIT_PLACES_OF_USER",
-            "Callers of one user among them",
+            "Those of one user among them",
             limits::SUBMIT_PLACES_OF_USER.to_string(),
         ),
     ]

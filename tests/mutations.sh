@@ -394,7 +394,7 @@ mutate 'the end mark of a frame for the submission service' src/submit_frame.rs 
 mutate 'the doubt of a caller of the submission service' src/send/service.rs 's/failed\(HandInError::InDoubt\(error\)\)/failed(HandInError::NotTaken(error))/' "${service[@]}a_caller"
 mutate 'the status of the submission service, printed or not' src/send/service.rs 's/if let Err\(error\) = result \{/if let Err(error) = result {\n return fail(report, None, \&error);/' "${service[@]}a_caller"
 mutate 'the recipients that an account allows' src/submission.rs 's/job\.permissions\.check_recipients\(envelope\.recipients\(\)\)\?;//' "${service[@]}the_bounds"
-mutate 'what is wrong with the submission service being for its log' src/submit_server.rs 's/if Exit::from\(error\) != Exit::Config/if true || Exit::from(error) != Exit::Config/' "${service[@]}a_configuration"
+mutate 'what is wrong with the submission service being for its log' src/submit_server.rs 's/if exit != Exit::Config \{/if true || exit != Exit::Config {/' "${service[@]}a_"
 mutate 'the check of the directory of a socket' src/connect/service.rs 's/ownership::check_socket\(&job\.socket\)\?;//' "${service[@]}without"
 mutate 'the removal of Bcc by the submission service' src/submit_server.rs 's/message\.remove_bcc\(\);//' "${service[@]}whatever"
 mutate 'a socket that another program listens at' src/submit_server/listen.rs 's/if is_listening\(path\)\.map_err\(failed\)\? \{/if false \&\& is_listening(path).map_err(failed)? {/' "${service[@]}a_socket"

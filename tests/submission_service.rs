@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::postie::Home;
+use crate::support::postie::{Home, Running};
 use crate::support::servers::{self, NOBODY, note};
 use crate::support::sink::Sink;
 use crate::support::submit_service::{PASSWORD, Service, config};
@@ -228,6 +228,39 @@ fn the_log_says_why_a_message_is_held_back() {
     }
     server.join().unwrap();
     assert_eq!(service.waiting(), 2);
+}
+
+#[test]
+fn a_server_that_stalls_keeps_nobody_from_handing_in_what_can_wait() {
+    // It answers nothing to any number of clients.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = config(&listener.local_addr().unwrap().to_string(), "queue = true\n");
+    let Some(service) = Service::start_with(&config) else { return };
+    let callers: Vec<_> = (0..12)
+        .map(|_| {
+            let args = ["send", "--timeout", "3", "bob@example.net"];
+            service.caller(ANN, &args).stdin(MESSAGE).start()
+        })
+        .collect();
+    let callers: Vec<_> = callers.into_iter().map(Running::finish).collect();
+    for caller in &callers {
+        caller.exit(0);
+    }
+    let put_off =
+        callers.iter().filter(|caller| caller.stderr.contains("many messages are being sent"));
+    assert_eq!((put_off.count(), service.waiting()), (8, 12));
+}
+
+#[test]
+fn a_failed_password_of_the_service_is_no_concern_of_callers() {
+    let config = config("127.0.0.1:1", "").replace("\"secret\"", "\"/no/such/file\"");
+    let Some(service) = Service::start_with(&config) else { return };
+    let sent = service.caller(ANN, &["send", "--json", "bob@example.net"]).stdin(MESSAGE).run();
+    sent.exit(78).stderr(
+        "postie: send: the submission service is not configured correctly: its log has the reason\n",
+    );
+    assert!(!sent.stdout.contains("/no/such"), "{sent:?}");
+    service.logs(&["submit-server: ", "/no/such/file"]);
 }
 
 #[test]

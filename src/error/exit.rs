@@ -141,6 +141,7 @@ impl From<&Error> for Exit {
             Error::Settings(error) => error.into(),
             Error::Password(password::Error::Slow(_) | password::Error::Interrupted(_))
             | Error::HeldBack { .. }
+            | Error::ManyUnderWay
             | Error::Thread(_)
             | Error::Dns(_) => Self::Later,
             Error::Password(password::Error::Token(error)) => error.into(),

@@ -29,6 +29,16 @@ pub struct Callers<'a> {
     dir: &'a Path,
 }
 
+/// What a place is for. A server that stalls holds up the messages that are sent to it, and no caller
+/// whose message can wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacePurpose {
+    /// To hand a message in.
+    Hearing,
+    /// To have it sent.
+    Sending,
+}
+
 /// The right to be served, until it is dropped.
 pub struct Place {
     _of_user: Lock,
@@ -41,17 +51,22 @@ impl<'a> Callers<'a> {
         Self { disk, dir }
     }
 
-    /// Takes a place for a caller; `None` if all are taken, or all of this user's.
+    /// Takes a place for a caller, to be heard or to have the message sent; `None` if all are taken,
+    /// or all of this user's.
     ///
     /// # Errors
     ///
     /// Returns an error if the directory or a lock file cannot be made.
-    pub fn take_place(&self, uid: u32) -> Result<Option<Place>, Error> {
+    pub fn take_place(&self, purpose: PlacePurpose, uid: u32) -> Result<Option<Place>, Error> {
         directory(self.disk, self.dir)?;
+        let (user, all) = match purpose {
+            PlacePurpose::Hearing => (format!("user.{uid}"), "place"),
+            PlacePurpose::Sending => (format!("sending.user.{uid}"), "sending"),
+        };
         // The user's first: one who calls without end takes no place from others, not for a moment.
-        let of_user = self.first_free(&format!("user.{uid}"), limits::SUBMIT_PLACES_OF_USER)?;
+        let of_user = self.first_free(&user, limits::SUBMIT_PLACES_OF_USER)?;
         let Some(of_user) = of_user else { return Ok(None) };
-        let of_all = self.first_free("place", limits::SUBMIT_PLACES)?;
+        let of_all = self.first_free(all, limits::SUBMIT_PLACES)?;
         Ok(of_all.map(|of_all| Place { _of_user: of_user, _of_all: of_all }))
     }
 
@@ -150,7 +165,7 @@ mod tests {
     fn a_user_has_some_places_and_all_together_have_more() {
         let dir = tempfile::tempdir().unwrap();
         let callers = Callers::new(&Os, dir.path());
-        let take = |uid| callers.take_place(uid).unwrap();
+        let take = |uid| callers.take_place(PlacePurpose::Hearing, uid).unwrap();
         let mut taken: Vec<_> = (0..4).map(|_| take(1_000).unwrap()).collect();
         assert!(take(1_000).is_none());
         taken.extend((0..28).map(|number| take(2_000 + number / 4).unwrap()));

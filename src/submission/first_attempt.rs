@@ -62,9 +62,9 @@ impl Submission {
             self.demand = RecipientPolicy::All;
         }
         let mut held_back = self.held.as_ref().and_then(|held| self.held_back(held.outbox()));
-        if self.job.fallback.is_none()
-            && let Some(held_back) = held_back.take()
-        {
+        let put_off = self.put_off.take().filter(|_| self.held.is_some());
+        let waits = put_off.or_else(|| held_back.take_if(|_| self.job.fallback.is_none()));
+        if let Some(held_back) = waits {
             let notice = self.notice(&held_back.to_string()).unwrap_or_default();
             let outcome = Err(held_back);
             let result = report.result(None, || self.object(&outcome, Exit::Done));

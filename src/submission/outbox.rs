@@ -121,6 +121,7 @@ impl Submission {
             held: Some(held),
             largest: None,
             fallback_of: None,
+            put_off: None,
             caller: None,
         })
     }

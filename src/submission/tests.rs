@@ -261,7 +261,7 @@ fn submission(recipients: &[&str], demand: RecipientPolicy) -> Submission {
     let envelope = Envelope::new(from.into(), recipients).unwrap();
     let message = Message::read(&mut &*MESSAGE).unwrap();
     let (held, largest, fallback_of, caller) = (None, None, None, None);
-    Submission { job, envelope, message, demand, held, largest, fallback_of, caller }
+    Submission { job, envelope, message, demand, held, largest, fallback_of, put_off: None, caller }
 }
 
 /// Whoever does not want to hear anything.

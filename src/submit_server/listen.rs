@@ -15,9 +15,9 @@ use crate::net::local::{LocalListener, is_listening};
 use crate::report::Report;
 use crate::store::disk::{Disk as _, Lock, Os};
 
-/// Processes at one time. Those without a place greet and end at once, so this is not the bound of
-/// callers that are served ([`limits::SUBMIT_PLACES`]).
-const PROCESSES: usize = 2 * limits::SUBMIT_PLACES;
+/// Processes at one time: of callers that are heard, of messages that are sent, and as many that greet
+/// and end at once since they have no place ([`limits::SUBMIT_PLACES`]).
+const PROCESSES: usize = 3 * limits::SUBMIT_PLACES;
 
 /// The interval at which processes that have ended are waited for.
 const REAP: Duration = Duration::from_millis(500);
