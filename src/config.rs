@@ -729,6 +729,19 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_runs_nothing_is_refused_as_empty() {
+        for key in KEYS.iter().chain(OAUTH_KEYS).filter(|key| key.value.starts_with("\"LINE\"")) {
+            let table = if key.place == Place::OAuth { "oauth" } else { "account" };
+            let value = |value: &str| parse(&format!("[{table}.a]\n{} = {value}\n", key.name));
+            for empty in ["\"\"", "\" \\t\"", "\"# procmail\"", "\"\\n # a\\n#b\"", "[]"] {
+                let expected = format!("c.toml:2: `{}` is empty", key.name);
+                assert_eq!(value(empty).unwrap_err(), expected, "{empty}");
+            }
+            value("\"# one\\n procmail # two\"").unwrap();
+        }
+    }
+
+    #[test]
     fn what_is_no_toml_is_said_in_plain_words_and_without_the_value() {
         let quotes = "is text: write it in quotes";
         for (text, expected) in [

@@ -151,13 +151,23 @@ fn misfit(key: &Key, value: &DeValue<'_>) -> Option<String> {
             Some(format!("`{name}` is a list: {list}"))
         }
         _ => {
-            let is_empty_text = value.as_str().is_some_and(str::is_empty);
-            // An empty list of recipients or users allows none; an empty command is none.
-            let is_command = name.ends_with("command") && key.value.starts_with('"');
-            let is_empty_list = is_command && value.as_array().is_some_and(|list| list.is_empty());
-            (is_empty_text || is_empty_list).then(|| format!("`{name}` is empty"))
+            let is_command = key.value.starts_with("\"LINE\"");
+            let is_empty = match value {
+                DeValue::String(line) if is_command => runs_nothing(line),
+                DeValue::String(text) => text.is_empty(),
+                // An empty list of recipients or users allows none; an empty command is none.
+                DeValue::Array(words) => is_command && words.is_empty(),
+                _ => false,
+            };
+            is_empty.then(|| format!("`{name}` is empty"))
         }
     }
+}
+
+/// Returns whether a line for sh holds nothing but blanks and comments. sh ends such a line with
+/// status 0, which would count as a delivery.
+fn runs_nothing(line: &str) -> bool {
+    line.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 /// Keys of other programs, and what does here what they do there.
