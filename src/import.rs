@@ -8,6 +8,7 @@
 //! be fetched", which never allow a deletion.
 
 mod account;
+mod aliases;
 mod document;
 mod fetchmail;
 mod getmail;
@@ -17,7 +18,7 @@ mod msmtp;
 mod rc;
 mod source;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use serde_json::json;
 pub use self::account::{Becomes, Keyword};
 
 use self::account::{Account, Found, Memory, Side, path};
+use self::aliases::aliases;
 use self::document::Aliases;
 use self::memory::{Kind, List};
 use self::source::Source;
@@ -36,7 +38,7 @@ use crate::report::{Report, count};
 use crate::settings::{self, FetchJob, Settings};
 use crate::store::disk::Os;
 use crate::store::{Store, StoreOptions};
-use crate::text::{LocalName, Mailbox, NamedReversePath, Uid, percent_encoded, shown};
+use crate::text::{NamedReversePath, Uid, percent_encoded, shown};
 
 /// Every word of the other programs' configurations.
 pub fn vocabulary() -> Vec<(&'static str, Vec<&'static Keyword>)> {
@@ -551,56 +553,6 @@ fn configuration(source: &Source) -> Result<Found, Error> {
         1,
         "neither a configuration of msmtp, mpop, fetchmail or getmail, nor a list of fetched messages",
     ))
-}
-
-/// The names of a file of aliases (`name: address, ...`), and comments on those that are not carried
-/// over. A name that stands for another is looked up.
-fn aliases(source: &Source) -> (Aliases, Vec<String>) {
-    let (mut named, mut remarks) = (HashMap::new(), Vec::new());
-    for (number, line) in source.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let Some((name, targets)) = line.split_once(':').filter(|_| !line.trim().is_empty()) else {
-            continue;
-        };
-        let targets: Vec<_> = targets.split(',').map(str::trim).collect();
-        named.insert(name.trim(), (number, targets));
-    }
-    let mut found = Aliases::new();
-    let sorted: BTreeSet<_> = named.keys().copied().collect();
-    for name in sorted {
-        let Some((number, _)) = named.get(name) else { continue };
-        let key = if name == "default" { "*" } else { name };
-        let mut addresses = Vec::new();
-        let is_known = key == "*" || key.parse::<LocalName>().is_ok();
-        if is_known && resolve(name, &named, 0, &mut addresses) && !addresses.is_empty() {
-            addresses.dedup();
-            found.insert(key.to_owned(), addresses);
-        } else {
-            remarks.push(format!(
-                "alias {} ({}, line {number}): only addresses with a domain can get mail here",
-                shown(name),
-                source.path.display()
-            ));
-        }
-    }
-    (found, remarks)
-}
-
-/// The addresses that a name stands for; whether all of them are addresses.
-fn resolve(
-    name: &str,
-    named: &HashMap<&str, (usize, Vec<&str>)>,
-    depth: usize,
-    addresses: &mut Vec<String>,
-) -> bool {
-    let Some((_, targets)) = named.get(name).filter(|_| depth < 8) else { return false };
-    targets.iter().all(|target| match target.parse::<Mailbox>() {
-        Ok(mailbox) => {
-            addresses.push(mailbox.as_str().to_owned());
-            true
-        }
-        Err(_) => resolve(target, named, depth + 1, addresses),
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Other programs' configurations and lists, and what each becomes.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
