@@ -200,6 +200,7 @@ impl<'a> Plan<'a> {
         let directory = self.settings.config().parent().map(Path::to_owned).unwrap_or_default();
         let mut accounts = std::mem::take(&mut self.accounts);
         let mut maildrops = HashMap::new();
+        let mut absent = Vec::new();
         for at in 0..accounts.len() {
             let (before, rest) = accounts.split_at_mut(at);
             let Some(account) = rest.first_mut() else { break };
@@ -218,7 +219,8 @@ impl<'a> Plan<'a> {
                         account.leave(format!("it is the same maildrop as {first}"));
                     } else {
                         maildrops.insert(state, account.name.clone());
-                        self.remember(account, &job)?;
+                        let place = self.remember(account, &job)?;
+                        absent.extend(place.map(|place| (at, place)));
                     }
                 }
                 Ok(_) => {}
@@ -233,6 +235,18 @@ impl<'a> Plan<'a> {
         }
         self.accounts = accounts;
         self.match_memories();
+        for (at, place) in absent {
+            if let Some(account) = self.accounts.get_mut(at)
+                && !self.imported.iter().any(|it| it.account == account.name)
+            {
+                account.remark(&format!(
+                    "{} does not exist: the first fetch retrieves all messages, unless `postie fetch \
+                     {} --note-only` runs first",
+                    place.display(),
+                    account.name
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -262,9 +276,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Reads the memory that the other program keeps for an account, unless it was named.
-    fn remember(&mut self, account: &mut Account, job: &FetchJob) -> Result<(), Error> {
-        let Some(memory) = account.memory.take() else { return Ok(()) };
+    /// Reads the memory that the other program keeps for an account, unless it was named. Returns its
+    /// place if there is none.
+    fn remember(
+        &mut self,
+        account: &mut Account,
+        job: &FetchJob,
+    ) -> Result<Option<PathBuf>, Error> {
+        let Some(memory) = account.memory.take() else { return Ok(None) };
         let places = match &memory {
             Memory::File(file) => vec![file.clone()],
             Memory::Named(name, dirs) => dirs.iter().map(|dir| dir.join(name)).collect(),
@@ -300,22 +319,11 @@ impl<'a> Plan<'a> {
             };
             (place, uids(lists.iter().filter(|list| is_its_own(list))))
         } else {
-            account.remark(&format!(
-                "{} does not exist: the first fetch retrieves all messages, unless `postie fetch {} \
-                 --note-only` runs first",
-                place.display(),
-                account.name
-            ));
-            return Ok(());
+            return Ok(Some(place.to_owned()));
         };
-        account.remark(&format!(
-            "{} fetched before, according to {}: skipped{}",
-            count(uids.len(), "message"),
-            file.display(),
-            if self.writes { "" } else { " after --write" },
-        ));
+        account.remark(&skipped(uids.len(), &file, self.writes));
         self.imported.push(Imported { account: account.name.clone(), file, uids });
-        Ok(())
+        Ok(None)
     }
 
     /// The jobs of the imported accounts, else those of the accounts that are configured already.
@@ -349,6 +357,12 @@ impl<'a> Plan<'a> {
                     let is_known = |it: &Imported| it.file == *path && it.account == account;
                     if !self.imported.iter().any(is_known) {
                         let uids = list.uids.clone();
+                        let is_it = |it: &&mut Account| it.left.is_none() && it.name == account;
+                        let mut fetching =
+                            self.accounts.iter_mut().filter(|it| it.side == Side::Fetch);
+                        if let Some(account) = fetching.find(is_it) {
+                            account.remark(&skipped(uids.len(), path, self.writes));
+                        }
                         self.imported.push(Imported { account, file: path.clone(), uids });
                     }
                 }
@@ -441,6 +455,16 @@ impl<'a> Plan<'a> {
         config::append(&place, text).map_err(settings::Error::from)?;
         Ok(())
     }
+}
+
+/// The comment on an account with a memory.
+fn skipped(messages: usize, file: &Path, writes: bool) -> String {
+    format!(
+        "{} fetched before, according to {}: skipped{}",
+        count(messages, "message"),
+        file.display(),
+        if writes { "" } else { " after --write" },
+    )
 }
 
 /// Notes messages in the journal of a maildrop as not to be fetched.

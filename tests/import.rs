@@ -367,6 +367,26 @@ fn without_write_nothing_is_changed_and_what_is_printed_can_be_used() {
 }
 
 #[test]
+fn a_memory_that_is_named_is_that_of_an_account_beside_it() {
+    let mpop = "account a\nhost pop.example.com\ntls on\nuser u\npasswordeval pass show x\n\
+                delivery maildir ~/Mail\n";
+    let fetchmail = "poll pop.example.com proto pop3 user u ssl keep\n";
+    for (rc, list) in [
+        (mpop, " 2 pop.example.com u\na\nb\n"),
+        (fetchmail, "u@pop.example.com a\nu@pop.example.com b\n"),
+    ] {
+        let home = home_with("rc", |_| rc.to_owned());
+        home.file("list", list);
+        for args in [&["import", "rc", "list"][..], &["import", "list", "rc", "--write"]] {
+            home.postie(args.iter().copied()).run().exit(0);
+        }
+        let config = fs::read_to_string(home.path().join(".config/postie/config.toml")).unwrap();
+        assert!(config.contains("# 2 messages fetched before, according to list"), "{config}");
+        assert!(!config.contains("does not exist"), "{config}");
+    }
+}
+
+#[test]
 fn an_account_that_is_there_is_left_as_it_is() {
     let home = home_with("rc", |_| {
         "account a\nhost pop.example.com\ntls on\nuser u\npassword x\ndelivery maildir ~/Mail\n\
