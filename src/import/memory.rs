@@ -45,7 +45,10 @@ pub(super) fn kind(source: &Source) -> Option<Kind> {
     } else if head(first).is_some() {
         Some(Kind::Uidls)
     } else {
-        fetchids(first).map(|_| Kind::Fetchids)
+        // The first word of a configuration's line has no `@`, and there may be passwords behind it.
+        let ((user, _), _) = fetchids(first)?;
+        let is_sure = !user.contains(' ') || source.is_called("fetchids");
+        is_sure.then_some(Kind::Fetchids)
     }
 }
 
@@ -141,11 +144,12 @@ fn oldmail(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// User, host and unique-id of a line of .fetchids. A user's name may hold an `@`. The first word of a
-/// line of a configuration has none, and there may be passwords behind it.
+/// User, host and unique-id of a line of .fetchids. A user's name may hold an `@`, and blanks before it.
 fn fetchids(line: &[u8]) -> Option<((String, String), &[u8])> {
     let line = str::from_utf8(line).ok()?;
-    let (name, uid) = line.split_once(' ')?;
+    let at = line.find('@')?;
+    let blank = at + line.get(at..)?.find(' ')?;
+    let (name, uid) = (line.get(..blank)?, line.get(blank + 1..)?);
     let (user, host) = name.rsplit_once('@')?;
     let is_clean = !line.contains(char::is_control);
     let is_whole = is_clean && !user.is_empty() && !host.is_empty() && !uid.is_empty();
@@ -208,6 +212,8 @@ mod tests {
         let found = lists(ids).unwrap();
         assert_eq!(found[0], (Some(owner("ann")), vec!["a1".to_owned(), "b 2".to_owned()]));
         assert_eq!(found[1], (Some(owner("bob@x")), vec!["c".to_owned()]));
+        let ids = b"ann@pop.example.com a\nbob b@pop.example.com b 2\n";
+        assert_eq!(lists(ids).unwrap()[1], (Some(owner("bob b")), vec!["b 2".to_owned()]));
     }
 
     #[test]

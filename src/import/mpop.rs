@@ -38,7 +38,7 @@ fn account(source: &Source, section: &Section, origin: &str) -> Result<Account, 
     if let Some(delivery) = given(settings, "delivery") {
         let (method, rest) =
             delivery.value.split_once([' ', '\t']).unwrap_or((&delivery.value, ""));
-        let rest = rest.trim();
+        let rest = rc::unquoted(rest.trim());
         match method {
             "maildir" => match path(rest) {
                 Ok(path) => account.key("maildir", Value::Text(path)),

@@ -126,7 +126,7 @@ fn section(
 }
 
 /// An argument without the quotes around it.
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let inside = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inside.unwrap_or(value)
 }
@@ -317,12 +317,22 @@ fn login(source: &Source, settings: &Settings, account: &mut Account) -> Result<
         });
     }
     match (given(settings, "password"), given(settings, "passwordeval")) {
-        (Some(password), _) if is_token => account.note(
+        (password, Some(command)) if is_token => {
+            if let Some(password) = password {
+                account.note(password, "an access token does not last: passwordeval prints it");
+            }
+            account.key("token-command", command.value.as_str());
+        }
+        (Some(password), None) if is_token => account.note(
             password,
             "an access token does not last: set a `token-command` that prints a fresh one",
         ),
-        (Some(password), _) => account.password(password),
-        (None, Some(command)) if is_token => account.key("token-command", command.value.as_str()),
+        (Some(password), command) => {
+            account.password(password);
+            if let Some(command) = command {
+                account.note(command, "not run, as `password` is set");
+            }
+        }
         (None, Some(command)) => account.key("password-command", command.value.as_str()),
         (None, None) if method == "external" => {}
         (None, None) => {

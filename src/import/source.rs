@@ -30,8 +30,11 @@ impl Source {
         Ok(Self::of(path, take(&mut *octets)))
     }
 
-    /// Returns the source of octets that were read.
-    pub(super) fn of(path: &Path, octets: Vec<u8>) -> Self {
+    /// Returns the source of octets that were read, without a byte order mark before them.
+    pub(super) fn of(path: &Path, mut octets: Vec<u8>) -> Self {
+        if octets.starts_with("\u{feff}".as_bytes()) {
+            octets.drain(.."\u{feff}".len());
+        }
         let text = String::from_utf8_lossy(&octets).into_owned();
         Self { path: path.to_owned(), octets, text }
     }

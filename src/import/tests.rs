@@ -220,6 +220,45 @@ fn the_pin_of_a_device_and_the_password_of_a_url_are_not_shown() {
 }
 
 #[test]
+fn quotes_around_the_argument_of_a_delivery_are_not_part_of_it() {
+    for (delivery, key, value) in [
+        ("mda \"procmail -d 'ann'\"", "deliver-command", "procmail -d 'ann'"),
+        ("maildir \"~/My Mail\"", "maildir", "~/My Mail"),
+        ("maildir ~/Mail", "maildir", "~/Mail"),
+    ] {
+        let text = format!("account a\nhost x.example\nuser u\ndelivery {delivery}\n");
+        assert_eq!(found(&text).accounts[0].text(key), Some(value), "{text}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_configuration() {
+    let text = "\u{feff}account a\nhost x.example\nuser u\ndelivery maildir ~/x\n";
+    assert_eq!(found(text).accounts[0].text("server"), Some("x.example"));
+}
+
+#[test]
+fn of_a_password_and_a_command_one_is_used_and_the_other_a_comment() {
+    for (auth, key, comment) in [
+        ("oauthbearer", Some("show token"), "password (line 2): an access token does not last"),
+        ("plain", None, "passwordeval show token (line 6): not run, as `password` is set"),
+    ] {
+        let text = format!(
+            "account a\npassword hunter2\nhost x.example\ndelivery maildir ~/x\naccount b : a\n\
+             passwordeval show token\nuser u\nauth {auth}\n"
+        );
+        let found = found(&text);
+        let account = &found.accounts[1];
+        assert_eq!(
+            (account.text("token-command"), account.password.is_none()),
+            (key, key.is_some())
+        );
+        let notes = account.notes.join("\n");
+        assert!(notes.contains(comment), "{notes}");
+    }
+}
+
+#[test]
 fn what_has_no_place_here_yet_is_not_deleted_from_the_server() {
     for (delivery, keep) in [("mbox ~/Mail/inbox", "forever"), ("maildir ~/Mail", "none")] {
         let text = format!("account a\nhost x.example\nuser u\ndelivery {delivery}\n");
