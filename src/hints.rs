@@ -84,6 +84,10 @@ pub const TABLE: &[Advice] = &[
         Situation::ConsentRefused,
         "if you did not refuse it yourself, ask your administrator to allow this client",
     ),
+    on(
+        Situation::NoEndpoint,
+        "check `token` or `issuer` in [oauth.NAME]; a proxy may have answered instead",
+    ),
     on(Situation::TokenLater, "try again later"),
     on(
         Situation::NoClientId,
@@ -496,6 +500,7 @@ mod tests {
             Situation::LoginExpired => token(token::Error::Expired { host, refusal, lost: None }),
             Situation::CodeRefused => token(token::Error::Code { host, refusal }),
             Situation::ClientRefused => token(token::Error::Client { host, refusal }),
+            Situation::NoEndpoint => token(token::Error::NoEndpoint { url: host, status: 404 }),
             Situation::ConsentRefused => token(token::Error::Consent { host, refusal }),
             Situation::TokenLater => token(token::Error::Later { host, refusal }),
             Situation::NoClientId => {

@@ -134,7 +134,8 @@ impl Person<'_> {
         let returned = loop {
             left = left.saturating_sub(u128::from(clock.lap()));
             if left == 0 {
-                return Err(token::Error::NotInTime(limits::LOGIN.as_secs()));
+                let seconds = limits::LOGIN.as_secs();
+                return Err(token::Error::NotInTime { seconds, last: None });
             }
             let wait = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
             let read = |target: &str| {
@@ -154,7 +155,7 @@ impl Person<'_> {
             Returned::Code(code) => code,
             Returned::Refused(refusal) => {
                 return Err(token::Error::refused(
-                    host(),
+                    &endpoint,
                     refusal,
                     &[Some(proof.verifier()), secret],
                 ));
@@ -180,20 +181,26 @@ impl Person<'_> {
         report.say("");
         report.say(format_args!("    {}", shown(&device.user_code)));
         report.say("");
-        let (mut interval, mut waited) = (device.interval, 0);
+        let (mut interval, mut waited, mut last) = (device.interval, 0, None);
         while waited < device.lifetime {
             thread::sleep(Duration::from_secs(interval));
             waited += interval;
             let form = login.client.device_code_form(&device.code, secret);
             match beginning.exchange(form, &[Some(&device.code), secret]) {
                 Ok(Ok(access)) => return Ok(access),
-                Ok(Err(slower)) => interval += slower,
+                Ok(Err(slower)) => {
+                    interval += slower;
+                    last = None;
+                }
                 // A connection that fails is no answer (RFC 8628 §3.5).
-                Err(token::Error::Unreached { .. } | token::Error::Later { .. }) => interval *= 2,
+                Err(error @ (token::Error::Unreached { .. } | token::Error::Later { .. })) => {
+                    interval *= 2;
+                    last = Some(Box::new(error));
+                }
                 Err(error) => return Err(error),
             }
         }
-        Err(token::Error::NotInTime(device.lifetime))
+        Err(token::Error::NotInTime { seconds: device.lifetime, last })
     }
 }
 

@@ -181,13 +181,14 @@ impl Login {
 
     /// Returns the stored tokens if they fit the configuration; `None` if there are none.
     fn read(&self, disk: &dyn Disk) -> Result<Option<Tokens>, Error> {
-        let Some(tokens) = self.store(disk).read()? else {
-            return match self.client.grant {
-                oauth::Grant::ClientCredentials => Ok(None),
-                oauth::Grant::Code => {
-                    Err(Error::NoLogin { user: self.user.clone(), host: self.host() })
-                }
-            };
+        let has_person = self.client.grant == oauth::Grant::Code;
+        let tokens = match self.store(disk).read() {
+            // What no person has to log in for is simply asked for anew.
+            Err(store::Error::Token(_)) | Ok(None) if !has_person => return Ok(None),
+            found => found?,
+        };
+        let Some(tokens) = tokens else {
+            return Err(Error::NoLogin { user: self.user.clone(), host: self.host() });
         };
         let endpoint = match &self.client.server {
             Server::Known(endpoints) => Some(endpoints.token.to_string()),
@@ -201,8 +202,7 @@ impl Login {
             (!covers(&tokens.scope, &self.client.scope), "scope"),
         ];
         match differs.into_iter().find(|(differs, _)| *differs) {
-            // What no person has to log in for is simply asked for anew.
-            Some(_) if self.client.grant == oauth::Grant::ClientCredentials => Ok(None),
+            Some(_) if !has_person => Ok(None),
             Some((_, what)) => Err(Error::Changed { host: self.host(), what }),
             None => Ok(Some(tokens)),
         }
@@ -229,20 +229,24 @@ impl Login {
         secret: Option<&Secret>,
         server: &mut dyn AuthorizationServer,
     ) -> Result<Option<Access>, Error> {
-        let _lock = self.lock(disk, server)?;
+        let lock = self.lock(disk, server);
         let tokens = self.read(disk)?;
         let now = server.now();
         if let Some(access) = self.kept(disk, refused, now)? {
             return Ok(Some(access));
-        }
-        if refused.is_some() && !self.renewals.is_first(&self.dir) {
-            return Ok(None);
         }
         // A token that ends soon does until the authorization server answers.
         let living = tokens.as_ref().filter(|tokens| {
             Some(&tokens.access) != refused && left(tokens.granted, tokens.expires, now).is_some()
         });
         let living = living.map(|tokens| Access::of(tokens, false));
+        let _lock = match lock {
+            Err(Error::Busy) if living.is_some() => return Ok(living),
+            lock => lock?,
+        };
+        if refused.is_some() && !self.renewals.is_first(&self.dir) {
+            return Ok(None);
+        }
         let renewed = match (self.client.grant, tokens) {
             (oauth::Grant::ClientCredentials, _) => self.request(disk, secret, server),
             (oauth::Grant::Code, Some(tokens)) => self.refresh(disk, tokens, secret, server),
@@ -252,7 +256,10 @@ impl Login {
         };
         match (renewed, living) {
             (Ok(tokens), _) => Ok(Some(Access::of(&tokens, true))),
-            (Err(Error::Later { .. } | Error::Unreached { .. }), Some(living)) => Ok(Some(living)),
+            (
+                Err(Error::Later { .. } | Error::Unreached { .. } | Error::NoEndpoint { .. }),
+                Some(living),
+            ) => Ok(Some(living)),
             (Err(error), _) => Err(error),
         }
     }
@@ -292,18 +299,22 @@ impl Login {
         store.write(&tokens)?;
         let secrets = [Some(&refresh), secret, Some(&tokens.access)];
         let form = self.client.refresh_form(&refresh, secret);
-        let granted = granted(&endpoint, &server.ask(&endpoint, form)?, &secrets);
-        match granted {
+        let response = server.ask(&endpoint, form)?;
+        match granted(&endpoint, &response, &secrets) {
             Ok(granted) => {
                 let tokens = self.tokens(&endpoint, granted, server.now(), Some(tokens));
                 store.write(&tokens)?;
                 Ok(tokens)
             }
-            Err(Error::Later { host, refusal }) => Err(Error::Later { host, refusal }),
             Err(error) => {
-                // It has answered: nothing new is lost.
-                tokens.unanswered = before;
-                store.write(&tokens)?;
+                if error.is_decided() {
+                    tokens.unanswered = before;
+                    store.write(&tokens)?;
+                } else if let Some(next) = Granted::rest(response.status, &response.body) {
+                    tokens.refresh = Some(next);
+                    tokens.unanswered = None;
+                    store.write(&tokens)?;
+                }
                 Err(match error {
                     Error::Expired { host, refusal, .. } => {
                         let words = |at| {
@@ -390,14 +401,19 @@ impl Login {
     }
 
     /// Begins a login: finds the authorization server's endpoints, by asking it where they are not
-    /// configured or known.
+    /// configured or known, and makes sure that a login can be kept.
     ///
     /// # Errors
     ///
-    /// Returns an error if the client is incomplete or the server's endpoints cannot be found.
+    /// Returns an error if the client is incomplete, the server's endpoints cannot be found, or the
+    /// directory cannot be written to.
     pub fn begin<'a>(&'a self, run: &'a Run) -> Result<Beginning<'a>, Error> {
         let mut server = Remote::new(self, run)?;
         let endpoints = server.endpoints()?;
+        // What cannot be kept is not asked for: a person would have logged in for nothing.
+        let lock = self.lock(&Os, &mut server)?;
+        self.store(&Os).try_to_write()?;
+        drop(lock);
         Ok(Beginning { login: self, server, endpoints })
     }
 }
@@ -414,7 +430,7 @@ fn granted(
         return Err(Error::Protocol { host, error });
     }
     let granted = Granted::read(response.status, &response.body);
-    granted.map_err(|error| refused(host, error, secrets))
+    granted.map_err(|error| refused(endpoint, error, secrets))
 }
 
 /// Returns whether the granted scopes include the wanted ones, in any order.
@@ -423,7 +439,8 @@ fn covers(granted: &str, wanted: &str) -> bool {
     wanted.split_ascii_whitespace().all(|scope| granted.contains(scope))
 }
 
-fn refused(host: String, error: oauth::Error, secrets: &[Option<&Secret>]) -> Error {
+fn refused(url: &HttpsUrl, error: oauth::Error, secrets: &[Option<&Secret>]) -> Error {
+    let host = url.host().to_string();
     let refusal = match error {
         oauth::Error::Refused(refusal) => refusal,
         error @ oauth::Error::Malformed(_) => return Error::Protocol { host, error },
@@ -436,10 +453,11 @@ fn refused(host: String, error: oauth::Error, secrets: &[Option<&Secret>]) -> Er
     let refusal =
         refusal.map_text(|text| String::from_utf8_lossy(&known.mask(text.as_bytes())).into_owned());
     match refusal.meaning() {
-        Meaning::Later => Error::Later { host, refusal },
+        Meaning::Later | Meaning::SlowDown => Error::Later { host, refusal },
+        Meaning::None => Error::NoEndpoint { url: url.to_string(), status: refusal.status },
         Meaning::Expired => Error::Expired { host, refusal, lost: None },
         Meaning::Consent => Error::Consent { host, refusal },
-        Meaning::Client | Meaning::Pending | Meaning::SlowDown => Error::Client { host, refusal },
+        Meaning::Client | Meaning::Pending => Error::Client { host, refusal },
     }
 }
 
@@ -465,7 +483,7 @@ impl Beginning<'_> {
         let form = self.login.client.device_form(secret);
         let response = self.server.ask(endpoint, form)?;
         let code = oauth::DeviceCode::read(response.status, &response.body);
-        code.map_err(|error| refused(endpoint.host().to_string(), error, &[secret]))
+        code.map_err(|error| refused(endpoint, error, &[secret]))
     }
 
     /// Posts a form to the token endpoint, and keeps what is granted. `sent` are the secrets in it.
@@ -485,7 +503,7 @@ impl Beginning<'_> {
             Err(Error::Client { refusal, .. }) if refusal.meaning() == Meaning::Pending => {
                 return Ok(Err(0));
             }
-            Err(Error::Client { refusal, .. }) if refusal.meaning() == Meaning::SlowDown => {
+            Err(Error::Later { refusal, .. }) if refusal.meaning() == Meaning::SlowDown => {
                 return Ok(Err(SLOWER));
             }
             // No login has ended: there is none yet.

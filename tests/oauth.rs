@@ -111,6 +111,15 @@ fn a_file_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn a_damaged_file_asks_for_a_new_login() {
+    let server = AuthorizationServer::start(Refreshing::Keep, HOUR);
+    let home = home(&server);
+    server.log_in(&home, 3600, 3600);
+    fs::write(home.path().join(server.file()), "{").unwrap();
+    fetch(&home).exit(74).says("\nhint: run `postie login work` again\n");
+}
+
+#[test]
 fn each_refusal_has_its_line_its_hint_and_its_status() {
     let host = "postie: fetch work: 127.0.0.1: ";
     for (status, body, exit, line, hint) in [
@@ -158,6 +167,7 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
         ),
         (500, "<html>oops</html>", 75, "no token now (HTTP status 500)", "try again later"),
         (429, "{}", 75, "no token now (HTTP status 429)", "try again later"),
+        (400, r#"{"error":"slow_down"}"#, 75, "no token now (slow_down)", "try again later"),
     ] {
         let server = AuthorizationServer::start(Refreshing::Rotate, HOUR);
         let home = home(&server);
@@ -173,6 +183,12 @@ fn each_refusal_has_its_line_its_hint_and_its_status() {
     let server = AuthorizationServer::start(Refreshing::Rotate, HOUR);
     let home = home(&server);
     server.log_in(&home, -1, 3600);
+    server.do_wrong([Wrong::Answer(404, "<html>")]);
+    fetch(&home).exit(78).stderr(&format!(
+        "postie: fetch work: {}/token: HTTP status 404, without an error code of OAuth 2.0\n\
+         hint: check `token` or `issuer` in [oauth.NAME]; a proxy may have answered instead\n",
+        server.issuer()
+    ));
     for (wrong, line) in [
         (
             Wrong::Answer(200, "<html>"),
@@ -535,6 +551,24 @@ fn a_login_that_is_refused_or_cannot_last_says_so() {
     );
     assert!(seen.ends_with("status 76\n"), "{seen}");
     fetch(&home).exit(78);
+}
+
+#[test]
+fn nobody_logs_in_for_a_directory_that_cannot_be_written_to() {
+    if !servers::is_installed("script") {
+        return;
+    }
+    let server = AuthorizationServer::start(Refreshing::Keep, HOUR);
+    let home = home(&server);
+    home.file(".local", "");
+    for args in ["login", "login --device"] {
+        let seen = at_a_terminal(&home, args, |seen, keyboard| {
+            let is_asked = seen.contains("https://");
+            is_asked && keyboard.write_all(b"\x03").is_ok()
+        });
+        assert!(seen.contains("not a directory") && !seen.contains("https://"), "{seen}");
+        assert_eq!(server.counts().devices, 0);
+    }
 }
 
 #[test]

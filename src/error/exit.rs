@@ -247,6 +247,7 @@ impl From<&token::Error> for Exit {
             token::Error::NoLogin { .. }
             | token::Error::Changed { .. }
             | token::Error::Client { .. }
+            | token::Error::NoEndpoint { .. }
             | token::Error::Nobody
             | token::Error::NoBrowser { .. }
             // What others may read is for its owner to repair, not for a later run.
@@ -254,7 +255,7 @@ impl From<&token::Error> for Exit {
             token::Error::Expired { .. }
             | token::Error::Code { .. }
             | token::Error::Consent { .. } => Self::Denied,
-            token::Error::Later { .. } | token::Error::Busy | token::Error::NotInTime(_) => {
+            token::Error::Later { .. } | token::Error::Busy | token::Error::NotInTime { .. } => {
                 Self::Later
             }
             token::Error::NoDevice { .. } => Self::Usage,

@@ -31,7 +31,7 @@ pub enum Situation {
     PasswordUnfit,
     /// No login by OAuth 2.0 has been made.
     NoLoginYet,
-    /// The login was made for another configuration.
+    /// The login was made for another configuration, or its file is damaged.
     LoginChanged,
     /// The code of a login by OAuth 2.0 was not accepted.
     CodeRefused,
@@ -41,7 +41,9 @@ pub enum Situation {
     ClientRefused,
     /// The user, or their administrator, has not consented.
     ConsentRefused,
-    /// The authorization server has no token now.
+    /// The answer is none of an authorization server's endpoint.
+    NoEndpoint,
+    /// The authorization server has no token now, or another run is asking it.
     TokenLater,
     /// A client of no id.
     NoClientId,
@@ -302,12 +304,15 @@ impl Situation {
     fn of_token(error: &token::Error) -> Option<Self> {
         Some(match error {
             token::Error::NoLogin { .. } => Self::NoLoginYet,
-            token::Error::Changed { .. } => Self::LoginChanged,
+            token::Error::Changed { .. } | token::Error::Store(store::Error::Token(_)) => {
+                Self::LoginChanged
+            }
             token::Error::Expired { .. } => Self::LoginExpired,
             token::Error::Code { .. } => Self::CodeRefused,
             token::Error::Consent { .. } => Self::ConsentRefused,
             token::Error::Client { .. } => Self::ClientRefused,
-            token::Error::Later { .. } => Self::TokenLater,
+            token::Error::NoEndpoint { .. } => Self::NoEndpoint,
+            token::Error::Later { .. } | token::Error::Busy => Self::TokenLater,
             _ => return None,
         })
     }
@@ -374,11 +379,14 @@ impl fmt::Display for Situation {
             Self::PasswordEmpty => "The password is empty",
             Self::PasswordUnfit => "The password holds a control character",
             Self::NoLoginYet => "There is no OAuth 2.0 login",
-            Self::LoginChanged => "The OAuth 2.0 login is for another configuration",
+            Self::LoginChanged => {
+                "The OAuth 2.0 login is for another configuration, or its file is damaged"
+            }
             Self::CodeRefused => "The code of an OAuth 2.0 login is refused",
             Self::LoginExpired => "The OAuth 2.0 login has expired",
             Self::ClientRefused => "The authorization server refuses the client",
             Self::ConsentRefused => "The authorization server refuses the user's login",
+            Self::NoEndpoint => "No authorization server answers at a token endpoint",
             Self::TokenLater => "The authorization server is temporarily unavailable",
             Self::NoClientId => "A client has no `client-id`",
             Self::NoOAuth => "No account has `oauth`",

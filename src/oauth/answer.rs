@@ -59,6 +59,8 @@ pub enum ErrorCode {
     UnauthorizedClient,
     /// The server does not have this grant.
     UnsupportedGrantType,
+    /// No code: the answer is no error response, and only its HTTP status is known.
+    None,
     /// Any other code.
     Other(String),
 }
@@ -118,6 +120,8 @@ pub enum Meaning {
     Client,
     /// The server cannot answer now.
     Later,
+    /// Nothing: the answer is that of another server, or of another place on it.
+    None,
 }
 
 impl Refusal {
@@ -131,6 +135,12 @@ impl Refusal {
         Self { code, description: map(&self.description), status: self.status }
     }
 
+    /// Returns whether the server has decided and grants nothing: an error response of OAuth 2.0, and
+    /// no failure on its side.
+    pub fn is_decided(&self) -> bool {
+        self.code != ErrorCode::None && self.status < 500
+    }
+
     /// Returns the meaning. Microsoft's numbers (AADSTS) are more precise than its code.
     pub fn meaning(&self) -> Meaning {
         let says = |numbers: &[&str]| {
@@ -140,6 +150,7 @@ impl Refusal {
             ErrorCode::AuthorizationPending => Meaning::Pending,
             ErrorCode::SlowDown => Meaning::SlowDown,
             _ if self.status == 429 || self.status >= 500 => Meaning::Later,
+            ErrorCode::None => Meaning::None,
             ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Meaning::Later,
             _ if says(&["50105:", "65001:", "65004:", "90094:", "90095:"]) => Meaning::Consent,
             _ if says(&["700016:", "50011:", "7000112:", "7000218:", "7000215:"]) => {
@@ -156,7 +167,10 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.code.word())?;
+        match &self.code {
+            ErrorCode::None => write!(f, "HTTP status {}", self.status)?,
+            code => f.write_str(&code.word())?,
+        }
         // Microsoft adds lines of numbers for its own people.
         let first = self.description.lines().next().unwrap_or_default().trim();
         let first = first.split(" Trace ID: ").next().unwrap_or_default();
@@ -201,6 +215,12 @@ impl Granted {
         let lifetime = seconds(&object, "expires_in").unwrap_or(LIFETIME).clamp(1, LONGEST);
         let scope = object.get("scope").and_then(Value::as_str).map(str::to_owned);
         Ok(Self { access, lifetime, refresh: token(&object, "refresh_token")?, scope })
+    }
+
+    /// Returns the refresh token of an answer that is good for nothing else: the server may no longer
+    /// take the one before. `None` if there is none.
+    pub fn rest(status: u16, body: &[u8]) -> Option<Secret> {
+        token(&object(status, body).ok()?, "refresh_token").ok().flatten()
     }
 }
 
@@ -290,8 +310,8 @@ fn object(status: u16, body: &[u8]) -> Result<Value, Error> {
             Err(Error::Malformed("its answer is not JSON".to_owned()))
         }
         _ => {
-            let code = ErrorCode::Other(format!("HTTP status {status}"));
-            Err(Error::Refused(Refusal { code, description: String::new(), status }))
+            let (code, description) = (ErrorCode::None, String::new());
+            Err(Error::Refused(Refusal { code, description, status }))
         }
     }
 }
@@ -367,7 +387,8 @@ mod tests {
             (503, "<html>busy</html>", Meaning::Later),
             (429, "{}", Meaning::Later),
             (500, r#"{"error":"invalid_grant"}"#, Meaning::Later),
-            (404, "", Meaning::Client),
+            (404, "", Meaning::None),
+            (403, "<html>", Meaning::None),
             (
                 400,
                 r#"{"error":"invalid_grant","error_description":"AADSTS65001: The user or administrator has not consented"}"#,

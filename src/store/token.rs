@@ -131,15 +131,30 @@ impl<'a> TokenStore<'a> {
     ///
     /// Returns an error if the file could not be replaced durably.
     pub fn write(&self, tokens: &Tokens) -> Result<(), Error> {
-        let (new, path) = (self.dir.join("token.new"), self.path());
+        let (new, path) = (self.create(&tokens.encode())?, self.path());
+        self.disk.rename(&new, &path).map_err(|error| Error::io("replace", &path, error))?;
+        self.disk.sync_dir(self.dir).map_err(|error| Error::io("write", self.dir, error))
+    }
+
+    /// Writes a file beside the tokens and removes it. The login must be locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if that fails, as a write of tokens would.
+    pub fn try_to_write(&self) -> Result<(), Error> {
+        let new = self.create("\n")?;
+        self.remove_if_there(&new)
+    }
+
+    /// Makes the file that is to replace the tokens, durably.
+    fn create(&self, text: &str) -> Result<PathBuf, Error> {
+        let new = self.dir.join("token.new");
         self.remove_if_there(&new)?;
         let failed = |error| Error::io("write", &new, error);
         let mut file = self.disk.create(&new).map_err(failed)?;
-        file.write_all(tokens.encode().as_bytes()).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync().map_err(failed)?;
-        drop(file);
-        self.disk.rename(&new, &path).map_err(|error| Error::io("replace", &path, error))?;
-        self.disk.sync_dir(self.dir).map_err(|error| Error::io("write", self.dir, error))
+        Ok(new)
     }
 
     /// Removes the tokens. The login must be locked.

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::net::{self};
 use crate::oauth::{self, Refusal};
 use crate::store;
-use crate::text::{Secret, plain};
+use crate::text::{HttpsUrl, Secret, plain};
 use crate::tls::{self};
 
 /// The reason why there is no token.
@@ -64,6 +64,14 @@ pub enum Error {
         /// The server's answer.
         refusal: Refusal,
     },
+    /// The answer is no answer of an authorization server's endpoint.
+    #[error("{url}: HTTP status {status}, without an error code of OAuth 2.0")]
+    NoEndpoint {
+        /// The URL that was asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The server cannot answer now.
     #[error("{host}: no token now ({refusal})")]
     Later {
@@ -92,8 +100,13 @@ pub enum Error {
     #[error("a login needs a terminal")]
     Nobody,
     /// The login was not made in time.
-    #[error("no login within {0} s")]
-    NotInTime(u64),
+    #[error("no login within {seconds} s{}", .last.as_ref().map(|last| format!(": {last}")).unwrap_or_default())]
+    NotInTime {
+        /// The time in which it was to be made.
+        seconds: u64,
+        /// The failure of the last question, if that had no answer.
+        last: Option<Box<Self>>,
+    },
     /// The server has no page to log in at.
     #[error("{host} has no authorization endpoint: use --device, or set `authorize`")]
     NoBrowser {
@@ -122,8 +135,19 @@ pub enum Error {
 
 impl Error {
     /// Returns the error for a refusal, with the secrets that were sent masked.
-    pub fn refused(host: String, refusal: Refusal, secrets: &[Option<&Secret>]) -> Self {
-        refused(host, oauth::Error::Refused(refusal), secrets)
+    pub fn refused(url: &HttpsUrl, refusal: Refusal, secrets: &[Option<&Secret>]) -> Self {
+        refused(url, oauth::Error::Refused(refusal), secrets)
+    }
+
+    /// Returns whether the server has decided and granted nothing.
+    pub(super) fn is_decided(&self) -> bool {
+        match self {
+            Self::Expired { refusal, .. }
+            | Self::Consent { refusal, .. }
+            | Self::Client { refusal, .. }
+            | Self::Later { refusal, .. } => refusal.is_decided(),
+            _ => false,
+        }
     }
 
     /// Returns whether the login was refused, and stays so until a new login.

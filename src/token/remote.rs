@@ -67,7 +67,9 @@ impl AuthorizationServer for Remote<'_> {
             Server::Issuer(issuer) => issuer,
         };
         let place = Login::place(issuer);
-        let mut status = 0;
+        let host = || issuer.host().to_string();
+        let protocol = |error| Error::Protocol { host: host(), error };
+        let mut failure = protocol(oauth::Error::Malformed("it has no metadata".to_owned()));
         for url in oauth::metadata_urls(issuer).into_iter().flatten() {
             let found = http::get(url.clone(), "application/json", Redirects::SameHost, |url| {
                 self.open(url)
@@ -80,21 +82,22 @@ impl AuthorizationServer for Remote<'_> {
                 }
             };
             self.tell(&format_args!("GET {url}"), &response.status);
-            status = response.status;
-            if response.is_success() {
-                let read = oauth::metadata(issuer, &response.body);
-                let host = issuer.host().to_string();
-                return read.map_err(|error| Error::Protocol { host, error });
-            }
+            let status = response.status;
+            failure = if response.is_success() {
+                // A page for people may stand where metadata are looked for first.
+                match oauth::metadata(issuer, &response.body) {
+                    Ok(endpoints) => return Ok(endpoints),
+                    Err(error) => protocol(error),
+                }
+            } else if status >= 500 || status == 429 {
+                let (code, description) = (oauth::ErrorCode::None, String::new());
+                Error::Later { host: host(), refusal: Refusal { code, description, status } }
+            } else {
+                let words = format!("it has no metadata (HTTP status {status})");
+                protocol(oauth::Error::Malformed(words))
+            };
         }
-        let host = issuer.host().to_string();
-        if status >= 500 || status == 429 {
-            let code = oauth::ErrorCode::Other(format!("HTTP status {status}"));
-            let refusal = Refusal { code, description: String::new(), status };
-            return Err(Error::Later { host, refusal });
-        }
-        let words = format!("it has no metadata (HTTP status {status})");
-        Err(Error::Protocol { host, error: oauth::Error::Malformed(words) })
+        Err(failure)
     }
 
     fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error> {

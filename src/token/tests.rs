@@ -195,7 +195,15 @@ fn a_new_refresh_token_is_kept_and_without_one_the_old_one_stays() {
 
 #[test]
 fn a_server_that_cannot_answer_now_does_no_harm_while_the_token_lives() {
-    for answer in [Ok((500, "<html>")), Ok((429, "{}")), Err(())] {
+    let slow_down = r#"{"error":"slow_down"}"#;
+    for answer in [
+        Ok((500, "<html>")),
+        Ok((429, "{}")),
+        Ok((400, slow_down)),
+        Ok((403, "<html>")),
+        Ok((404, "{}")),
+        Err(()),
+    ] {
         let (login, mut server) = (login(), Fake::new(true));
         let disk = disk(&login, &server, 10, 3600);
         server.next.push(answer);
@@ -203,7 +211,11 @@ fn a_server_that_cannot_answer_now_does_no_harm_while_the_token_lives() {
         server.now += 20;
         server.next.push(answer);
         let error = renewed(&login, &disk, &mut server).unwrap_err();
-        assert!(matches!(error, Error::Later { .. } | Error::Unreached { .. }), "{error}");
+        match answer {
+            Ok((403 | 404, _)) => assert!(matches!(error, Error::NoEndpoint { .. }), "{error}"),
+            Ok(_) => assert!(matches!(error, Error::Later { .. }), "{error}"),
+            Err(()) => assert!(matches!(error, Error::Unreached { .. }), "{error}"),
+        }
         assert_eq!(renewed(&login, &disk, &mut server).unwrap(), "access-2");
     }
 }
@@ -229,6 +241,40 @@ fn a_refusal_after_a_lost_answer_says_that_it_was_lost() {
     let disk = self::disk(&login, &server, 0, 3600);
     let error = renewed(&login, &disk, &mut server).unwrap_err();
     assert!(error.to_string().ends_with("(invalid_grant)"), "{error}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_used_is_lost_but_for_the_refresh_token_in_it() {
+    for answer in [(200, r#"{"access_token":"a","refresh_tok"#), (200, "{}"), (403, "<html>")] {
+        let (login, mut server) = (login(), Fake::new(true));
+        let disk = disk(&login, &server, 0, 3600);
+        server.next.push(Ok(answer));
+        renewed(&login, &disk, &mut server).unwrap_err();
+        server.refresh = "refresh-2".to_owned();
+        let error = renewed(&login, &disk, &mut server).unwrap_err();
+        assert!(error.to_string().ends_with("was lost, and with it the next token"), "{error}");
+    }
+    let (login, mut server) = (login(), Fake::new(true));
+    let disk = disk(&login, &server, 0, 3600);
+    server.next.push(Ok((200, r#"{"access_token":"a","refresh_token":"refresh-2"}"#)));
+    renewed(&login, &disk, &mut server).unwrap_err();
+    server.refresh = "refresh-2".to_owned();
+    let kept = login.store(&disk.for_sure()).read().unwrap().unwrap();
+    assert_eq!((kept.refresh.unwrap().expose(), kept.unanswered), ("refresh-2", None));
+    assert_eq!(renewed(&login, &disk, &mut server).unwrap(), "access-2");
+}
+
+#[test]
+fn while_another_run_renews_a_token_that_still_lives_is_used() {
+    for (left, is_busy) in [(10, false), (0, true)] {
+        let (login, mut server) = (login(), Fake::new(true));
+        let disk = disk(&login, &server, left, 3600);
+        let _held = login.store(&disk).lock().unwrap().unwrap();
+        match renewed(&login, &disk, &mut server) {
+            Ok(access) => assert!(!is_busy && access == "access-1"),
+            Err(error) => assert!(is_busy && matches!(error, Error::Busy), "{error}"),
+        }
+    }
 }
 
 #[test]
@@ -303,6 +349,10 @@ fn a_client_without_a_person_asks_and_keeps_what_it_gets() {
     assert_eq!(renewed(&login, &disk, &mut server).unwrap(), "access-2");
     server.now += 3600;
     assert_eq!(renewed(&login, &disk, &mut server).unwrap(), "access-3");
+    // A damaged file is no reason to wait for anybody.
+    disk.create(&login.store(&disk).path().with_extension("x")).unwrap();
+    disk.rename(&login.dir.join("token.x"), &login.store(&disk).path()).unwrap();
+    assert_eq!(renewed(&login, &disk, &mut server).unwrap(), "access-4");
 }
 
 #[test]

@@ -331,7 +331,9 @@ fn serve(stream: &mut Stream, state: &Mutex<State>, address: SocketAddr) -> io::
         thread::sleep(time);
     }
     let (status, body) = match (method, path) {
-        ("GET", "/.well-known/oauth-authorization-server") => (404, "no such thing".to_owned()),
+        ("GET", "/.well-known/oauth-authorization-server") => {
+            (200, "<html>hello</html>".to_owned())
+        }
         ("GET", "/.well-known/openid-configuration") => (
             200,
             format!(
