@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Domain, shown};
+use super::{Domain, shown, without_password};
 use crate::limits;
 
 /// An `https` URL without user information and fragment. Holds no blank and no control character.
@@ -41,7 +41,7 @@ impl HttpsUrl {
     ///
     /// Returns an error if the result is no https URL.
     pub fn resolve(&self, reference: &str) -> Result<Self, UrlError> {
-        let wrong = || UrlError { url: shown(reference) };
+        let wrong = || UrlError::new(reference, NO_HTTPS);
         if let Some(rest) = reference.strip_prefix("//") {
             return format!("https://{rest}").parse();
         }
@@ -68,13 +68,16 @@ impl FromStr for HttpsUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        let wrong = || UrlError { url: shown(text) };
+        let wrong = || UrlError::new(text, NO_HTTPS);
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         if !scheme.eq_ignore_ascii_case("https") {
             return Err(wrong());
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at_checked(end).ok_or_else(wrong)?;
+        if authority.contains('@') {
+            return Err(UrlError::new(text, "holds a user name, which is not sent here"));
+        }
         // An IPv6 address stands in brackets (RFC 3986 §3.2.2), so its colons are before the last one.
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => {
@@ -108,11 +111,20 @@ impl fmt::Display for HttpsUrl {
     }
 }
 
-/// The text is not an `https` URL.
+const NO_HTTPS: &str = "is not an https address";
+
+/// The text is not an `https` URL, or has user information (RFC 3986 §3.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{url}` is not an https address")]
+#[error("`{url}` {fault}")]
 pub struct UrlError {
     url: String,
+    fault: &'static str,
+}
+
+impl UrlError {
+    fn new(text: &str, fault: &'static str) -> Self {
+        Self { url: shown(&without_password(text)), fault }
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +161,19 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        let error = |text: &str| text.parse::<HttpsUrl>().unwrap_err().to_string();
+        assert_eq!(
+            error("https://ann:hunter2@example.com/x"),
+            "`https://****@example.com/x` holds a user name, which is not sent here"
+        );
+        assert_eq!(
+            error("http://ann:hunter2@example.com/x"),
+            "`http://****@example.com/x` is not an https address"
+        );
     }
 
     #[test]
