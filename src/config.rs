@@ -784,6 +784,22 @@ mod tests {
                 "c.toml:2: expected a command as text, or a list of its words".to_owned(),
             ),
             (
+                "[a]\npassword-command = 18446744073709551616\n",
+                "c.toml:2: expected a command as text, or a list of its words".to_owned(),
+            ),
+            (
+                "[a]\ndeliver-command = [\"a\", 1]\n",
+                "c.toml:2: expected a command as text, or a list of its words".to_owned(),
+            ),
+            (
+                "[a]\nuser = \"a\\u0007b\"\n",
+                "c.toml:2: `user` holds a control character".to_owned(),
+            ),
+            (
+                "[a]\nca-file = \"/a\\nb\"\n",
+                "c.toml:2: `ca-file` holds a control character".to_owned(),
+            ),
+            (
                 "[a]\nfetch = 1\n",
                 "c.toml:2: `fetch` is a table, as in [account.NAME.fetch]".to_owned(),
             ),

@@ -2,7 +2,7 @@
 //! keys that exclude each other, values of the wrong kind. Reports the first fault in the order of the
 //! file. What accounts lack for a job is `settings`' to say.
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::key::EXCLUSIVE;
 use super::key::{KEYS, Key, Place};
@@ -152,6 +152,15 @@ fn misfit(key: &Key, value: &DeValue<'_>) -> Option<String> {
         }
         _ => {
             let is_command = key.value.starts_with("\"LINE\"");
+            let is_of_words = |list: &DeArray<'_>| list.iter().all(|word| word.get_ref().is_str());
+            if is_command && !value.is_str() && !value.as_array().is_some_and(is_of_words) {
+                return Some("expected a command as text, or a list of its words".to_owned());
+            }
+            // A secret's is found when it is used, and a command may have lines.
+            let is_plain = !is_command && key.value != "\"TEXT\"";
+            if is_plain && value.as_str().is_some_and(|text| text.contains(char::is_control)) {
+                return Some(format!("`{name}` holds a control character"));
+            }
             let is_empty = match value {
                 DeValue::String(line) if is_command => runs_nothing(line),
                 DeValue::String(text) => text.is_empty(),
