@@ -62,10 +62,14 @@ pub(super) fn read(source: &Source) -> Result<Found, Error> {
     }
     let (defaults, servers): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| entry.name.is_none());
-    let mut usual = Settings::new();
+    let mut usual = User::default();
     for entry in defaults {
-        usual.extend(entry.settings);
-        usual.extend(entry.users.into_iter().flat_map(|user| user.settings));
+        usual.settings.extend(entry.settings);
+        for user in entry.users {
+            usual.settings.extend(user.settings);
+            usual.remote = user.remote.or(usual.remote);
+            usual.local.extend(user.local);
+        }
     }
     let origin = format!("fetchmail ({})", source.path.display());
     let mut accounts = Vec::new();
@@ -73,10 +77,13 @@ pub(super) fn read(source: &Source) -> Result<Found, Error> {
         let nobody = [User::default()];
         let users = if entry.users.is_empty() { &nobody[..] } else { &entry.users };
         for user in users {
-            let mut settings = usual.clone();
+            let mut settings = usual.settings.clone();
             settings.extend(entry.settings.clone());
             settings.extend(user.settings.clone());
-            accounts.push(account(source, &entry, user, &settings, &program, &origin)?);
+            let remote = user.remote.clone().or_else(|| usual.remote.clone());
+            let local = [usual.local.clone(), user.local.clone()].concat();
+            let user = User { remote, local, settings };
+            accounts.push(account(source, &entry, &user, &program, &origin)?);
         }
     }
     if let Some(first) = accounts.first_mut() {
@@ -306,10 +313,10 @@ fn account(
     source: &Source,
     entry: &Entry,
     user: &User,
-    settings: &Settings,
     program: &Settings,
     origin: &str,
 ) -> Result<Account, Error> {
+    let settings = &user.settings;
     let poll = entry.name.as_deref().unwrap_or_default();
     let name = match (&user.remote, entry.users.len()) {
         (Some(remote), 2..) => format!("{remote}@{poll}"),

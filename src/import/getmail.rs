@@ -332,27 +332,60 @@ fn tuple(source: &Source, setting: &Setting) -> Result<Vec<String>, Error> {
     read().ok_or_else(|| source.wrong(setting.line, "expected a tuple such as (\"one\", \"two\")"))
 }
 
-/// The string that a text begins with, and what is behind it.
+/// The string that a text begins with, and what is behind it (Python's "String and Bytes literals").
 fn string(text: &str) -> Option<(String, &str)> {
     let raw = text.strip_prefix(['r', 'R']);
     let text = raw.unwrap_or(text);
     let quote = text.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-    let (mut found, mut is_escaped) = (String::new(), false);
-    for (at, c) in text.char_indices().skip(1) {
+    let mut rest = text.get(1..)?;
+    let mut found = String::new();
+    loop {
+        let c = rest.chars().next()?;
+        rest = rest.get(c.len_utf8()..)?;
         match c {
-            c if is_escaped => {
-                if raw.is_some() || !matches!(c, '\\' | '"' | '\'') {
-                    found.push('\\');
-                }
+            c if c == quote => return Some((found, rest)),
+            '\\' if raw.is_none() && escaped(rest).is_some() => {
+                let (c, length) = escaped(rest)?;
                 found.push(c);
-                is_escaped = false;
+                rest = rest.get(length..)?;
             }
-            '\\' => is_escaped = true,
-            c if c == quote => return Some((found, text.get(at + 1..)?)),
+            '\\' => {
+                let c = rest.chars().next()?;
+                found.extend(['\\', c]);
+                rest = rest.get(c.len_utf8()..)?;
+            }
             c => found.push(c),
         }
     }
-    None
+}
+
+/// The character that the escape sequence after a backslash stands for, and the length of that in
+/// octets; `None` if it stands for itself.
+fn escaped(text: &str) -> Option<(char, usize)> {
+    let digits = |begin: usize, length: usize, radix| {
+        let digits = text.get(begin..begin + length)?;
+        let c = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
+        Some((c, begin + length))
+    };
+    let plain = |c| Some((c, 1));
+    match text.chars().next()? {
+        c @ ('\\' | '"' | '\'') => plain(c),
+        'a' => plain('\u{7}'),
+        'b' => plain('\u{8}'),
+        'f' => plain('\u{c}'),
+        'n' => plain('\n'),
+        'r' => plain('\r'),
+        't' => plain('\t'),
+        'v' => plain('\u{b}'),
+        'x' => digits(1, 2, 16),
+        'u' => digits(1, 4, 16),
+        'U' => digits(1, 8, 16),
+        '0'..='7' => {
+            let octal = text.bytes().take(3).take_while(|digit| matches!(digit, b'0'..=b'7'));
+            digits(0, octal.count(), 8)
+        }
+        _ => None,
+    }
 }
 
 /// Retrievers that have no counterpart.

@@ -338,6 +338,36 @@ fn users_of_fetchmail_share_their_server_and_the_defaults() {
 }
 
 #[test]
+fn a_user_in_the_defaults_of_fetchmail_is_that_of_each_server() {
+    let text = "defaults proto pop3 user ann is ann here keep\npoll a.example\n\
+                poll b.example password x\npoll c.example user bob\n";
+    let found = found(text);
+    let users: Vec<_> = found.accounts.iter().map(|account| account.text("user")).collect();
+    assert_eq!(users, [Some("ann"), Some("ann"), Some("bob")]);
+}
+
+#[test]
+fn a_string_of_python_is_read_as_python_does() {
+    for (text, expected) in [
+        (r#"("a\x41\u00e9\101", r"b\x41", '\d\'')"#, Some("a\u{41}\u{e9}A|b\\x41|\\d'")),
+        (r#"("a\n",)"#, None),
+    ] {
+        let text = format!(
+            "[retriever]\ntype = SimplePOP3SSLRetriever\nserver = x.example\nusername = u\n\
+             password_command = {text}\n[destination]\ntype = Maildir\npath = ~/x/\n"
+        );
+        let found = found(&text);
+        let words = found.accounts[0].keys.iter().find_map(|(key, value)| match value {
+            account::Value::List(words) if *key == "password-command" => Some(words.join("|")),
+            _ => None,
+        });
+        assert_eq!(words.as_deref(), expected, "{text}");
+        let notes = found.accounts[0].notes.join("\n");
+        assert_eq!(notes.contains("holds a control character"), expected.is_none(), "{notes}");
+    }
+}
+
+#[test]
 fn plain_text_stays_on_this_machine() {
     for (text, tls) in [
         ("account a\nhost localhost\nuser u\ndelivery maildir ~/x\n", "none"),
