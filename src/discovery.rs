@@ -210,7 +210,7 @@ fn of_provider(
     address: &Mailbox,
 ) -> Result<Findings, Error> {
     if provider.fetch.is_none() && provider.send.is_none() {
-        let (name, instead) = (provider.name, provider.instead);
+        let (name, instead) = (provider.name.to_owned(), provider.instead);
         return Err(Error::NoPop3 { name, instead });
     }
     let place = |endpoint: Option<Endpoint>, usual: [u16; 2]| {
@@ -266,7 +266,7 @@ impl Search<'_> {
             }
             Err(error) => return Err(error),
         };
-        if let Some(findings) = self.srv() {
+        if let Some(findings) = self.srv()? {
             return Ok(Some(findings));
         }
         self.note("SRV: no records of a mail server");
@@ -343,26 +343,37 @@ impl Search<'_> {
         of_provider(provider, Source::Mx(host, provider), self.address).map(Some)
     }
 
-    fn srv(&self) -> Option<Findings> {
+    /// The servers of the domain's SRV records (RFC 6186). It is an error if they say that there are
+    /// none, with the target `.` (RFC 2782).
+    fn srv(&self) -> Result<Option<Findings>, Error> {
         let place = |services: [(&str, Tls); 2]| {
-            services.into_iter().find_map(|(service, tls)| {
+            let mut is_denied = false;
+            let found = services.into_iter().find_map(|(service, tls)| {
                 let name = format!("_{service}._tcp.{}", self.domain);
                 match self.lookup(Kind::Srv, &name) {
-                    Ok(Answer::Records(records)) => records.into_iter().find_map(|record| {
-                        let Record { host, port, .. } = record;
-                        Some(Place { host: host?, port, tls }).filter(|place| place.port > 0)
-                    }),
+                    Ok(Answer::Records(records)) => {
+                        is_denied |= records.iter().any(|record| record.host.is_none());
+                        records.into_iter().find_map(|record| {
+                            let Record { host, port, .. } = record;
+                            Some(Place { host: host?, port, tls }).filter(|place| place.port > 0)
+                        })
+                    }
                     Ok(_) => None,
                     Err(error) => {
                         self.note(&format!("{name}: {error}"));
                         None
                     }
                 }
-            })
+            });
+            (found, is_denied)
         };
-        let fetch = place([("pop3s", Tls::Implicit), ("pop3", Tls::Starttls)]);
-        let send = place([("submissions", Tls::Implicit), ("submission", Tls::Starttls)]);
-        self.found(Source::Srv, fetch, send)
+        match (
+            place([("pop3s", Tls::Implicit), ("pop3", Tls::Starttls)]),
+            place([("submissions", Tls::Implicit), ("submission", Tls::Starttls)]),
+        ) {
+            ((None, true), (None, true)) => Err(Error::NoMail { domain: self.domain.to_string() }),
+            ((fetch, _), (send, _)) => Ok(self.found(Source::Srv, fetch, send)),
+        }
     }
 
     fn names(&self) -> Option<Findings> {

@@ -80,11 +80,17 @@ pub enum Error {
         /// The domain.
         domain: String,
     },
+    /// The domain offers neither POP3 nor submission.
+    #[error("{domain} offers neither POP3 nor submission, by its SRV records")]
+    NoMail {
+        /// The domain.
+        domain: String,
+    },
     /// The provider offers no POP3.
     #[error("{name} has no POP3: {instead}")]
     NoPop3 {
         /// The provider.
-        name: &'static str,
+        name: String,
         /// The alternatives that work.
         instead: &'static str,
     },

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli;
 use crate::config;
 use crate::discovery::account::Account;
-use crate::discovery::{Findings, Options, discover};
+use crate::discovery::{Findings, Options, Source, discover};
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
 use crate::report::{ErrorObject, Report};
@@ -67,11 +67,16 @@ impl Run<'_> {
         // A server that no trusted source names is not contacted.
         let walked =
             if *offline || !strangers.is_empty() { Exit::Done } else { self.walk(&mut account)? };
-        let lack = match account.findings.source.provider() {
+        let (source, fetch) = (&account.findings.source, &account.findings.fetch);
+        let lack = match source.provider() {
             _ if walked != Exit::Done => None,
             _ if !strangers.is_empty() => Some(not_accepted),
             Some(provider) if provider.fetch.is_none() => {
-                Some(Error::NoPop3 { name: provider.name, instead: provider.instead })
+                Some(Error::NoPop3 { name: provider.name.to_owned(), instead: provider.instead })
+            }
+            None if fetch.is_none() && matches!(source, Source::Autoconfig(_)) => {
+                let instead = "it publishes no server that postie could fetch from";
+                Some(Error::NoPop3 { name: address.domain().to_owned(), instead })
             }
             _ => None,
         };

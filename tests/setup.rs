@@ -266,6 +266,23 @@ fn a_dot_in_an_srv_record_says_that_there_is_no_such_server() {
 }
 
 #[test]
+fn a_domain_that_says_that_it_offers_nothing_is_believed() {
+    let services = ["_pop3s", "_pop3", "_submissions", "_submission"];
+    let names = services.map(|service| &*format!("{service}._tcp.example.org").leak());
+    let said = names.map(|name| (name, DnsReply::Srv(0, "")));
+    let found = World::new(&said, &[]).setup(&["--write"]);
+    found.exit(69).says("example.org offers neither POP3 nor submission, by its SRV records");
+}
+
+#[test]
+fn a_provider_that_publishes_no_pop3_is_said_to_have_none() {
+    let page = document("pop.example.org", "smtp.example.org").replace("pop3", "imap");
+    let world = World::new(&[], &[(PAGE, &page)]);
+    world.setup(&["--write"]).exit(69).says("example.org has no POP3: it publishes no server");
+    assert!(world.config().unwrap().contains("smtp.example.org"), "it can send");
+}
+
+#[test]
 fn a_domain_whose_mail_a_known_provider_takes_is_at_that_provider() {
     let forged = DnsReply::Forged("mx.evil.example", Box::new(DnsReply::Mx("aspmx.l.google.com")));
     let streamed = DnsReply::OnlyByStream(Box::new(DnsReply::Mx("aspmx.l.google.com")));

@@ -158,7 +158,7 @@ impl From<&Error> for Exit {
             Error::NoSuchDomain { .. } | Error::NothingFound { .. } | Error::NotInTable { .. } => {
                 Self::NoHost
             }
-            Error::NoPop3 { .. } => Self::Missing,
+            Error::NoPop3 { .. } | Error::NoMail { .. } => Self::Missing,
             Error::Store(error) => error.into(),
             Error::Outbox(error) => error.into(),
             Error::Message(error) => error.into(),
