@@ -410,6 +410,9 @@ impl Settings {
         let first = components.next().and_then(|first| first.as_os_str().to_str());
         match first.and_then(|first| first.strip_prefix('$')) {
             None if path.is_absolute() => Ok(path.to_owned()),
+            None if first.is_some_and(|first| first.starts_with('~') && first != "~") => {
+                Err(Error::OtherHome(shown(&path.to_string_lossy())))
+            }
             None => Ok(self.home()?.join(path.strip_prefix("~").unwrap_or(path))),
             Some(CREDENTIALS) => {
                 let dir = variable(CREDENTIALS).ok_or(Error::NoCredentials)?;

@@ -121,6 +121,8 @@ fn what_the_file_should_not_say_is_named_with_its_line() {
         let line = format!("postie: fetch: {}:{line}\n", path.display());
         home.postie(["fetch"]).run().exit(78).stderr(&line);
     }
+    home.config(&format!("{SERVER}fetch.maildir = \"~ann/M\"\n"));
+    home.postie(["fetch"]).run().exit(78).says("in `~ann/M`: only ~ itself is expanded");
 }
 
 #[test]

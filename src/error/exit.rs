@@ -296,7 +296,8 @@ impl From<&settings::Error> for Exit {
             | settings::Error::CommandWithoutTls { .. }
             | settings::Error::NoHome
             | settings::Error::NoCredentials
-            | settings::Error::Variable(_) => Self::Config,
+            | settings::Error::Variable(_)
+            | settings::Error::OtherHome(_) => Self::Config,
             settings::Error::NotPermitted(_) => Self::Denied,
             settings::Error::UnknownAccount { .. }
             | settings::Error::NoUser

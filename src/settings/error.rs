@@ -163,6 +163,9 @@ pub enum Error {
     /// A path names another variable.
     #[error("in `{0}`: only $CREDENTIALS_DIRECTORY is expanded in paths")]
     Variable(String),
+    /// A path begins in the home directory of another user.
+    #[error("in `{0}`: only ~ itself is expanded in paths, not ~USER: write the path out")]
+    OtherHome(String),
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
     Random,
