@@ -45,7 +45,7 @@ fn main() -> ExitCode {
                 sending.speaks_smtp = true;
             }
         }),
-        Invocation::Nothing => Exit::Done,
+        Invocation::Aliases => check_aliases(),
         Invocation::Refused(why) => {
             report::usage_error(&why);
             if is_json {
@@ -56,6 +56,15 @@ fn main() -> ExitCode {
     };
     drop(io::stdout().flush());
     ExitCode::from(exit.status())
+}
+
+/// There are no aliases to compile: a wrong line of theirs is reported, as others report it then.
+fn check_aliases() -> Exit {
+    let global = Global { invoked_as: InvokedAs::Sendmail, ..Global::default() };
+    match settings(&global, &OneOff::default()) {
+        Ok(_) => Exit::Done,
+        Err(error) => refuse(&Report::new(&global), "newaliases", None, &error),
+    }
 }
 
 /// Returns whether JSON is wanted, even by a wrong command line. The words of a caller of sendmail

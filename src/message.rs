@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
@@ -348,7 +349,7 @@ struct Body {
 impl Body {
     fn new() -> Self {
         Self {
-            file: SpooledTempFile::new(limits::IN_MEMORY),
+            file: SpooledTempFile::new(usize::MAX),
             measure: Measure::default(),
             utf8: Utf8::default(),
         }
@@ -357,7 +358,28 @@ impl Body {
     fn append(&mut self, text: &[u8]) -> io::Result<()> {
         self.measure.take(text);
         self.utf8.take(text);
+        let room = u64::try_from(limits::IN_MEMORY).unwrap_or(u64::MAX);
+        if self.measure.octets > room && !self.file.is_rolled() {
+            self.leave_memory()?;
+        }
         self.file.write_all(text)
+    }
+
+    /// Moves the text to a file without a name. A caller's TMPDIR may be gone, or another user's.
+    fn leave_memory(&mut self) -> io::Result<()> {
+        let usual = tempfile::env::temp_dir();
+        let mut outcome = Ok(());
+        for dir in [usual.as_path(), Path::new("/var/tmp"), Path::new("/tmp")] {
+            let mut file = SpooledTempFile::new_in(0, dir);
+            outcome = file.roll();
+            if outcome.is_ok() {
+                self.file.rewind()?;
+                io::copy(&mut self.file, &mut file)?;
+                self.file = file;
+                break;
+            }
+        }
+        outcome
     }
 
     /// The character set of the text, as far as its octets tell.

@@ -58,11 +58,13 @@ fn a_wrong_line_is_named_and_what_comes_by_sendmail_waits_for_it() {
     home.postie(["check", "--send"]).run().exit(78);
     let sendmail = home.path().join("sendmail");
     symlink(env!("CARGO_BIN_EXE_postie"), &sendmail).unwrap();
+    home.program(&sendmail, ["-bi"]).run().exit(78).says(&words);
     let sent = home.program(&sendmail, ["-i", "staff"]).stdin("\nhello\n").run();
     sent.exit(0).says("; the message waits in the outbox").says(words.trim_end());
     home.postie(["queue"]).run().exit(0);
     assert_eq!(recipients(&sink), [""; 0]);
     home.file("aliases", "staff: bob@example.net\n");
+    home.program(&sendmail, ["-bi"]).run().exit(0).silent();
     home.postie(["queue", "flush", "--all"]).run().exit(0);
     assert_eq!(recipients(&sink), ["<bob@example.net>"]);
     fs::remove_file(home.path().join("aliases")).unwrap();

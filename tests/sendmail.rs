@@ -344,6 +344,16 @@ fn to_callers_of_sendmail_nothing_waits_that_is_not_kept() {
 }
 
 #[test]
+fn a_large_message_is_kept_whatever_a_caller_has_for_a_temporary_directory() {
+    let sink = Sink::start(&[]);
+    let (home, sendmail) = installed(&sink, "");
+    let message = format!("Subject: x\n\n{}", "hello, and a little more\n".repeat(100_000));
+    let run = home.program(&sendmail, ["-i", BOB]).env("TMPDIR", "/nonexistent");
+    run.stdin(message.as_str()).run().exit(0).silent();
+    assert!(only(&sink).lines().ends_with(message.strip_prefix("Subject: x\n").unwrap()));
+}
+
+#[test]
 fn what_sendmail_is_asked_besides_is_answered() {
     let sink = Sink::start(&[]);
     let (home, sendmail) = installed(&sink, "");

@@ -19,8 +19,8 @@ pub enum Invocation {
     Args(InvokedAs, Vec<OsString>),
     /// Words for `send`, whose messages come by SMTP on standard input (`-bs`).
     Smtp(InvokedAs, Vec<OsString>),
-    /// There is nothing to do (`-bi`): no aliases to compile.
-    Nothing,
+    /// `-bi`: to compile the aliases.
+    Aliases,
     /// Words that cannot be honoured, and why.
     Refused(String),
 }
@@ -347,7 +347,7 @@ impl Parser {
         let mut words = self.global;
         let is_smtp = matches!(self.mode, Some(Mode::Smtp));
         let command: &[&str] = match self.mode {
-            Some(Mode::Aliases) => return Invocation::Nothing,
+            Some(Mode::Aliases) => return Invocation::Aliases,
             Some(Mode::List) => &["queue"],
             Some(Mode::Flush) => &["queue", "flush"],
             Some(Mode::Smtp) => &["send"],
@@ -568,10 +568,10 @@ mod tests {
 
     #[test]
     fn other_modes_are_refused_by_name_or_come_to_nothing() {
-        assert_eq!(read("sendmail -bi"), Invocation::Nothing);
-        assert_eq!(read("sendmail -I"), Invocation::Nothing);
-        assert_eq!(read("/usr/bin/newaliases"), Invocation::Nothing);
-        assert_eq!(read("newaliases -v"), Invocation::Nothing);
+        assert_eq!(read("sendmail -bi"), Invocation::Aliases);
+        assert_eq!(read("sendmail -I"), Invocation::Aliases);
+        assert_eq!(read("/usr/bin/newaliases"), Invocation::Aliases);
+        assert_eq!(read("newaliases -v"), Invocation::Aliases);
         assert!(matches!(read("mailq --all"), Invocation::Refused(_)));
         for (line, word) in
             [("sendmail -bd -q1h", "-bd: "), ("sendmail -bt", "-bt: "), ("sendmail -x", "-x ")]
