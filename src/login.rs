@@ -68,7 +68,7 @@ fn run(
             let what = if was_kept { "the login is forgotten" } else { "there was no login" };
             format!("{account}: {what} at {}", login.host())
         } else {
-            let secret = secret.as_ref().map(|secret| secret.password("the client"));
+            let secret = secret.as_ref().map(|secret| secret.client_secret());
             let secret = secret.transpose()?;
             let access = match login.client.grant {
                 Grant::ClientCredentials => {

@@ -135,21 +135,36 @@ impl Source {
         Ok(key)
     }
 
-    /// A password, or a client's secret.
+    /// A password.
     ///
     /// # Errors
     ///
     /// Returns an error if the source yields no usable password.
     pub fn password(&self, whom: &str) -> Result<Secret, Error> {
-        let password = match self {
+        self.secret("password", whom)
+    }
+
+    /// A client's secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the source yields no usable secret.
+    pub fn client_secret(&self) -> Result<Secret, Error> {
+        self.secret("client secret", "")
+    }
+
+    fn secret(&self, what: &'static str, whom: &str) -> Result<Secret, Error> {
+        let secret = match self {
             Self::Text(secret) => secret.clone(),
-            Self::Command(command) => run("password", command)?,
+            Self::Command(command) => run(what, command)?,
             Self::File(path) => {
                 let failed = |source| Error::File { path: path.clone(), source };
                 let file = File::open(path).map_err(failed)?;
                 ownership::check_writers(&file, path)?;
                 ownership::check_readers(&file, path)?;
                 let text = bounded::read_text(&file, limits::SECRET).map_err(failed)?;
+                // Editors put a byte order mark there; no password begins with one.
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 Secret::new(text.split(['\r', '\n']).next().unwrap_or_default())
             }
             Self::Terminal => ask(whom)?,
@@ -158,7 +173,7 @@ impl Source {
                 return Err(Error::Nowhere);
             }
         };
-        fit("password", password)
+        fit(what, secret)
     }
 
     /// Returns whether a person types the password. It is asked for when the server's certificate
@@ -205,7 +220,7 @@ struct Tokens {
 
 impl Tokens {
     fn access(&self) -> Result<Option<Access>, Error> {
-        let secret = || self.secret.as_ref().map(|secret| secret.password("")).transpose();
+        let secret = || self.secret.as_ref().map(|secret| secret.client_secret()).transpose();
         self.login.access(self.last.as_ref(), &self.run, secret)
     }
 
@@ -471,10 +486,19 @@ mod tests {
     }
 
     #[test]
+    fn a_command_for_the_clients_secret_is_named_as_that() {
+        let failed = Source::Command(CommandLine::shell("exit 3")).client_secret().unwrap_err();
+        assert!(failed.to_string().starts_with("the client secret command failed"), "{failed}");
+        let empty = Source::Command(CommandLine::shell("true")).client_secret().unwrap_err();
+        assert_eq!(empty.to_string(), "the client secret is empty");
+    }
+
+    #[test]
     fn a_file_that_others_may_read_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let source = Source::File(file.path().to_owned());
-        io::Write::write_all(&mut file.as_file(), b"not-a-secret\n").unwrap();
+        // An editor may begin it with a byte order mark.
+        io::Write::write_all(&mut file.as_file(), b"\xef\xbb\xbfnot-a-secret\n").unwrap();
         assert_eq!(password(&source).unwrap(), "not-a-secret");
         file.as_file()
             .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o604))
