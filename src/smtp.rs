@@ -64,6 +64,10 @@ pub enum Subject {
     /// DATA, before the message.
     #[error("DATA")]
     Data,
+    /// BDAT, which the server offers with CHUNKING and does not know: a word about the command, not
+    /// about the message.
+    #[error("BDAT")]
+    Bdat,
     /// The message itself, after its end.
     #[error("the message")]
     Message,

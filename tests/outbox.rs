@@ -807,7 +807,7 @@ fn a_message_is_not_lost_where_chunking_is_offered_and_unknown() {
     let home = Home::new();
     home.config(&sink.config("queue = true"));
     let sent = send(&home, "1");
-    sent.exit(0).says("the message refused: 500 ").says("; the message waits in the outbox");
+    sent.exit(0).says("BDAT refused: 500 ").says("; the message waits in the outbox");
     // What it does not know is remembered.
     home.postie(["queue", "flush", "--all"]).run().exit(0);
     send(&home, "2").exit(0).silent();

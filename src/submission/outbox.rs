@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::password::{self, Source};
 use crate::report::{count, span};
 use crate::settings::SendJob;
-use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal};
+use crate::smtp::{self, Envelope, Extension, MailParameters, RecipientPolicy, Refusal, Subject};
 use crate::store::outbox::{
     self, Answer, AttemptResult, Id, LockedEntry, NotAdded, Outbox, QueuedEnvelope, RemovedEntry,
 };
@@ -414,15 +414,21 @@ pub fn is_login_refused(error: &Error) -> bool {
 /// refused this message, or that the message cannot be sent; everything else waits.
 pub fn is_final(error: &Error) -> bool {
     match error {
+        // The server's final reply to it.
+        Error::Smtp(smtp::Error::Refused { what: Subject::Message, refusal }) => {
+            !refusal.is_temporary()
+        }
+        // Its reply to this sender or its DATA; but that it does not know a command (500, 502 and 504),
+        // or that the login does not count, is its own fault.
+        Error::Smtp(smtp::Error::Refused { what: Subject::Sender | Subject::Data, .. }) => {
+            Exit::from(error) == Exit::Message
+        }
         // What the message itself asks for, and the server does not have.
         Error::Smtp(smtp::Error::Missing(extension)) => match extension {
             Extension::Dsn | Extension::RequireTls | Extension::SmtpUtf8 => true,
             Extension::Auth | Extension::Starttls => false,
         },
         Error::Smtp(smtp::Error::TooLarge { .. }) | Error::Oversized { .. } => true,
-        // The server's final reply to it, or to this sender or its DATA: but that it does not know a
-        // command (500, 502 and 504), or that the login does not count, is its own fault.
-        error if error.refusal().is_some() => Exit::from(error) == Exit::Message,
         // It cannot be encoded for this server.
         Error::Message(_) => Exit::from(error) == Exit::Message,
         _ => false,

@@ -413,7 +413,8 @@ impl Course {
                 self.is_chunk_refused = true;
                 self.is_chunk_unknown = refusal.is_unknown_command();
                 self.turn_away();
-                self.end(Err(Error::Refused { what: Subject::Message, refusal }));
+                let what = if self.is_chunk_unknown { Subject::Bdat } else { Subject::Message };
+                self.end(Err(Error::Refused { what, refusal }));
             }
         }
         Ok(())
