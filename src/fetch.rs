@@ -226,14 +226,27 @@ impl<'a> Run<'a> {
         // A server that ends every session badly does not make the journal grow with every run. After
         // an error of the journal itself, the file is not what the store holds.
         let is_noted = !matches!(outcome, Err(Error::Store(_)));
-        let compacted = if is_noted { store.compact() } else { Ok(()) };
+        let ended = if is_noted { self.end_journal(&mut store) } else { Ok(()) };
         store.close();
-        outcome.and(compacted.map_err(Error::from))
+        outcome.and(ended)
+    }
+
+    /// Leaves the journal as the next run needs it.
+    fn end_journal(&self, store: &mut Store) -> Result<(), Error> {
+        // A message that is left may be all that is listed under its unique-id next time.
+        let is_left = |(uid, listed): (&Uid, &u32)| {
+            store.seen().get(uid).is_some_and(|entry| entry.copies() < *listed)
+        };
+        if self.shared.iter().any(is_left) {
+            store.forget_sizes()?;
+        }
+        Ok(store.compact()?)
     }
 
     fn repeat(&mut self, attempts: &Attempts, opened: &mut Option<Store>) -> Result<(), Error> {
         let way = Connector::to(&self.job.peer, self.context.report, self.context.stop)?;
         let mut server = Server::recall(self.job);
+        let mut vain = 0;
         loop {
             let before = (self.fetched.new, self.fetched.deleted);
             let repeated = |store: &Option<Store>| store.as_ref().map_or(0, Store::repeated);
@@ -258,11 +271,13 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             // A server that gives new unique-ids in every session has new messages in each.
-            let new = self.fetched.new - before.0;
-            if new > 0 && new == repeated(opened) - repeated_before {
+            let are_known = self.fetched.new - before.0 == repeated(opened) - repeated_before;
+            let is_vain = are_known && self.fetched.deleted == before.1;
+            vain = if is_vain { vain + 1 } else { 0 };
+            if vain == VAIN_SESSIONS {
                 self.context.report.warn(format_args!(
-                    "fetch {}: {}: --repeat ends: the server lists messages of this run again, with \
-                     new unique-ids",
+                    "fetch {}: {}: --repeat ends: {VAIN_SESSIONS} sessions in a row brought only \
+                     messages that this run had delivered before, with new unique-ids",
                     self.label, self.job.peer,
                 ));
                 return Ok(());
@@ -338,7 +353,7 @@ impl<'a> Run<'a> {
         store: &mut Store,
     ) -> Result<(), Error> {
         let listing = self.listing(&mut session, store)?;
-        session.abandon()?;
+        session.abandon();
         let new = listing.into_iter().filter_map(|listed| listed.uid);
         let new: Vec<_> = new.filter(|uid| store.seen().get(uid).is_none()).collect();
         self.fetched.noted = new.len();
@@ -402,6 +417,8 @@ impl<'a> Run<'a> {
             store.note_sizes(|number| sizes.of(number))?;
         }
         let mut due = HashSet::new();
+        // What is compared is there already, and takes no place from what is new.
+        let mut comparisons = plan::room(self.job, 0);
         self.retrieve(&mut session, store, wanted, &mut room, &due, Purpose::Deliver)?;
         server.learn(session.shown());
         if do_sizes_matter {
@@ -412,7 +429,7 @@ impl<'a> Run<'a> {
                 compare.clear();
                 self.deletable.clear();
             }
-            self.retrieve(&mut session, store, compare, &mut room, &due, Purpose::Compare)?;
+            self.retrieve(&mut session, store, compare, &mut comparisons, &due, Purpose::Compare)?;
         }
         // Each in a flight of its own, so that the end of a session is due to it alone, and those
         // first that were not asked for for the longest time, lest one keep the others waiting.
@@ -420,7 +437,11 @@ impl<'a> Run<'a> {
             self.name(&suspect.listed).and_then(|uid| store.seen().last_break(uid))
         });
         for Suspect { listed, purpose } in suspects {
-            if room == 0 {
+            let room = match purpose {
+                Purpose::Deliver => &mut room,
+                Purpose::Compare => &mut comparisons,
+            };
+            if *room == 0 {
                 self.fetched.postponed += usize::from(purpose == Purpose::Deliver);
                 continue;
             }
@@ -431,7 +452,7 @@ impl<'a> Run<'a> {
             }
             let stand_in = self.names.get(&listed.number).cloned();
             let wanted = vec![listed];
-            let retrieved = self.retrieve(&mut session, store, wanted, &mut room, &due, purpose);
+            let retrieved = self.retrieve(&mut session, store, wanted, room, &due, purpose);
             if let (Ok(()), Some(stand_in)) = (&retrieved, stand_in) {
                 store.forget_break(&stand_in);
             }
@@ -474,6 +495,9 @@ impl<'a> Run<'a> {
         }
     }
 }
+
+/// Sessions in a row that bring nothing but texts that were delivered, and end --repeat.
+const VAIN_SESSIONS: usize = 3;
 
 /// Names for messages without unique-ids: their sizes, which tell most of them apart. One that ends
 /// session after session is recognised by that, and asked for last; nothing is taken for delivered, or

@@ -367,6 +367,15 @@ impl Store {
         self.journal.seen.elsewhere(&self.options.destination.place())
     }
 
+    /// Has the next run look at the sizes of all messages, even if the listing is the last one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the journal cannot be written.
+    pub fn forget_sizes(&mut self) -> Result<(), Error> {
+        self.journal.record_unmeasured()
+    }
+
     /// Takes note that messages without unique-ids are deleted, by their numbers in this session: a
     /// message with an equal text is another one from here on.
     ///

@@ -50,7 +50,8 @@ impl Run<'_> {
                 store.settle()?;
             }
             if !self.job.repeat {
-                return Ok(session.abandon()?);
+                session.abandon();
+                return Ok(());
             }
             // The answer is awaited for the sake of the next session, and nothing depends on it.
             return match session.quit([]) {
@@ -146,7 +147,12 @@ impl Run<'_> {
             store.reserve(wanted.get(..*room).unwrap_or(&wanted));
         }
         let mut wanted = VecDeque::from(wanted);
-        while *room > 0 && !wanted.is_empty() {
+        let rejected = |run: &Self| {
+            run.fetched.missed.iter().filter(|missed| missed.lack == Lack::Delivery).count()
+        };
+        let before = rejected(self);
+        // What keeps so many from being delivered is not due to them.
+        while *room > 0 && !wanted.is_empty() && rejected(self) - before < limits::REFUSALS {
             self.retrieve_some(session, store, &mut wanted, room, due, purpose)?;
         }
         self.fetched.postponed += if purpose == Purpose::Deliver { wanted.len() } else { 0 };

@@ -41,7 +41,7 @@ impl Run<'_> {
         session: &mut Session<Transaction, Box<dyn Private>>,
         store: &mut Store,
     ) -> Result<Vec<ScanListing>, Error> {
-        let uids = self.unique_ids(!store.seen().is_empty());
+        let uids = self.unique_ids(store.seen().are_known(self.job.run_id.seconds));
         session.list(uids, &mut self.matching(store))?;
         let Unmatched { mut messages, listed } = std::mem::take(&mut self.unmatched);
         // The oldest first: a server may list them in any order.
@@ -63,7 +63,9 @@ impl Run<'_> {
                 !unmatched.contains(&uid) && !uid.is_some_and(is_listed)
             });
         }
-        self.fetched.unasked = 0;
+        if !self.is_for_suspects {
+            self.fetched.unasked = 0;
+        }
         for listed in secret {
             self.miss_nameless(listed, "its unique-id has a secret in it that was sent");
         }
@@ -206,12 +208,13 @@ impl Run<'_> {
         let session = connect(self.job, &way, disclosure, approach)?;
         let mut listing = Vec::new();
         let mut session = login(self.job, &way, session, attempts, &mut listing)?;
-        session.list(self.unique_ids(!seen.is_empty()), &mut listing)?;
+        let uids = self.unique_ids(seen.are_known(self.job.run_id.seconds));
+        session.list(uids, &mut listing)?;
         listing.retain(|listed| !listed.uid.as_ref().is_some_and(|uid| session.has_secret(uid)));
         let listed = listing.len();
         let listing = self.with_unique_ids(listing, listed)?;
         let sizes = session.sizes()?.clone();
-        session.abandon()?;
+        session.abandon();
         self.names = stand_ins(&listing, &sizes);
         let mut plan = Plan::new(self.job, &listing, Some(&sizes), 0);
         let here = self.job.destination.place();

@@ -258,10 +258,10 @@ impl<S: Private> Session<Transaction, S> {
     /// to when its text comes, and `each` is told how it went, in order.
     ///
     /// A message is handed over once the octets behind its final dot have turned out to be the reply
-    /// to the next command, which behind the last one is NOOP, and nothing follows that: a server that
+    /// to the next command, which behind the last one is NOOP, and no text follows that: a server that
     /// does not stuff dots, or whose replies overtake its texts, would otherwise pass a part of a
-    /// message for the whole ([`Error::Torn`]). An error with which the server ended the session in the middle of a message
-    /// names that message ([`Error::InMessage`]).
+    /// message for the whole ([`Error::Torn`]). An error with which the server ended the session in the
+    /// middle of a message names that message ([`Error::InMessage`]).
     ///
     /// # Errors
     ///
@@ -373,14 +373,8 @@ impl<S: Private> Session<Transaction, S> {
 
     /// Ends a session in which nothing was deleted. Nothing depends on whether this arrives, so no
     /// answer is waited for.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if octets are left that are no reply to anything.
-    pub fn abandon(mut self) -> Result<(), Error> {
-        self.wire.ensure_no_buffered_input(Phase::Sending("QUIT"))?;
+    pub fn abandon(mut self) {
         drop(self.wire.send_only(&Command::new("QUIT")));
-        Ok(())
     }
 }
 

@@ -204,7 +204,7 @@ impl Checklist<'_> {
         let octets = listing.iter().filter_map(|listed| sizes.of(listed.number));
         let octets = octets.fold(0, u64::saturating_add);
         let known = Store::read_only(&Os, &job.state, job.run_id.seconds).at(NAME)?;
-        session.abandon().at(NAME)?;
+        session.abandon();
         let has_uids = match listing.as_slice() {
             [] => announces_uidl,
             some => some.iter().all(|listed| listed.uid().is_some()),

@@ -119,9 +119,14 @@ impl SeenEntry {
     }
 
     /// Returns whether it stands for one more message that is listed under its unique-id, behind so
-    /// many: one that was noted as not to be fetched for all of them.
+    /// many: another program's list names each once, however many it has seen.
     pub fn is_one_of(&self, before: u32) -> bool {
-        !matches!(self.kind(), Kind::Delivered(..)) || before < self.copies()
+        self.kind() == Kind::Imported || before < self.copies()
+    }
+
+    /// Takes in that it stands for one more message.
+    pub(super) fn add_copy(&mut self) {
+        self.copies = Number::new(self.copies.get() + 1);
     }
 
     /// Adds a copy to those of an earlier entry, which this one replaces.

@@ -339,6 +339,14 @@ impl Journal {
         self.append_durably("reused\n")
     }
 
+    /// Records that sizes are to be looked at, even if the next listing is the last one.
+    pub(super) fn record_unmeasured(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.seen.is_unmeasured, true) {
+            return Ok(());
+        }
+        self.append_durably("unmeasured\n")
+    }
+
     /// Records that a session ended in the middle of a message, after this many octets of it: as an
     /// attempt, so that others have their turns, even if it does not count.
     pub(super) fn record_break(&mut self, uid: &Uid, now: u64, octets: u64) -> Result<(), Error> {

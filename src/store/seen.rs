@@ -78,9 +78,13 @@ impl SeenUids {
         self.entries.len()
     }
 
-    /// Returns whether none is known.
-    pub fn is_empty(&self) -> bool {
-        self.entries.len() == 0
+    /// Returns whether the server is known to tell unique-ids: one of them was listed within a day
+    /// before `now`, in seconds since 1970, as far as is known. A server that has ceased to is not
+    /// waited for longer.
+    pub fn are_known(&self, now: u64) -> bool {
+        const DAY: u64 = 24 * 60 * 60;
+        let is_late = |since: u64| since.saturating_add(DAY) > now;
+        self.entries.values().any(|entry| entry.missing().is_none_or(is_late))
     }
 
     /// The entry of a unique-id; `None` if it is unknown.
@@ -230,7 +234,11 @@ impl SeenUids {
 
     /// Takes note of a message that is not to be fetched. One that is known stays what it is.
     pub(super) fn unwanted(&mut self, uid: &[u8], time: u64, kind: Kind) {
-        self.entries.add(uid, SeenEntry::new(time, kind, None));
+        if let Some(known) = self.entries.add(uid, SeenEntry::new(time, kind, None))
+            && known.kind() == kind
+        {
+            known.add_copy();
+        }
     }
 
     /// Marks a message as absent from here on.
@@ -330,8 +338,16 @@ impl SeenUids {
                         writeln!(out, "delivered {time} {uid} {size} {digest}")?;
                     }
                 }
-                Kind::Noted => writeln!(out, "unwanted {time} {uid} noted")?,
-                Kind::Imported => writeln!(out, "unwanted {time} {uid} imported")?,
+                Kind::Noted => {
+                    for _ in 0..entry.copies() {
+                        writeln!(out, "unwanted {time} {uid} noted")?;
+                    }
+                }
+                Kind::Imported => {
+                    for _ in 0..entry.copies() {
+                        writeln!(out, "unwanted {time} {uid} imported")?;
+                    }
+                }
             }
             match (entry.missing(), entry.is_unbroken()) {
                 (Some(since), _) => writeln!(out, "missing {since} {uid}")?,

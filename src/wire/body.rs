@@ -25,13 +25,16 @@ impl<'a> Body<'a> {
         self.secrets
     }
 
-    /// Checks that nothing has come behind the reply: it has no text, and no other reply is due.
+    /// Checks that no text has come behind the reply: it has none, and no other reply is due. An empty
+    /// line, which some servers add, is none.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Leftover`] if octets are buffered.
+    /// Returns [`Error::Leftover`] if other octets than line ends are buffered.
     pub fn ensure_none(&self) -> Result<(), Error> {
-        if self.input.is_empty() { Ok(()) } else { Err(Error::Leftover(self.phase)) }
+        let is_text = |octet| !matches!(octet, b'\r' | b'\n');
+        let has_text = self.input.waiting().iter().copied().any(is_text);
+        if has_text { Err(Error::Leftover(self.phase)) } else { Ok(()) }
     }
 
     /// Hands every line to `each`, unstuffed and without its end; at most `limit` lines, and as many
