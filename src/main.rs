@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
                 sending.speaks_smtp = true;
             }
         }),
-        Invocation::Aliases => check_aliases(),
+        Invocation::Aliases(config) => check_aliases(config),
         Invocation::Refused(why) => {
             report::usage_error(&why);
             if is_json {
@@ -59,8 +60,8 @@ fn main() -> ExitCode {
 }
 
 /// There are no aliases to compile: a wrong line of theirs is reported, as others report it then.
-fn check_aliases() -> Exit {
-    let global = Global { invoked_as: InvokedAs::Sendmail, ..Global::default() };
+fn check_aliases(config: Option<PathBuf>) -> Exit {
+    let global = Global { invoked_as: InvokedAs::Sendmail, config, ..Global::default() };
     match settings(&global, &OneOff::default()) {
         Ok(_) => Exit::Done,
         Err(error) => refuse(&Report::new(&global), "newaliases", None, &error),

@@ -1227,6 +1227,8 @@ mod tests {
 
     #[test]
     fn nothing_and_too_much_are_refused() {
+        let alert = "From host1 10:00:00 disk /dev/sda1 is full\n";
+        assert_eq!(text(&mut message(alert)), format!("\r\n{}", alert.replace('\n', "\r\n")));
         let separator = "From ann Mon Nov 23 12:00:00 2026\n";
         for nothing in ["", "\u{feff}", separator, &format!("\u{feff}{separator}>{separator}")] {
             let read = Message::read(&mut nothing.as_bytes());

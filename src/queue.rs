@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::io::Read;
 
-use self::object::{DamagedEntry, QueueEntry};
+use self::object::{DamagedEntry, PostponedObject, QueueEntry};
 use self::run::QueueRun;
 use crate::cli;
 use crate::error::{Error, Exit, Failure};
 use crate::limits;
 use crate::message::Message;
 use crate::net::Stop;
-use crate::report::{Report, count, span};
+use crate::report::{ErrorObject, Report, count, span};
 use crate::settings::{self, Settings};
 use crate::smtp::Envelope;
 use crate::store::outbox::{
@@ -334,10 +334,18 @@ fn account_for(
     let Some(mut held) = hold(outbox, id).map_err(failed)? else { return Ok(None) };
     let problem = problem.to_string();
     held.missing(now, &problem).map_err(|error| failed(error.into()))?;
-    report.warn(format_args!(
+    let line = format!(
         "queue: {id} waits: {problem}; it was queued with {}",
         record.order.config.display()
-    ));
+    );
+    report.warn(&line);
+    let object = || PostponedObject {
+        id: id.to_string(),
+        account: record.order.account.as_deref(),
+        queued: Some(id.to_string()),
+        error: ErrorObject::new(Exit::Config, &line),
+    };
+    report.result(None, object).map_err(failed)?;
     Err(Exit::Config)
 }
 

@@ -80,7 +80,10 @@ impl Settings {
     ///
     /// Returns an error if the configuration file is missing where it is needed, or wrong.
     pub fn load_for_queue(global: &cli::Global) -> Result<Self, Error> {
-        Self::read(global, &cli::OneOff::default())?.or_of_system(global)?.with_aliases()
+        let own = || Self::read(global, &cli::OneOff::default());
+        // Where the system's cannot be used, what waits for it is listed with what it lacks.
+        let settings = own()?.or_of_system(global).or_else(|_| own())?;
+        settings.with_aliases()
     }
 
     fn read(global: &cli::Global, one_off: &cli::OneOff) -> Result<Self, Error> {

@@ -564,7 +564,11 @@ fn lock_age(path: &Path, now: u64) -> Duration {
 }
 
 /// Makes a directory, and its parents; one that is there must be this user's.
-fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// Returns an error if it cannot be made, or is another user's.
+pub fn directory(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     let mut missing = Vec::new();
     for dir in path.ancestors().filter(|dir| !dir.as_os_str().is_empty()) {
         if disk.exists(dir).map_err(|error| Error::io("look at", dir, error))? {

@@ -196,6 +196,8 @@ mod tests {
         assert_eq!(read("\"a,b\"@x"), ["\"a,b\"@x"]);
         assert_eq!(read(""), Vec::<String>::new());
         assert_eq!(read("<a@x> <b@y>"), ["a@x", "b@y"]);
+        assert_eq!(read("\"ops@x \\\"\": a@x;"), ["a@x"]);
+        assert_eq!(read("<mailto:a@x>, mailto:b@y"), ["a@x", "b@y"]);
         for wrong in ["a@x, nonsense", "a@x>", "<a@x", "Bob <b@y, c@z", "<a@x> and others"] {
             assert!(wrong.parse::<Addressees>().is_err(), "{wrong:?}");
         }
@@ -215,7 +217,7 @@ mod tests {
             "b@y, a@x:",
             "<a@x:b@y>",
             "<a@x, <b@y>",
-            "Ann <>, b@y",
+            "ann@x <>, b@y",
             "@relay.example:a@x",
         ] {
             assert!(Addressees::<Address>::any_number(open).is_err(), "{open:?}");
@@ -228,6 +230,12 @@ mod tests {
             assert!(nothing.parse::<Addressees<Address>>().is_err(), "{nothing:?}");
         }
         assert!("undisclosed-recipients:;".parse::<Addressees>().unwrap().0.is_empty());
+        // In a header field a name may stand for nobody; on the command line it was meant for somebody.
+        for (nobody, others) in [("Ann <>, b@y", 1), ("\"Undisclosed recipients\" <>", 0)] {
+            let read = Addressees::<Address>::any_number(nobody).unwrap().0;
+            assert_eq!(read.len(), others, "{nobody:?}");
+            assert!(nobody.parse::<Addressees<Address>>().is_err(), "{nobody:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, Args as _};
 
@@ -19,8 +19,8 @@ pub enum Invocation {
     Args(InvokedAs, Vec<OsString>),
     /// Words for `send`, whose messages come by SMTP on standard input (`-bs`).
     Smtp(InvokedAs, Vec<OsString>),
-    /// `-bi`: to compile the aliases.
-    Aliases,
+    /// `-bi`: to compile the aliases, perhaps by a configuration file that is named (`-C`).
+    Aliases(Option<PathBuf>),
     /// Words that cannot be honoured, and why.
     Refused(String),
 }
@@ -347,7 +347,13 @@ impl Parser {
         let mut words = self.global;
         let is_smtp = matches!(self.mode, Some(Mode::Smtp));
         let command: &[&str] = match self.mode {
-            Some(Mode::Aliases) => return Invocation::Aliases,
+            Some(Mode::Aliases) => {
+                let config = |word: &OsString| {
+                    let path = word.as_bytes().strip_prefix(b"--config=")?;
+                    Some(PathBuf::from(OsStr::from_bytes(path)))
+                };
+                return Invocation::Aliases(self.options.iter().filter_map(config).next_back());
+            }
             Some(Mode::List) => &["queue"],
             Some(Mode::Flush) => &["queue", "flush"],
             Some(Mode::Smtp) => &["send"],
@@ -568,10 +574,10 @@ mod tests {
 
     #[test]
     fn other_modes_are_refused_by_name_or_come_to_nothing() {
-        assert_eq!(read("sendmail -bi"), Invocation::Aliases);
-        assert_eq!(read("sendmail -I"), Invocation::Aliases);
-        assert_eq!(read("/usr/bin/newaliases"), Invocation::Aliases);
-        assert_eq!(read("newaliases -v"), Invocation::Aliases);
+        assert_eq!(read("sendmail -bi -C file"), Invocation::Aliases(Some("file".into())));
+        assert_eq!(read("sendmail -I"), Invocation::Aliases(None));
+        assert_eq!(read("/usr/bin/newaliases"), Invocation::Aliases(None));
+        assert_eq!(read("newaliases -v"), Invocation::Aliases(None));
         assert!(matches!(read("mailq --all"), Invocation::Refused(_)));
         for (line, word) in
             [("sendmail -bd -q1h", "-bd: "), ("sendmail -bt", "-bt: "), ("sendmail -x", "-x ")]

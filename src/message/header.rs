@@ -422,15 +422,19 @@ fn is_separator(line: &[u8]) -> bool {
     text.len() <= NAME && (text.starts_with(b"From ") || text.starts_with(b">From "))
 }
 
-/// Returns whether each of these separators has a time of day (RFC 4155 appendix A), by which it is
-/// told from text.
+/// Returns whether each of these separators has a date, as in `Thu Nov 26 12:00:00 2026` (RFC 4155
+/// appendix A), by which it is told from text.
 fn are_dated(separators: &[u8]) -> bool {
-    let is_two_digits = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_digit);
-    let is_time = |word: &[u8]| {
-        word.len() == "hh:mm:ss".len() && word.split(|&octet| octet == b':').all(is_two_digits)
+    const DAYS: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+    let is_number =
+        |word: &[u8], length| word.len() == length && word.iter().all(u8::is_ascii_digit);
+    let is_dated = |line: &[u8]| {
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let words: Vec<_> = words.collect();
+        words.iter().any(|word| DAYS.contains(word)) && words.iter().any(|word| is_number(word, 4))
     };
     let mut lines = separators.split_inclusive(|&octet| octet == b'\n');
-    lines.all(|line| line.split(u8::is_ascii_whitespace).any(is_time))
+    lines.all(is_dated)
 }
 
 /// Returns whether the text is UTF-16: a byte order mark, or two characters of ASCII.

@@ -48,11 +48,11 @@ impl DamagedEntry {
     }
 }
 
-/// A message whose account had failed before its turn came.
+/// A message that was not tried: its account had failed before its turn came, or lacks something.
 #[derive(Debug, Serialize)]
 pub(super) struct PostponedObject<'a> {
     pub(super) id: String,
-    pub(super) account: &'a str,
+    pub(super) account: Option<&'a str>,
     pub(super) queued: Option<String>,
     pub(super) error: ErrorObject,
 }

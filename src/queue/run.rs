@@ -335,7 +335,7 @@ impl<'a> QueueRun<'a> {
         if self.verbosity == Verbosity::Asked {
             self.report.result(None, || PostponedObject {
                 id: id.to_string(),
-                account: self.account,
+                account: Some(self.account),
                 queued: submission.held.is_some().then(|| id.to_string()),
                 error: ErrorObject::new(Exit::Later, deferral.reason()),
             })?;
@@ -353,7 +353,10 @@ impl<'a> QueueRun<'a> {
     /// The number of messages that wait for the reason for which this one does: those that are left,
     /// after the server could not be reached. `None` if the fallback has this one, or may take others.
     fn alike(&self, submission: &Submission) -> Option<usize> {
-        let is_for_all = submission.fallback_of.is_none() && !self.fallback.is_open();
+        let may_be_taken = self.verbosity == Verbosity::Asked
+            && submission.job.fallback.is_some()
+            && !self.fallback.is_dead();
+        let is_for_all = submission.fallback_of.is_none() && !may_be_taken;
         is_for_all.then(|| self.waiting.len() + self.left)
     }
 

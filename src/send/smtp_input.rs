@@ -291,7 +291,8 @@ fn path<'a>(rest: &'a str, word: &str) -> Result<&'a str, Refusal> {
     let (start, path) = rest.trim_start().split_at_checked(word.len()).ok_or(Refusal::Syntax)?;
     let path = path.trim_start().strip_prefix('<').ok_or(Refusal::Syntax)?;
     let whole = path.strip_suffix('>').map(|path| (path, ""));
-    let (path, parameters) = path.split_once("> ").or(whole).ok_or(Refusal::Syntax)?;
+    let split = path.split_once("> ").or_else(|| path.split_once(">\t"));
+    let (path, parameters) = split.or(whole).ok_or(Refusal::Syntax)?;
     if !start.eq_ignore_ascii_case(word) {
         return Err(Refusal::Syntax);
     }

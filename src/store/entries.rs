@@ -37,6 +37,7 @@ struct Index {
 
 impl Entries {
     /// The number of entries.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.contents.len() - self.removed
     }

@@ -73,11 +73,6 @@ pub(super) struct Intent {
 }
 
 impl SeenUids {
-    /// The number of known unique-ids.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Returns whether the server is known to tell unique-ids: one of them was listed within a day
     /// before `now`, in seconds since 1970, as far as is known. A server that has ceased to is not
     /// waited for longer.

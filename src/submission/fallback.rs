@@ -67,9 +67,9 @@ impl<'a> Fallback<'a> {
         rate::count(job, caller, callers).err()
     }
 
-    /// Returns whether the next message can be submitted without another login.
-    pub fn is_open(&self) -> bool {
-        self.session.is_some()
+    /// Returns whether no other message is tried with it.
+    pub fn is_dead(&self) -> bool {
+        self.is_dead
     }
 
     /// The session, if more can be submitted in it.

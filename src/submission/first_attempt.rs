@@ -4,13 +4,14 @@
 use std::fmt::Display;
 
 use super::{
-    Attempt, Attempted, Disposition, Fallback, SmtpSession, Submission, login, login_noted,
+    Attempt, Attempted, Disposition, Fallback, SmtpSession, Submission, SubmissionOutcome, login,
+    login_noted,
 };
 use crate::error::{Error, Exit, Failure};
 use crate::net::Stop;
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::smtp::RecipientPolicy;
+use crate::smtp::{self, RecipientPolicy};
 use crate::store::outbox::NotAdded;
 
 /// The result of a first attempt.
@@ -90,8 +91,20 @@ impl Submission {
             stop.decide(Some(Exit::InDoubt.status()));
         }
         let mut fallback = Fallback::new("send", report, stop).counting(settings);
-        let (Attempted { outcome, disposition }, session) =
+        let (mut attempted, mut session) =
             self.attempt(session, attempt, Some(&mut fallback), report);
+        if is_bdat_unknown(&attempted.outcome) {
+            // The server has not taken it: the refusal is about the command.
+            self.job.chunking = false;
+            let is_kept = self.held.is_some();
+            stop.decide(is_kept.then(|| Exit::Done.status()));
+            let again = self.begin().and_then(|()| login(&self.job, report, stop));
+            if again.is_ok() && !is_kept {
+                stop.decide(Some(Exit::InDoubt.status()));
+            }
+            (attempted, session) = self.attempt(again, attempt, Some(&mut fallback), report);
+        }
+        let Attempted { outcome, disposition } = attempted;
         let exit = self.exit(&outcome);
         stop.decide((exit != Exit::Later).then(|| exit.status()));
         let object = || self.object(&outcome, exit);
@@ -138,6 +151,15 @@ impl Submission {
         });
         Ended::new(exit, text)
     }
+}
+
+/// Returns whether the server did not know BDAT, which it offers.
+fn is_bdat_unknown(outcome: &Result<SubmissionOutcome, Error>) -> bool {
+    let refused = outcome.as_ref().err();
+    let is_it = |error: &Error| {
+        matches!(error, Error::Smtp(smtp::Error::Refused { what: smtp::Subject::Bdat, .. }))
+    };
+    refused.is_some_and(is_it)
 }
 
 /// Reports what ended the run before an attempt.

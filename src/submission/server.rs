@@ -4,6 +4,7 @@
 
 use crate::limits;
 use crate::settings::SendJob;
+use crate::store;
 use crate::store::disk::{Disk, Os};
 
 /// The first line of the file.
@@ -54,6 +55,8 @@ pub(super) fn failed(job: &SendJob, feature: Feature) {
             text.push_str(&format!("{} {time}\n", each.word()));
         }
     }
+    // The user may have sent only, and never have kept anything.
+    drop(path.parent().map(|dir| store::directory(&Os, dir)));
     drop(Os.replace(path, &text));
 }
 

@@ -230,8 +230,10 @@ impl Submission {
 /// Returns whether a refusal of MAIL is about its SIZE (RFC 1870 §6.1): 552 or X.3.4 (RFC 3463 §3.4),
 /// but for a full mailbox (X.2.2).
 fn is_about_size(refusal: &smtp::Refusal) -> bool {
+    // The enhanced code stands behind the code (RFC 2034 §4).
     let text = refusal.to_string();
-    text.contains("5.3.4") || (refusal.code == 552 && !text.contains("5.2.2"))
+    let enhanced = text.split_ascii_whitespace().nth(1).unwrap_or_default();
+    enhanced == "5.3.4" || (refusal.code == 552 && enhanced != "5.2.2")
 }
 
 /// The mark in a message's entry of the outbox, if it has one.

@@ -290,9 +290,9 @@ impl<A: FromStr<Err = AddressError>> FromStr for Addressees<A> {
     /// Parses a list of at least one address, or an empty group: what is written for a recipient
     /// must not come to nothing.
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let list = Self::any_number(text)?;
+        let (list, has_nobody) = Self::parse(text)?;
         let is_group = text.contains(':') && text.trim_ascii_end().ends_with(';');
-        if list.0.is_empty() && !is_group {
+        if has_nobody || (list.0.is_empty() && !is_group) {
             return Err(AddressError { address: shown(text), reason: "it holds no address" });
         }
         Ok(list)
@@ -300,12 +300,17 @@ impl<A: FromStr<Err = AddressError>> FromStr for Addressees<A> {
 }
 
 impl<A: FromStr<Err = AddressError>> Addressees<A> {
-    /// Parses a list that may be empty, as in a header field.
+    /// Parses a list that may be empty, as in a header field, where `Name <>` names no one.
     ///
     /// # Errors
     ///
     /// Returns an error if any part of it is not an address.
     pub fn any_number(text: &str) -> Result<Self, AddressError> {
+        Ok(Self::parse(text)?.0)
+    }
+
+    /// Parses a list. Returns, too, whether there is a name in it with empty angle brackets.
+    fn parse(text: &str) -> Result<(Self, bool), AddressError> {
         let wrong = |reason| AddressError { address: shown(text), reason };
         let mut list = AddressList::default();
         if text.chars().any(|c| c.is_control() && c != '\t') {
@@ -330,7 +335,8 @@ impl<A: FromStr<Err = AddressError>> Addressees<A> {
             let address = address.parse()?;
             Ok(Addressee { name: (!name.is_empty()).then_some(name), address })
         };
-        list.found.iter().map(addressee).collect::<Result<_, _>>().map(Self)
+        let found = list.found.iter().map(addressee).collect::<Result<_, _>>()?;
+        Ok((Self(found), list.has_nobody))
     }
 }
 
@@ -370,6 +376,8 @@ struct AddressList {
     depth: usize,
     /// The last comment.
     comment: String,
+    /// True if a name has empty angle brackets behind it.
+    has_nobody: bool,
 }
 
 /// A position in an entry of an address list.
@@ -419,7 +427,12 @@ impl AddressList {
             }
             '>' if self.place == Place::Angle => {
                 self.place = Place::Words;
-                self.finish();
+                if self.entry.trim_ascii().is_empty() && !has_at(&self.name) {
+                    self.has_nobody = true;
+                    self.name.clear();
+                } else {
+                    self.finish();
+                }
             }
             ':' if self.is_label() => self.entry.clear(),
             ',' | ';' if self.place != Place::Angle => self.finish(),
@@ -427,12 +440,13 @@ impl AddressList {
         }
     }
 
-    /// Returns whether what stands before a colon is no address: the name of a group, or a source
-    /// route `@a,@b:user@c`, which is obsolete and ignored (RFC 5321 §4.1.1.3).
+    /// Returns whether what stands before a colon is no address: the name of a group, a source route
+    /// `@a,@b:user@c`, which is obsolete and ignored (RFC 5321 §4.1.1.3), or the scheme of a URL.
     fn is_label(&self) -> bool {
+        let entry = self.entry.trim_ascii();
         match self.place {
-            Place::Words => !self.entry.contains('@'),
-            Place::Angle => self.entry.trim_ascii_start().starts_with('@'),
+            Place::Words => !has_at(entry),
+            Place::Angle => entry.starts_with('@') || entry.eq_ignore_ascii_case("mailto"),
         }
     }
 
@@ -453,6 +467,16 @@ impl AddressList {
         }
         self.place = Place::Words;
     }
+}
+
+/// Returns whether a phrase has an `@` outside quotes, and so may be an address.
+fn has_at(phrase: &str) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    phrase.chars().any(|c| {
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        c == '@' && !is_quoted
+    })
 }
 
 /// Checks that an address holds no invisible character and none that marks a wrong decoding

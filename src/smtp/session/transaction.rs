@@ -170,7 +170,8 @@ impl<S: Private> Session<Authenticated, S> {
             return;
         }
         let ended = self.exchange_flight(steps, courses, is_shared);
-        let in_doubt = courses.iter().zip(&lefts).filter(|it| it.0.outcome.is_none() && it.1.get());
+        let is_in_doubt = |course: &Course| course.outcome.is_none() && course.farewell.is_none();
+        let in_doubt = courses.iter().zip(&lefts).filter(|it| is_in_doubt(it.0) && it.1.get());
         self.has_failed_flight |= match &ended {
             Ended::Broken(wire::Error::Malformed { .. }) => is_shared,
             Ended::Broken(error) => in_doubt.count() > 1 && !error.is_cancelled(),
@@ -187,11 +188,12 @@ impl<S: Private> Session<Authenticated, S> {
                     course.end(self.rest(message, demand, course));
                 }
                 // The server may have the whole message, and an accepted recipient.
+                // A server that has said that it goes, and has not taken the message.
+                Ended::Broken(_) | Ended::Over if course.farewell.is_some() => course.turn_away(),
                 Ended::Broken(error) if left.get() => {
                     course.end(Err(Error::InDoubt(error.duplicate())));
                 }
                 Ended::Broken(error) if is_first => course.end(Err(error.duplicate().into())),
-                Ended::Over if course.farewell.is_some() => course.turn_away(),
                 // What has not left was not taken, nor what is behind a 421 (RFC 5321 §3.8).
                 Ended::Broken(_) | Ended::Over => return,
             }
