@@ -347,12 +347,13 @@ impl Search<'_> {
     /// none, with the target `.` (RFC 2782).
     fn srv(&self) -> Result<Option<Findings>, Error> {
         let place = |services: [(&str, Tls); 2]| {
-            let mut is_denied = false;
+            let (services_asked, mut denied) = (services.len(), 0);
             let found = services.into_iter().find_map(|(service, tls)| {
                 let name = format!("_{service}._tcp.{}", self.domain);
                 match self.lookup(Kind::Srv, &name) {
                     Ok(Answer::Records(records)) => {
-                        is_denied |= records.iter().any(|record| record.host.is_none());
+                        let is_denied = records.iter().all(|record| record.host.is_none());
+                        denied += usize::from(is_denied && !records.is_empty());
                         records.into_iter().find_map(|record| {
                             let Record { host, port, .. } = record;
                             Some(Place { host: host?, port, tls }).filter(|place| place.port > 0)
@@ -365,7 +366,7 @@ impl Search<'_> {
                     }
                 }
             });
-            (found, is_denied)
+            (found, denied == services_asked)
         };
         match (
             place([("pop3s", Tls::Implicit), ("pop3", Tls::Starttls)]),

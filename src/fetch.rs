@@ -120,7 +120,8 @@ struct FetchContext<'a> {
 fn reach(job: &FetchJob, accounts: usize, report: &Report, stop: &Stop) -> Result<(), Error> {
     let way = Connector::to(&job.peer, report, stop)?;
     let trace = report.trace((accounts > 1).then_some(label(job)));
-    connect(job, &way, Disclosure::new(trace, []), Approach::cautious()).map(drop)
+    connect(job, &way, Disclosure::new(trace, []), Approach::cautious())?.leave();
+    Ok(())
 }
 
 fn label(job: &FetchJob) -> &str {

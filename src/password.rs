@@ -225,7 +225,7 @@ impl Tokens {
     }
 
     fn next(&mut self) -> Option<Result<Key, Error>> {
-        let ready = self.ready.take().filter(Access::is_fresh);
+        let ready = self.ready.take().filter(|access| access.left() > 0);
         let access = match ready {
             Some(access) => access,
             None => match self.access() {
@@ -327,16 +327,17 @@ fn type_unseen(question: &str) -> io::Result<Option<Secret>> {
     let asked = dropped.and_then(|()| tty.write_all(question.as_bytes()));
     let line = asked.and_then(|()| line(&mut tty, &signal));
     drop(prompt().take());
-    let line = line?;
     tty.write_all(b"\n")?;
-    Ok(line)
+    line
 }
 
 /// Reads a line that is typed; `None` if a signal came first.
 fn line(tty: &mut File, signal: &PipeReader) -> io::Result<Option<Secret>> {
     // All of the room at once: text that grew would leave copies of itself in memory.
     let mut octets = Zeroizing::new([0; limits::TYPED]);
-    let length = loop {
+    let mut length = 0;
+    // Ctrl-D hands over what was typed before the line has ended.
+    while !octets.get(..length).unwrap_or_default().ends_with(b"\n") {
         let mut events =
             [tty.as_fd(), signal.as_fd()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         match event::poll(&mut events, None) {
@@ -347,18 +348,19 @@ fn line(tty: &mut File, signal: &PipeReader) -> io::Result<Option<Secret>> {
         if !signalled.revents().is_empty() {
             return Ok(None);
         }
-        match tty.read(&mut *octets) {
+        match tty.read(octets.get_mut(length..).unwrap_or_default()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => break read?,
+            Ok(0) => break,
+            read => length += read?,
         }
-    };
+    }
     let line = octets.get(..length).unwrap_or_default();
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     // A terminal drops what is beyond its longest line.
     if line.len() >= limits::TYPED - 1 {
         return Err(io::Error::other("it is too long for a terminal's line"));
     }
-    let line = str::from_utf8(line).map_err(io::Error::other)?;
+    let line = str::from_utf8(line).map_err(|_| io::Error::other("it is not UTF-8"))?;
     Ok(Some(Secret::new(line)))
 }
 

@@ -583,10 +583,19 @@ fn problem(text: &str) -> String {
     line.replace("unrecognized subcommand", "there is no command")
 }
 
-/// A paragraph in one line, bounded: arguments in it may have any length.
+/// A paragraph in one line, bounded: arguments in it may have any length, and the cause stands at its
+/// end.
 fn words(paragraph: &str) -> String {
+    const HEAD: usize = 80;
     let words = paragraph.split_whitespace().map(without_password);
-    shown(&words.collect::<Vec<_>>().join(" "))
+    let line = words.collect::<Vec<_>>().join(" ");
+    let length = line.chars().count();
+    if length <= limits::SHOWN {
+        return line;
+    }
+    let head: String = line.chars().take(HEAD).collect();
+    let tail: String = line.chars().skip(length - (limits::SHOWN - HEAD)).collect();
+    format!("{head}…{tail}")
 }
 
 /// Returns a number with its noun: `1 message`, `2 messages`.

@@ -199,7 +199,7 @@ fn login(job: &SendJob, report: &Report, stop: &Stop) -> Result<SmtpSession, Err
     let peer = &job.peer;
     let way = Connector::to(peer, report, stop)?;
     if peer.source.is_typed() {
-        drop(connect(job, &way, Disclosure::new(report.trace(None), []))?);
+        connect(job, &way, Disclosure::new(report.trace(None), []))?.leave();
     }
     let run = report.token_run(stop);
     let attempts = peer.source.attempts(&peer.user, peer.host.as_str(), peer.auth, &run)?;

@@ -229,17 +229,24 @@ impl Login {
         secret: Option<&Secret>,
         server: &mut dyn AuthorizationServer,
     ) -> Result<Option<Access>, Error> {
-        let lock = self.lock(disk, server);
+        // A token that ends soon does until the authorization server answers.
+        let living = |tokens: Option<&Tokens>, now| {
+            let tokens = tokens.filter(|tokens| {
+                Some(&tokens.access) != refused
+                    && left(tokens.granted, tokens.expires, now).is_some()
+            });
+            tokens.map(|tokens| Access::of(tokens, false))
+        };
+        // While one lives, no other run that renews it is waited for.
+        let lives = living(self.read(disk)?.as_ref(), server.now()).is_some();
+        let patience = if lives { Duration::ZERO } else { limits::TOKEN_LOCK };
+        let lock = self.lock(disk, server, patience);
         let tokens = self.read(disk)?;
         let now = server.now();
         if let Some(access) = self.kept(disk, refused, now)? {
             return Ok(Some(access));
         }
-        // A token that ends soon does until the authorization server answers.
-        let living = tokens.as_ref().filter(|tokens| {
-            Some(&tokens.access) != refused && left(tokens.granted, tokens.expires, now).is_some()
-        });
-        let living = living.map(|tokens| Access::of(tokens, false));
+        let living = living(tokens.as_ref(), now);
         let _lock = match lock {
             Err(Error::Busy) if living.is_some() => return Ok(living),
             lock => lock?,
@@ -257,21 +264,31 @@ impl Login {
         match (renewed, living) {
             (Ok(tokens), _) => Ok(Some(Access::of(&tokens, true))),
             (
-                Err(Error::Later { .. } | Error::Unreached { .. } | Error::NoEndpoint { .. }),
+                Err(
+                    Error::Later { .. }
+                    | Error::Unreached { .. }
+                    | Error::NoEndpoint { .. }
+                    | Error::Protocol { .. },
+                ),
                 Some(living),
             ) => Ok(Some(living)),
             (Err(error), _) => Err(error),
         }
     }
 
-    /// Locks the login; another run that renews it is waited for.
-    fn lock(&self, disk: &dyn Disk, server: &mut dyn AuthorizationServer) -> Result<Lock, Error> {
+    /// Locks the login; another run that renews it is waited for, so long.
+    fn lock(
+        &self,
+        disk: &dyn Disk,
+        server: &mut dyn AuthorizationServer,
+        patience: Duration,
+    ) -> Result<Lock, Error> {
         let mut waited = Duration::ZERO;
         loop {
             if let Some(lock) = self.store(disk).lock()? {
                 return Ok(lock);
             }
-            if waited >= limits::TOKEN_LOCK {
+            if waited >= patience {
                 return Err(Error::Busy);
             }
             waited += server.pause();
@@ -393,7 +410,7 @@ impl Login {
         if !self.dir.exists() {
             return Ok(false);
         }
-        let _lock = self.lock(&Os, &mut Remote::new(self, &Run::default())?)?;
+        let _lock = self.lock(&Os, &mut Remote::new(self, &Run::default())?, limits::TOKEN_LOCK)?;
         // A damaged file is removed as well.
         let was_kept = !matches!(self.store(&Os).read(), Ok(None));
         self.store(&Os).forget()?;
@@ -411,7 +428,7 @@ impl Login {
         let mut server = Remote::new(self, run)?;
         let endpoints = server.endpoints()?;
         // What cannot be kept is not asked for: a person would have logged in for nothing.
-        let lock = self.lock(&Os, &mut server)?;
+        let lock = self.lock(&Os, &mut server, limits::TOKEN_LOCK)?;
         self.store(&Os).try_to_write()?;
         drop(lock);
         Ok(Beginning { login: self, server, endpoints })
@@ -515,7 +532,7 @@ impl Beginning<'_> {
             let error = oauth::Error::Malformed(words.to_owned());
             return Err(Error::Protocol { host: endpoint.host().to_string(), error });
         }
-        let _lock = self.login.lock(&Os, &mut self.server)?;
+        let _lock = self.login.lock(&Os, &mut self.server, limits::TOKEN_LOCK)?;
         let tokens = self.login.tokens(&endpoint, granted, now(), None);
         self.login.store(&Os).write(&tokens)?;
         Ok(Ok(Access::of(&tokens, true)))

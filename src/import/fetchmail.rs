@@ -81,7 +81,8 @@ pub(super) fn read(source: &Source) -> Result<Found, Error> {
             settings.extend(entry.settings.clone());
             settings.extend(user.settings.clone());
             let remote = user.remote.clone().or_else(|| usual.remote.clone());
-            let local = [usual.local.clone(), user.local.clone()].concat();
+            // Names here take the place of those in the defaults.
+            let local = if user.local.is_empty() { &usual.local } else { &user.local }.clone();
             let user = User { remote, local, settings };
             accounts.push(account(source, &entry, &user, &program, &origin)?);
         }

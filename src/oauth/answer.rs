@@ -149,7 +149,7 @@ impl Refusal {
         match &self.code {
             ErrorCode::AuthorizationPending => Meaning::Pending,
             ErrorCode::SlowDown => Meaning::SlowDown,
-            _ if self.status == 429 || self.status >= 500 => Meaning::Later,
+            _ if matches!(self.status, 408 | 429 | 500..) => Meaning::Later,
             ErrorCode::None => Meaning::None,
             ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Meaning::Later,
             _ if says(&["50105:", "65001:", "65004:", "90094:", "90095:"]) => Meaning::Consent,
@@ -386,6 +386,7 @@ mod tests {
             (400, r#"{"error":"server_error"}"#, Meaning::Later),
             (503, "<html>busy</html>", Meaning::Later),
             (429, "{}", Meaning::Later),
+            (408, "", Meaning::Later),
             (500, r#"{"error":"invalid_grant"}"#, Meaning::Later),
             (404, "", Meaning::None),
             (403, "<html>", Meaning::None),

@@ -146,6 +146,8 @@ impl Error {
             | Self::Consent { refusal, .. }
             | Self::Client { refusal, .. }
             | Self::Later { refusal, .. } => refusal.is_decided(),
+            // What stands there grants nothing.
+            Self::NoEndpoint { .. } => true,
             _ => false,
         }
     }

@@ -69,7 +69,8 @@ impl AuthorizationServer for Remote<'_> {
         let place = Login::place(issuer);
         let host = || issuer.host().to_string();
         let protocol = |error| Error::Protocol { host: host(), error };
-        let mut failure = protocol(oauth::Error::Malformed("it has no metadata".to_owned()));
+        // The first that says more than that nothing is there.
+        let (mut failure, mut last) = (None, 0);
         for url in oauth::metadata_urls(issuer).into_iter().flatten() {
             let found = http::get(url.clone(), "application/json", Redirects::SameHost, |url| {
                 self.open(url)
@@ -83,21 +84,23 @@ impl AuthorizationServer for Remote<'_> {
             };
             self.tell(&format_args!("GET {url}"), &response.status);
             let status = response.status;
-            failure = if response.is_success() {
+            last = status;
+            if response.is_success() {
                 // A page for people may stand where metadata are looked for first.
                 match oauth::metadata(issuer, &response.body) {
                     Ok(endpoints) => return Ok(endpoints),
-                    Err(error) => protocol(error),
+                    Err(error) => _ = failure.get_or_insert_with(|| protocol(error)),
                 }
             } else if status >= 500 || status == 429 {
                 let (code, description) = (oauth::ErrorCode::None, String::new());
-                Error::Later { host: host(), refusal: Refusal { code, description, status } }
-            } else {
-                let words = format!("it has no metadata (HTTP status {status})");
-                protocol(oauth::Error::Malformed(words))
-            };
+                let refusal = Refusal { code, description, status };
+                _ = failure.get_or_insert_with(|| Error::Later { host: host(), refusal });
+            }
         }
-        Err(failure)
+        Err(failure.unwrap_or_else(|| {
+            let words = format!("it has no metadata (HTTP status {last})");
+            protocol(oauth::Error::Malformed(words))
+        }))
     }
 
     fn connect(&mut self, url: &HttpsUrl) -> Result<(), Error> {

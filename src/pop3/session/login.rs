@@ -36,6 +36,11 @@ impl Approach {
 }
 
 impl<S: Private> Session<Authorization, S> {
+    /// Ends a session in which no login was tried. Nothing depends on whether this arrives.
+    pub fn leave(mut self) {
+        drop(self.wire.send_only(&Command::new("QUIT")));
+    }
+
     /// Logs in: with the mechanism that is known to succeed, else with the strongest that both sides
     /// know, which may be USER and PASS (RFC 1939 §7), and with the next one where a refusal leaves
     /// that open ([`Negotiation`]). Credentials that are refused are followed by the next ones. The

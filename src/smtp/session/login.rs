@@ -7,6 +7,11 @@ use crate::sasl::{Credentials, Login, Mechanism, Negotiation, Refused};
 use crate::wire::{self, Command, Private, Wait};
 
 impl<S: Private> Session<Unauthenticated, S> {
+    /// Ends a session in which no login was tried. Nothing depends on whether this arrives.
+    pub fn leave(mut self) {
+        drop(self.wire.send_only(&Command::new("QUIT")));
+    }
+
     /// Logs in with the strongest mechanism that both sides know. Credentials that are refused are
     /// followed by the next ones.
     ///
