@@ -128,7 +128,7 @@ mutate 'waiting for what an incomplete order will resolve to' src/store/outbox/r
 mutate 'the refusal of an order that resolves to nobody' src/store/outbox/record.rs 's/\(!recipients\.is_empty\(\)\)\.then_some\(\(\)\)\?;//' "${outbox[@]}"
 mutate 'the credible clock of an attempt' src/store/outbox/record.rs 's/self\.tried\.filter\(\|&tried\| tried >= limits::EARLIEST\)/self.tried/' "${outbox[@]}"
 mutate 'waiting for a server that does not know a command' src/submission/outbox.rs 's/Subject::Sender \| Subject::Data, \.\. \}\) => \{\s+Exit::from\(error\) == Exit::Message/Subject::Sender | Subject::Data, .. }) => {\n matches!(Exit::from(error), Exit::Message | Exit::Missing)/' "${queued[@]}"
-mutate 'the last word of a server that does not like a message' src/submission/outbox.rs 's/!refusal\.is_temporary\(\)\s+\}\s+Error::Smtp\(smtp::Error::Refused \{ what: Subject::Sender/Exit::from(error) == Exit::Message \&\& refusal.code > 0 }\n Error::Smtp(smtp::Error::Refused { what: Subject::Sender/' "${queued[@]}"
+mutate 'the last word of a server that does not like a message' src/submission/outbox.rs 's/!refusal\.is_temporary\(\)/Exit::from(error) == Exit::Message \&\& refusal.code > 0/' "${queued[@]}"
 mutate 'waiting for what an account lacks' src/submission/outbox.rs 's/(Extension::Auth \| Extension::Starttls => )false/$1true/' --test tests outbox
 mutate 'waiting for a server that does not forget' src/smtp/session.rs 's/if reply\.code \/ 100 == 5 \{.*?\n        \}\n        if let Err\(refusal\) = reply\.accepted\(2, RSET\)\? \{.*?\n        \}/reply.accepted(2, RSET)?.map_err(|refusal| Error::Refused { what: Subject::Sender, refusal })?;/s' "${queued[@]}"
 ownership=(--test tests ownership)
@@ -191,8 +191,8 @@ mutate 'a write for each message of a flight' src/wire.rs 's/if is_end \{\s+brea
 mutate 'RSET behind each message of a flight' src/smtp/session/transaction.rs 's/\.chain\(is_shared\.then_some\(Part::Rset\)\)//' "${flights[@]}"
 mutate 'the end of belief at RSET' src/smtp/session/transaction.rs 's/\(reply\.code \/ 100 != 2 \|\| reply\.code == 221\)/false/' "${flights[@]}"
 mutate 'the end of belief at a message taken for nobody' src/smtp/session/transaction.rs 's/\(Part::Bdat\(_\), Ok\(reply\)\) if self\.outcome\.is_some\(\)/(Part::Bdat(_), Ok(reply)) if false \&\& self.outcome.is_some()/' "${flights[@]}"
-mutate 'the end of a flight of several behind 421' src/smtp/session/transaction.rs 's/if is_farewell && error\.is_end\(\)/if false \&\& error.is_end()/' "${flights[@]}"
-mutate 'what is said of a flight of several after 421' src/smtp/session/transaction.rs 's/if is_shared \{\s+\/\/ A server/if is_shared \&\& !is_farewell {\n\/\/ A server/' "${flights[@]}"
+mutate 'the end of a flight of several behind 421' src/smtp/session/transaction.rs 's/if is_farewell && \(error/if false \&\& (error/' "${flights[@]}"
+mutate 'what is said of a flight of several after 421' src/smtp/session/transaction.rs 's/if is_shared \|\| \(/if (is_shared \&\& !is_farewell) || (/' "${flights[@]}"
 mutate 'the doubt where a server went on after 421' src/smtp/session/transaction.rs 's/is_farewell = answer\.as_ref/is_farewell |= answer.as_ref/' "${flights[@]}"
 mutate 'the first word on a message of a flight' src/smtp/session/transaction.rs 's/_ if self\.outcome\.is_some\(\) => \{\}//; s/self\.outcome\.get_or_insert\(outcome\);/self.outcome = Some(outcome);/' "${flights[@]}"
 mutate 'the end of the mark of what was not reached' src/submission.rs 's/Ok\(held\.end\(self\.job\.run_id\.seconds, AttemptResult::Deferred, reason\)\?\)/{ let _ = (held, reason, AttemptResult::Deferred); Ok(()) }/' "${flights[@]}"
@@ -200,7 +200,7 @@ mutate 'keeping commands out of a flight of several' src/smtp/session/transactio
 mutate 'CHUNKING for a flight of several' src/smtp/session/transaction.rs 's/self\.offered\.pipelining && self\.offered\.chunking/self.offered.pipelining/' "${queued[@]}"
 mutate 'the bound of messages in a flight' src/limits.rs 's/FLIGHT_MESSAGES: usize = 8/FLIGHT_MESSAGES: usize = 9/' --lib smtp
 mutate 'the bound of octets in a flight' src/limits.rs 's/FLIGHT_OCTETS: u64 = 256 << 10/FLIGHT_OCTETS: u64 = 512 << 10/' --lib smtp
-mutate 'the memory of a flight that failed' src/submission.rs 's/server::flight_failed\(&first\.job\);/let _ = \&first.job;/' "${queued[@]}"
+mutate 'the memory of a flight that failed' src/submission.rs 's/has_failed\.then\(\|\| server::failed\(job, Feature::Flights\)\);//' "${queued[@]}"
 mutate 'one message at a time after a flight failed' src/queue/run.rs 's/self\.is_one_by_one \|= has_failed;/let _ = has_failed;/' --test tests outbox::a_server_at_which
 mutate 'one message at a time in passing' src/queue/run.rs 's/if self\.verbosity == Verbosity::Passing \{\s+\/\/ Its time/if false {\n\/\/ Its time/' --test tests outbox::what_goes_with
 mutate 'the next session for what was not reached' src/queue/run.rs 's/Ok\(\(\)\) => self\.waiting\.push_front\(Queued \{ outbox, id, submission \}\),\s+Err\(error\) => self\.note/Ok(()) => drop((outbox, id)),\nErr(error) => self.note/' "${queued[@]}"
@@ -214,7 +214,7 @@ mutate 'the silence about a configuration that sendmail is given' src/config.rs 
 header=(--lib message::)
 mutate 'the refusal of a CR in a field' src/message/header.rs 's/if text\.contains\(&b'"'\\\\r'"'\)/if false/' "${header[@]}"
 mutate 'the refusal of control characters in a field' src/message/header.rs 's/octet\.is_ascii_control\(\) && octet != b'"'\\\\t'"'/false \&\& octet == 0/' "${header[@]}"
-mutate 'the refusal of a header that breaks off' src/message/header.rs 's/if holds_field\(&line\) \{\s+self\.state = State::Broken\(Defect::NotAField\(number\)\);\s+return;\s+\}//' "${header[@]}"
+mutate 'the refusal of a header that breaks off' src/message/header.rs 's/self\.look_for_field\(number\);\s+if room/if room/' "${header[@]}"
 mutate 'encoding a text with MIME fields' src/message/mime.rs 's/Some\("7bit" \| "8bit" \| "binary"\)/Some("none")/' "${header[@]}"
 mutate 'leaving what is signed' src/message/mime.rs 's/if is_text && !is_signed/if is_text/' "${header[@]}"
 mutate 'the refusal of what is binary' src/message.rs 's/if message\.is_binary\(\)/if false/' "${header[@]}"
@@ -282,7 +282,7 @@ mutate 'the place in a message where a session ended' src/store/breaks.rs 's/sel
 mutate 'what came through between two sessions that ended in a message' src/store/seen.rs 's/self\.has_delivered \|\| self\.deliveries/true || self.has_delivered || self.deliveries/' "${poison[@]}"
 mutate 'asking once a day for a message that the server cannot finish' src/store/breaks.rs 's/Some\(age\) if age < AGAIN/Some(age) if age < AGAIN || true/' "${poison[@]}"
 mutate 'the end of asking after refusals that are alike' src/fetch/refusals.rs 's/self\.count >= limits::REFUSALS/false/' "${pop3[@]}"
-mutate 'the last message, before refusals that are alike end a fetch' src/fetch/retrieval.rs 's/if let Some\(last\) = wanted\.pop_back\(\) \{/if !wanted.is_empty() { break; }\n if let Some(last) = wanted.pop_back() {/' "${pop3[@]}"
+mutate 'the last message, before refusals that are alike end a fetch' src/fetch/retrieval.rs 's/if let Some\(last\) = wanted\.pop_back_if\(\|_\| are_many\) \{/if are_many { break; }\n if let Some(last) = wanted.pop_back_if(|_| are_many) {/' "${pop3[@]}"
 mutate 'the look for another person who listens' src/ownership/listener.rs 's/let is_person = row\.uid >= /let is_person = false \&\& row.uid >= /' --lib ownership::listener
 mutate 'new/ opened before messages are moved into it' src/store/delivery.rs 's/let into = self\.open_dir\(&new\)\?;(.*?)(self\.sync_opened\(&\*into, &new\)\?;)/$1let into = self.open_dir(&new)?; $2/s' "${others[@]}"
 mutate 'the sync of a directory that took the name of another' src/store/disk.rs 's/if dir\.is_at\(path\) \{ Ok/if true { Ok/' --lib store::tests
@@ -320,8 +320,8 @@ mutate 'the refusal of an account that is there' src/config/append.rs 's/names\.
 
 # What is kept of a login, and how a person logs in.
 token=(--lib token::)
-mutate 'reading the tokens again under the lock' src/token.rs 's/if let Some\(access\) = self\.kept\(disk, refused, now\)\? \{\s+return Ok\(Some\(access\)\);\s+\}\s+(if refused\.is_some\(\) &&)/$1/' "${token[@]}"
-mutate 'the lock on a login' src/token.rs 's/let _lock = self\.lock\(disk, server\)\?;/drop(self.lock(disk, server)?);/' --test tests oauth::twenty_runs
+mutate 'reading the tokens again under the lock' src/token.rs 's/if let Some\(access\) = self\.kept\(disk, refused, now\)\? \{\s+return Ok\(Some\(access\)\);\s+\}\s+(let living = living\(tokens)/$1/' "${token[@]}"
+mutate 'the lock on a login' src/token.rs 's/let _lock = match lock \{(.*?)\n        \};/drop(match lock {$1\n        });/s' --test tests oauth::twenty_runs
 mutate 'the durability of new tokens before one is used' src/token.rs 's/store\.write\(&tokens\)\?;(\s+Ok\(tokens\))/$1/' "${token[@]}"
 mutate 'the sync of tokens' src/store/token.rs 's/file\.sync\(\)\.map_err\(failed\)\?;//' "${token[@]}"
 mutate 'the sync of the name of tokens' src/store/token.rs 's/(self\.disk\.rename\(&new[^;]*\?;\s+)self\.disk\.sync_dir\(self\.dir\)\.map_err[^\n]*/$1Ok(())/' "${token[@]}"
@@ -407,5 +407,12 @@ mutate 'the recipients that a fallback allows' src/submission.rs 's/take\(\)\.fi
 mutate 'the users for whom alone a fallback is, for what waits' src/submission/outbox.rs 's/is_for_all && permissions/(true || is_for_all) \&\& permissions/' "${service[@]}a_fallback"
 mutate 'the groups for which alone a fallback is, for what waits' src/submission/outbox.rs 's/ && permissions\.groups\.is_none\(\)//' "${service[@]}a_fallback"
 mutate 'the recipients that a fallback allows, for what waits' src/submission/outbox.rs 's/is_for_all && permissions\.check_recipients\(envelope\.recipients\(\)\)\.is_ok\(\)/is_for_all/' "${service[@]}a_fallback"
+mutate 'the message of a caller whose words speak of the queue' src/cli/sendmail.rs 's/if is_for_message && let/if false \&\& is_for_message \&\& let/' --lib cli::sendmail
+mutate 'the rules for what waits' src/queue.rs 's/job\.and_then\(\|job\| Ok\(job\.permissions\.check_recipients\(&record\.waiting\(\)\)\?\)\)\.err\(\)/job.err()/' --test tests outbox::what_waits_is_held
+mutate 'the distrust of a unique-id that several messages have' src/store/journal.rs 's/self\.append_durably\("reused\\n"\)/Ok(())/' --test tests transcripts::mail_is_fetched
+mutate 'reading on behind a 421 for a recipient' src/smtp/session/transaction.rs 's/ \|\| \(is_farewell && asked\.borrow\(\)\.contains\(&BDAT\)\)//' --test tests transcripts::mail_is_submitted
+mutate 'waiting for a server that does not know BDAT' src/smtp/session/transaction.rs 's/if self\.is_chunk_unknown \{ Subject::Bdat \}/if false { Subject::Bdat }/' --test tests outbox::a_message_is_not_lost_where
+mutate 'the room to hand in while messages are sent' src/submit_server.rs 's/\(!submission\.job\.queue\)\.then_some\(place\)/Some(place)/' --test tests submission_service::a_server_that_stalls
+mutate 'the limit of what is delivered, not of what is asked for' src/fetch/retrieval.rs 's/places\.update\(\|places\| places \+ 1\);//' --test tests transcripts::mail_is_fetched
 exit "$missed"
 }
