@@ -31,7 +31,7 @@ impl Feature {
     }
 }
 
-/// Returns whether the job's server may get several messages in one flight ([`can`]).
+/// Returns whether the job's server may get several messages in one flight (`can`).
 pub fn takes_flights(job: &SendJob) -> bool {
     can(job, Feature::Flights)
 }
