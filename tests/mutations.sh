@@ -413,6 +413,5 @@ mutate 'the distrust of a unique-id that several messages have' src/store/journa
 mutate 'reading on behind a 421 for a recipient' src/smtp/session/transaction.rs 's/ \|\| \(is_farewell && asked\.borrow\(\)\.contains\(&BDAT\)\)//' --test tests transcripts::mail_is_submitted
 mutate 'waiting for a server that does not know BDAT' src/smtp/session/transaction.rs 's/if self\.is_chunk_unknown \{ Subject::Bdat \}/if false { Subject::Bdat }/' --test tests outbox::a_message_is_not_lost_where
 mutate 'the room to hand in while messages are sent' src/submit_server.rs 's/\(!submission\.job\.queue\)\.then_some\(place\)/Some(place)/' --test tests submission_service::a_server_that_stalls
-mutate 'the limit of what is delivered, not of what is asked for' src/fetch/retrieval.rs 's/places\.update\(\|places\| places \+ 1\);//' --test tests transcripts::mail_is_fetched
 exit "$missed"
 }
